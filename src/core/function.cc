@@ -1,0 +1,168 @@
+#include "core/function.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+namespace infra {
+namespace {
+
+constexpr std::array<std::string_view, 4> kRuntimeNames = {"python", "nodejs", "cpp", "go"};
+
+// Names the platform sets, or that change how a process is loaded before the function's own code runs.
+constexpr std::array<std::string_view, 14> kReservedNames = {
+    "JOB_ID",  "FUNCTION_ID", "LLM_MODEL",    "MEMORY_MB",     "AI_ENDPOINT", "OUTPUT_DIR", "PAYLOAD",
+    "PATH",    "HOME",        "PAYLOAD_FILE", "NODE_OPTIONS",  "NODE_PATH",   "IFS",        "GCONV_PATH"};
+constexpr std::array<std::string_view, 5> kReservedPrefixes = {"LD_", "PYTHON", "INFRA_", "GLIBC_", "MALLOC_"};
+
+std::optional<std::int64_t> parse_whole(std::string_view text) {
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+std::unexpected<Error> invalid_memory() {
+  return fail(ErrorKind::invalid, "invalid_memory",
+              fmt::format("memoryMb must be a whole number from {} to {}.", limits::kMinMemoryMb, limits::kMaxMemoryMb));
+}
+
+std::unexpected<Error> invalid_timeout() {
+  return fail(ErrorKind::invalid, "invalid_timeout",
+              fmt::format("timeoutMs must be a whole number from {} to {}.", limits::kMinTimeout.count(),
+                          limits::kMaxTimeout.count()));
+}
+
+bool has_control_characters(std::string_view text, std::string_view allowed) {
+  return std::ranges::any_of(text, [&](char c) {
+    return (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) && allowed.find(c) == std::string_view::npos;
+  });
+}
+
+Result<void> check_env_entry(const std::string& name, const std::string& value) {
+  const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; };
+  const bool well_formed = !name.empty() && letter(name.front()) && std::ranges::all_of(name, [&](char c) {
+    return letter(c) || (c >= '0' && c <= '9');
+  });
+  if (!well_formed) {
+    return fail(ErrorKind::invalid, "invalid_env_vars",
+                fmt::format("envVars: the name \"{}\" must match [A-Za-z_][A-Za-z0-9_]*.", name.substr(0, 64)));
+  }
+  const bool reserved = std::ranges::find(kReservedNames, name) != kReservedNames.end() ||
+                        std::ranges::any_of(kReservedPrefixes, [&](auto prefix) { return name.starts_with(prefix); });
+  if (reserved) {
+    return fail(ErrorKind::invalid, "reserved_env_var",
+                fmt::format("envVars: {} is used by the platform or the loader; choose another name.", name.substr(0, 64)));
+  }
+  if (value.find('\0') != std::string::npos || !is_valid_utf8(value)) {
+    return fail(ErrorKind::invalid, "invalid_env_vars",
+                fmt::format("envVars: the value of {} must be UTF-8 text without NUL characters.", name.substr(0, 64)));
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string_view to_string(Runtime runtime) { return kRuntimeNames[static_cast<std::size_t>(runtime)]; }
+
+Result<Runtime> parse_runtime(std::string_view text) {
+  const auto found = std::ranges::find(kRuntimeNames, text);
+  if (found == kRuntimeNames.end()) {
+    return fail(ErrorKind::invalid, "invalid_runtime", "runtime must be one of python, nodejs, cpp, go.");
+  }
+  return static_cast<Runtime>(found - kRuntimeNames.begin());
+}
+
+bool FunctionChange::empty() const {
+  return !name && !description && !memory_mb && !timeout && !env && !code;
+}
+
+Result<std::string> check_name(std::string_view text) {
+  if (text.empty() || text.size() > limits::kMaxNameBytes || !is_valid_utf8(text) || has_control_characters(text, "")) {
+    return fail(ErrorKind::invalid, "invalid_name",
+                fmt::format("name must be 1 to {} bytes of UTF-8 text without control characters.", limits::kMaxNameBytes));
+  }
+  return std::string(text);
+}
+
+Result<std::string> check_description(std::string_view text) {
+  if (text.size() > limits::kMaxDescriptionBytes || !is_valid_utf8(text) || has_control_characters(text, "\n\r\t")) {
+    return fail(ErrorKind::invalid, "invalid_description",
+                fmt::format("description must be at most {} bytes of UTF-8 text.", limits::kMaxDescriptionBytes));
+  }
+  return std::string(text);
+}
+
+Result<int> check_memory_mb(std::int64_t value) {
+  if (value < limits::kMinMemoryMb || value > limits::kMaxMemoryMb) return invalid_memory();
+  return static_cast<int>(value);
+}
+
+Result<milliseconds> check_timeout_ms(std::int64_t value) {
+  if (value < limits::kMinTimeout.count() || value > limits::kMaxTimeout.count()) return invalid_timeout();
+  return milliseconds{value};
+}
+
+Result<Environment> check_environment(Environment env) {
+  std::size_t bytes = 0;
+  for (const auto& [name, value] : env) {
+    if (auto ok = check_env_entry(name, value); !ok) return fail(ok.error());
+    bytes += name.size() + value.size();
+  }
+  if (bytes > limits::kMaxEnvBytes) {
+    return fail(ErrorKind::invalid, "invalid_env_vars",
+                fmt::format("envVars must be at most {} bytes in all, names and values together.", limits::kMaxEnvBytes));
+  }
+  return env;
+}
+
+Result<int> parse_memory_mb(std::string_view text) {
+  const auto value = parse_whole(text);
+  return value ? check_memory_mb(*value) : Result<int>{invalid_memory()};
+}
+
+Result<milliseconds> parse_timeout_ms(std::string_view text) {
+  const auto value = parse_whole(text);
+  return value ? check_timeout_ms(*value) : Result<milliseconds>{invalid_timeout()};
+}
+
+bool is_valid_utf8(std::string_view text) {
+  std::size_t i = 0;
+  while (i < text.size()) {
+    const auto lead = static_cast<unsigned char>(text[i]);
+    if (lead < 0x80) {
+      ++i;
+      continue;
+    }
+    // The ranges of Unicode's table 3-7: no overlong forms, no surrogates, nothing past U+10FFFF.
+    std::size_t length = 0;
+    unsigned char low = 0x80;
+    unsigned char high = 0xbf;
+    if (lead >= 0xc2 && lead <= 0xdf) {
+      length = 2;
+    } else if (lead >= 0xe0 && lead <= 0xef) {
+      length = 3;
+      if (lead == 0xe0) low = 0xa0;
+      if (lead == 0xed) high = 0x9f;
+    } else if (lead >= 0xf0 && lead <= 0xf4) {
+      length = 4;
+      if (lead == 0xf0) low = 0x90;
+      if (lead == 0xf4) high = 0x8f;
+    } else {
+      return false;
+    }
+    if (i + length > text.size()) return false;
+    for (std::size_t k = 1; k < length; ++k) {
+      const auto next = static_cast<unsigned char>(text[i + k]);
+      if (next < low || next > high) return false;
+      low = 0x80;
+      high = 0xbf;
+    }
+    i += length;
+  }
+  return true;
+}
+
+}  // namespace infra

@@ -1,0 +1,77 @@
+// A deployed function as the platform knows it, and the rules its fields obey wherever they come from.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "core/error.h"
+#include "core/ids.h"
+#include "core/limits.h"
+#include "core/time.h"
+
+namespace infra {
+
+enum class Runtime : std::uint8_t { python, nodejs, cpp, go };
+
+[[nodiscard]] std::string_view to_string(Runtime runtime);
+[[nodiscard]] Result<Runtime> parse_runtime(std::string_view text);
+
+using Environment = std::map<std::string, std::string>;
+
+// Where a version's bundle is. `key` is the store's name for it ("functions/<id>/<version>.zip"); equal bundles have equal
+// `sha256` (64 lower-case hex digits), which is empty in rows that the reference platform wrote.
+struct CodeRef {
+  std::string key;
+  std::string sha256;
+  bool operator==(const CodeRef&) const = default;
+};
+
+struct Function {
+  FunctionId id;
+  std::string name;
+  std::string description;
+  std::string original_name;  // of the uploaded file
+  Runtime runtime = Runtime::python;
+  int memory_mb = limits::kDefaultMemoryMb;
+  milliseconds timeout = limits::kDefaultTimeout;
+  Environment env;
+  CodeRef code;
+  std::int64_t version = 1;  // one more with every change of code or settings
+  WallTime uploaded_at;
+  WallTime updated_at;
+  // Counters; durations in milliseconds.
+  std::int64_t invocations = 0;
+  double total_duration_ms = 0;
+  std::int64_t handler_invocations = 0;
+  double total_handler_ms = 0;
+};
+
+// What a PUT may change; what is not set stays.
+struct FunctionChange {
+  std::optional<std::string> name;
+  std::optional<std::string> description;
+  std::optional<int> memory_mb;
+  std::optional<milliseconds> timeout;
+  std::optional<Environment> env;
+  std::optional<CodeRef> code;
+  std::optional<std::string> original_name;  // goes with `code`
+  [[nodiscard]] bool empty() const;
+};
+
+// Each returns the value or an `invalid` error that names the field and what is allowed.
+[[nodiscard]] Result<std::string> check_name(std::string_view text);
+[[nodiscard]] Result<std::string> check_description(std::string_view text);
+[[nodiscard]] Result<int> check_memory_mb(std::int64_t value);
+[[nodiscard]] Result<milliseconds> check_timeout_ms(std::int64_t value);
+[[nodiscard]] Result<Environment> check_environment(Environment env);
+
+// Fields that arrive as text, in a header or a form.
+[[nodiscard]] Result<int> parse_memory_mb(std::string_view text);
+[[nodiscard]] Result<milliseconds> parse_timeout_ms(std::string_view text);
+
+[[nodiscard]] bool is_valid_utf8(std::string_view text);
+
+}  // namespace infra

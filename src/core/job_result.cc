@@ -1,0 +1,202 @@
+#include "core/job_result.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <boost/json.hpp>
+#include <cmath>
+
+#include "core/json_text.h"
+
+namespace infra {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::array<std::string_view, 4> kStatusNames = {"SUCCESS", "FAILED", "TIMEOUT", "ERROR"};
+constexpr std::string_view kReplacement = "\xef\xbf\xbd";  // U+FFFD
+
+// FNV-1a, 64 bits (http://www.isthe.com/chongo/tech/comp/fnv/): spreads ids; no secret depends on it.
+std::uint64_t fnv1a(std::string_view text) {
+  std::uint64_t hash = 14695981039346656037ULL;
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
+  return hash;
+}
+
+std::string text_field(const json::object& object, std::string_view name) {
+  const auto* value = object.if_contains(name);
+  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
+}
+
+std::optional<double> number_field(const json::object& object, std::string_view name) {
+  const auto* value = object.if_contains(name);
+  if (value == nullptr || !value->is_number()) return std::nullopt;
+  return value->to_number<double>();
+}
+
+std::int64_t whole_field(const json::object& object, std::string_view name) {
+  const auto value = number_field(object, name);
+  return value && std::abs(*value) < 9e18 ? static_cast<std::int64_t>(*value) : 0;
+}
+
+void read_output_files(const json::object& object, std::vector<OutputFile>& files) {
+  const auto* list = object.if_contains("outputFiles");
+  if (list == nullptr || !list->is_array()) return;
+  for (const auto& entry : list->get_array()) {
+    if (!entry.is_object()) continue;
+    const auto& file = entry.get_object();
+    files.push_back({text_field(file, "name"), whole_field(file, "size"), text_field(file, "key")});
+  }
+}
+
+std::string output_files_json(const std::vector<OutputFile>& files) {
+  std::string text = "[";
+  for (const auto& file : files) {
+    if (text.size() > 1) text += ',';
+    text += fmt::format(R"({{"name":{},"size":{},"key":{}}})", json_quote(file.name), file.size_bytes, json_quote(file.key));
+  }
+  return text + "]";
+}
+
+// Length of the valid UTF-8 character at the front of `text`, or 0.
+std::size_t character_length(std::string_view text) {
+  for (std::size_t length = 1; length <= std::min<std::size_t>(4, text.size()); ++length) {
+    if (is_valid_utf8(text.substr(0, length))) return length;
+  }
+  return 0;
+}
+
+}  // namespace
+
+std::string_view to_string(RunStatus status) { return kStatusNames[static_cast<std::size_t>(status)]; }
+
+std::optional<RunStatus> parse_run_status(std::string_view text) {
+  const auto found = std::ranges::find(kStatusNames, text);
+  if (found == kStatusNames.end()) return std::nullopt;
+  return static_cast<RunStatus>(found - kStatusNames.begin());
+}
+
+std::string to_json(const JobResult& r) {
+  std::string text = fmt::format(
+      R"({{"requestId":{},"functionId":{},"workerId":{},"status":"{}","exitCode":{},"stdout":{},"stderr":{},"result":{})",
+      json_quote(r.request_id.value), json_quote(r.function_id.value), json_quote(r.worker_id.value), to_string(r.status),
+      r.exit_code, json_quote(replace_invalid_utf8(r.out)), json_quote(replace_invalid_utf8(r.err)),
+      r.value.empty() ? "null" : r.value);
+  if (!r.error_code.empty()) {
+    text += fmt::format(R"(,"error":{},"errorCode":{})", json_quote(replace_invalid_utf8(r.error_message)),
+                        json_quote(r.error_code));
+  }
+  text += fmt::format(R"(,"durationMs":{},"handlerDurationMs":{},"peakMemoryBytes":{},"allocatedMemoryMb":{})",
+                      json_number(r.duration_ms), r.handler_ms ? json_number(*r.handler_ms) : "null", r.peak_memory_bytes,
+                      r.allocated_memory_mb);
+  text += fmt::format(R"(,"cpuUsage":{},"coldStart":{},"networkRx":{},"networkTx":{},"diskRead":{},"diskWrite":{})",
+                      r.cpu_usage_us, r.cold_start, r.network_rx, r.network_tx, r.disk_read, r.disk_write);
+  text += fmt::format(R"(,"outputFiles":{},"llm_token_count":{})", output_files_json(r.output_files), r.llm_tokens);
+  text += fmt::format(R"(,"optimizationTip":{},"recommendedMemoryMb":{},"estimatedSavings":{}}})",
+                      r.optimization_tip.empty() ? "null" : json_quote(r.optimization_tip),
+                      r.recommended_memory_mb ? std::to_string(*r.recommended_memory_mb) : "null",
+                      r.estimated_savings.empty() ? "null" : json_quote(r.estimated_savings));
+  return text;
+}
+
+Result<JobResult> parse_job_result(std::string_view text) {
+  boost::system::error_code broken;
+  const json::value parsed = json::parse(json::string_view(text.data(), text.size()), broken);
+  const auto invalid = [](std::string why) { return fail(ErrorKind::invalid, "invalid_result", std::move(why)); };
+  if (broken || !parsed.is_object()) return invalid("A result must be a JSON object.");
+  const auto& object = parsed.get_object();
+  const auto status = parse_run_status(text_field(object, "status"));
+  if (!status) return invalid("A result's status must be SUCCESS, FAILED, TIMEOUT or ERROR.");
+
+  JobResult r;
+  r.request_id = {text_field(object, "requestId")};
+  r.function_id = {text_field(object, "functionId")};
+  r.worker_id = {text_field(object, "workerId")};
+  r.status = *status;
+  r.exit_code = static_cast<int>(whole_field(object, "exitCode"));
+  r.out = text_field(object, "stdout");
+  r.err = text_field(object, "stderr");
+  if (const auto* value = object.if_contains("result")) r.value = json::serialize(*value);
+  r.error_code = text_field(object, "errorCode");
+  r.error_message = text_field(object, "error");
+  r.duration_ms = number_field(object, "durationMs").value_or(0);
+  r.handler_ms = number_field(object, "handlerDurationMs");
+  r.peak_memory_bytes = whole_field(object, "peakMemoryBytes");
+  r.allocated_memory_mb = static_cast<int>(whole_field(object, "allocatedMemoryMb"));
+  r.cpu_usage_us = whole_field(object, "cpuUsage");
+  if (const auto* cold = object.if_contains("coldStart")) r.cold_start = cold->is_bool() && cold->get_bool();
+  r.network_rx = whole_field(object, "networkRx");
+  r.network_tx = whole_field(object, "networkTx");
+  r.disk_read = whole_field(object, "diskRead");
+  r.disk_write = whole_field(object, "diskWrite");
+  read_output_files(object, r.output_files);
+  r.llm_tokens = whole_field(object, "llm_token_count");
+  r.optimization_tip = text_field(object, "optimizationTip");
+  if (const auto memory = number_field(object, "recommendedMemoryMb")) r.recommended_memory_mb = static_cast<int>(*memory);
+  r.estimated_savings = text_field(object, "estimatedSavings");
+  return r;
+}
+
+JobResult platform_error(const Job& job, std::string code, std::string message) {
+  JobResult result;
+  result.request_id = job.request_id;
+  result.function_id = job.function_id;
+  result.status = RunStatus::error;
+  result.exit_code = 1;
+  result.err = message;
+  result.error_code = std::move(code);
+  result.error_message = std::move(message);
+  result.allocated_memory_mb = job.memory_mb;
+  return result;
+}
+
+std::string log_timestamp(const RequestId& id, WallTime fallback) {
+  std::string text = to_iso8601(uuid_v7_time(id.value).value_or(fallback));
+  text.pop_back();  // the Z
+  return fmt::format("{}{:09}Z", text, fnv1a(id.value) % 1'000'000'000);
+}
+
+LogRow make_log_row(const JobResult& result, WallTime accepted_at, WallTime now) {
+  std::string message = replace_invalid_utf8(result.out);
+  for (const std::string* part : {&result.err, &result.error_message}) {
+    if (part->empty() || (part == &result.error_message && result.err.find(*part) != std::string::npos)) continue;
+    if (!message.empty() && message.back() != '\n') message += '\n';
+    message += replace_invalid_utf8(*part);
+  }
+  if (message.size() > limits::kMaxLogMessageBytes) {
+    const std::size_t whole = message.size();
+    message.resize(cut_utf8(message, limits::kMaxLogMessageBytes).size());
+    message += fmt::format("\n[cut: {} of {} bytes are kept]", message.size(), whole);
+  }
+  return {.function_id = result.function_id,
+          .request_id = result.request_id,
+          .timestamp = log_timestamp(result.request_id, accepted_at),
+          .status = result.status,
+          .duration_ms = result.duration_ms,
+          .handler_ms = result.handler_ms,
+          .memory_mb = result.allocated_memory_mb,
+          .message = std::move(message),
+          .expires_at = now + limits::kLogTtl};
+}
+
+std::string_view cut_utf8(std::string_view text, std::size_t max_bytes) {
+  if (text.size() <= max_bytes) return text;
+  std::size_t end = max_bytes;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
+  return text.substr(0, end);
+}
+
+std::string replace_invalid_utf8(std::string_view text) {
+  if (is_valid_utf8(text)) return std::string(text);
+  std::string clean;
+  clean.reserve(text.size());
+  while (!text.empty()) {
+    const std::size_t length = character_length(text);
+    clean += length > 0 ? text.substr(0, length) : kReplacement;
+    text.remove_prefix(std::max<std::size_t>(length, 1));
+  }
+  return clean;
+}
+
+}  // namespace infra

@@ -1,0 +1,91 @@
+// What came of a job: the contract's result object, and the execution log row that is derived from it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/error.h"
+#include "core/ids.h"
+#include "core/job.h"
+#include "core/time.h"
+
+namespace infra {
+
+enum class RunStatus : std::uint8_t {
+  success,
+  failed,   // the function's own fault; never retried
+  timeout,  // the function ran out of its own time
+  error,    // the platform's fault
+};
+
+[[nodiscard]] std::string_view to_string(RunStatus status);  // "SUCCESS" …
+[[nodiscard]] std::optional<RunStatus> parse_run_status(std::string_view text);
+
+struct OutputFile {
+  std::string name;
+  std::int64_t size_bytes = 0;
+  std::string key;  // in the code store
+};
+
+struct JobResult {
+  RequestId request_id;
+  FunctionId function_id;
+  WorkerId worker_id;
+  RunStatus status = RunStatus::error;
+  int exit_code = 0;
+  std::string out;              // stdout: what was printed and, last, what the handler returned
+  std::string err;              // stderr
+  std::string value = "null";   // the returned value alone, as JSON text
+  std::string error_code;       // why it is not a success: "handler_missing", "out_of_memory" …; else empty
+  std::string error_message;    // the same for a person
+  double duration_ms = 0;       // on the worker, platform included
+  std::optional<double> handler_ms;  // the handler alone
+  std::int64_t peak_memory_bytes = 0;
+  int allocated_memory_mb = 0;
+  std::int64_t cpu_usage_us = 0;
+  bool cold_start = false;
+  std::int64_t network_rx = 0, network_tx = 0, disk_read = 0, disk_write = 0;
+  std::vector<OutputFile> output_files;
+  std::int64_t llm_tokens = 0;
+  std::string optimization_tip;
+  std::optional<int> recommended_memory_mb;
+  std::string estimated_savings;
+};
+
+// The contract's JSON. Invalid UTF-8 in stdout or stderr is replaced by U+FFFD, so that the text is always valid JSON.
+[[nodiscard]] std::string to_json(const JobResult& result);
+
+// Reads what to_json() or a reference worker wrote; missing fields keep their defaults. `invalid` if it is no result.
+[[nodiscard]] Result<JobResult> parse_job_result(std::string_view json);
+
+// A result for a job that did not get to run, or that the platform broke.
+[[nodiscard]] JobResult platform_error(const Job& job, std::string code, std::string message);
+
+// A row of the execution log. (function_id, timestamp) is its key.
+struct LogRow {
+  FunctionId function_id;
+  RequestId request_id;
+  std::string timestamp;  // log_timestamp(request_id)
+  RunStatus status = RunStatus::error;
+  double duration_ms = 0;
+  std::optional<double> handler_ms;
+  int memory_mb = 0;
+  std::string message;
+  WallTime expires_at;
+};
+
+// The request id's own millisecond in ISO 8601, with nine more fraction digits hashed from the id: a row that is put twice is
+// one row, and two runs in a millisecond are two. For an id without a time, `fallback`'s millisecond.
+[[nodiscard]] std::string log_timestamp(const RequestId& id, WallTime fallback);
+
+// `message` holds stdout, stderr and the error, cut at a character with a note past kMaxLogMessageBytes.
+[[nodiscard]] LogRow make_log_row(const JobResult& result, WallTime accepted_at, WallTime now);
+
+// At most `max_bytes`, cut before the character that would cross it.
+[[nodiscard]] std::string_view cut_utf8(std::string_view text, std::size_t max_bytes);
+[[nodiscard]] std::string replace_invalid_utf8(std::string_view text);
+
+}  // namespace infra

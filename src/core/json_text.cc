@@ -1,0 +1,16 @@
+#include "core/json_text.h"
+
+#include <fmt/format.h>
+
+#include <boost/json.hpp>
+#include <cmath>
+
+namespace infra {
+
+std::string json_quote(std::string_view text) {
+  return boost::json::serialize(boost::json::string_view(text.data(), text.size()));
+}
+
+std::string json_number(double value) { return fmt::format("{}", std::round(value * 1000) / 1000); }
+
+}  // namespace infra

@@ -1,0 +1,15 @@
+// Pieces of JSON text, for answers that are written straight through: Boost.JSON would write 3.1 as 3.1E0.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace infra {
+
+// `text` as a JSON string with its quotes. Must be valid UTF-8.
+[[nodiscard]] std::string json_quote(std::string_view text);
+
+// At most three decimals, the shortest form: 3.1, 12, 0.005.
+[[nodiscard]] std::string json_number(double value);
+
+}  // namespace infra

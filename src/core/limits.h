@@ -1,0 +1,42 @@
+// Every bound that a client can meet, in one place. Where no source is given, it is the contract's (docs/http-api.md).
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+namespace infra::limits {
+
+inline constexpr std::uint64_t kMiB = 1024 * 1024;
+
+// The bundle.
+inline constexpr std::uint64_t kMaxPackedBytes = 50 * kMiB;
+inline constexpr std::uint64_t kMaxUnpackedBytes = 250 * kMiB;
+inline constexpr std::uint64_t kMaxEntries = 10'000;
+inline constexpr std::uint64_t kMaxRatio = 200;
+
+// The function.
+inline constexpr int kMinMemoryMb = 128;
+inline constexpr int kMaxMemoryMb = 10'240;
+inline constexpr int kDefaultMemoryMb = 128;
+inline constexpr std::chrono::milliseconds kMinTimeout{100};
+inline constexpr std::chrono::milliseconds kMaxTimeout{900'000};
+inline constexpr std::chrono::milliseconds kDefaultTimeout{300'000};
+inline constexpr std::size_t kMaxNameBytes = 256;
+inline constexpr std::size_t kMaxDescriptionBytes = 4096;
+inline constexpr std::size_t kMaxEnvBytes = 32 * 1024;  // names and values together
+
+// A run.
+inline constexpr std::uint64_t kMaxRunBodyBytes = 10 * kMiB;
+inline constexpr std::uint64_t kMaxResultBytes = 6 * kMiB;
+inline constexpr std::uint64_t kMaxOutputBytes = 1 * kMiB;  // stdout and stderr each
+inline constexpr std::chrono::seconds kSyncWait{290};
+inline constexpr std::chrono::seconds kVisibility{30};
+inline constexpr std::chrono::seconds kVisibilityRenewal{10};
+inline constexpr int kMaxReceives = 3;
+inline constexpr std::chrono::seconds kResultTtl{3600};
+inline constexpr std::chrono::hours kLogTtl{30 * 24};
+inline constexpr std::size_t kMaxLogMessageBytes = 350'000;  // keeps a DynamoDB item under its 400 KB
+inline constexpr std::size_t kLogListMessageChars = 200;
+
+}  // namespace infra::limits

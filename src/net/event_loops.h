@@ -1,0 +1,44 @@
+// The event threads: one io_context a thread, and a small pool for what blocks. The only place that makes threads for I/O.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+
+#include "core/task.h"
+
+namespace boost::asio {
+class io_context;
+}
+
+namespace infra::net {
+
+class EventLoops {
+ public:
+  // Throws std::invalid_argument if `threads` or `blocking_threads` is 0. Threads start at once, with all signals blocked.
+  EventLoops(std::size_t threads, std::size_t blocking_threads);
+  // Stops and joins. Coroutines that still wait are destroyed on their own thread.
+  ~EventLoops();
+  EventLoops(const EventLoops&) = delete;
+  EventLoops& operator=(const EventLoops&) = delete;
+
+  [[nodiscard]] std::size_t size() const;
+  [[nodiscard]] boost::asio::io_context& loop(std::size_t index);
+  // Round robin.
+  [[nodiscard]] boost::asio::io_context& next();
+
+  // Starts a coroutine on the current event thread if there is one, else on the next. An exception that leaves it: logged to
+  // stderr and abort().
+  void spawn(Task<void> task);
+  // Runs `work` on the blocking pool, resumes the caller on its own thread, rethrows there what `work` threw.
+  Task<void> offload(std::function<void()> work);
+  // Runs the task on an event thread and blocks the calling (non-event) thread until it is done.
+  void run_blocking(Task<void> task);
+  void stop();  // idempotent; any thread but an event thread
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace infra::net

@@ -1,0 +1,31 @@
+// Time, and waiting for it. Everything that waits does so through this port, so that tests run on a virtual clock.
+#pragma once
+
+#include <memory>
+
+#include "core/task.h"
+#include "core/time.h"
+
+namespace infra {
+
+// A one-shot event between threads: once notified it stays so. One coroutine waits at a time; any thread notifies.
+class Signal {
+ public:
+  virtual ~Signal() = default;
+  // Any thread, any number of times, also before somebody waits. Never blocks, never runs the waiter inline.
+  virtual void notify() = 0;
+  // True once notified, false when `deadline` passed first. Resumes on the thread of the waiting coroutine.
+  virtual Task<bool> wait_until(SteadyTime deadline) = 0;
+};
+
+class Clock {
+ public:
+  virtual ~Clock() = default;
+  [[nodiscard]] virtual WallTime now() const = 0;           // any thread; may jump
+  [[nodiscard]] virtual SteadyTime steady_now() const = 0;  // any thread; never goes back
+  virtual Task<void> sleep_until(SteadyTime deadline) = 0;
+  // Shared, because the notifier may outlive the waiter and the other way round.
+  [[nodiscard]] virtual std::shared_ptr<Signal> make_signal() = 0;
+};
+
+}  // namespace infra

@@ -1,0 +1,36 @@
+// Code bundles and payloads too big for a message. Engines: files named by SHA-256, S3.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "core/error.h"
+#include "core/function.h"
+#include "core/task.h"
+
+namespace infra {
+
+// Every method may be called from any event thread, and fails with `unavailable` when the engine does not answer.
+class CodeStore {
+ public:
+  virtual ~CodeStore() = default;
+
+  // Takes the finished file at `staged` (moved or copied; the caller's name for it may be gone afterwards). Durable when it
+  // returns; before that nobody sees any of it. Putting a bundle that is there already is no error.
+  virtual Task<Result<void>> put_bundle(const CodeRef& code, const std::filesystem::path& staged) = 0;
+
+  // A local file with the bundle, whole and verified against `code.sha256` where that is known. It stays readable at least as
+  // long as a job that names this code is unfinished. `not_found`.
+  virtual Task<Result<std::filesystem::path>> fetch_bundle(const CodeRef& code) = 0;
+
+  // No function row names this code any more: it is removed once no unfinished job and no function needs it.
+  virtual Task<Result<void>> retire_bundle(const CodeRef& code) = 0;
+
+  // Small objects under a key of [A-Za-z0-9._/-] ("results/<id>.json"). put replaces.
+  virtual Task<Result<void>> put_object(const std::string& key, std::string_view bytes) = 0;
+  virtual Task<Result<std::string>> get_object(const std::string& key) = 0;  // not_found
+  virtual Task<Result<void>> remove_object(const std::string& key) = 0;      // absent is no error
+};
+
+}  // namespace infra

@@ -1,0 +1,60 @@
+// Jobs on their way to a worker: at least once, with a visibility timeout and a dead-letter state. Engines: SQLite with an
+// in-process wake-up, SQS.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/error.h"
+#include "core/job.h"
+#include "core/task.h"
+#include "core/time.h"
+
+namespace infra {
+
+// A job as handed to one worker. `receipt` names this hand-over and dies with its visibility.
+struct Delivery {
+  Job job;
+  std::string receipt;
+  int receives = 1;  // how often it has been handed out, this time included; a crash of the whole program costs none
+};
+
+struct QueueDepth {
+  std::int64_t ready = 0;     // waiting for a worker
+  std::int64_t in_flight = 0; // handed out
+  std::int64_t dead = 0;
+};
+
+// Every method may be called from any event thread, and fails with `unavailable` when the engine does not answer.
+class JobQueue {
+ public:
+  virtual ~JobQueue() = default;
+
+  // An async job is on disk (or at the service) when this returns; a sync one need only be on its way. `conflict` if the
+  // request id is queued already; `unavailable` (code queue_full, retry_after set) when the bound for waiting jobs is met.
+  virtual Task<Result<void>> enqueue(const Job& job) = 0;
+
+  // At most `max` jobs, oldest first; waits up to `wait` for the first, then gives what there is (perhaps nothing). What it
+  // gives is invisible to others for limits::kVisibility.
+  virtual Task<Result<std::vector<Delivery>>> receive(int max, milliseconds wait) = 0;
+
+  // Invisible for limits::kVisibility more, from now. `not_found` if the receipt is dead.
+  virtual Task<Result<void>> extend(const std::string& receipt) = 0;
+
+  // Done: gone for good. A dead receipt is no error.
+  virtual Task<Result<void>> acknowledge(const std::string& receipt) = 0;
+
+  // Not started after all: visible again at once, at its old place, and the hand-over does not count as a receive.
+  virtual Task<Result<void>> give_back(const std::string& receipt) = 0;
+
+  // Gives up: out of the queue, kept as a dead letter with its reason for an operator.
+  virtual Task<Result<void>> bury(const std::string& receipt, const std::string& reason) = 0;
+
+  // Stops waiting receives, which then return empty; for shutting down.
+  virtual void wake_receivers() = 0;
+
+  virtual Task<Result<QueueDepth>> depth() = 0;
+};
+
+}  // namespace infra

@@ -1,0 +1,38 @@
+// The execution log, with expiry. Engines: SQLite, DynamoDB.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/error.h"
+#include "core/job_result.h"
+#include "core/task.h"
+
+namespace infra {
+
+struct LogQuery {
+  FunctionId function_id;
+  int limit = 50;
+  std::optional<WallTime> start;  // rows at or after it
+  std::string cursor;             // empty, or a page's next_cursor
+};
+
+struct LogPage {
+  std::vector<LogRow> rows;  // newest first
+  std::string next_cursor;   // empty: this was the last page
+};
+
+// Every method may be called from any event thread, and fails with `unavailable` when the engine does not answer. Rows past
+// expires_at are never given out.
+class LogStore {
+ public:
+  virtual ~LogStore() = default;
+  // Puts the row if its key (function, timestamp) is free; true if this call was the one that put it.
+  virtual Task<Result<bool>> append(const LogRow& row) = 0;
+  // `invalid` (code invalid_cursor) for a cursor that is not this store's.
+  virtual Task<Result<LogPage>> list(const LogQuery& query) = 0;
+  virtual Task<Result<LogRow>> find(const FunctionId& function, const RequestId& request) = 0;  // not_found
+};
+
+}  // namespace infra

@@ -1,0 +1,34 @@
+// Who is alive: workers tell it, the dashboard and the controllers ask it. Engines: in process, Redis.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/error.h"
+#include "core/ids.h"
+#include "core/task.h"
+#include "core/time.h"
+
+namespace infra {
+
+struct Heartbeat {
+  WorkerId worker_id;
+  std::string status = "healthy";
+  std::map<std::string, int> pools;  // runtime -> warm instances
+  int active_jobs = 0;
+  double uptime_seconds = 0;
+  std::string timestamp;  // as the worker wrote it
+  WallTime received_at;
+};
+
+// Every method may be called from any event thread.
+class WorkerRegistry {
+ public:
+  virtual ~WorkerRegistry() = default;
+  virtual Task<Result<void>> record(const Heartbeat& heartbeat) = 0;
+  // Those heard of within the last 30 s, by id.
+  virtual Task<Result<std::vector<Heartbeat>>> list() = 0;
+};
+
+}  // namespace infra
