@@ -14,7 +14,9 @@ namespace {
 
 constexpr std::uint64_t kRatioFloor = limits::kMiB;  // a small file of zeros may well pack 1000 to 1
 
-std::string shown(std::string_view name) { return replace_invalid_utf8(cut_utf8(name, 100)); }
+std::string shown(std::string_view name) {
+  return replace_invalid_utf8(cut_utf8(name, 100));
+}
 
 std::unexpected<Error> refuse(std::string code, std::string message) {
   return fail(ErrorKind::invalid, std::move(code), std::move(message));
@@ -47,14 +49,19 @@ Result<void> check_path(std::string_view name) {
 Result<void> check_entry(const BundleEntry& entry) {
   if (auto path = check_path(entry.name); !path) return path;
   if (entry.type == EntryType::symlink) {
-    return refuse("bundle_has_link", fmt::format("The ZIP entry \"{}\" is a link; only files and folders are allowed.", shown(entry.name)));
+    return refuse("bundle_has_link", fmt::format("The ZIP entry \"{}\" is a link; only files and folders are allowed.",
+                                                 shown(entry.name)));
   }
   if (entry.type == EntryType::other) {
-    return refuse("bundle_has_special_file",
-                  fmt::format("The ZIP entry \"{}\" is a device or other special file; only files and folders are allowed.", shown(entry.name)));
+    return refuse(
+        "bundle_has_special_file",
+        fmt::format("The ZIP entry \"{}\" is a device or other special file; only files and folders are allowed.",
+                    shown(entry.name)));
   }
   if (entry.encrypted) {
-    return refuse("bundle_encrypted", fmt::format("The ZIP entry \"{}\" is encrypted; upload the ZIP without a password.", shown(entry.name)));
+    return refuse(
+        "bundle_encrypted",
+        fmt::format("The ZIP entry \"{}\" is encrypted; upload the ZIP without a password.", shown(entry.name)));
   }
   return {};
 }
@@ -62,13 +69,16 @@ Result<void> check_entry(const BundleEntry& entry) {
 Result<void> check_sizes(const std::vector<BundleEntry>& entries) {
   std::uint64_t unpacked = 0;
   for (const auto& entry : entries) {
-    if (entry.unpacked_bytes > limits::kMaxUnpackedBytes || (unpacked += entry.unpacked_bytes) > limits::kMaxUnpackedBytes) {
+    if (entry.unpacked_bytes > limits::kMaxUnpackedBytes ||
+        (unpacked += entry.unpacked_bytes) > limits::kMaxUnpackedBytes) {
       return fail(ErrorKind::too_large, "bundle_too_large_unpacked",
                   fmt::format("The ZIP unpacks to more than {} MiB.", limits::kMaxUnpackedBytes / limits::kMiB));
     }
     const std::uint64_t packed = std::max<std::uint64_t>(entry.packed_bytes, 1);
-    if (entry.unpacked_bytes > kRatioFloor && entry.unpacked_bytes / packed > limits::kMaxRatio) {
-      return refuse("bundle_ratio", fmt::format("The ZIP entry \"{}\" is packed more than {} to 1.", shown(entry.name), limits::kMaxRatio));
+    // unpacked > packed * ratio, without the overflow.
+    if (entry.unpacked_bytes > kRatioFloor && (entry.unpacked_bytes - 1) / limits::kMaxRatio >= packed) {
+      return refuse("bundle_ratio", fmt::format("The ZIP entry \"{}\" is packed more than {} to 1.", shown(entry.name),
+                                                limits::kMaxRatio));
     }
   }
   return {};
@@ -104,10 +114,14 @@ std::span<const std::string_view> entry_names(Runtime runtime) {
   static constexpr std::string_view kCpp[] = {"main.cpp", "main"};
   static constexpr std::string_view kGo[] = {"main.go", "main"};
   switch (runtime) {
-    case Runtime::python: return kPython;
-    case Runtime::nodejs: return kNode;
-    case Runtime::cpp: return kCpp;
-    case Runtime::go: return kGo;
+    case Runtime::python:
+      return kPython;
+    case Runtime::nodejs:
+      return kNode;
+    case Runtime::cpp:
+      return kCpp;
+    case Runtime::go:
+      return kGo;
   }
   return {};
 }
@@ -136,7 +150,8 @@ Result<void> check_bundle(const std::vector<BundleEntry>& entries, Runtime runti
   if (!entry_file(entries, runtime)) {
     std::string wanted;
     for (const auto name : entry_names(runtime)) wanted += (wanted.empty() ? "" : " or ") + std::string(name);
-    return refuse("bundle_entry_missing", fmt::format("The ZIP has no {} at its root, which a {} function needs.", wanted, to_string(runtime)));
+    return refuse("bundle_entry_missing",
+                  fmt::format("The ZIP has no {} at its root, which a {} function needs.", wanted, to_string(runtime)));
   }
   return {};
 }

@@ -6,6 +6,7 @@
 #include <array>
 #include <boost/json.hpp>
 #include <cmath>
+#include <limits>
 
 #include "core/json_text.h"
 
@@ -15,6 +16,7 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::array<std::string_view, 4> kStatusNames = {"SUCCESS", "FAILED", "TIMEOUT", "ERROR"};
+constexpr std::size_t kMaxDepth = 1000;  // Boost.JSON stops at 32, which a value that a function returns may well pass
 constexpr std::string_view kReplacement = "\xef\xbf\xbd";  // U+FFFD
 
 // FNV-1a, 64 bits (http://www.isthe.com/chongo/tech/comp/fnv/): spreads ids; no secret depends on it.
@@ -40,6 +42,13 @@ std::int64_t whole_field(const json::object& object, std::string_view name) {
   return value && std::abs(*value) < 9e18 ? static_cast<std::int64_t>(*value) : 0;
 }
 
+// Nullopt where there is no number, or none that an int holds.
+std::optional<int> int_field(const json::object& object, std::string_view name) {
+  const auto value = number_field(object, name);
+  if (!value || std::abs(*value) > std::numeric_limits<int>::max()) return std::nullopt;
+  return static_cast<int>(*value);
+}
+
 void read_output_files(const json::object& object, std::vector<OutputFile>& files) {
   const auto* list = object.if_contains("outputFiles");
   if (list == nullptr || !list->is_array()) return;
@@ -54,7 +63,8 @@ std::string output_files_json(const std::vector<OutputFile>& files) {
   std::string text = "[";
   for (const auto& file : files) {
     if (text.size() > 1) text += ',';
-    text += fmt::format(R"({{"name":{},"size":{},"key":{}}})", json_quote(file.name), file.size_bytes, json_quote(file.key));
+    text += fmt::format(R"({{"name":{},"size":{},"key":{}}})", json_quote(replace_invalid_utf8(file.name)),
+                        file.size_bytes, json_quote(replace_invalid_utf8(file.key)));
   }
   return text + "]";
 }
@@ -69,7 +79,9 @@ std::size_t character_length(std::string_view text) {
 
 }  // namespace
 
-std::string_view to_string(RunStatus status) { return kStatusNames[static_cast<std::size_t>(status)]; }
+std::string_view to_string(RunStatus status) {
+  return kStatusNames[static_cast<std::size_t>(status)];
+}
 
 std::optional<RunStatus> parse_run_status(std::string_view text) {
   const auto found = std::ranges::find(kStatusNames, text);
@@ -80,16 +92,16 @@ std::optional<RunStatus> parse_run_status(std::string_view text) {
 std::string to_json(const JobResult& r) {
   std::string text = fmt::format(
       R"({{"requestId":{},"functionId":{},"workerId":{},"status":"{}","exitCode":{},"stdout":{},"stderr":{},"result":{})",
-      json_quote(r.request_id.value), json_quote(r.function_id.value), json_quote(r.worker_id.value), to_string(r.status),
-      r.exit_code, json_quote(replace_invalid_utf8(r.out)), json_quote(replace_invalid_utf8(r.err)),
-      r.value.empty() ? "null" : r.value);
+      json_quote(r.request_id.value), json_quote(r.function_id.value), json_quote(r.worker_id.value),
+      to_string(r.status), r.exit_code, json_quote(replace_invalid_utf8(r.out)),
+      json_quote(replace_invalid_utf8(r.err)), r.value.empty() ? "null" : r.value);
   if (!r.error_code.empty()) {
-    text += fmt::format(R"(,"error":{},"errorCode":{})", json_quote(replace_invalid_utf8(r.error_message)),
+    text += fmt::format(R"(,"error":{},"code":{})", json_quote(replace_invalid_utf8(r.error_message)),
                         json_quote(r.error_code));
   }
   text += fmt::format(R"(,"durationMs":{},"handlerDurationMs":{},"peakMemoryBytes":{},"allocatedMemoryMb":{})",
-                      json_number(r.duration_ms), r.handler_ms ? json_number(*r.handler_ms) : "null", r.peak_memory_bytes,
-                      r.allocated_memory_mb);
+                      json_number(r.duration_ms), r.handler_ms ? json_number(*r.handler_ms) : "null",
+                      r.peak_memory_bytes, r.allocated_memory_mb);
   text += fmt::format(R"(,"cpuUsage":{},"coldStart":{},"networkRx":{},"networkTx":{},"diskRead":{},"diskWrite":{})",
                       r.cpu_usage_us, r.cold_start, r.network_rx, r.network_tx, r.disk_read, r.disk_write);
   text += fmt::format(R"(,"outputFiles":{},"llm_token_count":{})", output_files_json(r.output_files), r.llm_tokens);
@@ -102,7 +114,9 @@ std::string to_json(const JobResult& r) {
 
 Result<JobResult> parse_job_result(std::string_view text) {
   boost::system::error_code broken;
-  const json::value parsed = json::parse(json::string_view(text.data(), text.size()), broken);
+  json::parse_options options;
+  options.max_depth = kMaxDepth;
+  const json::value parsed = json::parse(json::string_view(text.data(), text.size()), broken, {}, options);
   const auto invalid = [](std::string why) { return fail(ErrorKind::invalid, "invalid_result", std::move(why)); };
   if (broken || !parsed.is_object()) return invalid("A result must be a JSON object.");
   const auto& object = parsed.get_object();
@@ -114,16 +128,16 @@ Result<JobResult> parse_job_result(std::string_view text) {
   r.function_id = {text_field(object, "functionId")};
   r.worker_id = {text_field(object, "workerId")};
   r.status = *status;
-  r.exit_code = static_cast<int>(whole_field(object, "exitCode"));
+  r.exit_code = int_field(object, "exitCode").value_or(0);
   r.out = text_field(object, "stdout");
   r.err = text_field(object, "stderr");
   if (const auto* value = object.if_contains("result")) r.value = json::serialize(*value);
-  r.error_code = text_field(object, "errorCode");
+  r.error_code = text_field(object, "code");
   r.error_message = text_field(object, "error");
   r.duration_ms = number_field(object, "durationMs").value_or(0);
   r.handler_ms = number_field(object, "handlerDurationMs");
   r.peak_memory_bytes = whole_field(object, "peakMemoryBytes");
-  r.allocated_memory_mb = static_cast<int>(whole_field(object, "allocatedMemoryMb"));
+  r.allocated_memory_mb = int_field(object, "allocatedMemoryMb").value_or(0);
   r.cpu_usage_us = whole_field(object, "cpuUsage");
   if (const auto* cold = object.if_contains("coldStart")) r.cold_start = cold->is_bool() && cold->get_bool();
   r.network_rx = whole_field(object, "networkRx");
@@ -133,7 +147,7 @@ Result<JobResult> parse_job_result(std::string_view text) {
   read_output_files(object, r.output_files);
   r.llm_tokens = whole_field(object, "llm_token_count");
   r.optimization_tip = text_field(object, "optimizationTip");
-  if (const auto memory = number_field(object, "recommendedMemoryMb")) r.recommended_memory_mb = static_cast<int>(*memory);
+  r.recommended_memory_mb = int_field(object, "recommendedMemoryMb");
   r.estimated_savings = text_field(object, "estimatedSavings");
   return r;
 }

@@ -11,6 +11,9 @@ std::string json_quote(std::string_view text) {
   return boost::json::serialize(boost::json::string_view(text.data(), text.size()));
 }
 
-std::string json_number(double value) { return fmt::format("{}", std::round(value * 1000) / 1000); }
+std::string json_number(double value) {
+  if (!std::isfinite(value)) return "null";  // as JavaScript does: JSON has no word for it
+  return fmt::format("{}", std::round(value * 1000) / 1000);
+}
 
 }  // namespace infra

@@ -9,7 +9,7 @@ namespace infra {
 // `text` as a JSON string with its quotes. Must be valid UTF-8.
 [[nodiscard]] std::string json_quote(std::string_view text);
 
-// At most three decimals, the shortest form: 3.1, 12, 0.005.
+// At most three decimals, the shortest form: 3.1, 12, 0.005; null for what is no finite number.
 [[nodiscard]] std::string json_number(double value);
 
 }  // namespace infra

@@ -1,0 +1,218 @@
+// The use cases' promises: order of steps, what is undone when one fails, and once means once.
+#include <gmock/gmock.h>
+
+#include "app/deploy_function.h"
+#include "app/invoke_function.h"
+#include "app/settle_job.h"
+#include "support/fake_ports.h"
+#include "support/run_task.h"
+
+namespace infra::app {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+class AppTest : public ::testing::Test {
+ protected:
+  AppTest() {
+    Function function;
+    function.id = {"f"};
+    function.code = {"functions/f/1.zip", "old"};
+    function.memory_mb = 256;
+    functions_.rows[function.id] = function;
+  }
+
+  Invocation invocation(RunMode mode) {
+    return {.id = ids_.request_id(), .function = {"f"}, .input = "{\"n\":1}", .model_id = "m", .mode = mode, .traceparent = "t"};
+  }
+
+  fakes::Journal journal_;
+  fakes::StoppedClock clock_;
+  fakes::CountingRandom random_;
+  fakes::InlineExecutor executor_;
+  fakes::FakeFunctions functions_{journal_};
+  fakes::FakeCode code_{journal_};
+  fakes::FakeQueue queue_{journal_};
+  fakes::FakeResults results_{journal_};
+  fakes::FakeLogs logs_{journal_};
+  IdSource ids_{clock_, random_};
+  InvokeFunction invoke_{functions_, queue_, results_, clock_};
+};
+
+TEST_F(AppTest, SyncRunRegistersItsWaiterBeforeItsJobIsHandedOut) {
+  const auto result = run_task(invoke_.run(invocation(RunMode::sync)));
+  ASSERT_TRUE(result);
+  EXPECT_NE(*result, nullptr);
+  EXPECT_THAT(journal_.calls, ElementsAre("functions.find", "results.expect", "queue.enqueue"));
+  ASSERT_THAT(queue_.jobs, SizeIs(1));
+  const Job& job = queue_.jobs.front();
+  EXPECT_EQ(job.memory_mb, 256);
+  EXPECT_EQ(job.code.sha256, "old");
+  EXPECT_EQ(job.input, "{\"n\":1}");
+  EXPECT_EQ(job.model_id, "m");
+  EXPECT_EQ(job.reply_to, "here");
+  EXPECT_EQ(job.traceparent, "t");
+  EXPECT_EQ(job.accepted_at, clock_.wall);
+}
+
+TEST_F(AppTest, AsyncRunIsAcceptedOnlyWhenItsJobIsDurable) {
+  const auto result = run_task(invoke_.run(invocation(RunMode::async)));
+  ASSERT_TRUE(result);
+  EXPECT_EQ(*result, nullptr);
+  EXPECT_THAT(journal_.calls, ElementsAre("functions.find", "results.mark_pending", "queue.enqueue"));
+}
+
+TEST_F(AppTest, AsyncRunThatCannotBeQueuedLeavesNoPendingResult) {
+  journal_.failing = "queue.enqueue";
+  EXPECT_EQ(run_task(invoke_.run(invocation(RunMode::async))).error().kind, ErrorKind::unavailable);
+  EXPECT_EQ(journal_.calls.back(), "results.forget");
+}
+
+TEST_F(AppTest, UnknownFunctionQueuesNothing) {
+  auto unknown = invocation(RunMode::async);
+  unknown.function = {"nobody"};
+  EXPECT_EQ(run_task(invoke_.run(std::move(unknown))).error().kind, ErrorKind::not_found);
+  EXPECT_THAT(queue_.jobs, IsEmpty());
+}
+
+TEST_F(AppTest, EndOfWaitSaysThatTheJobGoesOn) {
+  results_.outcome = fail(ErrorKind::timeout, "deadline", "x");
+  EXPECT_EQ(run_task(invoke_.run(invocation(RunMode::sync))).error().code, "wait_timeout");
+}
+
+class SettleTest : public AppTest {
+ protected:
+  Delivery delivery(int receives = 1) {
+    Delivery delivery{.job = {}, .receipt = "receipt", .receives = receives};
+    delivery.job.request_id = id_;
+    delivery.job.function_id = {"f"};
+    return delivery;
+  }
+  JobResult result() {
+    JobResult result;
+    result.request_id = id_;
+    result.function_id = {"f"};
+    result.status = RunStatus::success;
+    result.duration_ms = 5;
+    return result;
+  }
+
+  RequestId id_ = ids_.request_id();
+  int observed_ = 0;
+  SettleJob settle_{results_, logs_, functions_, queue_, clock_, [this](const JobResult&) { ++observed_; }};
+};
+
+TEST_F(SettleTest, TellsKeepsLogsCountsAndOnlyThenDeletes) {
+  ASSERT_TRUE(run_task(settle_.settle(delivery(), result())));
+  EXPECT_THAT(journal_.calls,
+              ElementsAre("results.publish", "logs.append", "functions.count_run", "queue.acknowledge"));
+  EXPECT_EQ(observed_, 1);
+}
+
+TEST_F(SettleTest, SecondSettlementCountsNothingButDeletesItsMessage) {
+  ASSERT_TRUE(run_task(settle_.settle(delivery(), result())));
+  ASSERT_TRUE(run_task(settle_.settle(delivery(2), result())));
+  EXPECT_THAT(functions_.counted, SizeIs(1));
+  EXPECT_THAT(logs_.rows, SizeIs(1));
+  EXPECT_EQ(observed_, 1);
+  EXPECT_EQ(journal_.calls.back(), "queue.acknowledge");
+}
+
+TEST_F(SettleTest, MessageStaysWhenAnythingBeforeItFails) {
+  for (const char* step : {"results.publish", "logs.append", "functions.count_run"}) {
+    journal_ = {.calls = {}, .failing = step};
+    logs_.rows.clear();
+    EXPECT_FALSE(run_task(settle_.settle(delivery(), result()))) << step;
+    EXPECT_EQ(journal_.calls.back(), step);
+  }
+}
+
+TEST_F(SettleTest, WhatWasReceivedTooOftenIsBuried) {
+  ASSERT_TRUE(run_task(settle_.settle(delivery(limits::kMaxReceives + 1), result())));
+  EXPECT_EQ(journal_.calls.back(), "queue.bury");
+}
+
+TEST_F(SettleTest, KnowsWhatIsSettled) {
+  EXPECT_FALSE(run_task(settle_.is_settled(delivery().job)).value());
+  ASSERT_TRUE(run_task(settle_.settle(delivery(), result())));
+  EXPECT_TRUE(run_task(settle_.is_settled(delivery().job)).value());
+  journal_.failing = "logs.find";
+  EXPECT_FALSE(run_task(settle_.is_settled(delivery().job)).has_value());
+}
+
+class FakeBundle : public StagedFile {
+ public:
+  Task<Result<void>> append(std::span<const char>) override { co_return Result<void>{}; }
+  Task<Result<void>> finish() override { co_return Result<void>{}; }
+  [[nodiscard]] const std::filesystem::path& path() const override { return path_; }
+  [[nodiscard]] std::uint64_t size() const override { return 1; }
+  [[nodiscard]] const std::string& sha256() const override { return sha256_; }
+
+ private:
+  std::filesystem::path path_ = "staged";
+  std::string sha256_ = "new";
+};
+
+class FakeReader : public BundleReader {
+ public:
+  std::vector<BundleEntry> entries = {{.name = "main.py"}};
+  [[nodiscard]] Result<std::vector<BundleEntry>> list(const std::filesystem::path&) const override { return entries; }
+  [[nodiscard]] Result<void> extract(const std::filesystem::path&, const std::filesystem::path&) const override { return {}; }
+  [[nodiscard]] Result<void> verify(const std::filesystem::path&) const override { return {}; }
+};
+
+class DeployTest : public AppTest {
+ protected:
+  static NewFunction wanted() {
+    NewFunction wanted;
+    wanted.name = "n";
+    return wanted;
+  }
+
+  FakeReader reader_;
+  DeployFunction deploy_{functions_, code_, reader_, executor_, clock_, ids_};
+};
+
+TEST_F(DeployTest, StoresTheBundleBeforeTheRowNamesIt) {
+  const auto created = run_task(deploy_.create(wanted(), std::make_unique<FakeBundle>()));
+  ASSERT_TRUE(created);
+  EXPECT_THAT(journal_.calls, ElementsAre("code.put_bundle", "functions.insert"));
+  EXPECT_EQ(functions_.rows.at(created->id).code.sha256, "new");
+}
+
+TEST_F(DeployTest, RefusedBundleTouchesNothing) {
+  reader_.entries = {{.name = "other.py"}};
+  EXPECT_EQ(run_task(deploy_.create(wanted(), std::make_unique<FakeBundle>())).error().code, "bundle_entry_missing");
+  EXPECT_THAT(journal_.calls, IsEmpty());
+}
+
+TEST_F(DeployTest, BundleWhoseRowCannotBeWrittenIsRetired) {
+  journal_.failing = "functions.insert";
+  EXPECT_FALSE(run_task(deploy_.create(wanted(), std::make_unique<FakeBundle>())));
+  EXPECT_THAT(code_.retired, ElementsAre("new"));
+}
+
+TEST_F(DeployTest, UpdateRetiresTheOldCodeAfterTheRowHasChanged) {
+  ASSERT_TRUE(run_task(deploy_.update({"f"}, {}, std::make_unique<FakeBundle>())));
+  EXPECT_THAT(journal_.calls,
+              ElementsAre("functions.find", "code.put_bundle", "functions.update", "code.retire_bundle"));
+  EXPECT_THAT(code_.retired, ElementsAre("old"));
+  EXPECT_EQ(functions_.rows.at({"f"}).code.sha256, "new");
+}
+
+TEST_F(DeployTest, UpdateOfAFunctionThatVanishedMeanwhileRetiresTheNewCode) {
+  journal_.failing = "functions.update";
+  EXPECT_FALSE(run_task(deploy_.update({"f"}, {}, std::make_unique<FakeBundle>())));
+  EXPECT_THAT(code_.retired, ElementsAre("new"));
+}
+
+TEST_F(DeployTest, RemoveRetiresTheCode) {
+  ASSERT_TRUE(run_task(deploy_.remove({"f"})));
+  EXPECT_THAT(code_.retired, ElementsAre("old"));
+  EXPECT_EQ(run_task(deploy_.remove({"f"})).error().kind, ErrorKind::not_found);
+}
+
+}  // namespace
+}  // namespace infra::app

@@ -1,0 +1,78 @@
+#include "app/deploy_function.h"
+
+#include <fmt/format.h>
+
+namespace infra::app {
+namespace {
+
+Result<void> check_file(const BundleReader& bundles, const std::filesystem::path& path, Runtime runtime) {
+  const auto entries = bundles.list(path);
+  if (!entries) return fail(entries.error());
+  if (auto ok = check_bundle(*entries, runtime); !ok) return ok;
+  return bundles.verify(path);
+}
+
+}  // namespace
+
+Task<Result<CodeRef>> DeployFunction::store_bundle(const FunctionId& id, Runtime runtime, StagedFile& bundle) {
+  Result<void> checked;
+  const auto path = bundle.path();
+  co_await executor_.offload([&] { checked = check_file(bundles_, path, runtime); });
+  if (!checked) co_return fail(checked.error());
+
+  // A key of its own for every upload, so that two uploads at once never write one object.
+  CodeRef code{.key = fmt::format("functions/{}/{}.zip", id.value, ids_.request_id().value), .sha256 = bundle.sha256()};
+  if (auto put = co_await code_.put_bundle(code, path); !put) co_return fail(put.error());
+  co_return code;
+}
+
+Task<Result<Function>> DeployFunction::create(NewFunction wanted, std::unique_ptr<StagedFile> bundle) {
+  const FunctionId id = ids_.function_id();
+  auto code = co_await store_bundle(id, wanted.runtime, *bundle);
+  if (!code) co_return fail(code.error());
+
+  const WallTime now = clock_.now();
+  Function function;
+  function.id = id;
+  function.name = std::move(wanted.name);
+  function.description = std::move(wanted.description);
+  function.original_name = std::move(wanted.original_name);
+  function.runtime = wanted.runtime;
+  function.memory_mb = wanted.memory_mb;
+  function.timeout = wanted.timeout;
+  function.env = std::move(wanted.env);
+  function.code = *code;
+  function.uploaded_at = now;
+  function.updated_at = now;
+  if (auto inserted = co_await functions_.insert(function); !inserted) {
+    co_await code_.retire_bundle(*code);
+    co_return fail(inserted.error());
+  }
+  co_return function;
+}
+
+Task<Result<void>> DeployFunction::update(FunctionId id, FunctionChange change, std::unique_ptr<StagedFile> bundle) {
+  if (bundle) {
+    const auto current = co_await functions_.find(id);
+    if (!current) co_return fail(current.error());
+    auto code = co_await store_bundle(id, current->runtime, *bundle);
+    if (!code) co_return fail(code.error());
+    change.code = *code;
+  }
+  const auto before = co_await functions_.update(id, change, clock_.now());
+  if (!before) {
+    if (change.code) co_await code_.retire_bundle(*change.code);
+    co_return fail(before.error());
+  }
+  if (change.code && before->code != *change.code) co_await code_.retire_bundle(before->code);
+  co_return Result<void>{};
+}
+
+Task<Result<void>> DeployFunction::remove(FunctionId id) {
+  const auto before = co_await functions_.remove(id);
+  if (!before) co_return fail(before.error());
+  co_await code_.retire_bundle(before->code);
+  co_return Result<void>{};
+}
+
+}  // namespace infra::app

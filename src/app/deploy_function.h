@@ -1,0 +1,54 @@
+// Deploying: a received bundle is checked, stored and only then named by a function row, new or changed.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "app/id_source.h"
+#include "core/function.h"
+#include "ports/bundle_reader.h"
+#include "ports/code_store.h"
+#include "ports/executor.h"
+#include "ports/function_store.h"
+#include "ports/staging.h"
+
+namespace infra::app {
+
+struct NewFunction {
+  std::string name;
+  std::string description;
+  std::string original_name;
+  Runtime runtime = Runtime::python;
+  int memory_mb = limits::kDefaultMemoryMb;
+  milliseconds timeout = limits::kDefaultTimeout;
+  Environment env;
+};
+
+class DeployFunction {
+ public:
+  DeployFunction(FunctionStore& functions, CodeStore& code, const BundleReader& bundles, Executor& executor,
+                 const Clock& clock, IdSource& ids)
+      : functions_(functions), code_(code), bundles_(bundles), executor_(executor), clock_(clock), ids_(ids) {}
+
+  // `bundle` is finished. Refusals are `invalid` or `too_large` and leave nothing behind.
+  Task<Result<Function>> create(NewFunction wanted, std::unique_ptr<StagedFile> bundle);
+
+  // Changes a function, its code too if `bundle` is not null. The row changes at once or not at all; the code it named before is
+  // retired. `not_found`.
+  Task<Result<void>> update(FunctionId id, FunctionChange change, std::unique_ptr<StagedFile> bundle);
+
+  // `not_found`.
+  Task<Result<void>> remove(FunctionId id);
+
+ private:
+  Task<Result<CodeRef>> store_bundle(const FunctionId& id, Runtime runtime, StagedFile& bundle);
+
+  FunctionStore& functions_;
+  CodeStore& code_;
+  const BundleReader& bundles_;
+  Executor& executor_;
+  const Clock& clock_;
+  IdSource& ids_;
+};
+
+}  // namespace infra::app

@@ -1,0 +1,87 @@
+#include "app/health_monitor.h"
+
+#include <atomic>
+
+namespace infra::app {
+
+namespace {
+
+// One probe under way. Shared with the probing coroutine, because a hanging probe outlives its deadline.
+struct Attempt {
+  std::shared_ptr<Signal> done;
+  Result<void> result;
+};
+
+Task<void> attempt(HealthProbe* probe, std::shared_ptr<Attempt> running) {
+  running->result = co_await probe->probe();
+  running->done->notify();
+}
+
+double ms_since(SteadyTime start, SteadyTime now) {
+  return std::chrono::duration<double, std::milli>(now - start).count();
+}
+
+}  // namespace
+
+struct HealthMonitor::State {
+  State(std::vector<HealthProbe*> p, Executor& e, Clock& c) : probes(std::move(p)), executor(e), clock(c) {}
+
+  void record(const std::string& name, EngineHealth seen) {
+    const std::scoped_lock lock(mutex);
+    health[name] = std::move(seen);
+  }
+
+  // A probe that hangs is not asked again before it has answered: asking on would only pile up.
+  static Task<void> probe_once(std::shared_ptr<State> self, HealthProbe* probe) {
+    const SteadyTime start = self->clock.steady_now();
+    auto running = std::make_shared<Attempt>();
+    running->done = self->clock.make_signal();
+    self->executor.spawn(attempt(probe, running));
+    bool answered = co_await running->done->wait_until(start + kDeadline);
+    while (!answered && !self->stopping) {
+      self->record(probe->name(), {false, ms_since(start, self->clock.steady_now()), "It does not answer."});
+      answered = co_await running->done->wait_until(self->clock.steady_now() + kInterval);
+    }
+    if (!answered) co_return;
+    self->record(probe->name(), {running->result.has_value(), ms_since(start, self->clock.steady_now()),
+                                 running->result ? std::string() : running->result.error().message});
+  }
+
+  static Task<void> probe_on(std::shared_ptr<State> self, HealthProbe* probe) {
+    while (!self->stopping) {
+      co_await self->clock.sleep_until(self->clock.steady_now() + kInterval);
+      if (!self->stopping) co_await probe_once(self, probe);
+    }
+  }
+
+  const std::vector<HealthProbe*> probes;
+  Executor& executor;
+  Clock& clock;
+  std::atomic<bool> stopping = false;
+  mutable std::mutex mutex;
+  std::map<std::string, EngineHealth> health;
+};
+
+HealthMonitor::HealthMonitor(std::vector<HealthProbe*> probes, Executor& executor, Clock& clock)
+    : state_(std::make_shared<State>(std::move(probes), executor, clock)) {
+  for (const auto* probe : state_->probes) state_->health[probe->name()] = {false, 0, "It was not asked yet."};
+}
+
+HealthMonitor::~HealthMonitor() { stop(); }
+
+Task<void> HealthMonitor::start() {
+  const auto state = state_;
+  for (auto* probe : state->probes) {
+    co_await State::probe_once(state, probe);
+    state->executor.spawn(State::probe_on(state, probe));
+  }
+}
+
+void HealthMonitor::stop() { state_->stopping = true; }
+
+std::map<std::string, EngineHealth> HealthMonitor::snapshot() const {
+  const std::scoped_lock lock(state_->mutex);
+  return state_->health;
+}
+
+}  // namespace infra::app

@@ -1,0 +1,32 @@
+#include "app/settle_job.h"
+
+namespace infra::app {
+
+Task<Result<bool>> SettleJob::is_settled(const Job& job) {
+  const auto row = co_await logs_.find(job.function_id, job.request_id);
+  if (row) co_return true;
+  if (row.error().kind == ErrorKind::not_found) co_return false;
+  co_return fail(row.error());
+}
+
+Task<Result<void>> SettleJob::settle(const Delivery& delivery, JobResult result) {
+  const auto shared = std::make_shared<const JobResult>(std::move(result));
+  if (auto told = co_await results_.publish(delivery.job, shared); !told) co_return told;
+
+  // The row decides who counts: of two workers with one job, the one whose row was put.
+  const auto won = co_await logs_.append(make_log_row(*shared, delivery.job.accepted_at, clock_.now()));
+  if (!won) co_return fail(won.error());
+  if (*won) {
+    const RunCount count{shared->function_id, shared->duration_ms, shared->handler_ms};
+    if (auto counted = co_await functions_.count_run(count); !counted) co_return counted;
+    if (observer_) observer_(*shared);
+  }
+  co_return co_await finish_message(delivery, *shared);
+}
+
+Task<Result<void>> SettleJob::finish_message(const Delivery& delivery, const JobResult& result) {
+  if (delivery.receives > limits::kMaxReceives) co_return co_await queue_.bury(delivery.receipt, result.error_message);
+  co_return co_await queue_.acknowledge(delivery.receipt);
+}
+
+}  // namespace infra::app

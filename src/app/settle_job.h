@@ -1,0 +1,42 @@
+// Settling: what came of a job is told, kept, logged and counted once, and only then does its message go.
+#pragma once
+
+#include <functional>
+
+#include "ports/clock.h"
+#include "ports/function_store.h"
+#include "ports/log_store.h"
+#include "ports/result_bus.h"
+#include "ports/settlement.h"
+
+namespace infra::app {
+
+class SettleJob : public Settlement {
+ public:
+  // Called for the settlement that won, after its row is written.
+  using Observer = std::function<void(const JobResult&)>;
+
+  SettleJob(ResultBus& results, LogStore& logs, FunctionStore& functions, JobQueue& queue, const Clock& clock,
+            Observer observer)
+      : results_(results),
+        logs_(logs),
+        functions_(functions),
+        queue_(queue),
+        clock_(clock),
+        observer_(std::move(observer)) {}
+
+  Task<Result<bool>> is_settled(const Job& job) override;
+  Task<Result<void>> settle(const Delivery& delivery, JobResult result) override;
+
+ private:
+  Task<Result<void>> finish_message(const Delivery& delivery, const JobResult& result);
+
+  ResultBus& results_;
+  LogStore& logs_;
+  FunctionStore& functions_;
+  JobQueue& queue_;
+  const Clock& clock_;
+  Observer observer_;
+};
+
+}  // namespace infra::app

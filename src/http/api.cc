@@ -1,0 +1,80 @@
+#include "http/api.h"
+
+#include "core/client_address.h"
+#include "http/error_response.h"
+
+namespace infra::http {
+namespace {
+
+template <typename Handler>
+RouteHandler bind(Handler& handler, Task<Result<net::Response>> (Handler::*method)(Context&)) {
+  return [&handler, method](Context& context) { return (handler.*method)(context); };
+}
+
+// Every route exists as /x and as /api/x. What is not said to be open needs the key; what is limited counts on the client's rate.
+std::vector<Route> routes(Handlers& h, bool metrics_public) {
+  const auto key = Access::key;
+  const auto open = Access::open;  // load balancers ask for health without headers
+  const auto metrics = metrics_public ? open : key;
+  const auto free = Rate::free;
+  const auto limited = Rate::limited;
+  using F = FunctionsHandler;
+  using R = RunsHandler;
+  using L = LogsHandler;
+  using S = SystemHandler;
+  return {
+      {"POST", "/run", key, limited, bind(h.runs, &R::run)},
+      {"GET", "/status/:jobId", key, free, bind(h.runs, &R::status)},
+      {"POST", "/upload", key, limited, bind(h.functions, &F::upload)},
+      {"GET", "/functions", key, free, bind(h.functions, &F::list)},
+      {"GET", "/functions/:id", key, free, bind(h.functions, &F::get)},
+      {"PUT", "/functions/:id", key, limited, bind(h.functions, &F::update)},
+      {"DELETE", "/functions/:id", key, limited, bind(h.functions, &F::remove)},
+      {"GET", "/functions/:id/logs", key, free, bind(h.logs, &L::list)},
+      {"GET", "/functions/:id/logs/:requestId", key, free, bind(h.logs, &L::get)},
+      {"GET", "/health", open, free, bind(h.system, &S::health)},
+      {"GET", "/metrics", metrics, free, bind(h.system, &S::metrics)},
+      {"GET", "/logs", key, free, bind(h.system, &S::logs)},
+      {"POST", "/worker/heartbeat", key, free, bind(h.system, &S::heartbeat)},
+      {"GET", "/workers", key, free, bind(h.system, &S::workers)},
+      {"GET", "/worker/status", key, free, bind(h.system, &S::workers)},
+      {"GET", "/system/status", key, free, bind(h.system, &S::system_status)},
+      {"GET", "/models", key, free, bind(h.system, &S::models)},
+  };
+}
+
+}  // namespace
+
+Api::Api(ApiSettings settings, Handlers handlers, RateLimiter& limiter, app::IdSource& ids, const Clock& clock,
+         Metrics& metrics)
+    : settings_(std::move(settings)),
+      handlers_(std::move(handlers)),
+      router_(routes(handlers_, settings_.metrics_public)),
+      ids_(ids),
+      metrics_(metrics),
+      chain_(chain(
+          {
+              trace(metrics, clock),                            // outermost: whatever happens is logged and has an id
+              find_route(router_),                              // whether a key is needed stands in the route table
+              allow_origins(settings_.cors_origins),            // browsers send preflights without a key
+              authenticate(settings_.api_key, limiter, metrics),  // before anything of the body is read
+              limit_rate(limiter, settings_.rate, clock, metrics),  // authenticated requests only, still before the body
+          },
+          dispatch())) {}
+
+Task<net::Response> Api::handle(net::Request& request) {
+  Context context{.request = request, .id = ids_.request_id()};
+  context.client = client_address(request.peer, request.headers.find("x-forwarded-for").value_or(""),
+                                  settings_.trusted_proxy_hops);
+  co_return co_await chain_(context);
+}
+
+net::Response Api::refuse(const Error& error) {
+  const RequestId id = ids_.request_id();
+  auto response = error_response(error, id);
+  response.headers.set("x-request-id", id.value);
+  metrics_.request("other", "unparsed", response.status, 0);
+  return response;
+}
+
+}  // namespace infra::http

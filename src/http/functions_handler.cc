@@ -1,0 +1,101 @@
+#include "http/functions_handler.h"
+
+#include <fmt/format.h>
+
+#include "core/json_text.h"
+#include "http/error_response.h"
+#include "http/function_form.h"
+#include "http/query.h"
+
+namespace infra::http {
+namespace {
+
+constexpr int kMaxPage = 1000;
+constexpr std::uint64_t kMaxChangeBytes = limits::kMiB;
+
+double average(double total, std::int64_t count) { return count > 0 ? total / static_cast<double>(count) : 0; }
+
+std::string to_json(const Function& f) {
+  return fmt::format(
+      R"({{"functionId":{0},"id":{0},"name":{1},"description":{2},"runtime":"{3}","memoryMb":{4},"invocations":{5},)"
+      R"("avgDuration":{6},"avgHandlerDuration":{7},"uploadedAt":"{8}","updatedAt":"{9}"}})",
+      json_quote(f.id.value), json_quote(f.name), json_quote(f.description), to_string(f.runtime), f.memory_mb, f.invocations,
+      json_number(average(f.total_duration_ms, f.invocations)), json_number(average(f.total_handler_ms, f.handler_invocations)),
+      to_iso8601(f.uploaded_at), to_iso8601(f.updated_at));
+}
+
+Error no_bundle() {
+  return {ErrorKind::invalid, "file_missing", "The form has no file; send the ZIP in the form field \"file\"."};
+}
+
+}  // namespace
+
+Task<Result<net::Response>> FunctionsHandler::upload(Context& context) {
+  auto form = co_await read_form(context.request, staging_);
+  if (!form) co_return fail(form.error());
+  if (!form->bundle) co_return fail(no_bundle());
+  auto wanted = new_function(context.request.headers, *form);
+  if (!wanted) co_return fail(wanted.error());
+  const auto created = co_await deploy_.create(std::move(*wanted), std::move(form->bundle));
+  if (!created) co_return fail(created.error());
+  context.function = created->id;
+  co_return json_response(
+      200, fmt::format(R"({{"success":true,"functionId":{},"name":{},"runtime":"{}","memoryMb":{},"codeSha256":"{}"}})",
+                       json_quote(created->id.value), json_quote(created->name), to_string(created->runtime),
+                       created->memory_mb, created->code.sha256));
+}
+
+Task<Result<net::Response>> FunctionsHandler::list(Context& context) {
+  const auto limit = read_limit(context.request, kMaxPage, kMaxPage);
+  if (!limit) co_return fail(limit.error());
+  const auto page = co_await functions_.list(*limit, net::query_value(context.request.query, "cursor").value_or(""));
+  if (!page) co_return fail(page.error());
+  std::string body = "[";
+  for (const auto& function : page->functions) {
+    if (body.size() > 1) body += ',';
+    body += to_json(function);
+  }
+  auto response = json_response(200, body + "]");
+  link_next(response, context, page->next_cursor);
+  co_return response;
+}
+
+Task<Result<net::Response>> FunctionsHandler::get(Context& context) {
+  const auto id = path_function(context);
+  if (!id) co_return fail(id.error());
+  const auto function = co_await functions_.find(*id);
+  if (!function) co_return fail(function.error());
+  co_return json_response(200, to_json(*function));
+}
+
+Task<Result<net::Response>> FunctionsHandler::update(Context& context) {
+  const auto id = path_function(context);
+  if (!id) co_return fail(id.error());
+  // Before the body: a bundle for a function that is not there need not travel.
+  if (const auto known = co_await functions_.find(*id); !known) co_return fail(known.error());
+
+  Result<FunctionChange> change;
+  std::unique_ptr<StagedFile> bundle;
+  if (is_json(context.request.headers)) {
+    const auto body = co_await net::read_all(*context.request.body, kMaxChangeBytes);
+    if (!body) co_return fail(body.error());
+    change = change_from_json(*body);
+  } else {
+    auto form = co_await read_form(context.request, staging_);
+    if (!form) co_return fail(form.error());
+    change = change_from_form(context.request.headers, *form);
+    bundle = std::move(form->bundle);
+  }
+  if (!change) co_return fail(change.error());
+  if (auto done = co_await deploy_.update(*id, std::move(*change), std::move(bundle)); !done) co_return fail(done.error());
+  co_return json_response(200, fmt::format(R"({{"success":true,"functionId":{}}})", json_quote(id->value)));
+}
+
+Task<Result<net::Response>> FunctionsHandler::remove(Context& context) {
+  const auto id = path_function(context);
+  if (!id) co_return fail(id.error());
+  if (auto done = co_await deploy_.remove(*id); !done) co_return fail(done.error());
+  co_return json_response(200, fmt::format(R"({{"success":true,"deletedId":{}}})", json_quote(id->value)));
+}
+
+}  // namespace infra::http

@@ -1,0 +1,28 @@
+// /upload and /functions: deploying, listing, changing and removing functions.
+#pragma once
+
+#include "app/deploy_function.h"
+#include "http/route.h"
+#include "ports/function_store.h"
+#include "ports/staging.h"
+
+namespace infra::http {
+
+class FunctionsHandler {
+ public:
+  FunctionsHandler(app::DeployFunction& deploy, FunctionStore& functions, Staging& staging)
+      : deploy_(deploy), functions_(functions), staging_(staging) {}
+
+  Task<Result<net::Response>> upload(Context& context);
+  Task<Result<net::Response>> list(Context& context);
+  Task<Result<net::Response>> get(Context& context);
+  Task<Result<net::Response>> update(Context& context);
+  Task<Result<net::Response>> remove(Context& context);
+
+ private:
+  app::DeployFunction& deploy_;
+  FunctionStore& functions_;
+  Staging& staging_;
+};
+
+}  // namespace infra::http

@@ -1,0 +1,66 @@
+#include "http/logs_handler.h"
+
+#include <fmt/format.h>
+
+#include "core/json_text.h"
+#include "http/error_response.h"
+#include "http/query.h"
+
+namespace infra::http {
+namespace {
+
+constexpr int kStandardPage = 50;
+constexpr int kMaxPage = 1000;
+
+// The first `count` characters (not bytes).
+std::string_view first_characters(std::string_view text, std::size_t count) {
+  std::size_t seen = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool starts_character = (static_cast<unsigned char>(text[i]) & 0xc0) != 0x80;
+    if (starts_character && seen++ == count) return text.substr(0, i);
+  }
+  return text;
+}
+
+std::string to_json(const LogRow& row, std::string_view message) {
+  return fmt::format(
+      R"({{"id":{0},"requestId":{0},"timestamp":{1},"status":"{2}","duration":{3},"handlerDurationMs":{4},"memory":{5},"message":{6}}})",
+      json_quote(row.request_id.value), json_quote(row.timestamp), to_string(row.status), json_number(row.duration_ms),
+      row.handler_ms ? json_number(*row.handler_ms) : "null", row.memory_mb, json_quote(replace_invalid_utf8(message)));
+}
+
+}  // namespace
+
+Task<Result<net::Response>> LogsHandler::list(Context& context) {
+  const auto id = path_function(context);
+  if (!id) co_return fail(id.error());
+  const auto limit = read_limit(context.request, kStandardPage, kMaxPage);
+  if (!limit) co_return fail(limit.error());
+  LogQuery query{.function_id = *id, .limit = *limit, .start = {}, .cursor = net::query_value(context.request.query, "cursor").value_or("")};
+  if (const auto start = net::query_value(context.request.query, "startTime")) {
+    query.start = parse_iso8601(*start);
+    if (!query.start) {
+      co_return fail(ErrorKind::invalid, "invalid_start_time", "startTime must be ISO 8601, such as 2026-01-31T12:00:00Z.");
+    }
+  }
+  const auto page = co_await logs_.list(std::move(query));
+  if (!page) co_return fail(page.error());
+  std::string body = "[";
+  for (const auto& row : page->rows) {
+    if (body.size() > 1) body += ',';
+    body += to_json(row, first_characters(row.message, limits::kLogListMessageChars));
+  }
+  auto response = json_response(200, body + "]");
+  link_next(response, context, page->next_cursor);
+  co_return response;
+}
+
+Task<Result<net::Response>> LogsHandler::get(Context& context) {
+  const auto id = path_function(context);
+  if (!id) co_return fail(id.error());
+  const auto row = co_await logs_.find(*id, {context.param("requestId")});
+  if (!row) co_return fail(row.error());
+  co_return json_response(200, to_json(*row, row->message));
+}
+
+}  // namespace infra::http

@@ -1,0 +1,203 @@
+#include "http/middleware.h"
+
+#include <fmt/format.h>
+#include <openssl/crypto.h>
+#include <openssl/sha.h>
+
+#include <algorithm>
+#include <array>
+
+#include "core/client_address.h"
+#include "http/error_response.h"
+#include "telemetry/log.h"
+
+namespace infra::http {
+namespace {
+
+net::Response refuse(Context& context, const Error& error) {
+  context.error_code = error.code;
+  return error_response(error, context.id);
+}
+
+void log_request(const Context& context, int status, double ms) {
+  const auto level = status >= 500 ? log::Level::error : log::Level::info;
+  log::write(level, "request",
+             {{"requestId", context.id.value},
+              {"method", context.request.method},
+              {"route", context.pattern},
+              {"status", status},
+              {"durationMs", ms},
+              {"client", context.client},
+              {"clientRequestId", context.request.headers.find("x-request-id").value_or("").substr(0, 128)},
+              {"functionId", context.function.value},
+              {"code", context.error_code}});
+}
+
+using Digest = std::array<unsigned char, SHA256_DIGEST_LENGTH>;
+
+// Keys are compared by their digests, so that neither their length nor a common prefix shows in the time it takes.
+Digest digest(std::string_view key) {
+  Digest bytes;
+  SHA256(reinterpret_cast<const unsigned char*>(key.data()), key.size(), bytes.data());
+  return bytes;
+}
+
+std::optional<std::string_view> presented_key(const net::Headers& headers) {
+  if (const auto key = headers.find("x-api-key")) return key;
+  const auto authorization = headers.find("authorization");
+  if (!authorization || authorization->size() < 7) return std::nullopt;
+  std::string scheme(authorization->substr(0, 7));
+  std::ranges::transform(scheme, scheme.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? char(c + 32) : c; });
+  if (scheme != "bearer ") return std::nullopt;
+  return authorization->substr(7);
+}
+
+Error too_many(const RateDecision& decision, std::string_view what) {
+  const auto seconds = std::chrono::ceil<std::chrono::seconds>(decision.reset_after);
+  return {ErrorKind::rate_limited, "rate_limited",
+          fmt::format("Too many {}: at most {} in this window; try again in {} s.", what, decision.limit, seconds.count()),
+          seconds};
+}
+
+void tell_budget(net::Response& response, const RateDecision& decision, const RatePolicy& policy, WallTime now) {
+  const auto seconds = std::chrono::ceil<std::chrono::seconds>(decision.reset_after).count();
+  const auto reset = std::chrono::ceil<std::chrono::seconds>(now + decision.reset_after).time_since_epoch().count();
+  auto& headers = response.headers;
+  headers.add("X-RateLimit-Limit", std::to_string(decision.limit));
+  headers.add("X-RateLimit-Remaining", std::to_string(decision.remaining));
+  headers.add("X-RateLimit-Reset", std::to_string(reset));
+  headers.add("RateLimit-Policy", fmt::format(R"("default";q={};w={})", policy.limit, policy.window.count()));
+  headers.add("RateLimit", fmt::format(R"("default";r={};t={})", decision.remaining, seconds));
+}
+
+Task<net::Response> guarded(Context& context, const Next& next) {
+  std::string what;
+  try {
+    co_return co_await next(context);
+  } catch (const std::exception& error) {
+    what = error.what();
+  }
+  log::error("a handler threw", {{"requestId", context.id.value}, {"route", context.pattern}, {"what", what}});
+  co_return refuse(context, {ErrorKind::internal, "internal", "Something broke inside Infra; its log has this request id."});
+}
+
+bool is_preflight(const net::Request& request) {
+  return request.method == "OPTIONS" && request.headers.find("access-control-request-method").has_value();
+}
+
+Task<net::Response> run_link(std::shared_ptr<const std::pair<Middleware, Next>> link, Context& context) {
+  co_return co_await link->first(context, link->second);
+}
+
+}  // namespace
+
+Middleware trace(Metrics& metrics, const Clock& clock) {
+  return [&metrics, &clock](Context& context, const Next& next) -> Task<net::Response> {
+    const SteadyTime start = clock.steady_now();
+    auto response = co_await guarded(context, next);
+    response.headers.set("x-request-id", context.id.value);
+    const std::chrono::duration<double> seconds = clock.steady_now() - start;
+    const bool known = std::ranges::find(context.methods, context.request.method) != context.methods.end();
+    metrics.request(known || context.request.method == "HEAD" ? context.request.method : "other", context.pattern,
+                    response.status, seconds.count());
+    log_request(context, response.status, seconds.count() * 1000);
+    co_return response;
+  };
+}
+
+Middleware allow_origins(std::vector<std::string> origins) {
+  return [origins = std::move(origins)](Context& context, const Next& next) -> Task<net::Response> {
+    const auto origin = context.request.headers.find("origin");
+    const bool any = std::ranges::find(origins, "*") != origins.end();
+    if (!origin || (!any && std::ranges::find(origins, *origin) == origins.end())) co_return co_await next(context);
+
+    const std::string allowed(*origin);
+    net::Response response;
+    if (is_preflight(context.request)) {
+      response.status = 204;
+      response.headers.add("Access-Control-Allow-Methods", "GET, POST, PUT, DELETE, OPTIONS");
+      response.headers.add("Access-Control-Allow-Headers",
+                           "content-type, x-api-key, authorization, x-async, x-runtime, x-memory-mb, x-function-name, "
+                           "x-request-id, traceparent");
+      response.headers.add("Access-Control-Max-Age", "600");
+    } else {
+      response = co_await next(context);
+      response.headers.add("Access-Control-Expose-Headers",
+                           "x-request-id, link, retry-after, x-ratelimit-limit, x-ratelimit-remaining, x-ratelimit-reset");
+    }
+    response.headers.set("Access-Control-Allow-Origin", allowed);
+    response.headers.add("Vary", "Origin");
+    co_return response;
+  };
+}
+
+Middleware find_route(const Router& router) {
+  return [&router](Context& context, const Next& next) -> Task<net::Response> {
+    router.match(context);
+    co_return co_await next(context);
+  };
+}
+
+Middleware authenticate(const std::string& key, RateLimiter& limiter, Metrics& metrics) {
+  return [expected = digest(key), &limiter, &metrics](Context& context, const Next& next) -> Task<net::Response> {
+    if (context.route != nullptr && context.route->access == Access::open) co_return co_await next(context);
+    const auto key = presented_key(context.request.headers);
+    const Digest given = digest(key.value_or(""));
+    if (key && CRYPTO_memcmp(expected.data(), given.data(), given.size()) == 0) co_return co_await next(context);
+
+    const auto decision = co_await limiter.admit("auth:" + rate_key(context.client));
+    if (!decision.allowed) {
+      metrics.rate_limited("auth");
+      co_return refuse(context, too_many(decision, "requests with a wrong key"));
+    }
+    co_return refuse(context, {ErrorKind::unauthorized, "unauthorized",
+                               key ? "The API key is wrong; check the x-api-key header."
+                                   : "Send the API key in the x-api-key header (or as Authorization: Bearer)."});
+  };
+}
+
+Middleware limit_rate(RateLimiter& limiter, RatePolicy policy, const Clock& clock, Metrics& metrics) {
+  return [&limiter, policy, &clock, &metrics](Context& context, const Next& next) -> Task<net::Response> {
+    const bool limited = policy.limit > 0 && context.route != nullptr && context.route->rate == Rate::limited;
+    if (!limited) co_return co_await next(context);
+
+    const auto decision = co_await limiter.admit(rate_key(context.client));
+    net::Response response;
+    if (decision.allowed) {
+      response = co_await next(context);
+    } else {
+      metrics.rate_limited("default");
+      response = refuse(context, too_many(decision, "requests"));
+    }
+    tell_budget(response, decision, policy, clock.now());
+    co_return response;
+  };
+}
+
+Next dispatch() {
+  return [](Context& context) -> Task<net::Response> {
+    if (context.route == nullptr && context.methods.empty()) {
+      co_return refuse(context, {ErrorKind::not_found, "unknown_route", "There is no such route; docs/http-api.md lists them."});
+    }
+    if (context.route == nullptr) {
+      const std::string allowed = fmt::format("{}", fmt::join(context.methods, ", "));
+      auto response = refuse(context, {ErrorKind::method_not_allowed, "method_not_allowed",
+                                       fmt::format("This route answers {} only.", allowed)});
+      response.headers.add("Allow", allowed);
+      co_return response;
+    }
+    auto answer = co_await context.route->handler(context);
+    if (!answer) co_return refuse(context, answer.error());
+    co_return std::move(*answer);
+  };
+}
+
+Next chain(std::vector<Middleware> links, Next end) {
+  for (auto link = links.rbegin(); link != links.rend(); ++link) {
+    auto pair = std::make_shared<const std::pair<Middleware, Next>>(std::move(*link), std::move(end));
+    end = [pair](Context& context) { return run_link(pair, context); };
+  }
+  return end;
+}
+
+}  // namespace infra::http

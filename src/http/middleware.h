@@ -1,0 +1,40 @@
+// What every request passes on its way to a handler, one function a concern. Their order stands in api.cc.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "core/task.h"
+#include "http/route.h"
+#include "ports/clock.h"
+#include "ports/rate_limiter.h"
+#include "telemetry/metrics.h"
+
+namespace infra::http {
+
+// The next link of the chain. Middleware runs it, or answers itself.
+using Next = std::function<Task<net::Response>(Context&)>;
+using Middleware = std::function<Task<net::Response>(Context&, const Next&)>;
+
+// Gives the answer its x-request-id, a log line and its place in the metrics; an exception becomes a 500.
+[[nodiscard]] Middleware trace(Metrics& metrics, const Clock& clock);
+
+// Answers preflights and marks answers for the origins that are named ("*" for any); with none named it does nothing.
+[[nodiscard]] Middleware allow_origins(std::vector<std::string> origins);
+
+[[nodiscard]] Middleware find_route(const Router& router);
+
+// 401 unless the route is open or the key is right. Failed keys have a rate of their own.
+[[nodiscard]] Middleware authenticate(const std::string& key, RateLimiter& limiter, Metrics& metrics);
+
+// 429 past the rate, for the routes that are limited; tells the client its budget.
+[[nodiscard]] Middleware limit_rate(RateLimiter& limiter, RatePolicy policy, const Clock& clock, Metrics& metrics);
+
+// The end of the chain: the route's handler, or 404, or 405.
+[[nodiscard]] Next dispatch();
+
+// `links` around `end`, the first one outermost.
+[[nodiscard]] Next chain(std::vector<Middleware> links, Next end);
+
+}  // namespace infra::http

@@ -1,0 +1,38 @@
+// Routes as data: what a request must bring, and who answers it.
+#pragma once
+
+#include <functional>
+#include <string_view>
+#include <vector>
+
+#include "core/error.h"
+#include "core/task.h"
+#include "http/context.h"
+
+namespace infra::http {
+
+// Authentication is a property of the route, on unless the route says otherwise.
+enum class Access : std::uint8_t { key, open };
+enum class Rate : std::uint8_t { free, limited };
+
+using RouteHandler = std::function<Task<Result<net::Response>>(Context&)>;
+
+struct Route {
+  std::string_view method;
+  std::string_view pattern;  // segments; ":name" matches one
+  Access access = Access::key;
+  Rate rate = Rate::free;
+  RouteHandler handler;
+};
+
+class Router {
+ public:
+  explicit Router(std::vector<Route> routes) : routes_(std::move(routes)) {}
+  // Fills the context's route, pattern, methods, params and prefix ("/api" is taken off). HEAD is answered by GET's route.
+  void match(Context& context) const;
+
+ private:
+  std::vector<Route> routes_;
+};
+
+}  // namespace infra::http

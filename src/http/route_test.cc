@@ -1,0 +1,59 @@
+// Both prefixes lead to the same routes, and what is no route says which methods its path has.
+#include "http/route.h"
+
+#include <gmock/gmock.h>
+
+namespace infra::http {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+class RouterTest : public ::testing::Test {
+ protected:
+  Context match(std::string method, std::string path) {
+    request_.method = std::move(method);
+    request_.path = std::move(path);
+    Context context{.request = request_, .id = {"r"}};
+    router_.match(context);
+    return context;
+  }
+
+  net::Request request_;
+  Router router_{{{.method = "GET", .pattern = "/functions", .handler = {}},
+                  {.method = "GET", .pattern = "/functions/:id", .handler = {}},
+                  {.method = "PUT", .pattern = "/functions/:id", .handler = {}},
+                  {.method = "GET", .pattern = "/functions/:id/logs/:requestId", .handler = {}}}};
+};
+
+TEST_F(RouterTest, FindsRoutesUnderBothNames) {
+  const auto plain = match("GET", "/functions/a%20b/logs/r1");
+  ASSERT_NE(plain.route, nullptr);
+  EXPECT_EQ(plain.pattern, "/functions/:id/logs/:requestId");
+  EXPECT_EQ(plain.param("id"), "a b");
+  EXPECT_EQ(plain.param("requestId"), "r1");
+  EXPECT_EQ(plain.prefix, "");
+  const auto api = match("GET", "/api/functions");
+  ASSERT_NE(api.route, nullptr);
+  EXPECT_EQ(api.pattern, "/functions");
+  EXPECT_EQ(api.prefix, "/api");
+}
+
+TEST_F(RouterTest, HeadIsAnsweredByGet) { EXPECT_NE(match("HEAD", "/functions").route, nullptr); }
+
+TEST_F(RouterTest, KnowsTheMethodsOfAPath) {
+  const auto context = match("POST", "/functions/x");
+  EXPECT_EQ(context.route, nullptr);
+  EXPECT_THAT(context.methods, ElementsAre("GET", "PUT"));
+}
+
+TEST_F(RouterTest, RefusesEverythingElse) {
+  for (const char* path : {"", "/", "*", "/functions/", "/functions//logs/r", "/api", "/api/", "/apifunctions", "/functions/%zz", "/functions/a/b"}) {
+    const auto context = match("GET", path);
+    EXPECT_EQ(context.route, nullptr) << path;
+    EXPECT_THAT(context.methods, IsEmpty()) << path;
+  }
+}
+
+}  // namespace
+}  // namespace infra::http

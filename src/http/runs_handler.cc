@@ -1,0 +1,118 @@
+#include "http/runs_handler.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/json_text.h"
+#include "http/error_response.h"
+#include "http/json_fields.h"
+#include "http/query.h"
+
+namespace infra::http {
+namespace {
+
+std::unexpected<Error> invalid(std::string code, std::string message) {
+  return fail(ErrorKind::invalid, std::move(code), std::move(message));
+}
+
+Result<RunMode> read_mode(const net::Headers& headers) {
+  std::string value(headers.find("x-async").value_or("false"));
+  std::ranges::transform(value, value.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? char(c + 32) : c; });
+  if (value == "true") return RunMode::async;
+  if (value == "false") return RunMode::sync;
+  return invalid("invalid_async", "The x-async header must be true or false.");
+}
+
+// A member that must be a string, or may be null where `optional`.
+Result<std::string> text_member(const RawMember& member, bool optional) {
+  if (optional && member.text == "null") return std::string();
+  if (!member.text.starts_with('"')) {
+    return invalid(fmt::format("invalid_{}", member.name), fmt::format("{} must be a string.", member.name));
+  }
+  return std::string(boost::json::parse(boost::json::string_view(member.text.data(), member.text.size())).get_string());
+}
+
+Result<void> read_member(app::Invocation& invocation, const RawMember& member) {
+  if (member.name == "functionId") {
+    auto id = text_member(member, false);
+    if (!id) return fail(id.error());
+    if (!is_valid_function_id(*id)) return fail(function_not_found());
+    invocation.function = {std::move(*id)};
+  } else if (member.name == "inputData") {
+    invocation.input = std::string(member.text);
+  } else if (member.name == "modelId") {
+    auto model = text_member(member, true);
+    if (!model) return fail(model.error());
+    if (model->size() > 256 || model->find('\0') != std::string::npos) {
+      return invalid("invalid_modelId", "modelId must be at most 256 bytes without NUL.");
+    }
+    invocation.model_id = std::move(*model);
+  }
+  return {};  // other members are ignored, as the reference platform does
+}
+
+Result<app::Invocation> read_invocation(std::string_view body) {
+  const auto members = read_members(body);
+  if (!members) return fail(members.error());
+  app::Invocation invocation;
+  for (const auto& member : *members) {
+    if (auto read = read_member(invocation, member); !read) return fail(read.error());
+  }
+  if (invocation.function.empty()) return invalid("function_id_missing", "functionId is missing; it names the function to run.");
+  return invocation;
+}
+
+// Only the wait ended: the job goes on, and its id says where its result will be.
+bool job_goes_on(const Error& error) { return error.code == "wait_timeout" || error.code == "shutting_down"; }
+
+net::Response result_response(const JobResult& result, const RequestId& id) {
+  if (result.status == RunStatus::error && result.error_code == "shutting_down") {
+    return error_response({ErrorKind::unavailable, result.error_code, result.error_message, std::chrono::seconds{1}}, id, &id);
+  }
+  return json_response(result.status == RunStatus::error ? 500 : 200, to_json(result));
+}
+
+}  // namespace
+
+Task<Result<net::Response>> RunsHandler::run(Context& context) {
+  if (!is_json(context.request.headers)) {
+    co_return fail(ErrorKind::unsupported_media, "unsupported_media_type", "Send the body as Content-Type: application/json.");
+  }
+  const auto mode = read_mode(context.request.headers);
+  if (!mode) co_return fail(mode.error());
+  Result<app::Invocation> invocation;
+  {
+    const auto body = co_await net::read_all(*context.request.body, limits::kMaxRunBodyBytes);
+    if (!body) co_return fail(body.error());
+    invocation = read_invocation(*body);
+  }
+  if (!invocation) co_return fail(invocation.error());
+  context.function = invocation->function;
+  invocation->id = context.id;
+  invocation->mode = *mode;
+  invocation->traceparent = context.request.headers.find("traceparent").value_or("").substr(0, 128);
+
+  const auto result = co_await invoke_.run(std::move(*invocation));
+  if (!result) {
+    context.error_code = result.error().code;
+    co_return error_response(result.error(), context.id, job_goes_on(result.error()) ? &context.id : nullptr);
+  }
+  if (*mode == RunMode::async) {
+    co_return json_response(202, fmt::format(R"({{"status":"ACCEPTED","message":"The job is accepted; GET /status/{0} gives its result.","jobId":"{0}"}})",
+                                             context.id.value));
+  }
+  context.error_code = (*result)->error_code;
+  co_return result_response(**result, context.id);
+}
+
+Task<Result<net::Response>> RunsHandler::status(Context& context) {
+  const std::string& id = context.param("jobId");
+  if (!uuid_version(id)) co_return invalid("invalid_job_id", "A job id is a UUID, as POST /run gave it.");
+  const auto stored = co_await results_.find({id});
+  if (!stored) co_return fail(stored.error());
+  if (!stored->result) co_return json_response(200, R"({"status":"pending"})");
+  co_return json_response(200, to_json(*stored->result));
+}
+
+}  // namespace infra::http

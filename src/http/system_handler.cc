@@ -1,0 +1,186 @@
+#include "http/system_handler.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/json_text.h"
+#include "http/error_response.h"
+#include "http/json_fields.h"
+#include "http/query.h"
+#include "telemetry/log.h"
+
+namespace infra::http {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::uint64_t kMaxHeartbeatBytes = 64 * 1024;
+
+std::string pools_json(const std::map<std::string, int>& pools) {
+  std::string text = "{";
+  for (const auto& [runtime, count] : pools) {
+    text += fmt::format("{}{}:{}", text.size() > 1 ? "," : "", json_quote(runtime), count);
+  }
+  return text + "}";
+}
+
+std::string worker_json(const Heartbeat& worker) {
+  return fmt::format(
+      R"({{"workerId":{},"status":{},"pools":{},"activeJobs":{},"uptimeSeconds":{},"timestamp":{},"lastSeen":"{}"}})",
+      json_quote(worker.worker_id.value), json_quote(worker.status), pools_json(worker.pools), worker.active_jobs,
+      json_number(worker.uptime_seconds), json_quote(worker.timestamp), to_iso8601(worker.received_at));
+}
+
+std::unexpected<Error> invalid_heartbeat(std::string message) {
+  return fail(ErrorKind::invalid, "invalid_heartbeat", std::move(message));
+}
+
+Result<std::map<std::string, int>> read_pools(const json::object& body) {
+  std::map<std::string, int> pools = {{"python", 0}, {"nodejs", 0}, {"cpp", 0}, {"go", 0}};
+  const auto* given = body.if_contains("pools");
+  if (given == nullptr) return pools;
+  if (!given->is_object()) return invalid_heartbeat("pools must be an object of whole numbers by runtime.");
+  for (const auto& [runtime, count] : given->get_object()) {
+    const auto known = pools.find(std::string(runtime));
+    if (known == pools.end()) continue;
+    if (!count.is_int64() || count.get_int64() < 0 || count.get_int64() > 1'000'000) {
+      return invalid_heartbeat("pools must be an object of whole numbers by runtime.");
+    }
+    known->second = static_cast<int>(count.get_int64());
+  }
+  return pools;
+}
+
+// Text of at most 256 bytes; absent is empty.
+Result<std::string> read_text(const json::object& body, std::string_view name) {
+  const auto* value = body.if_contains(name);
+  if (value == nullptr) return std::string();
+  if (!value->is_string() || value->get_string().size() > 256) {
+    return invalid_heartbeat(fmt::format("{} must be a string of at most 256 bytes.", name));
+  }
+  return std::string(value->get_string());
+}
+
+Result<double> read_number(const json::object& body, std::string_view name, double most) {
+  const auto* value = body.if_contains(name);
+  if (value == nullptr) return 0.0;
+  const double number = value->is_number() ? value->to_number<double>() : -1;
+  if (!(number >= 0 && number <= most)) return invalid_heartbeat(fmt::format("{} must be a number of at least 0.", name));
+  return number;
+}
+
+Result<Heartbeat> read_heartbeat(std::string_view text) {
+  const auto body = read_object(text);
+  if (!body) return fail(body.error());
+  const auto id = read_text(*body, "workerId");
+  const auto status = read_text(*body, "status");
+  // The reference's workers send seconds as a number here and there.
+  const auto* stamp = body->if_contains("timestamp");
+  const Result<std::string> timestamp =
+      stamp != nullptr && stamp->is_number() ? Result<std::string>(json::serialize(*stamp)) : read_text(*body, "timestamp");
+  const auto pools = read_pools(*body);
+  const auto active = read_number(*body, "activeJobs", 1e6);
+  const auto uptime = read_number(*body, "uptimeSeconds", 1e12);
+  for (const auto* field : {&id, &status, &timestamp}) {
+    if (!*field) return fail(field->error());
+  }
+  if (!pools) return fail(pools.error());
+  if (!active) return fail(active.error());
+  if (!uptime) return fail(uptime.error());
+  if (id->empty()) return invalid_heartbeat("workerId is missing.");
+  return Heartbeat{.worker_id = {*id},
+                   .status = status->empty() ? "healthy" : *status,
+                   .pools = *pools,
+                   .active_jobs = static_cast<int>(*active),
+                   .uptime_seconds = *uptime,
+                   .timestamp = *timestamp,
+                   .received_at = {}};
+}
+
+}  // namespace
+
+Task<Result<net::Response>> SystemHandler::health(Context&) {
+  bool ok = !view_.draining();
+  std::string checks;
+  for (const auto& [name, engine] : health_.snapshot()) {
+    ok = ok && engine.ok;
+    checks += fmt::format(R"({}{}:{{"status":"{}","latencyMs":{}{}}})", checks.empty() ? "" : ",", json_quote(name),
+                          engine.ok ? "OK" : "ERROR", json_number(engine.latency_ms),
+                          engine.ok ? "" : fmt::format(R"(,"error":{})", json_quote(replace_invalid_utf8(engine.error))));
+  }
+  co_return json_response(ok ? 200 : 503,
+                          fmt::format(R"({{"status":"{}","version":"{}"{},"checks":{{{}}}}})", ok ? "OK" : "ERROR", INFRA_VERSION,
+                                      view_.draining() ? R"(,"draining":true)" : "", checks));
+}
+
+Task<Result<net::Response>> SystemHandler::metrics(Context&) {
+  net::Response response;
+  response.body = metrics_.render(co_await view_.gauges());
+  response.headers.add("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
+  co_return response;
+}
+
+Task<Result<net::Response>> SystemHandler::logs(Context&) {
+  std::string body = "[";
+  for (const auto& line : log::recent_lines()) {
+    if (body.size() > 1) body += ',';
+    body += line;
+  }
+  co_return json_response(200, body + "]");
+}
+
+Task<Result<net::Response>> SystemHandler::heartbeat(Context& context) {
+  const auto body = co_await net::read_all(*context.request.body, kMaxHeartbeatBytes);
+  if (!body) co_return fail(body.error());
+  auto heartbeat = read_heartbeat(*body);
+  if (!heartbeat) co_return fail(heartbeat.error());
+  heartbeat->received_at = clock_.now();
+  if (auto recorded = co_await workers_.record(*heartbeat); !recorded) co_return fail(recorded.error());
+  co_return json_response(200, R"({"ok":true})");
+}
+
+Task<Result<std::vector<Heartbeat>>> SystemHandler::known_workers() {
+  co_await view_.refresh_workers();
+  co_return co_await workers_.list();
+}
+
+Task<Result<net::Response>> SystemHandler::workers(Context&) {
+  const auto known = co_await known_workers();
+  if (!known) co_return fail(known.error());
+  std::string list;
+  for (const auto& worker : *known) list += (list.empty() ? "" : ",") + worker_json(worker);
+  const auto healthy = std::ranges::count(*known, "healthy", &Heartbeat::status);
+  co_return json_response(
+      200, fmt::format(R"({{"totalWorkers":{},"healthyWorkers":{},"workers":[{}]}})", known->size(), healthy, list));
+}
+
+Task<Result<net::Response>> SystemHandler::system_status(Context&) {
+  const auto known = co_await known_workers();
+  if (!known) co_return fail(known.error());
+  int active = 0;
+  std::map<std::string, int> pools = {{"python", 0}, {"nodejs", 0}, {"cpp", 0}, {"go", 0}};
+  for (const auto& worker : *known) {
+    active += worker.active_jobs;
+    for (const auto& [runtime, count] : worker.pools) pools[runtime] += count;
+  }
+  const std::chrono::duration<double> uptime = clock_.steady_now() - started_;
+  co_return json_response(
+      200, fmt::format(R"({{"status":"{}","worker_count":{},"active_jobs":{},"pools":{},"uptime_seconds":{},"timestamp":"{}"}})",
+                       known->empty() ? "offline" : "online", known->size(), active, pools_json(pools),
+                       json_number(uptime.count()), to_iso8601(clock_.now())));
+}
+
+Task<Result<net::Response>> SystemHandler::models(Context&) {
+  const auto found = co_await models_.list();
+  std::string list;
+  for (const auto& model : found.models) {
+    list += fmt::format(R"({}{{"id":{},"name":{},"size":{},"details":{},"status":{}}})", list.empty() ? "" : ",",
+                        json_quote(model.id), json_quote(model.name), json_quote(model.size), model.details_json,
+                        json_quote(model.status));
+  }
+  const std::string warning = found.warning.empty() ? "" : fmt::format(R"(,"warning":{})", json_quote(found.warning));
+  co_return json_response(200, fmt::format(R"({{"models":[{}]{}}})", list, warning));
+}
+
+}  // namespace infra::http

@@ -1,0 +1,207 @@
+#include "main/config.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <boost/url/parse.hpp>
+#include <charconv>
+#include <fstream>
+#include <iterator>
+#include <optional>
+
+namespace infra {
+namespace {
+
+constexpr std::array<std::string_view, 6> kFleetVariables = {"AWS_REGION",      "BUCKET_NAME", "TABLE_NAME",
+                                                             "LOGS_TABLE_NAME", "SQS_URL",     "REDIS_HOST"};
+constexpr std::array<std::string_view, 5> kFleetNeeds = {"AWS_REGION", "BUCKET_NAME", "TABLE_NAME", "SQS_URL", "REDIS_HOST"};
+
+std::string_view trim(std::string_view text) {
+  const auto space = [](char c) { return c == ' ' || c == '\t' || c == '\r'; };
+  while (!text.empty() && space(text.front())) text.remove_prefix(1);
+  while (!text.empty() && space(text.back())) text.remove_suffix(1);
+  return text;
+}
+
+bool is_name(std::string_view text) {
+  const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; };
+  return !text.empty() && letter(text.front()) &&
+         std::ranges::all_of(text, [&](char c) { return letter(c) || (c >= '0' && c <= '9'); });
+}
+
+// The value as written after '='; nullopt if a quote is not closed or something follows it.
+std::optional<std::string> env_value(std::string_view text) {
+  if (text.starts_with('"') || text.starts_with('\'')) {
+    const auto end = text.find(text.front(), 1);
+    if (end == std::string_view::npos) return std::nullopt;
+    const auto rest = trim(text.substr(end + 1));
+    if (!rest.empty() && !rest.starts_with('#')) return std::nullopt;
+    return std::string(text.substr(1, end - 1));
+  }
+  const auto comment = text.find(" #");
+  return std::string(trim(text.substr(0, comment)));
+}
+
+// Reads variables and collects what is wrong with them.
+class Reader {
+ public:
+  explicit Reader(const Variables& variables) : variables_(variables) {}
+
+  std::optional<std::string> text(std::string_view name) const {
+    const auto found = variables_.find(name);
+    if (found == variables_.end() || found->second.empty()) return std::nullopt;
+    return found->second;
+  }
+
+  void whole(std::string_view name, std::int64_t least, std::int64_t most, auto store) {
+    const auto value = text(name);
+    if (!value) return;
+    std::int64_t number = 0;
+    const auto [end, error] = std::from_chars(value->data(), value->data() + value->size(), number);
+    if (error != std::errc{} || end != value->data() + value->size() || number < least || number > most) {
+      problem(fmt::format("{} must be a whole number from {} to {}, not \"{}\".", name, least, most, *value));
+      return;
+    }
+    store(number);
+  }
+
+  void flag(std::string_view name, bool& target) {
+    const auto value = text(name);
+    if (!value) return;
+    if (*value != "true" && *value != "false") {
+      problem(fmt::format("{} must be true or false, not \"{}\".", name, *value));
+      return;
+    }
+    target = *value == "true";
+  }
+
+  void problem(std::string sentence) { problems_.sentences.push_back(std::move(sentence)); }
+  ConfigProblems& problems() { return problems_; }
+
+ private:
+  const Variables& variables_;
+  ConfigProblems problems_;
+};
+
+void read_key(Reader& reader, Config& config, Command command) {
+  const auto key = reader.text("INFRA_API_KEY");
+  if (!key && command == Command::serve) {
+    reader.problem("INFRA_API_KEY is missing: the secret that clients send as x-api-key (`infra dev` makes one for you).");
+  }
+  const bool printable = !key || std::ranges::all_of(*key, [](char c) { return c > 0x20 && c < 0x7f; });
+  if (!printable) reader.problem("INFRA_API_KEY must be printable ASCII without spaces, because it travels in a header.");
+  config.api_key = key.value_or("");
+}
+
+void read_engines(Reader& reader) {
+  const auto set = [&](std::string_view name) { return reader.text(name).has_value(); };
+  if (std::ranges::none_of(kFleetVariables, set)) return;
+  const auto chosen = *std::ranges::find_if(kFleetVariables, set);
+  bool complete = true;
+  for (const auto name : kFleetNeeds) {
+    if (set(name)) continue;
+    complete = false;
+    reader.problem(fmt::format("{} is missing: with {} set, Infra runs on AWS and Redis and needs it.", name, chosen));
+  }
+  if (complete) {
+    reader.problem(fmt::format("{} asks for the engines on AWS and Redis, which this version does not have yet; unset the AWS "
+                               "and Redis variables to run on the embedded engines.", chosen));
+  }
+}
+
+void read_url(Reader& reader, std::string_view name, std::string& target) {
+  auto value = reader.text(name);
+  if (!value) return;
+  const auto url = boost::urls::parse_uri(*value);
+  if (!url || (url->scheme() != "http" && url->scheme() != "https") || url->host().empty()) {
+    reader.problem(fmt::format("{} must be a URL such as http://127.0.0.1:11434.", name));
+    return;
+  }
+  while (value->ends_with('/')) value->pop_back();
+  target = *value;
+}
+
+void read_origins(Reader& reader, std::vector<std::string>& origins) {
+  const auto value = reader.text("CORS_ORIGINS");
+  if (!value) return;
+  std::string_view rest = *value;
+  while (!rest.empty()) {
+    const auto comma = rest.find(',');
+    const auto origin = trim(rest.substr(0, comma));
+    const auto url = boost::urls::parse_uri(origin);
+    if (origin != "*" && (!url || !url->path().empty() || url->host().empty())) {
+      reader.problem(fmt::format("CORS_ORIGINS must be origins such as https://dash.example, separated by commas, or *; not \"{}\".", origin));
+    }
+    origins.emplace_back(origin);
+    rest = comma == std::string_view::npos ? std::string_view{} : rest.substr(comma + 1);
+  }
+}
+
+void read_sandbox(Reader& reader, Config& config) {
+  const auto value = reader.text("INFRA_SANDBOX");
+  if (!value) return;
+  if (*value != "none") reader.problem(fmt::format("INFRA_SANDBOX must be \"none\" or not be set, not \"{}\".", *value));
+  config.isolate = false;
+}
+
+}  // namespace
+
+Variables parse_env_file(std::string_view text, ConfigProblems& problems) {
+  Variables variables;
+  for (int number = 1; !text.empty(); ++number) {
+    const auto end = text.find('\n');
+    auto line = trim(text.substr(0, end));
+    text = end == std::string_view::npos ? std::string_view{} : text.substr(end + 1);
+    if (line.empty() || line.starts_with('#')) continue;
+    if (line.starts_with("export ")) line = trim(line.substr(7));
+    const auto equals = line.find('=');
+    const auto name = trim(line.substr(0, equals));
+    const auto value = equals == std::string_view::npos ? std::nullopt : env_value(trim(line.substr(equals + 1)));
+    if (!is_name(name) || !value) {
+      problems.sentences.push_back(fmt::format(".env, line {}: this is not NAME=value (with closed quotes, if any).", number));
+      continue;
+    }
+    variables[std::string(name)] = *value;
+  }
+  return variables;
+}
+
+Variables collect_variables(ConfigProblems& problems) {
+  Variables variables;
+  if (std::ifstream file(".env"); file) {
+    const std::string text{std::istreambuf_iterator<char>(file), {}};
+    variables = parse_env_file(text, problems);
+  } else if (access(".env", F_OK) == 0) {
+    problems.sentences.emplace_back(".env is there but can't be read; check its permissions.");
+  }
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string_view pair(*entry);
+    const auto equals = pair.find('=');
+    if (equals != std::string_view::npos) variables[std::string(pair.substr(0, equals))] = pair.substr(equals + 1);
+  }
+  return variables;
+}
+
+std::expected<Config, ConfigProblems> read_config(const Variables& variables, Command command) {
+  Reader reader(variables);
+  Config config;
+  read_key(reader, config, command);
+  if (command == Command::serve) read_engines(reader);
+  reader.whole("PORT", 0, 65535, [&](auto value) { config.port = static_cast<std::uint16_t>(value); });
+  reader.whole("RATE_LIMIT", 0, 1'000'000, [&](auto value) { config.rate.limit = static_cast<int>(value); });
+  reader.whole("RATE_LIMIT_WINDOW_SECONDS", 1, 86'400, [&](auto value) { config.rate.window = std::chrono::seconds(value); });
+  reader.whole("TRUSTED_PROXY_HOPS", 0, 16, [&](auto value) { config.trusted_proxy_hops = static_cast<int>(value); });
+  reader.whole("AI_NODE_TIMEOUT", 1, 60'000, [&](auto value) { config.ai_node_timeout = milliseconds(value); });
+  reader.whole("SHUTDOWN_TIMEOUT_SECONDS", 0, 3600, [&](auto value) { config.shutdown_timeout = std::chrono::seconds(value); });
+  reader.flag("METRICS_PUBLIC", config.metrics_public);
+  read_url(reader, "AI_NODE_URL", config.ai_node_url);
+  read_origins(reader, config.cors_origins);
+  read_sandbox(reader, config);
+  if (const auto dir = reader.text("INFRA_DATA_DIR")) config.data_dir = *dir;
+  if (!reader.problems().sentences.empty()) return std::unexpected(reader.problems());
+  return config;
+}
+
+}  // namespace infra

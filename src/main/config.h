@@ -1,0 +1,51 @@
+// Configuration from the environment and `.env`, with everything that is wrong said at once.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <expected>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/sliding_window.h"
+
+namespace infra {
+
+using Variables = std::map<std::string, std::string, std::less<>>;
+
+struct Config {
+  std::uint16_t port = 8080;
+  std::string api_key;
+  RatePolicy rate;
+  int trusted_proxy_hops = 0;
+  std::string ai_node_url = "http://127.0.0.1:11434";
+  milliseconds ai_node_timeout{2000};
+  std::filesystem::path data_dir = "./.infra";
+  bool isolate = true;  // INFRA_SANDBOX=none turns it off
+  bool metrics_public = false;
+  std::vector<std::string> cors_origins;
+  std::chrono::seconds shutdown_timeout{30};
+};
+
+enum class Command : std::uint8_t { serve, dev };
+
+// What is wrong, one sentence a problem, each naming its variable.
+struct ConfigProblems {
+  std::vector<std::string> sentences;
+};
+
+// Lines `NAME=value` (value bare, or in single or double quotes), comments with '#', blank lines, an optional `export `.
+// `problems` gets one sentence a bad line, with its number; a secret's text is not repeated.
+[[nodiscard]] Variables parse_env_file(std::string_view text, ConfigProblems& problems);
+
+// A variable that is set but empty counts as not set.
+[[nodiscard]] std::expected<Config, ConfigProblems> read_config(const Variables& variables, Command command);
+
+// The process's environment over `./.env`, if there is one.
+[[nodiscard]] Variables collect_variables(ConfigProblems& problems);
+
+}  // namespace infra

@@ -1,0 +1,94 @@
+// All that is wrong with a configuration is said in one go, and nothing is guessed.
+#include "main/config.h"
+
+#include <gmock/gmock.h>
+
+namespace infra {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+std::vector<std::string> problems(const Variables& variables, Command command = Command::serve) {
+  const auto config = read_config(variables, command);
+  return config ? std::vector<std::string>{} : config.error().sentences;
+}
+
+TEST(Config, ServeNeedsAKeyAndDevDoesNot) {
+  EXPECT_THAT(problems({}), ElementsAre(HasSubstr("INFRA_API_KEY is missing")));
+  EXPECT_THAT(problems({{"INFRA_API_KEY", ""}}), ElementsAre(HasSubstr("INFRA_API_KEY is missing")));
+  EXPECT_THAT(problems({}, Command::dev), ElementsAre());
+}
+
+TEST(Config, ReadsEverything) {
+  const auto config = read_config({{"INFRA_API_KEY", "k"},
+                                   {"PORT", "0"},
+                                   {"RATE_LIMIT", "5"},
+                                   {"RATE_LIMIT_WINDOW_SECONDS", "2"},
+                                   {"TRUSTED_PROXY_HOPS", "1"},
+                                   {"AI_NODE_URL", "http://ai:11434/"},
+                                   {"AI_NODE_TIMEOUT", "500"},
+                                   {"INFRA_DATA_DIR", "/data"},
+                                   {"INFRA_SANDBOX", "none"},
+                                   {"METRICS_PUBLIC", "true"},
+                                   {"CORS_ORIGINS", "https://a.example, http://localhost:3000"},
+                                   {"SHUTDOWN_TIMEOUT_SECONDS", "3"}},
+                                  Command::serve);
+  ASSERT_TRUE(config);
+  EXPECT_EQ(config->port, 0);
+  EXPECT_EQ(config->rate.limit, 5);
+  EXPECT_EQ(config->rate.window.count(), 2);
+  EXPECT_EQ(config->trusted_proxy_hops, 1);
+  EXPECT_EQ(config->ai_node_url, "http://ai:11434");
+  EXPECT_EQ(config->ai_node_timeout.count(), 500);
+  EXPECT_EQ(config->data_dir, "/data");
+  EXPECT_FALSE(config->isolate);
+  EXPECT_TRUE(config->metrics_public);
+  EXPECT_THAT(config->cors_origins, ElementsAre("https://a.example", "http://localhost:3000"));
+  EXPECT_EQ(config->shutdown_timeout.count(), 3);
+}
+
+TEST(Config, SaysAllProblemsAtOnce) {
+  EXPECT_THAT(problems({{"PORT", "80x"},
+                        {"RATE_LIMIT", "-1"},
+                        {"METRICS_PUBLIC", "yes"},
+                        {"AI_NODE_URL", "ai:11434"},
+                        {"CORS_ORIGINS", "nonsense"},
+                        {"INFRA_SANDBOX", "off"}}),
+              ElementsAre(HasSubstr("INFRA_API_KEY"), HasSubstr("PORT"), HasSubstr("RATE_LIMIT"), HasSubstr("METRICS_PUBLIC"),
+                          HasSubstr("AI_NODE_URL"), HasSubstr("CORS_ORIGINS"), HasSubstr("INFRA_SANDBOX")));
+}
+
+TEST(Config, OneFleetVariableAsksForAllOfThem) {
+  EXPECT_THAT(problems({{"INFRA_API_KEY", "k"}, {"REDIS_HOST", "localhost"}}),
+              ElementsAre(HasSubstr("AWS_REGION is missing"), HasSubstr("BUCKET_NAME is missing"),
+                          HasSubstr("TABLE_NAME is missing"), HasSubstr("SQS_URL is missing")));
+  EXPECT_THAT(problems({{"INFRA_API_KEY", "k"}, {"AWS_ACCESS_KEY_ID", "credentials alone change nothing"}}), ElementsAre());
+}
+
+TEST(Config, AKeyThatCannotTravelIsRefusedWithoutShowingIt) {
+  const auto said = problems({{"INFRA_API_KEY", "se cret"}});
+  EXPECT_THAT(said, ElementsAre(HasSubstr("INFRA_API_KEY must be")));
+  EXPECT_THAT(said.front(), ::testing::Not(HasSubstr("cret")));
+}
+
+TEST(EnvFile, ReadsWhatShellsRead) {
+  ConfigProblems problems;
+  const auto variables = parse_env_file("# a comment\n\nA=1\nexport B = two words # note\nC=\"quoted # not a note\"\nD='x'\nE=\r\n", problems);
+  EXPECT_THAT(problems.sentences, ElementsAre());
+  EXPECT_EQ(variables.at("A"), "1");
+  EXPECT_EQ(variables.at("B"), "two words");
+  EXPECT_EQ(variables.at("C"), "quoted # not a note");
+  EXPECT_EQ(variables.at("D"), "x");
+  EXPECT_EQ(variables.at("E"), "");
+}
+
+TEST(EnvFile, NamesBadLinesWithoutTheirText) {
+  ConfigProblems problems;
+  (void)parse_env_file("A=1\nthis is secret\n2B=x\nC=\"open\n", problems);
+  EXPECT_THAT(problems.sentences, ElementsAre(HasSubstr("line 2"), HasSubstr("line 3"), HasSubstr("line 4")));
+  EXPECT_THAT(problems.sentences.front(), ::testing::Not(HasSubstr("secret")));
+}
+
+}  // namespace
+}  // namespace infra

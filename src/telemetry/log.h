@@ -1,0 +1,43 @@
+// The structured log: one JSON object a line on stdout. spdlog stays behind this header.
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace infra::log {
+
+enum class Level : std::uint8_t { debug, info, warn, error };
+
+using Value = std::variant<std::string_view, std::int64_t, double, bool>;
+struct Field {
+  std::string_view name;
+  Value value;
+  Field(std::string_view n, std::string_view v) : name(n), value(v) {}
+  Field(std::string_view n, const char* v) : name(n), value(std::string_view(v)) {}
+  Field(std::string_view n, const std::string& v) : name(n), value(std::string_view(v)) {}
+  Field(std::string_view n, bool v) : name(n), value(v) {}
+  Field(std::string_view n, double v) : name(n), value(v) {}
+  template <typename Int>
+    requires std::is_integral_v<Int>
+  Field(std::string_view n, Int v) : name(n), value(static_cast<std::int64_t>(v)) {}
+};
+using Fields = std::initializer_list<Field>;
+
+// Any thread. Lines below the level are dropped. Never pass a key, an environment value, an input or an output.
+void write(Level level, std::string_view message, Fields fields = {});
+inline void info(std::string_view message, Fields fields = {}) { write(Level::info, message, fields); }
+inline void warn(std::string_view message, Fields fields = {}) { write(Level::warn, message, fields); }
+inline void error(std::string_view message, Fields fields = {}) { write(Level::error, message, fields); }
+
+// The last lines, oldest first, at most 100: what GET /logs shows.
+[[nodiscard]] std::vector<std::string> recent_lines();
+
+void set_level(Level level);
+void flush();
+
+}  // namespace infra::log

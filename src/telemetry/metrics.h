@@ -1,0 +1,47 @@
+// What the platform counts, in Prometheus' terms. The metrics that existing dashboards parse keep their names and labels.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "core/job_result.h"
+
+namespace infra {
+
+// Read when a scraper asks.
+struct GaugeSample {
+  std::int64_t queue_ready = 0;
+  std::int64_t queue_in_flight = 0;
+  std::int64_t queue_dead = 0;
+  std::int64_t jobs_running = 0;
+  std::int64_t requests_in_flight = 0;
+  std::map<std::string, int> pools;  // runtime -> warm instances
+};
+
+// Any thread.
+class Metrics {
+ public:
+  Metrics();
+  ~Metrics();
+  Metrics(const Metrics&) = delete;
+  Metrics& operator=(const Metrics&) = delete;
+
+  // `route` is the pattern ("/functions/:id"), never the path, so that its values are bounded.
+  void request(std::string_view method, std::string_view route, int status, double seconds);
+  // The first 1,000 function ids have a label value of their own, the others share "other".
+  void run(const FunctionId& function, RunStatus status, double duration_ms, std::optional<double> handler_ms);
+  void rate_limited(std::string_view bucket);
+
+  // The text exposition format, version 0.0.4.
+  [[nodiscard]] std::string render(const GaugeSample& sample);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace infra

@@ -1,0 +1,41 @@
+// Names and labels that dashboards parse, and the bound on label values.
+#include "telemetry/metrics.h"
+
+#include <gtest/gtest.h>
+
+namespace infra {
+namespace {
+
+bool has(const std::string& text, std::string_view line) { return text.find(line) != std::string::npos; }
+
+TEST(Metrics, CountsRequestsByRoutePattern) {
+  Metrics metrics;
+  metrics.request("GET", "/functions/:id", 200, 0.002);
+  metrics.request("GET", "/functions/:id", 200, 0.002);
+  const std::string text = metrics.render({});
+  EXPECT_TRUE(has(text, R"(http_requests_total{method="GET",route="/functions/:id",status_code="200"} 2)")) << text;
+  EXPECT_TRUE(has(text, R"(http_request_duration_seconds_count{method="GET",route="/functions/:id",status_code="200"} 2)"));
+}
+
+TEST(Metrics, BoundsFunctionLabels) {
+  Metrics metrics;
+  for (int i = 0; i < 1003; ++i) metrics.run({"f" + std::to_string(i)}, RunStatus::success, 2, 1.0);
+  metrics.run({"f7"}, RunStatus::success, 2, 1.0);
+  const std::string text = metrics.render({});
+  EXPECT_TRUE(has(text, R"(function_invocations_total{functionId="other",status="SUCCESS"} 3)"));
+  EXPECT_TRUE(has(text, R"(function_invocations_total{functionId="f7",status="SUCCESS"} 2)"));
+  EXPECT_FALSE(has(text, "f1002"));
+}
+
+TEST(Metrics, RunWithoutHandlerTimeLeavesThatHistogramAlone) {
+  Metrics metrics;
+  metrics.run({"f"}, RunStatus::error, 2, std::nullopt);
+  const std::string text = metrics.render({.queue_ready = 5, .pools = {{"python", 2}}});
+  EXPECT_TRUE(has(text, R"(function_duration_seconds_count{functionId="f",status="ERROR"} 1)"));
+  EXPECT_FALSE(has(text, "function_handler_duration_seconds_count{"));
+  EXPECT_TRUE(has(text, R"(job_queue_depth{state="ready"} 5)"));
+  EXPECT_TRUE(has(text, R"(worker_pool_instances{runtime="python"} 2)"));
+}
+
+}  // namespace
+}  // namespace infra

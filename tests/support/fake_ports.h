@@ -1,0 +1,198 @@
+// Fakes of the ports that use cases are tested with: in memory, recording the order of calls, failing when told to.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "ports/clock.h"
+#include "ports/code_store.h"
+#include "ports/executor.h"
+#include "ports/function_store.h"
+#include "ports/job_queue.h"
+#include "ports/log_store.h"
+#include "ports/random.h"
+#include "ports/result_bus.h"
+
+namespace infra::fakes {
+
+// What was called, in order, over all fakes of a test; and which call is to fail.
+struct Journal {
+  std::vector<std::string> calls;
+  std::string failing;
+
+  Result<void> note(const std::string& call) {
+    calls.push_back(call);
+    if (call == failing) return fail(ErrorKind::unavailable, "engine_unavailable", "told to fail");
+    return {};
+  }
+};
+
+class StoppedClock : public Clock {
+ public:
+  WallTime wall{milliseconds{1'700'000'000'000}};
+  SteadyTime steady;
+  [[nodiscard]] WallTime now() const override { return wall; }
+  [[nodiscard]] SteadyTime steady_now() const override { return steady; }
+  Task<void> sleep_until(SteadyTime) override { co_return; }
+  [[nodiscard]] std::shared_ptr<Signal> make_signal() override { return nullptr; }
+};
+
+class CountingRandom : public Random {
+ public:
+  void fill(std::span<std::byte> out) override {
+    for (auto& byte : out) byte = static_cast<std::byte>(next_++);
+  }
+
+ private:
+  unsigned next_ = 0;
+};
+
+class InlineExecutor : public Executor {
+ public:
+  void spawn(Task<void>) override {}
+  Task<void> offload(std::function<void()> work) override {
+    work();
+    co_return;
+  }
+};
+
+class FakeFunctions : public FunctionStore {
+ public:
+  explicit FakeFunctions(Journal& journal) : journal_(journal) {}
+  std::map<FunctionId, Function> rows;
+  std::vector<RunCount> counted;
+
+  Task<Result<void>> insert(const Function& function) override {
+    if (auto ok = journal_.note("functions.insert"); !ok) co_return ok;
+    rows[function.id] = function;
+    co_return Result<void>{};
+  }
+  Task<Result<Function>> find(const FunctionId& id) override {
+    if (auto ok = journal_.note("functions.find"); !ok) co_return fail(ok.error());
+    if (!rows.contains(id)) co_return fail(ErrorKind::not_found, "function_not_found", "none");
+    co_return rows[id];
+  }
+  Task<Result<Function>> update(const FunctionId& id, const FunctionChange& change, WallTime) override {
+    if (auto ok = journal_.note("functions.update"); !ok) co_return fail(ok.error());
+    if (!rows.contains(id)) co_return fail(ErrorKind::not_found, "function_not_found", "none");
+    const Function before = rows[id];
+    if (change.code) rows[id].code = *change.code;
+    co_return before;
+  }
+  Task<Result<Function>> remove(const FunctionId& id) override {
+    if (auto ok = journal_.note("functions.remove"); !ok) co_return fail(ok.error());
+    if (!rows.contains(id)) co_return fail(ErrorKind::not_found, "function_not_found", "none");
+    co_return rows.extract(id).mapped();
+  }
+  Task<Result<FunctionPage>> list(int, const std::string&) override { co_return FunctionPage{}; }
+  Task<Result<void>> count_run(const RunCount& run) override {
+    if (auto ok = journal_.note("functions.count_run"); !ok) co_return ok;
+    counted.push_back(run);
+    co_return Result<void>{};
+  }
+
+ private:
+  Journal& journal_;
+};
+
+class FakeCode : public CodeStore {
+ public:
+  explicit FakeCode(Journal& journal) : journal_(journal) {}
+  std::vector<std::string> retired;
+
+  Task<Result<void>> put_bundle(const CodeRef&, const std::filesystem::path&) override { co_return journal_.note("code.put_bundle"); }
+  Task<Result<std::filesystem::path>> fetch_bundle(const CodeRef&) override { co_return std::filesystem::path(); }
+  Task<Result<void>> retire_bundle(const CodeRef& code) override {
+    retired.push_back(code.sha256);
+    co_return journal_.note("code.retire_bundle");
+  }
+  Task<Result<void>> put_object(const std::string&, std::string_view) override { co_return Result<void>{}; }
+  Task<Result<std::string>> get_object(const std::string&) override { co_return std::string(); }
+  Task<Result<void>> remove_object(const std::string&) override { co_return Result<void>{}; }
+
+ private:
+  Journal& journal_;
+};
+
+class FakeQueue : public JobQueue {
+ public:
+  explicit FakeQueue(Journal& journal) : journal_(journal) {}
+  std::vector<Job> jobs;
+
+  Task<Result<void>> enqueue(const Job& job) override {
+    if (auto ok = journal_.note("queue.enqueue"); !ok) co_return ok;
+    jobs.push_back(job);
+    co_return Result<void>{};
+  }
+  Task<Result<std::vector<Delivery>>> receive(int, milliseconds) override { co_return std::vector<Delivery>{}; }
+  Task<Result<void>> extend(const std::string&) override { co_return journal_.note("queue.extend"); }
+  Task<Result<void>> acknowledge(const std::string&) override { co_return journal_.note("queue.acknowledge"); }
+  Task<Result<void>> give_back(const std::string&) override { co_return journal_.note("queue.give_back"); }
+  Task<Result<void>> bury(const std::string&, const std::string&) override { co_return journal_.note("queue.bury"); }
+  void wake_receivers() override {}
+  Task<Result<QueueDepth>> depth() override { co_return QueueDepth{}; }
+
+ private:
+  Journal& journal_;
+};
+
+class FakeWaiter : public ResultWaiter {
+ public:
+  explicit FakeWaiter(Result<SharedResult> outcome) : outcome_(std::move(outcome)) {}
+  Task<Result<SharedResult>> wait_until(SteadyTime) override { co_return outcome_; }
+
+ private:
+  Result<SharedResult> outcome_;
+};
+
+class FakeResults : public ResultBus {
+ public:
+  explicit FakeResults(Journal& journal) : journal_(journal) {}
+  Result<SharedResult> outcome = std::make_shared<const JobResult>();
+  std::vector<SharedResult> published;
+
+  Task<Result<std::unique_ptr<ResultWaiter>>> expect(const RequestId&) override {
+    if (auto ok = journal_.note("results.expect"); !ok) co_return fail(ok.error());
+    co_return std::make_unique<FakeWaiter>(outcome);
+  }
+  [[nodiscard]] std::string reply_channel() const override { return "here"; }
+  Task<Result<void>> mark_pending(const RequestId&) override { co_return journal_.note("results.mark_pending"); }
+  Task<Result<void>> forget(const RequestId&) override { co_return journal_.note("results.forget"); }
+  Task<Result<void>> publish(const Job&, SharedResult result) override {
+    published.push_back(std::move(result));
+    co_return journal_.note("results.publish");
+  }
+  Task<Result<StoredResult>> find(const RequestId&) override { co_return fail(ErrorKind::not_found, "unknown_job", "none"); }
+  void abandon_waiters() override {}
+
+ private:
+  Journal& journal_;
+};
+
+class FakeLogs : public LogStore {
+ public:
+  explicit FakeLogs(Journal& journal) : journal_(journal) {}
+  std::map<std::pair<std::string, std::string>, LogRow> rows;
+
+  Task<Result<bool>> append(const LogRow& row) override {
+    if (auto ok = journal_.note("logs.append"); !ok) co_return fail(ok.error());
+    co_return rows.emplace(std::pair(row.function_id.value, row.timestamp), row).second;
+  }
+  Task<Result<LogPage>> list(const LogQuery&) override { co_return LogPage{}; }
+  Task<Result<LogRow>> find(const FunctionId& function, const RequestId& request) override {
+    if (auto ok = journal_.note("logs.find"); !ok) co_return fail(ok.error());
+    for (const auto& [key, row] : rows) {
+      if (key.first == function.value && row.request_id == request) co_return row;
+    }
+    co_return fail(ErrorKind::not_found, "log_not_found", "none");
+  }
+
+ private:
+  Journal& journal_;
+};
+
+}  // namespace infra::fakes
