@@ -1,0 +1,19 @@
+// BundleReader on libzip. libzip knows the format; what this adds is distrust: every size and checksum that a directory
+// claims is held against what really comes out, and files are made relative to folder descriptors, following no link.
+#pragma once
+
+#include "ports/bundle_reader.h"
+
+namespace infra {
+
+// Refuses what does not begin with a local file header, so data in front of a ZIP (self-extracting programs) is no
+// bundle.
+class ZipBundleReader final : public BundleReader {
+ public:
+  [[nodiscard]] Result<std::vector<BundleEntry>> list(const std::filesystem::path& zip) const override;
+  [[nodiscard]] Result<void> extract(const std::filesystem::path& zip,
+                                     const std::filesystem::path& directory) const override;
+  [[nodiscard]] Result<void> verify(const std::filesystem::path& zip) const override;
+};
+
+}  // namespace infra
