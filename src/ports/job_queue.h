@@ -51,7 +51,7 @@ class JobQueue {
   // Gives up: out of the queue, kept as a dead letter with its reason for an operator.
   virtual Task<Result<void>> bury(const std::string& receipt, const std::string& reason) = 0;
 
-  // Stops waiting receives, which then return empty; for shutting down.
+  // Receives return empty at once from now on, those that wait included; for shutting down.
   virtual void wake_receivers() = 0;
 
   virtual Task<Result<QueueDepth>> depth() = 0;

@@ -19,7 +19,7 @@ struct LogQuery {
 };
 
 struct LogPage {
-  std::vector<LogRow> rows;  // newest first
+  std::vector<LogRow> rows;  // newest first; a long `message` may be cut, never below kLogListMessageChars characters
   std::string next_cursor;   // empty: this was the last page
 };
 

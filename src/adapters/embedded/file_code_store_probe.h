@@ -1,0 +1,28 @@
+// Health of the folder that code is kept in: it can be written now, and there is room for the next upload to begin.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+
+#include "ports/executor.h"
+#include "ports/health_probe.h"
+
+namespace infra {
+
+class FileCodeStoreProbe final : public HealthProbe {
+ public:
+  static constexpr std::uint64_t kMinFreeBytes = 16 * 1024 * 1024;
+
+  // `data` is the folder that FileCodeStore was given. `min_free_bytes` is there for tests.
+  FileCodeStoreProbe(const std::filesystem::path& data, Executor& executor,
+                     std::uint64_t min_free_bytes = kMinFreeBytes);
+  [[nodiscard]] std::string name() const override { return "code"; }
+  Task<Result<void>> probe() override;
+
+ private:
+  std::filesystem::path folder_;
+  Executor& executor_;
+  std::uint64_t min_free_bytes_;
+};
+
+}  // namespace infra

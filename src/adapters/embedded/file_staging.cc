@@ -1,0 +1,108 @@
+#include "adapters/embedded/file_staging.h"
+
+#include <fcntl.h>
+#include <openssl/evp.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+
+#include "adapters/embedded/posix_file.h"
+
+namespace infra {
+namespace {
+
+class Sha256 {
+ public:
+  Sha256() : context_(EVP_MD_CTX_new()) {
+    if (!context_ || EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr) != 1) throw std::bad_alloc();
+  }
+  void add(std::span<const char> bytes) { EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()); }
+  [[nodiscard]] std::string finish() {
+    std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+    unsigned length = 0;
+    EVP_DigestFinal_ex(context_.get(), digest.data(), &length);
+    constexpr std::string_view kHex = "0123456789abcdef";
+    std::string text;
+    for (const unsigned char byte : std::span(digest).first(length)) {
+      text += kHex[byte >> 4];
+      text += kHex[byte & 15];
+    }
+    return text;
+  }
+
+ private:
+  struct Free {
+    void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
+  };
+  std::unique_ptr<EVP_MD_CTX, Free> context_;
+};
+
+// Shared with the work on the blocking pool, which may still run when a coroutine that is being shut down is destroyed.
+struct OpenUpload {
+  explicit OpenUpload(std::filesystem::path where) : path(std::move(where)) {}
+  ~OpenUpload() { ::unlink(path.c_str()); }  // a store has renamed it if it was to stay
+  OpenUpload(const OpenUpload&) = delete;
+  OpenUpload& operator=(const OpenUpload&) = delete;
+
+  const std::filesystem::path path;
+  Descriptor file;
+  Sha256 hash;
+};
+
+class FileStagedFile final : public StagedFile {
+ public:
+  FileStagedFile(std::shared_ptr<OpenUpload> upload, Executor& executor)
+      : upload_(std::move(upload)), executor_(executor) {}
+
+  Task<Result<void>> append(std::span<const char> bytes) override {
+    auto result = std::make_shared<Result<void>>();
+    co_await executor_.offload([upload = upload_, result, bytes] {
+      *result = write_all(upload->file.get(), bytes);
+      if (result->has_value()) upload->hash.add(bytes);
+    });
+    if (result->has_value()) size_ += bytes.size();
+    co_return *result;
+  }
+
+  Task<Result<void>> finish() override {
+    auto result = std::make_shared<Result<void>>();
+    co_await executor_.offload([upload = upload_, result] {
+      if (::fsync(upload->file.get()) != 0) *result = disk_error("flushing an upload", errno);
+      upload->file.reset();
+    });
+    if (result->has_value()) sha256_ = upload_->hash.finish();
+    co_return *result;
+  }
+
+  [[nodiscard]] const std::filesystem::path& path() const override { return upload_->path; }
+  [[nodiscard]] std::uint64_t size() const override { return size_; }
+  [[nodiscard]] const std::string& sha256() const override { return sha256_; }
+
+ private:
+  std::shared_ptr<OpenUpload> upload_;
+  Executor& executor_;
+  std::uint64_t size_ = 0;
+  std::string sha256_;
+};
+
+}  // namespace
+
+FileStaging::FileStaging(std::filesystem::path folder, Executor& executor)
+    : folder_(std::move(folder)), executor_(executor) {
+  make_private_folder(folder_);
+  empty_folder(folder_);
+}
+
+Task<Result<std::unique_ptr<StagedFile>>> FileStaging::create() {
+  auto upload = std::make_shared<OpenUpload>(folder_ / fmt::format("upload-{}", next_.fetch_add(1)));
+  auto error_number = std::make_shared<int>(0);
+  co_await executor_.offload([upload, error_number] {
+    upload->file = Descriptor(::open(upload->path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+    if (!upload->file) *error_number = errno;
+  });
+  if (*error_number != 0) co_return disk_error("making a file for an upload", *error_number);
+  co_return std::make_unique<FileStagedFile>(std::move(upload), executor_);
+}
+
+}  // namespace infra

@@ -1,0 +1,116 @@
+// The order of waiting jobs and the leases of those handed out: the queue's part in memory. It does no I/O and has no
+// clock, so its owner says what time it is.
+#pragma once
+
+#include <cstdint>
+#include <list>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+#include "core/error.h"
+#include "core/job.h"
+#include "ports/clock.h"
+#include "ports/job_queue.h"
+
+namespace infra {
+
+// How much may be unfinished before enqueue() says queue_full.
+struct QueueBounds {
+  std::size_t memory_jobs = 10'000;
+  std::uint64_t memory_bytes = 256ULL * 1024 * 1024;
+  std::size_t durable_jobs = 1'000'000;
+  std::uint64_t durable_bytes = 64ULL * 1024 * 1024 * 1024;
+};
+
+struct QueuedJob {
+  std::int64_t seq = 0;  // its place: lower is older
+  int receives = 0;      // hand-overs that count
+  std::uint64_t bytes = 0;
+  std::shared_ptr<const Job> job = nullptr;  // null for a durable one: its row holds it
+};
+
+struct HandOver {
+  QueuedJob queued;
+  std::string receipt;
+};
+
+// Any thread.
+class JobLine {
+ public:
+  JobLine(const QueueBounds& bounds, std::int64_t next_seq, std::int64_t dead)
+      : bounds_(bounds), next_seq_(next_seq), dead_(dead) {}
+
+  // A place for a durable job, invisible until it is put; given up by release(). `queue_full`, `conflict`.
+  [[nodiscard]] Result<std::int64_t> reserve(const Job& job, std::uint64_t bytes);
+  void release(std::uint64_t bytes);
+  void put(QueuedJob durable);
+  void restore(QueuedJob durable);  // at the start: takes its place without regard to the bounds
+  [[nodiscard]] Result<void> put_in_memory(std::shared_ptr<const Job> job, std::uint64_t bytes);
+
+  // Hands out the oldest, leased until `lease_end`.
+  [[nodiscard]] std::vector<HandOver> take(std::size_t max, SteadyTime lease_end);
+  // Makes jobs with dead leases visible again, one receive dearer. Gives the durable ones.
+  [[nodiscard]] std::vector<QueuedJob> expire(SteadyTime now);
+  [[nodiscard]] std::optional<SteadyTime> next_expiry() const;
+
+  [[nodiscard]] std::optional<QueuedJob> leased(const std::string& receipt, SteadyTime now) const;
+  [[nodiscard]] bool extend(const std::string& receipt, SteadyTime now, SteadyTime lease_end);
+  [[nodiscard]] bool give_back(const std::string& receipt, SteadyTime now);
+  // Gone for good, wherever it is.
+  void remove(std::int64_t seq);
+
+  // Has `signal` notified when there may be something to take. False if there is already, or if the line is closed.
+  [[nodiscard]] bool enlist(const std::shared_ptr<Signal>& signal);
+  void leave(const std::shared_ptr<Signal>& signal);
+  void wake_one();
+  void close();  // nobody waits any more, and nothing is handed out
+  [[nodiscard]] bool closed() const;
+
+  void add_dead(std::int64_t count);
+  [[nodiscard]] QueueDepth depth() const;
+  [[nodiscard]] bool holds_code(const std::string& sha256) const;
+
+ private:
+  struct Lease {
+    QueuedJob queued;
+    std::uint64_t hand_over = 0;
+    SteadyTime end;
+  };
+  struct Receipt {
+    std::int64_t seq = 0;
+    std::uint64_t hand_over = 0;
+  };
+  using Leases = std::map<std::int64_t, Lease>;
+  [[nodiscard]] static std::optional<Receipt> parse(const std::string& receipt);
+  [[nodiscard]] Leases::const_iterator find(const std::string& receipt, SteadyTime now) const;
+  void make_ready(QueuedJob queued);
+  void drop_lease(Leases::const_iterator lease);
+  void forget(const QueuedJob& queued);
+  void wake_one_locked();
+
+  mutable std::mutex mutex_;
+  const QueueBounds bounds_;
+  std::int64_t next_seq_;
+  std::uint64_t next_hand_over_ = 1;
+  std::map<std::int64_t, QueuedJob> ready_;  // by place
+  Leases leases_;
+  std::set<std::pair<SteadyTime, std::int64_t>> lease_ends_;
+  std::list<std::shared_ptr<Signal>> receivers_;  // longest waiting first
+  std::size_t durable_jobs_ = 0;                  // waiting, handed out, or being written
+  std::uint64_t durable_bytes_ = 0;
+  std::uint64_t memory_bytes_ = 0;
+  std::unordered_set<RequestId> memory_ids_;
+  std::unordered_map<std::string, int> memory_code_;  // sha256 -> jobs in memory that name it
+  std::int64_t dead_;
+  bool closed_ = false;
+};
+
+}  // namespace infra

@@ -1,0 +1,41 @@
+// The limiter for one program: an exact window a key, in shards so that event threads seldom meet.
+#pragma once
+
+#include <array>
+#include <list>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+
+#include "ports/clock.h"
+#include "ports/rate_limiter.h"
+
+namespace infra {
+
+// Keys whose window has emptied are dropped as others come in, so memory follows what was let through in one window.
+class MemoryRateLimiter final : public RateLimiter {
+ public:
+  MemoryRateLimiter(RatePolicy policy, const Clock& clock);
+  Task<RateDecision> admit(const std::string& key) override;
+
+  [[nodiscard]] std::size_t tracked_keys() const;  // for tests and metrics; any thread
+
+ private:
+  struct Client {
+    std::string key;
+    SlidingWindow window;
+  };
+  struct Shard {
+    mutable std::mutex mutex;
+    std::list<Client> clients;                                                 // by their last admission, oldest first
+    std::unordered_map<std::string_view, std::list<Client>::iterator> by_key;  // views into the list's keys
+  };
+  RateDecision admit_in(Shard& shard, const std::string& key);
+  void drop_idle(Shard& shard, SteadyTime now) const;
+
+  const RatePolicy policy_;
+  const Clock& clock_;
+  std::array<Shard, 64> shards_;
+};
+
+}  // namespace infra

@@ -1,0 +1,32 @@
+// Who is alive, for a platform of one program: what heartbeats said last, and when.
+#pragma once
+
+#include <map>
+#include <mutex>
+
+#include "ports/clock.h"
+#include "ports/worker_registry.h"
+
+namespace infra {
+
+class MemoryWorkerRegistry final : public WorkerRegistry {
+ public:
+  static constexpr std::chrono::seconds kSilence{30};
+
+  explicit MemoryWorkerRegistry(const Clock& clock) : clock_(clock) {}
+  Task<Result<void>> record(const Heartbeat& heartbeat) override;
+  Task<Result<std::vector<Heartbeat>>> list() override;
+
+ private:
+  struct Heard {
+    Heartbeat heartbeat;
+    SteadyTime at;  // ours: the wall clock, and the worker's own, may jump
+  };
+  void drop_silent(SteadyTime now);
+
+  const Clock& clock_;
+  std::mutex mutex_;
+  std::map<WorkerId, Heard> workers_;
+};
+
+}  // namespace infra

@@ -1,0 +1,138 @@
+#include "adapters/embedded/sqlite_log_store.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "adapters/embedded/row_codec.h"
+
+namespace infra {
+namespace {
+
+using sqlite::Connection;
+using sqlite::Statement;
+
+constexpr std::string_view kInsert =
+    "INSERT INTO logs(function_id, timestamp, request_id, status, duration_ms, handler_ms, memory_mb, expires_at, "
+    "message) "
+    "VALUES(?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING";
+constexpr std::string_view kFind =
+    "SELECT function_id, timestamp, request_id, status, duration_ms, handler_ms, memory_mb, expires_at, message FROM "
+    "logs "
+    "WHERE request_id=? AND function_id=? AND expires_at>?";
+// A listing shows the beginning of a message only: a page of 1000 whole ones could be 350 MB. Rows are cut to 1024
+// characters.
+constexpr std::string_view kList =
+    "SELECT function_id, timestamp, request_id, status, duration_ms, handler_ms, memory_mb, expires_at, "
+    "substr(message, 1, 1024) FROM logs "
+    "WHERE function_id=? AND timestamp>=? AND timestamp<? AND expires_at>? ORDER BY timestamp DESC LIMIT ?";
+constexpr std::string_view kSweep =
+    "DELETE FROM logs WHERE rowid IN (SELECT rowid FROM logs WHERE expires_at<=? ORDER BY expires_at LIMIT ?)";
+
+constexpr std::string_view kCursorKind = "logs";
+constexpr std::string_view kAfterAll = "~";  // sorts behind every ISO 8601 time
+constexpr std::int64_t kSweepBatch = 500;
+
+LogRow read_row(const Statement& row) {
+  LogRow log;
+  log.function_id = {row.text(0)};
+  log.timestamp = row.text(1);
+  log.request_id = {row.text(2)};
+  log.status = static_cast<RunStatus>(row.integer(3));
+  log.duration_ms = row.real(4);
+  if (!row.is_null(5)) log.handler_ms = row.real(5);
+  log.memory_mb = static_cast<int>(row.integer(6));
+  log.expires_at = time_from_column(row.integer(7));
+  log.message = row.text(8);
+  return log;
+}
+
+Result<bool> insert_row(Connection& connection, const LogRow& row) {
+  auto statement = connection.prepare(kInsert);
+  statement.bind(row.function_id.value)
+      .bind(row.timestamp)
+      .bind(row.request_id.value)
+      .bind(static_cast<int>(row.status));
+  statement.bind(row.duration_ms).bind(row.handler_ms).bind(row.memory_mb).bind(to_column(row.expires_at));
+  if (auto done = statement.bind(row.message).run(); !done) return fail(done.error());
+  return connection.changes() > 0;
+}
+
+struct Range {
+  std::string from;    // inclusive
+  std::string before;  // exclusive
+};
+
+Result<Range> read_range(const LogQuery& query) {
+  Range range{.from = {}, .before = std::string(kAfterAll)};
+  if (query.start) {
+    range.from = to_iso8601(*query.start);
+    range.from.pop_back();  // without its Z it sorts before the same millisecond with further digits
+  }
+  if (query.cursor.empty()) return range;
+  auto key = read_cursor(kCursorKind, 1, query.cursor);
+  if (!key) return fail(key.error());
+  range.before = std::move(key->front());
+  return range;
+}
+
+Result<LogPage> read_page(Connection& connection, const std::string& function, const Range& range, int limit,
+                          WallTime now) {
+  auto statement = connection.prepare(kList);
+  statement.bind(function).bind(range.from).bind(range.before).bind(to_column(now)).bind(limit + 1);
+  LogPage page;
+  while (true) {
+    const auto row = statement.step();
+    if (!row) return fail(row.error());
+    if (!*row) return page;
+    if (std::cmp_equal(page.rows.size(), limit)) {
+      page.next_cursor = make_cursor(kCursorKind, {page.rows.back().timestamp});
+      return page;
+    }
+    page.rows.push_back(read_row(statement));
+  }
+}
+
+}  // namespace
+
+Task<Result<bool>> SqliteLogStore::append(const LogRow& row) {
+  const auto shared = std::make_shared<const LogRow>(row);
+  co_return co_await database_.write<bool>(
+      [shared](Connection& connection) { return insert_row(connection, *shared); });
+}
+
+Task<Result<LogPage>> SqliteLogStore::list(const LogQuery& query) {
+  auto range = read_range(query);
+  if (!range) co_return fail(range.error());
+  co_return co_await database_.read<LogPage>([function = query.function_id.value, range = std::move(*range),
+                                              limit = std::max(query.limit, 1),
+                                              now = database_.clock().now()](Connection& connection) {
+    return read_page(connection, function, range, limit, now);
+  });
+}
+
+Task<Result<LogRow>> SqliteLogStore::find(const FunctionId& function, const RequestId& request) {
+  co_return co_await database_.read<LogRow>(
+      [function, request, now = database_.clock().now()](Connection& connection) -> Result<LogRow> {
+        auto statement = connection.prepare(kFind);
+        const auto row = statement.bind(request.value).bind(function.value).bind(to_column(now)).step();
+        if (!row) return fail(row.error());
+        if (!*row)
+          return fail(ErrorKind::not_found, "log_not_found", "There is no log of this request, or it has expired.");
+        return read_row(statement);
+      });
+}
+
+Task<Result<void>> SqliteLogStore::sweep(WallTime now) {
+  while (true) {
+    const auto swept = co_await database_.write<std::int64_t>([now](Connection& connection) -> Result<std::int64_t> {
+      auto done = connection.prepare(kSweep).bind(to_column(now)).bind(kSweepBatch).run();
+      if (!done) return fail(done.error());
+      return connection.changes();
+    });
+    if (!swept) co_return fail(swept.error());
+    if (*swept < kSweepBatch) co_return Result<void>{};
+  }
+}
+
+}  // namespace infra

@@ -1,0 +1,254 @@
+// What every BundleReader promises, good ZIPs and hostile ones. Instantiate with a factory type that has make().
+#pragma once
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <random>
+#include <set>
+#include <string>
+
+#include "core/bundle_rules.h"
+#include "core/limits.h"
+#include "ports/bundle_reader.h"
+#include "support/temp_folder.h"
+#include "support/zip_builder.h"
+
+namespace infra::testing {
+
+inline std::string read_whole(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+inline mode_t mode_of(const std::filesystem::path& path) {
+  struct stat info{};
+  return ::lstat(path.c_str(), &info) == 0 ? info.st_mode & 07777 : 0;
+}
+
+inline std::string noise(std::size_t bytes) {
+  std::mt19937 random(42);  // NOLINT: the same bytes every time
+  std::string text(bytes, '\0');
+  for (char& c : text) c = static_cast<char>(random());
+  return text;
+}
+
+template <typename Factory>
+class BundleReaderContract : public ::testing::Test {
+ protected:
+  std::filesystem::path zip(const ZipBuilder& builder) { return builder.write_to(folder_.path() / "bundle.zip"); }
+  std::filesystem::path raw(const std::string& bytes) {
+    std::ofstream(folder_.path() / "bundle.zip", std::ios::binary) << bytes;
+    return folder_.path() / "bundle.zip";
+  }
+  std::filesystem::path target() { return folder_.path() / "out"; }
+
+  void expect_list_refuses(const std::filesystem::path& path, std::string_view code) {
+    for (const auto& error :
+         {error_of(reader_->list(path)), error_of(reader_->verify(path)), error_of(reader_->extract(path, target()))}) {
+      EXPECT_EQ(error.code, code) << error.message;
+      EXPECT_EQ(error.kind, ErrorKind::invalid);
+    }
+    EXPECT_FALSE(std::filesystem::exists(target()));
+  }
+  void expect_unpacking_refuses(const std::filesystem::path& path, std::string_view code) {
+    EXPECT_TRUE(reader_->list(path).has_value()) << reader_->list(path).error().message;
+    for (const auto& error : {error_of(reader_->verify(path)), error_of(reader_->extract(path, target()))}) {
+      EXPECT_EQ(error.code, code) << error.message;
+    }
+    EXPECT_FALSE(std::filesystem::exists(target()));
+  }
+
+  TempFolder folder_;
+  std::unique_ptr<BundleReader> reader_ = Factory::make();
+
+ private:
+  template <typename T>
+  static Error error_of(const Result<T>& result) {
+    return result ? Error{.kind = ErrorKind::internal, .code = "no_error", .message = "it was accepted"}
+                  : result.error();
+  }
+};
+
+TYPED_TEST_SUITE_P(BundleReaderContract);
+
+TYPED_TEST_P(BundleReaderContract, UnpacksWhatWasPacked) {
+  const std::string big = noise(300'000);
+  ZipBuilder builder;
+  builder.add("main.py", "print(1)\n").add_folder("lib/").add("lib/deep/er/big.bin", big).add("empty", "");
+  builder.add({.name = "stored", .content = big, .deflated = false});
+  builder.add({.name = "run", .content = "#!", .unix_mode = 0104777});
+  const auto path = this->zip(builder);
+
+  const auto entries = this->reader_->list(path);
+  ASSERT_TRUE(entries.has_value()) << entries.error().message;
+  ASSERT_EQ(entries->size(), 6U);
+  EXPECT_EQ((*entries)[1].type, EntryType::directory);
+  EXPECT_EQ((*entries)[2].unpacked_bytes, big.size());
+  EXPECT_TRUE(check_bundle(*entries, Runtime::python).has_value());
+  EXPECT_TRUE(this->reader_->verify(path).has_value());
+
+  const mode_t before = ::umask(0077);
+  const auto extracted = this->reader_->extract(path, this->target());
+  ::umask(before);
+  ASSERT_TRUE(extracted.has_value()) << extracted.error().message;
+  EXPECT_EQ(read_whole(this->target() / "main.py"), "print(1)\n");
+  EXPECT_EQ(read_whole(this->target() / "lib/deep/er/big.bin"), big);
+  EXPECT_EQ(read_whole(this->target() / "stored"), big);
+  EXPECT_EQ(std::filesystem::file_size(this->target() / "empty"), 0U);
+  EXPECT_EQ(mode_of(this->target()), 0755U);
+  EXPECT_EQ(mode_of(this->target() / "lib/deep"), 0755U);
+  EXPECT_EQ(mode_of(this->target() / "main.py"), 0644U);
+  EXPECT_EQ(mode_of(this->target() / "run"), 0755U);  // and no setuid
+}
+
+TYPED_TEST_P(BundleReaderContract, KeepsRawNamesAndTypesForTheRules) {
+  ZipBuilder builder;
+  builder.add({.name = "\xff.py", .content = "x", .flags = 0});
+  builder.add({.name = "link", .content = "/etc/passwd", .unix_mode = 0120777});
+  builder.add({.name = "pipe", .unix_mode = 010644});
+  builder.add({.name = "disk", .unix_mode = 060644});
+  builder.add({.name = "dos", .content = "x", .unix_mode = 0120777, .made_on = 0});
+  builder.add({.name = "secret", .content = std::string(20, 'x'), .deflated = false, .flags = 0x0801});
+  const auto entries = this->reader_->list(this->zip(builder));
+  ASSERT_TRUE(entries.has_value()) << entries.error().message;
+  EXPECT_EQ((*entries)[0].name, "\xff.py");
+  EXPECT_EQ((*entries)[1].type, EntryType::symlink);
+  EXPECT_EQ((*entries)[2].type, EntryType::other);
+  EXPECT_EQ((*entries)[3].type, EntryType::other);
+  EXPECT_EQ((*entries)[4].type, EntryType::file);
+  EXPECT_TRUE((*entries)[5].encrypted);
+  EXPECT_FALSE((*entries)[4].encrypted);
+}
+
+TYPED_TEST_P(BundleReaderContract, RefusesWhatIsNoZip) {
+  const std::string good = ZipBuilder().add("main.py", noise(5000)).bytes();
+  this->expect_list_refuses(this->raw(""), "not_a_zip");
+  this->expect_list_refuses(this->raw("PK"), "not_a_zip");
+  this->expect_list_refuses(this->raw(noise(100'000)), "not_a_zip");
+  this->expect_list_refuses(this->raw("PK\x03\x04" + noise(100'000)), "not_a_zip");
+  this->expect_list_refuses(this->raw("\x1f\x8b" + good), "not_a_zip");  // data in front
+  this->expect_list_refuses(this->raw(good.substr(0, good.size() / 2)), "not_a_zip");
+  this->expect_list_refuses(this->raw(good.substr(0, good.size() - 1)), "not_a_zip");
+  this->expect_list_refuses(this->raw(good.substr(0, 200) + good.substr(300)), "not_a_zip");
+}
+
+TYPED_TEST_P(BundleReaderContract, AnEmptyZipIsAListOfNothing) {
+  const auto entries = this->reader_->list(this->zip(ZipBuilder()));
+  ASSERT_TRUE(entries.has_value()) << entries.error().message;
+  EXPECT_TRUE(entries->empty());
+}
+
+// Every cut and every flipped byte: an error or an honest result, never a crash, never anything left behind.
+TYPED_TEST_P(BundleReaderContract, SurvivesAnyDamage) {
+  const std::string good = ZipBuilder().add("main.py", "print(1)\n").add("a/b", std::string(50, 'x')).bytes();
+  const auto try_one = [&](const std::string& bytes) {
+    const auto path = this->raw(bytes);
+    const bool verified = this->reader_->verify(path).has_value();
+    const bool extracted = this->reader_->extract(path, this->target()).has_value();
+    EXPECT_EQ(std::filesystem::exists(this->target()), extracted);
+    if (extracted) EXPECT_TRUE(verified);
+    std::filesystem::remove_all(this->target());
+  };
+  for (std::size_t length = 0; length < good.size(); ++length) try_one(good.substr(0, length));
+  for (std::size_t at = 0; at < good.size(); ++at) {
+    for (const int bit : {0, 3, 7}) {
+      std::string damaged = good;
+      damaged[at] = static_cast<char>(damaged[at] ^ (1 << bit));
+      try_one(damaged);
+    }
+  }
+}
+
+TYPED_TEST_P(BundleReaderContract, RefusesMoreThanTenThousandEntries) {
+  ZipBuilder builder;
+  for (std::uint64_t i = 0; i < limits::kMaxEntries; ++i) builder.add({.name = std::to_string(i), .deflated = false});
+  const auto entries = this->reader_->list(this->zip(builder));
+  ASSERT_TRUE(entries.has_value()) << entries.error().message;
+  EXPECT_EQ(entries->size(), limits::kMaxEntries);
+  builder.add("one more", "");
+  this->expect_list_refuses(this->zip(builder), "bundle_too_many_entries");
+  // A directory longer than its own count says.
+  const auto hidden = this->reader_->list(this->zip(builder.claim_entries(3)));
+  ASSERT_FALSE(hidden.has_value());
+}
+
+TYPED_TEST_P(BundleReaderContract, RefusesADirectoryThatLiesAboutSizes) {
+  const std::string zeros(100'000, '\0');
+  this->expect_unpacking_refuses(this->zip(ZipBuilder().add({.name = "small", .content = zeros, .claimed_size = 10})),
+                                 "bundle_corrupt");
+  this->expect_unpacking_refuses(
+      this->zip(ZipBuilder().add({.name = "large", .content = zeros, .claimed_size = 100'001})), "bundle_corrupt");
+  // The directory is what is checked and believed; what a local header says instead (0, from writers to a pipe) is no
+  // matter.
+  const auto two = this->zip(ZipBuilder().add({.name = "two", .content = zeros, .claimed_size_in_local_only = 10}));
+  EXPECT_EQ(this->reader_->list(two).value().at(0).unpacked_bytes, zeros.size());
+  ASSERT_TRUE(this->reader_->extract(two, this->target()).has_value());
+  EXPECT_EQ(read_whole(this->target() / "two"), zeros);
+}
+
+TYPED_TEST_P(BundleReaderContract, RefusesAWrongChecksum) {
+  ZipBuilder builder;
+  builder.add("main.py", "fine").add({.name = "lib/bad", .content = "not what it was", .claimed_crc = 1});
+  this->expect_unpacking_refuses(this->zip(builder), "bundle_corrupt");
+}
+
+TYPED_TEST_P(BundleReaderContract, StopsABombWhateverItsDirectorySays) {
+  const std::string zeros(limits::kMaxUnpackedBytes / 4 + 1, '\0');
+  ZipBuilder builder;
+  for (const char* name : {"a", "b", "c", "d"}) builder.add(name, zeros);
+  const auto path = this->zip(builder);
+  EXPECT_LT(std::filesystem::file_size(path), 2 * limits::kMiB);
+  EXPECT_FALSE(check_bundle(this->reader_->list(path).value(), Runtime::python).has_value());
+  const auto verified = this->reader_->verify(path);
+  ASSERT_FALSE(verified.has_value());
+  EXPECT_EQ(verified.error().kind, ErrorKind::too_large);
+}
+
+TYPED_TEST_P(BundleReaderContract, RefusesOverlappingEntries) {
+  ZipBuilder builder;
+  builder.add({.name = "aaaa", .content = noise(10'000)});
+  for (int i = 0; i < 50; ++i) builder.add({.name = fmt::format("{:04}", i), .share_previous_data = true});
+  this->expect_list_refuses(this->zip(builder), "not_a_zip");
+}
+
+TYPED_TEST_P(BundleReaderContract, RefusesOtherCompressionMethods) {
+  this->expect_list_refuses(this->zip(ZipBuilder().add({.name = "x", .content = "x", .deflated = false, .method = 12})),
+                            "bundle_compression");
+}
+
+// check_bundle() comes before extract(); should it ever be skipped, nothing lands outside all the same.
+TYPED_TEST_P(BundleReaderContract, NeverWritesOutsideTheFolder) {
+  for (const char* name : {"../escaped", "a/../../escaped", "/tmp/../escaped", "a//b"}) {
+    const auto result = this->reader_->extract(this->zip(ZipBuilder().add(name, "x")), this->target());
+    ASSERT_FALSE(result.has_value()) << name;
+    EXPECT_FALSE(std::filesystem::exists(this->folder_.path() / "escaped"));
+    EXPECT_FALSE(std::filesystem::exists(this->target()));
+  }
+  ZipBuilder linked;
+  linked.add({.name = "a", .content = "..", .unix_mode = 0120777}).add("a/escaped", "x");
+  EXPECT_FALSE(this->reader_->extract(this->zip(linked), this->target()).has_value());
+  ZipBuilder twice;
+  twice.add("a", "1").add("b", "2").add("a/x", "3");
+  EXPECT_FALSE(this->reader_->extract(this->zip(twice), this->target()).has_value());
+  EXPECT_FALSE(std::filesystem::exists(this->target()));
+}
+
+TYPED_TEST_P(BundleReaderContract, LeavesAnExistingFolderAlone) {
+  std::filesystem::create_directory(this->target());
+  std::ofstream(this->target() / "kept") << "x";
+  EXPECT_FALSE(this->reader_->extract(this->zip(ZipBuilder().add("main.py", "x")), this->target()).has_value());
+  EXPECT_TRUE(std::filesystem::exists(this->target() / "kept"));
+}
+
+REGISTER_TYPED_TEST_SUITE_P(BundleReaderContract, UnpacksWhatWasPacked, KeepsRawNamesAndTypesForTheRules,
+                            RefusesWhatIsNoZip, AnEmptyZipIsAListOfNothing, SurvivesAnyDamage,
+                            RefusesMoreThanTenThousandEntries, RefusesADirectoryThatLiesAboutSizes,
+                            RefusesAWrongChecksum, StopsABombWhateverItsDirectorySays, RefusesOverlappingEntries,
+                            RefusesOtherCompressionMethods, NeverWritesOutsideTheFolder, LeavesAnExistingFolderAlone);
+
+}  // namespace infra::testing

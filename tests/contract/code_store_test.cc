@@ -1,0 +1,160 @@
+// CodeStore's contract on its adapters, and what only files promise: one file a bundle, and sweeping that takes none in
+// use.
+#include <atomic>
+#include <thread>
+
+#include "adapters/embedded/file_code_store.h"
+#include "adapters/embedded/file_code_store_probe.h"
+#include "contract/code_store_contract.h"
+#include "support/fake_code_use.h"
+#include "support/offload_inline.h"
+
+namespace infra::testing {
+namespace {
+
+struct Files {
+  explicit Files(const std::filesystem::path& data) : store_(data, executor, clock, use, use) {}
+  CodeStore& store() { return store_; }
+  OffloadInline executor;
+  HandClock clock;
+  FakeCodeUse use;
+  FileCodeStore store_;
+};
+
+INSTANTIATE_TYPED_TEST_SUITE_P(Files, CodeStoreContract, Files);
+
+class FileCodeStoreTest : public ::testing::Test {
+ protected:
+  TempFolder folder_;
+  Files files_{folder_.path()};
+  FileCodeStore& store_ = files_.store_;
+  FakeCodeUse& use_ = files_.use;
+  const CodeRef code_{"functions/f/1.zip", kShaA};
+
+  void put(const CodeRef& code) {
+    ASSERT_TRUE(run_task(store_.put_bundle(code, write_text(folder_.path() / "staged", "bundle"))).has_value());
+  }
+  void sweep() {
+    run_task([](FileCodeStore& store) -> Task<bool> {
+      co_await store.sweep();
+      co_return true;
+    }(store_));
+  }
+  bool is_there(const CodeRef& code) { return run_task(store_.fetch_bundle(code)).has_value(); }
+  void pass_grace() { files_.clock.advance(FileCodeStore::kGrace + milliseconds{1}); }
+};
+
+TEST_F(FileCodeStoreTest, EqualBundlesAreOneFile) {
+  put(code_);
+  put({"functions/g/1.zip", kShaA});
+  const std::filesystem::directory_iterator files(folder_.path() / "code");
+  EXPECT_EQ(std::distance(begin(files), end(files)), 1);
+  EXPECT_FALSE(std::filesystem::exists(folder_.path() / "staged"));
+}
+
+TEST_F(FileCodeStoreTest, ARetiredBundleGoesOnceItIsUnused) {
+  put(code_);
+  use_.set_used(kShaA, true);
+  pass_grace();
+  sweep();
+  EXPECT_FALSE(use_.is_listed(kShaA));  // found in use: no candidate any more
+  ASSERT_TRUE(run_task(store_.retire_bundle(code_)).has_value());
+  pass_grace();
+  sweep();
+  EXPECT_TRUE(is_there(code_));  // an unfinished job names it
+  use_.set_used(kShaA, false);
+  ASSERT_TRUE(run_task(store_.retire_bundle(code_)).has_value());
+  sweep();
+  EXPECT_TRUE(is_there(code_));  // a run may just be being queued
+  pass_grace();
+  sweep();
+  EXPECT_FALSE(is_there(code_));
+  EXPECT_FALSE(use_.is_listed(kShaA));
+}
+
+TEST_F(FileCodeStoreTest, PuttingARetiredBundleSavesIt) {
+  put(code_);
+  ASSERT_TRUE(run_task(store_.retire_bundle(code_)).has_value());
+  pass_grace();
+  put(code_);
+  sweep();
+  EXPECT_TRUE(is_there(code_));
+}
+
+TEST_F(FileCodeStoreTest, APutInTheMiddleOfASweepSavesTheBundle) {
+  put(code_);
+  pass_grace();
+  use_.before_answer = [&](const std::string&) { put(code_); };
+  sweep();
+  EXPECT_TRUE(is_there(code_));
+  EXPECT_TRUE(use_.is_listed(kShaA));  // until its row is there, it is a candidate
+}
+
+TEST_F(FileCodeStoreTest, ARetirementInTheMiddleOfASweepIsNotForgotten) {
+  put(code_);
+  pass_grace();
+  use_.set_used(kShaA, true);
+  use_.before_answer = [&](const std::string&) { (void)run_task(store_.retire_bundle(code_)); };
+  sweep();
+  EXPECT_TRUE(use_.is_listed(kShaA));
+}
+
+TEST_F(FileCodeStoreTest, ABundleWhoseRowWasNeverWrittenGoesAfterARestart) {
+  put(code_);
+  FileCodeStore restarted(folder_.path(), files_.executor, files_.clock, use_, use_);
+  run_task([](FileCodeStore& store) -> Task<bool> {
+    co_await store.sweep();
+    co_return true;
+  }(restarted));
+  EXPECT_FALSE(is_there(code_));
+}
+
+TEST_F(FileCodeStoreTest, NoSweepTakesABundleThatWasJustPut) {
+  std::atomic<bool> done{false};
+  std::jthread sweeper([&] {
+    while (!done) sweep();
+  });
+  for (int i = 0; i < 300; ++i) {
+    use_.set_used(kShaA, false);
+    (void)run_task(store_.retire_bundle(code_));
+    pass_grace();  // from here on the sweeper may take it at any moment, until it is put again
+    put(code_);
+    const bool survived = is_there(code_);
+    use_.set_used(kShaA, true);
+    if (!survived || !is_there(code_)) {
+      ADD_FAILURE() << "gone in round " << i;
+      break;
+    }
+  }
+  done = true;
+}
+
+TEST_F(FileCodeStoreTest, KeepsNoTemporaryFiles) {
+  write_text(folder_.path() / "tmp" / "0", "left by a dead program");
+  Files again(folder_.path());
+  ASSERT_TRUE(run_task(again.store_.put_object("a/b", "x")).has_value());
+  EXPECT_FALSE(run_task(again.store_.put_object("a", "a folder is in the way")).has_value());
+  EXPECT_TRUE(std::filesystem::is_empty(folder_.path() / "tmp"));
+}
+
+TEST_F(FileCodeStoreTest, AWrongHashNamesNoFile) {
+  for (const std::string& sha256 :
+       {std::string(), std::string("../../etc/passwd"), std::string(64, 'A'), std::string(63, 'a')}) {
+    EXPECT_EQ(run_task(store_.fetch_bundle({"k", sha256})).error().kind, ErrorKind::not_found);
+  }
+}
+
+TEST_F(FileCodeStoreTest, TheProbeSeesAMissingFolderAndAFullDisk) {
+  FileCodeStoreProbe probe(folder_.path(), files_.executor);
+  EXPECT_EQ(probe.name(), "code");
+  const auto healthy = run_task(probe.probe());
+  EXPECT_TRUE(healthy.has_value()) << healthy.error().message;
+  EXPECT_TRUE(std::filesystem::is_empty(folder_.path() / "code"));
+  FileCodeStoreProbe hungry(folder_.path(), files_.executor, std::uint64_t{1} << 62);
+  EXPECT_EQ(run_task(hungry.probe()).error().code, "disk_low");
+  std::filesystem::remove_all(folder_.path() / "code");
+  EXPECT_FALSE(run_task(probe.probe()).has_value());
+}
+
+}  // namespace
+}  // namespace infra::testing

@@ -1,0 +1,147 @@
+// What the engines on infra.db rely on: group commits, writes that fail alone, a full disk, files that can't be opened.
+#include "adapters/embedded/database.h"
+
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+
+#include <csignal>
+#include <fstream>
+#include <future>
+
+#include "contract/embedded_world.h"
+
+namespace infra {
+namespace {
+
+using sqlite::Connection;
+
+Result<void> retire(Connection& connection, const std::string& sha) {
+  return connection.prepare("INSERT INTO retired_code(sha256) VALUES(?)").bind(sha).run();
+}
+
+std::int64_t retired(EmbeddedWorld& world) {
+  return world
+      .run(world.database->read<std::int64_t>(
+          [](Connection& connection) { return connection.query_integer("SELECT count(*) FROM retired_code"); }))
+      .value();
+}
+
+TEST(Database, AFailingWriteSpoilsNoOtherOfItsGroup) {
+  EmbeddedWorld world;
+  std::promise<void> held;
+  std::promise<void> release;
+  world.database->submit({.apply = [&](Connection&) -> Result<void> {
+                            held.set_value();
+                            release.get_future().wait();
+                            return {};
+                          },
+                          .settled = [](const Result<void>&) {}});
+  held.get_future().wait();
+  const auto commits = world.database->commits();
+  std::vector<std::promise<bool>> outcomes(5);
+  for (std::size_t i = 0; i < outcomes.size(); ++i) {
+    world.database->submit(
+        {.apply = [i](Connection& connection) -> Result<void> {
+           if (auto done = retire(connection, std::to_string(i)); !done) return done;
+           if (i == 2) return fail(ErrorKind::conflict, "no", "No.");
+           return {};
+         },
+         .settled = [&, i](const Result<void>& outcome) { outcomes[i].set_value(outcome.has_value()); }});
+  }
+  release.set_value();
+  for (std::size_t i = 0; i < outcomes.size(); ++i) EXPECT_EQ(outcomes[i].get_future().get(), i != 2) << i;
+  EXPECT_EQ(retired(world), 4);
+  EXPECT_EQ(world.database->commits(), commits + 2);  // the held write's, and one for all five
+}
+
+TEST(Database, AFailedCommitFailsTheGroupAndPasses) {
+  EmbeddedWorld world;
+  DatabaseProbe probe("functions", *world.database);
+  ASSERT_TRUE(world.run(world.database->write<void>([](Connection& c) { return retire(c, "before"); })));
+  ASSERT_TRUE(world.run(probe.probe()));
+
+  // Past the file size limit the commit's own write to the disk fails.
+  rlimit before{};
+  getrlimit(RLIMIT_FSIZE, &before);
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  rlimit full = before;
+  full.rlim_cur = 4096;
+  setrlimit(RLIMIT_FSIZE, &full);
+  const auto refused = world.run(world.database->write<void>([](Connection& c) { return retire(c, "during"); }));
+  const auto ill = world.run(probe.probe());
+  setrlimit(RLIMIT_FSIZE, &before);
+  std::signal(SIGXFSZ, handler);
+
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, ErrorKind::unavailable);
+  EXPECT_FALSE(ill);
+  EXPECT_TRUE(world.run(probe.probe()));
+  ASSERT_TRUE(world.run(world.database->write<void>([](Connection& c) { return retire(c, "after"); })));
+  EXPECT_EQ(retired(world), 2);
+}
+
+TEST(Database, SaysThatTheDiskIsFull) {
+  EmbeddedWorld world;
+  const std::string big(1 << 20, 'x');
+  const auto write_big = [&](int max_pages) {
+    return world.run(world.database->write<void>([&big, max_pages](Connection& connection) -> Result<void> {
+      if (auto set = connection.execute_script(fmt::format("PRAGMA max_page_count = {}", max_pages)); !set) return set;
+      return connection.prepare("INSERT INTO results VALUES('r', 0, '', ?)").bind(big).run();
+    }));
+  };
+  const auto refused = write_big(1);  // at least as many as there are
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, ErrorKind::unavailable);
+  EXPECT_EQ(refused.error().code, "disk_full");
+  EXPECT_TRUE(write_big(1'000'000));
+}
+
+TEST(Database, ClosingCommitsWhatIsQueued) {
+  EmbeddedWorld world;
+  for (int i = 0; i < 1000; ++i) {
+    world.database->submit({.apply = [i](Connection& connection) { return retire(connection, std::to_string(i)); },
+                            .settled = [](const Result<void>&) {},
+                            .urgent = false});
+  }
+  world.database.reset();
+  world.database = world.open(world.folder.path());
+  EXPECT_EQ(retired(world), 1000);
+}
+
+TEST(Database, TheWriteAheadLogStaysBounded) {
+  EmbeddedWorld world;
+  const std::string big(1 << 20, 'x');
+  for (int i = 0; i < 100; ++i) {
+    ASSERT_TRUE(world.run(world.database->write<void>([&](Connection& connection) {
+      return connection
+          .prepare("INSERT INTO results VALUES('r', 0, '', ?) ON CONFLICT DO UPDATE SET result=excluded.result")
+          .bind(big)
+          .run();
+    })));
+  }
+  EXPECT_LT(std::filesystem::file_size(world.folder.path() / "infra.db-wal"), 16U << 20);
+}
+
+TEST(Database, SaysWhyAFileCannotBeOpened) {
+  EmbeddedWorld world;
+  const auto file = world.folder.path() / "other.db";
+  std::ofstream(file) << std::string(8192, 'z');
+  const auto broken = Database::open(file, world.executor, world.clock);
+  ASSERT_FALSE(broken);
+  EXPECT_NE(broken.error().message.find(file.string()), std::string::npos);
+  EXPECT_NE(broken.error().message.find("not a database"), std::string::npos) << broken.error().message;
+
+  const auto nowhere = Database::open(world.folder.path() / "no" / "infra.db", world.executor, world.clock);
+  ASSERT_FALSE(nowhere);
+  EXPECT_NE(nowhere.error().message.find("No such file"), std::string::npos) << nowhere.error().message;
+
+  ASSERT_TRUE(world.run(world.database->write<void>(
+      [](Connection& connection) { return connection.execute_script("PRAGMA user_version = 99"); })));
+  world.database.reset();
+  const auto newer = Database::open(world.folder.path() / "infra.db", world.executor, world.clock);
+  ASSERT_FALSE(newer);
+  EXPECT_NE(newer.error().message.find("newer version"), std::string::npos) << newer.error().message;
+}
+
+}  // namespace
+}  // namespace infra

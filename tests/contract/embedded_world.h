@@ -1,0 +1,52 @@
+// What the embedded engines stand on in the contract tests: real event loops, a clock that the test moves, and a folder
+// of its own for infra.db.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <stdexcept>
+#include <utility>
+
+#include "adapters/embedded/database.h"
+#include "adapters/system/system_executor.h"
+#include "contract/engine_world.h"
+#include "net/event_loops.h"
+#include "support/manual_clock.h"
+#include "support/temp_folder.h"
+
+namespace infra {
+
+class EmbeddedWorld : public EngineWorld {
+ public:
+  EmbeddedWorld() : database(open(folder.path())) {}
+  ~EmbeddedWorld() override { loops.stop(); }
+
+  void run_void(Task<void> task) override { loops.run_blocking(std::move(task)); }
+  void spawn(Task<void> task) override { loops.spawn(std::move(task)); }
+  void advance(milliseconds step) override { clock.advance(step); }
+  void await_sleepers(std::size_t count) override { clock.await_sleepers(count); }
+  [[nodiscard]] WallTime now() const override { return clock.now(); }
+  [[nodiscard]] SteadyTime deadline_in(milliseconds wait) const override { return clock.steady_now() + wait; }
+
+  [[nodiscard]] std::unique_ptr<Database> open(const std::filesystem::path& data) {
+    auto opened = Database::open(data / "infra.db", executor, clock);
+    if (!opened) throw std::runtime_error(opened.error().message);
+    return std::move(*opened);
+  }
+
+  // The files as they are at this moment, without a clean close: what a killed program leaves.
+  void copy_files_to(const std::filesystem::path& target) const {
+    for (const char* name : {"infra.db", "infra.db-wal"}) {
+      if (std::filesystem::exists(folder.path() / name))
+        std::filesystem::copy_file(folder.path() / name, target / name);
+    }
+  }
+
+  testing::TempFolder folder;
+  ManualClock clock;
+  net::EventLoops loops{2, 2};
+  SystemExecutor executor{loops};
+  std::unique_ptr<Database> database;
+};
+
+}  // namespace infra

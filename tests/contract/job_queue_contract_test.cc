@@ -1,0 +1,142 @@
+// The job queue's contract on SQLite, and what only the embedded engine promises: durability, bounds, restarts.
+#include "contract/job_queue_contract.h"
+
+#include <future>
+
+#include "adapters/embedded/sqlite_code_use.h"
+#include "adapters/embedded/sqlite_job_queue.h"
+#include "contract/embedded_world.h"
+
+namespace infra {
+namespace {
+
+std::unique_ptr<SqliteJobQueue> open_queue(Database& database, QueueBounds bounds = {}) {
+  auto opened = SqliteJobQueue::open(database, bounds);
+  if (!opened) throw std::runtime_error(opened.error().message);
+  return std::move(*opened);
+}
+
+class EmbeddedQueue : public EmbeddedWorld {
+ public:
+  explicit EmbeddedQueue(QueueBounds bounds = {}) : queue_(open_queue(*database, bounds)) {}
+  SqliteJobQueue& queue() { return *queue_; }
+
+ private:
+  std::unique_ptr<SqliteJobQueue> queue_;
+};
+
+INSTANTIATE_TYPED_TEST_SUITE_P(Sqlite, JobQueueContract, EmbeddedQueue);
+
+TEST(SqliteJobQueue, AcceptedAsyncJobsSurviveAKillAndLeasesDoNot) {
+  EmbeddedQueue world;
+  for (int i = 0; i < 5; ++i) ASSERT_TRUE(world.run(world.queue().enqueue(make_job(fmt::format("a{}", i)))));
+  ASSERT_TRUE(world.run(world.queue().enqueue(make_job("s", RunMode::sync))));
+  ASSERT_EQ(world.run(world.queue().receive(2, milliseconds{0}))->size(), 2U);  // leases of the program that dies
+
+  const testing::TempFolder after;
+  world.copy_files_to(after.path());
+  const auto database = world.open(after.path());
+  const auto queue = open_queue(*database);
+  const auto got = world.run(queue->receive(10, milliseconds{0}));
+  ASSERT_TRUE(got);
+  ASSERT_EQ(got->size(), 5U);
+  for (std::size_t i = 0; i < 5; ++i) {
+    EXPECT_EQ((*got)[i].job.request_id.value, fmt::format("a{}", i));
+    EXPECT_EQ((*got)[i].receives, 1);  // the crash cost none
+  }
+}
+
+TEST(SqliteJobQueue, AnExpiredLeaseIsRememberedOverARestart) {
+  EmbeddedQueue world;
+  ASSERT_TRUE(world.run(world.queue().enqueue(make_job("a"))));
+  for (int i = 1; i <= 2; ++i) {
+    EXPECT_EQ(world.run(world.queue().receive(1, milliseconds{0}))->at(0).receives, i);
+    world.advance(limits::kVisibility);
+  }
+  ASSERT_TRUE(world.run(world.queue().depth()));
+  ASSERT_TRUE(world.run(world.database->write<void>([](sqlite::Connection&) { return Result<void>{}; })));
+  const testing::TempFolder after;
+  world.copy_files_to(after.path());
+  const auto database = world.open(after.path());
+  const auto queue = open_queue(*database);
+  EXPECT_EQ(world.run(queue->receive(1, milliseconds{0}))->at(0).receives, 3);
+}
+
+TEST(SqliteJobQueue, EnqueueReturnsOnlyAfterTheCommit) {
+  EmbeddedQueue world;
+  // The writer thread is held inside a group, so that the job's group can't be committed yet.
+  std::promise<void> held;
+  std::promise<void> release;
+  world.database->submit({.apply = [&](sqlite::Connection&) -> Result<void> {
+                            held.set_value();
+                            release.get_future().wait();
+                            return {};
+                          },
+                          .settled = [](const Result<void>&) {}});
+  held.get_future().wait();
+  auto enqueued =
+      std::async(std::launch::async, [&] { return world.run(world.queue().enqueue(make_job("a"))).has_value(); });
+  EXPECT_EQ(enqueued.wait_for(milliseconds{50}), std::future_status::timeout);
+  const auto commits = world.database->commits();
+  release.set_value();
+  EXPECT_TRUE(enqueued.get());
+  EXPECT_GE(world.database->commits(), commits + 2);
+}
+
+TEST(SqliteJobQueue, BoundsWhatWaits) {
+  EmbeddedQueue world({.memory_jobs = 2, .durable_jobs = 2});
+  for (const RunMode mode : {RunMode::async, RunMode::sync}) {
+    const std::string kind = mode == RunMode::async ? "a" : "s";
+    for (const char* n : {"1", "2"}) ASSERT_TRUE(world.run(world.queue().enqueue(make_job(kind + n, mode))));
+    const auto third = world.run(world.queue().enqueue(make_job(kind + "3", mode)));
+    ASSERT_FALSE(third);
+    EXPECT_EQ(third.error().code, "queue_full");
+    EXPECT_EQ(third.error().kind, ErrorKind::unavailable);
+    EXPECT_GE(third.error().retry_after, std::chrono::seconds{1});
+  }
+  for (const auto& delivery : *world.run(world.queue().receive(4, milliseconds{0}))) {
+    ASSERT_TRUE(world.run(world.queue().acknowledge(delivery.receipt)));
+  }
+  EXPECT_TRUE(world.run(world.queue().enqueue(make_job("a3"))));
+  EXPECT_TRUE(world.run(world.queue().enqueue(make_job("s3", RunMode::sync))));
+}
+
+TEST(SqliteJobQueue, DeadLettersAreKeptForTwoWeeks) {
+  EmbeddedQueue world;
+  ASSERT_TRUE(world.run(world.queue().enqueue(make_job("a"))));
+  ASSERT_TRUE(
+      world.run(world.queue().bury(world.run(world.queue().receive(1, milliseconds{0}))->at(0).receipt, "why")));
+  ASSERT_TRUE(world.run(world.queue().sweep(world.now() + std::chrono::hours{13 * 24})));
+  EXPECT_EQ(world.run(world.queue().depth())->dead, 1);
+  ASSERT_TRUE(world.run(world.queue().sweep(world.now() + std::chrono::hours{14 * 24})));
+  EXPECT_EQ(world.run(world.queue().depth())->dead, 0);
+}
+
+TEST(SqliteCodeUse, KnowsUnfinishedJobsOfBothKinds) {
+  EmbeddedQueue world;
+  SqliteCodeUse use(*world.database, world.queue());
+  const std::string sha = make_job("x").code.sha256;
+  for (const RunMode mode : {RunMode::async, RunMode::sync}) {
+    EXPECT_FALSE(*world.run(use.is_used(sha)));
+    ASSERT_TRUE(world.run(world.queue().enqueue(make_job("x", mode))));
+    EXPECT_TRUE(*world.run(use.is_used(sha)));
+    const auto got = world.run(world.queue().receive(1, milliseconds{0}));
+    EXPECT_TRUE(*world.run(use.is_used(sha)));
+    ASSERT_TRUE(world.run(world.queue().acknowledge(got->at(0).receipt)));
+  }
+  EXPECT_FALSE(*world.run(use.is_used(sha)));
+}
+
+TEST(SqliteRetiredCode, SurvivesARestart) {
+  EmbeddedWorld world;
+  SqliteRetiredCode retired(*world.database);
+  for (const char* sha : {"c", "a", "b", "a"}) ASSERT_TRUE(world.run(retired.add(sha)));
+  ASSERT_TRUE(world.run(retired.remove("b")));
+  world.database.reset();
+  world.database = world.open(world.folder.path());
+  SqliteRetiredCode again(*world.database);
+  EXPECT_EQ(*world.run(again.list()), (std::vector<std::string>{"c", "a"}));
+}
+
+}  // namespace
+}  // namespace infra

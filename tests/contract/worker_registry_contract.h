@@ -1,0 +1,62 @@
+// What every WorkerRegistry promises. Instantiate with a factory type: make(clock).
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <memory>
+
+#include "ports/worker_registry.h"
+#include "support/offload_inline.h"
+#include "support/run_task.h"
+
+namespace infra::testing {
+
+template <typename Factory>
+class WorkerRegistryContract : public ::testing::Test {
+ protected:
+  HandClock clock_;
+  std::unique_ptr<WorkerRegistry> registry_ = Factory::make(clock_);
+
+  void record(const std::string& id, int active_jobs = 0) {
+    Heartbeat heartbeat;
+    heartbeat.worker_id = {id};
+    heartbeat.pools = {{"python", 2}};
+    heartbeat.active_jobs = active_jobs;
+    heartbeat.received_at = clock_.now();
+    ASSERT_TRUE(run_task(registry_->record(heartbeat)).has_value());
+  }
+  std::vector<Heartbeat> alive() { return run_task(registry_->list()).value(); }
+};
+
+TYPED_TEST_SUITE_P(WorkerRegistryContract);
+
+TYPED_TEST_P(WorkerRegistryContract, ListsTheLastWordOfEachById) {
+  EXPECT_TRUE(this->alive().empty());
+  this->record("w-2");
+  this->record("w-1", 3);
+  this->record("w-1", 4);
+  const auto alive = this->alive();
+  ASSERT_EQ(alive.size(), 2U);
+  EXPECT_EQ(alive[0].worker_id.value, "w-1");
+  EXPECT_EQ(alive[0].active_jobs, 4);
+  EXPECT_EQ(alive[0].pools.at("python"), 2);
+  EXPECT_EQ(alive[1].worker_id.value, "w-2");
+}
+
+TYPED_TEST_P(WorkerRegistryContract, ThirtySecondsOfSilenceAreTheEnd) {
+  this->record("quiet");
+  this->clock_.advance(std::chrono::seconds{15});
+  this->record("alive");
+  this->clock_.advance(std::chrono::seconds{15});
+  EXPECT_EQ(this->alive().size(), 2U);
+  this->clock_.advance(milliseconds{1});
+  const auto alive = this->alive();
+  ASSERT_EQ(alive.size(), 1U);
+  EXPECT_EQ(alive[0].worker_id.value, "alive");
+  this->record("quiet");
+  EXPECT_EQ(this->alive().size(), 2U);
+}
+
+REGISTER_TYPED_TEST_SUITE_P(WorkerRegistryContract, ListsTheLastWordOfEachById, ThirtySecondsOfSilenceAreTheEnd);
+
+}  // namespace infra::testing

@@ -1,0 +1,60 @@
+// CodeUse and RetiredCode in memory, for tests of code stores; `before_answer` lets a test act in the middle of a
+// sweep.
+#pragma once
+
+#include <algorithm>
+#include <functional>
+#include <mutex>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "adapters/embedded/code_use.h"
+
+namespace infra::testing {
+
+class FakeCodeUse final : public CodeUse, public RetiredCode {
+ public:
+  std::function<void(const std::string&)> before_answer = [](const std::string&) {};
+
+  void set_used(const std::string& sha256, bool used) {
+    const std::scoped_lock lock(mutex_);
+    if (used) used_.insert(sha256);
+    if (!used) used_.erase(sha256);
+  }
+  [[nodiscard]] bool is_listed(const std::string& sha256) {
+    const std::scoped_lock lock(mutex_);
+    return std::ranges::find(retired_, sha256) != retired_.end();
+  }
+
+  Task<Result<bool>> is_used(const std::string& sha256) override {
+    const bool used = look_up(sha256);
+    before_answer(sha256);
+    co_return used;
+  }
+  Task<Result<void>> add(const std::string& sha256) override {
+    const std::scoped_lock lock(mutex_);
+    if (std::ranges::find(retired_, sha256) == retired_.end()) retired_.push_back(sha256);
+    co_return Result<void>{};
+  }
+  Task<Result<void>> remove(const std::string& sha256) override {
+    const std::scoped_lock lock(mutex_);
+    std::erase(retired_, sha256);
+    co_return Result<void>{};
+  }
+  Task<Result<std::vector<std::string>>> list() override {
+    const std::scoped_lock lock(mutex_);
+    co_return retired_;
+  }
+
+ private:
+  bool look_up(const std::string& sha256) {
+    const std::scoped_lock lock(mutex_);
+    return used_.contains(sha256);
+  }
+  std::mutex mutex_;
+  std::set<std::string> used_;
+  std::vector<std::string> retired_;
+};
+
+}  // namespace infra::testing
