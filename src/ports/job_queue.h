@@ -51,7 +51,8 @@ class JobQueue {
   // Gives up: out of the queue, kept as a dead letter with its reason for an operator.
   virtual Task<Result<void>> bury(const std::string& receipt, const std::string& reason) = 0;
 
-  // Receives return empty at once from now on, those that wait included; for shutting down.
+  // The program stops: from now on receives don't wait, those that do included, and give sync jobs only. Async ones stay for
+  // whoever runs next.
   virtual void wake_receivers() = 0;
 
   virtual Task<Result<QueueDepth>> depth() = 0;

@@ -250,10 +250,19 @@ TYPED_TEST_P(JobQueueContract, EveryJobIsHandedOutOnceAmongManyReceivers) {
   EXPECT_EQ(std::set<std::string>(seen.begin(), seen.end()).size(), seen.size());
 }
 
+TYPED_TEST_P(JobQueueContract, AfterTheEndOnlySyncJobsAreHandedOut) {
+  this->enqueue("async");
+  this->enqueue("sync", RunMode::sync);
+  this->queue().wake_receivers();
+  EXPECT_EQ(this->received_ids(), std::vector<std::string>{"sync"});
+  EXPECT_TRUE(this->receive(10, std::chrono::hours{1}).empty());  // without waiting
+  EXPECT_EQ(this->engine_.run(this->queue().depth())->ready, 1);
+}
+
 REGISTER_TYPED_TEST_SUITE_P(JobQueueContract, HandsOutTheWholeJobOnce, OldestFirstOverBothKinds,
                             RefusesAnIdThatIsQueued, ExpiredLeaseComesBackAtItsOldPlaceAndCounts, ExtendedLeaseLives,
                             GivenBackIsFirstAgainAndCountsNothing, BuriedIsCountedAndNeverHandedOut,
                             DepthTellsWaitingFromHandedOut, WaitingReceiversWakeForJobsLeasesAndTheEnd,
-                            EveryJobIsHandedOutOnceAmongManyReceivers);
+                            EveryJobIsHandedOutOnceAmongManyReceivers, AfterTheEndOnlySyncJobsAreHandedOut);
 
 }  // namespace infra

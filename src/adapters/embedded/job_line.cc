@@ -59,8 +59,14 @@ Result<void> JobLine::put_in_memory(std::shared_ptr<const Job> job, std::uint64_
 std::vector<HandOver> JobLine::take(std::size_t max, SteadyTime lease_end) {
   const std::lock_guard lock(mutex_);
   std::vector<HandOver> taken;
-  while (!closed_ && taken.size() < max && !ready_.empty()) {
-    QueuedJob queued = std::move(ready_.extract(ready_.begin()).mapped());
+  auto next = ready_.begin();
+  while (taken.size() < max && next != ready_.end()) {
+    if (closed_ && next->second.job == nullptr) {
+      ++next;
+      continue;
+    }
+    QueuedJob queued = std::move(next->second);
+    next = ready_.erase(next);
     const std::uint64_t hand_over = next_hand_over_++;
     taken.push_back({queued, fmt::format("{}-{}", queued.seq, hand_over)});
     lease_ends_.emplace(lease_end, queued.seq);

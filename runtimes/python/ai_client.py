@@ -1,0 +1,50 @@
+"""Asks the AI node through the platform's proxy: `import ai_client`. A function needs no network for it."""
+
+import json
+import os
+import urllib.error
+import urllib.request
+
+
+class AiError(RuntimeError):
+    """The AI node gave no answer; the text says why."""
+
+
+def generate(prompt, model=None):
+    """The node's answer to `prompt`, as text. `model` is the call's model if not given."""
+    return _ask("/api/generate", {"prompt": prompt}, model).get("response", "")
+
+
+def chat(messages, model=None):
+    """The node's next message in a conversation, as text. `messages` are dicts with `role` and `content`."""
+    message = _ask("/api/chat", {"messages": messages}, model).get("message") or {}
+    return message.get("content", "")
+
+
+def _ask(path, question, model):
+    endpoint = os.environ.get("AI_ENDPOINT")
+    if not endpoint:
+        raise AiError("AI_ENDPOINT is not set: this platform has no AI node.")
+    model = model or os.environ.get("LLM_MODEL")
+    if not model:
+        raise AiError("No model is named: pass model=…, or give modelId with the run.")
+    request = urllib.request.Request(
+        endpoint.rstrip("/") + path,
+        data=json.dumps({"model": model, "stream": False, **question}).encode(),
+        headers={"Content-Type": "application/json"})
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # the endpoint is local: no proxy is asked
+    try:
+        with opener.open(request) as answer:
+            return json.loads(answer.read())
+    except urllib.error.HTTPError as error:
+        raise AiError(f"The AI node answered {error.code}: {_reason(error)}") from None
+    except (OSError, ValueError) as error:
+        raise AiError(f"The AI node could not be asked: {error}") from None
+
+
+def _reason(error):
+    text = error.read(4096).decode("utf-8", "replace")
+    try:
+        return json.loads(text)["error"]
+    except (ValueError, KeyError, TypeError):
+        return text.strip() or error.reason

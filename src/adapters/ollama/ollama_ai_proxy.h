@@ -1,0 +1,41 @@
+// The functions' way to an Ollama node: a small HTTP server on each sandbox's own socket that passes on generations,
+// and only those, within bounds. Tokens are counted here from the node's own answers, where a function can't forge
+// them.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "net/event_loops.h"
+#include "net/http_client.h"
+#include "ports/ai_proxy.h"
+#include "ports/clock.h"
+
+namespace infra {
+
+// What one endpoint lets through.
+struct AiProxyLimits {
+  std::uint64_t max_request_bytes = 1024 * 1024;
+  std::uint64_t max_answer_bytes = 4 * 1024 * 1024;
+  int max_concurrent = 4;
+  int max_per_minute = 60;
+  milliseconds max_generation{900'000};  // as long as a function may run
+};
+
+class OllamaAiProxy final : public AiProxy {
+ public:
+  // All are borrowed, by the endpoints too: they are destroyed first.
+  OllamaAiProxy(net::EventLoops& loops, net::HttpClient& http, const Clock& clock, std::string node_url,
+                AiProxyLimits limits = {});
+
+  [[nodiscard]] std::unique_ptr<AiEndpoint> serve(int listening_socket) override;
+
+ private:
+  net::EventLoops& loops_;
+  net::HttpClient& http_;
+  const Clock& clock_;
+  std::string node_url_;
+  AiProxyLimits limits_;
+};
+
+}  // namespace infra

@@ -1,0 +1,19 @@
+// The Executor port on the event threads.
+#pragma once
+
+#include "net/event_loops.h"
+#include "ports/executor.h"
+
+namespace infra {
+
+class SystemExecutor : public Executor {
+ public:
+  explicit SystemExecutor(net::EventLoops& loops) : loops_(loops) {}
+  void spawn(Task<void> task) override;
+  Task<void> offload(std::function<void()> work) override;
+
+ private:
+  net::EventLoops& loops_;
+};
+
+}  // namespace infra

@@ -1,0 +1,40 @@
+// The JSON of docs/runner-protocol.md: a call as the worker sends it, and a runner's answer, which is not to be
+// trusted.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "core/error.h"
+#include "core/job.h"
+#include "core/time.h"
+
+namespace infra::worker {
+
+struct CallFrame {
+  const Job& job;
+  std::string model_id;  // never empty
+  WallTime deadline;
+  std::uint16_t ai_port = 0;  // 0: no AI_ENDPOINT
+};
+
+[[nodiscard]] std::string to_json(const CallFrame& call);
+
+struct Answer {
+  bool ok = false;
+  bool plain = false;  // a script that ran to its end: an exit code, no value
+  int exit_code = 0;
+  std::string value = "null";       // as the runner wrote it: valid JSON
+  std::optional<std::string> text;  // the value's own text, if it is a string
+  std::string code;                 // one that the protocol lists
+  std::string message;
+  bool reusable = false;
+  std::optional<double> handler_ms;
+};
+
+// `invalid` if it is no answer; `too_large` if it is nested too deeply to be read.
+[[nodiscard]] Result<Answer> parse_answer(std::string_view json);
+
+}  // namespace infra::worker

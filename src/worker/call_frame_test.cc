@@ -1,0 +1,59 @@
+// A runner's answer comes from a process that user code shares: what is read out of it must be valid whatever it says.
+#include "worker/call_frame.h"
+
+#include <gtest/gtest.h>
+
+#include <boost/json.hpp>
+
+namespace infra::worker {
+namespace {
+
+TEST(CallFrameTest, TheValueIsTakenAsItWasWritten) {
+  const auto answer =
+      parse_answer(R"({"ok":true,"a":{"value":1},"b":"\",\"value\":2","value": [3.10, {"value":"]"}] ,"c":1})");
+  ASSERT_TRUE(answer.has_value());
+  EXPECT_EQ(answer->value, R"([3.10, {"value":"]"}])");
+  EXPECT_FALSE(answer->text.has_value());
+  EXPECT_EQ(parse_answer(R"({"value":"a\"b","ok":true})")->text, "a\"b");
+  EXPECT_EQ(parse_answer(R"({"value":123456789012345678901234567890,"ok":true})")->value,
+            "123456789012345678901234567890");
+}
+
+TEST(CallFrameTest, WhatIsNoAnswerIsRefused) {
+  for (const auto* text :
+       {"", "[]", "{", R"({"ok":true})", R"({"ok":false})", R"({"ok":false,"code":"made_up"})", R"({"ok":1,"value":2})",
+        R"({"ok":true,"plain":true})", R"({"ok":true,"va\u006cue":1})", R"({"ok":true,"value":1}})"}) {
+    const auto answer = parse_answer(text);
+    ASSERT_FALSE(answer.has_value()) << text;
+    EXPECT_EQ(answer.error().code, "runner_broken") << text;
+  }
+}
+
+TEST(CallFrameTest, FailuresAndScripts) {
+  const auto failure = parse_answer(R"({"ok":false,"code":"exited","message":"m","handlerMs":-1,"reusable":true})");
+  ASSERT_TRUE(failure.has_value());
+  EXPECT_EQ(failure->message, "m");
+  EXPECT_TRUE(failure->reusable);
+  EXPECT_FALSE(failure->handler_ms.has_value());
+  EXPECT_EQ(parse_answer(R"({"ok":true,"plain":true,"exitCode":137})")->exit_code, 137);
+}
+
+TEST(CallFrameTest, ACallIsJsonAndThePlatformsNamesWin) {
+  Job job;
+  job.request_id = {"r"};
+  job.env = {{"JOB_ID", "mine"}, {"A", "\"\n"}};
+  job.input = R"({"x":1.0})";
+  const auto call =
+      boost::json::parse(to_json(CallFrame{.job = job, .model_id = "m", .deadline = {}, .ai_port = 81})).as_object();
+  const auto& env = call.at("env").as_object();
+  EXPECT_EQ(env.at("JOB_ID").as_string(), "r");
+  EXPECT_EQ(env.at("A").as_string(), "\"\n");
+  EXPECT_EQ(env.at("AI_ENDPOINT").as_string(), "http://127.0.0.1:81");
+  EXPECT_EQ(env.at("PAYLOAD").as_string(), job.input);
+  job.input = '"' + std::string(200'000, 'x') + '"';
+  EXPECT_EQ(to_json(CallFrame{.job = job, .model_id = "m", .deadline = {}, .ai_port = 0}).find("PAYLOAD"),
+            std::string::npos);
+}
+
+}  // namespace
+}  // namespace infra::worker

@@ -1,0 +1,156 @@
+#include "worker/exchange.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "core/job_result.h"
+#include "core/limits.h"
+
+namespace infra::worker {
+namespace {
+
+using std::chrono::steady_clock;
+
+constexpr std::size_t kMaxFrame = 32 * limits::kMiB;  // docs/runner-protocol.md
+constexpr std::size_t kHeader = 4;
+constexpr std::size_t kChunk = 64 * 1024;  // a pipe's usual capacity
+
+std::string framed(std::string_view body) {
+  std::string frame(kHeader, '\0');
+  for (std::size_t i = 0; i < kHeader; ++i) frame[i] = static_cast<char>((body.size() >> (8 * i)) & 0xff);
+  return frame.append(body);
+}
+
+// False at the end of the stream. Bounded, because somebody may write as fast as this reads.
+bool read_pipe(int fd, Captured& into) {
+  std::array<char, kChunk> chunk;
+  for (int round = 0; round < 64; ++round) {
+    const ssize_t count = ::read(fd, chunk.data(), chunk.size());
+    if (count > 0) {
+      into.append({chunk.data(), static_cast<std::size_t>(count)});
+      if (static_cast<std::size_t>(count) < chunk.size()) return true;
+    } else if (count == 0 || errno != EINTR) {
+      return count != 0 && errno == EAGAIN;
+    }
+  }
+  return true;
+}
+
+int time_left(steady_clock::time_point deadline) {
+  const auto left = std::chrono::ceil<milliseconds>(deadline - steady_clock::now()).count();
+  return static_cast<int>(std::clamp<std::int64_t>(left, 0, 1'000'000'000));
+}
+
+class Conversation {
+ public:
+  Conversation(const SandboxHandles& handles, std::string_view question)
+      : handles_(handles), outgoing_(question.empty() ? "" : framed(question)) {
+    polled_ = {pollfd{handles.control, POLLIN, 0}, pollfd{handles.stdout_pipe, POLLIN, 0},
+               pollfd{handles.stderr_pipe, POLLIN, 0}};
+  }
+
+  Exchange run(steady_clock::time_point deadline) {
+    while (!ended_) {
+      polled_[0].events = static_cast<short>(sent_ < outgoing_.size() ? POLLIN | POLLOUT : POLLIN);
+      const int ready = ::poll(polled_.data(), polled_.size(), time_left(deadline));
+      if (ready == 0) {
+        finish(ExchangeEnd::timed_out);
+      } else if (ready > 0) {
+        take_output();
+        if ((polled_[0].revents & POLLOUT) != 0) send_some();
+        if ((polled_[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0 && !ended_) receive_some();
+        // One that prints without pause keeps poll() from ever timing out.
+        if (!ended_ && steady_clock::now() >= deadline) finish(ExchangeEnd::timed_out);
+      } else if (errno != EINTR) {
+        finish(ExchangeEnd::broken);
+      }
+    }
+    drain_output(handles_, result_.out, result_.err);
+    return std::move(result_);
+  }
+
+ private:
+  void finish(ExchangeEnd end) {
+    result_.end = end;
+    ended_ = true;
+  }
+
+  void take_output() {
+    if (polled_[1].revents != 0 && !read_pipe(polled_[1].fd, result_.out)) polled_[1].fd = -1;
+    if (polled_[2].revents != 0 && !read_pipe(polled_[2].fd, result_.err)) polled_[2].fd = -1;
+  }
+
+  void send_some() {
+    const ssize_t count =
+        ::send(handles_.control, outgoing_.data() + sent_, outgoing_.size() - sent_, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (count > 0) {
+      sent_ += static_cast<std::size_t>(count);
+    } else if (count < 0 && errno != EAGAIN && errno != EINTR) {
+      finish(ExchangeEnd::closed);
+    }
+  }
+
+  void receive_some() {
+    std::array<char, kChunk> chunk;
+    const ssize_t count = ::recv(handles_.control, chunk.data(), chunk.size(), MSG_DONTWAIT);
+    if (count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR)) return finish(ExchangeEnd::closed);
+    if (count < 0) return;
+    incoming_.append(chunk.data(), static_cast<std::size_t>(count));
+    if (incoming_.size() < kHeader) return;
+    std::size_t size = 0;
+    for (std::size_t i = 0; i < kHeader; ++i) size |= std::size_t{static_cast<unsigned char>(incoming_[i])} << (8 * i);
+    if (size > kMaxFrame || incoming_.size() > kHeader + size) return finish(ExchangeEnd::broken);
+    if (incoming_.size() < kHeader + size) return;
+    result_.answer = incoming_.substr(kHeader);
+    finish(sent_ == outgoing_.size() ? ExchangeEnd::answered : ExchangeEnd::broken);
+  }
+
+  const SandboxHandles& handles_;
+  const std::string outgoing_;
+  std::size_t sent_ = 0;
+  std::string incoming_;
+  std::array<pollfd, 3> polled_{};
+  Exchange result_;
+  bool ended_ = false;
+};
+
+}  // namespace
+
+void Captured::append(std::string_view part) {
+  const std::size_t room = limits::kMaxOutputBytes - text.size();
+  if (part.size() > room) cut = true;
+  text.append(part.substr(0, room));
+}
+
+std::string Captured::take() {
+  std::string taken = std::move(text);
+  if (cut) {
+    taken.resize(cut_utf8(taken, taken.size() - 1).size());  // may have been cut inside a character
+    taken += "\n[cut: 1 MiB of output is kept]\n";
+  }
+  text.clear();
+  cut = false;
+  return taken;
+}
+
+Exchange exchange(const SandboxHandles& handles, std::string_view question, steady_clock::time_point deadline) {
+  return Conversation(handles, question).run(deadline);
+}
+
+void drain_output(const SandboxHandles& handles, Captured& out, Captured& err) {
+  read_pipe(handles.stdout_pipe, out);
+  read_pipe(handles.stderr_pipe, err);
+}
+
+bool is_quiet(const SandboxHandles& handles) {
+  pollfd control{handles.control, POLLIN | POLLRDHUP, 0};
+  return ::poll(&control, 1, 0) == 0;
+}
+
+}  // namespace infra::worker

@@ -1,0 +1,117 @@
+#include "worker/instance.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "worker/call_frame.h"
+#include "worker/exchange.h"
+#include "worker/outcome.h"
+
+namespace infra::worker {
+namespace {
+
+using std::chrono::steady_clock;
+
+constexpr auto kStartTime = std::chrono::seconds(20);  // a cold Node.js takes 0.1 s; a loaded machine many times that
+constexpr milliseconds kExitPatience{1000};
+
+}  // namespace
+
+// The two ends of a call: what the socket said, and what it used until then.
+struct CallEnd {
+  Exchange talk;
+  SandboxUsage used;
+};
+
+Result<std::shared_ptr<Instance>> Instance::start(InstanceKey key, Version version, Launcher& launcher, AiProxy* ai) {
+  auto sandbox = launcher.launch({.runtime = key.runtime, .version = key.sha256, .memory_mb = key.memory_mb});
+  if (!sandbox) return fail(sandbox.error());
+  const std::shared_ptr<Instance> instance(new Instance(std::move(key), std::move(version), std::move(*sandbox)));
+  if (auto ready = instance->wait_until_ready(); !ready) return fail(ready.error());
+  auto& handles = instance->sandbox_->handles();
+  if (ai != nullptr && handles.ai_listener >= 0) instance->ai_ = ai->serve(std::exchange(handles.ai_listener, -1));
+  return instance;
+}
+
+Result<void> Instance::wait_until_ready() {
+  Exchange hello = exchange(sandbox_->handles(), "", steady_clock::now() + kStartTime);
+  if (hello.end == ExchangeEnd::answered && hello.answer == R"({"ready":true})") return {};
+  // Nothing of the user's has run yet, so what was printed is the interpreter's own.
+  const std::string said = hello.err.take();
+  return fail(ErrorKind::unavailable, "sandbox_failed",
+              fmt::format("The runner did not start{}{}", said.empty() ? "." : ": ", cut_utf8(said, 500)));
+}
+
+JobResult Instance::call(const Job& job, const CallSetup& setup) {
+  JobResult result;
+  result.request_id = job.request_id;
+  result.function_id = job.function_id;
+  result.allocated_memory_mb = job.memory_mb;
+  result.cold_start = std::exchange(cold_, false);
+
+  SandboxUsage before;
+  if (!result.cold_start) {
+    // What threads of an earlier call printed since belongs to nobody any more.
+    Captured stale;
+    drain_output(sandbox_->handles(), stale, stale);
+    before = sandbox_->usage();
+    sandbox_->reset_peak();
+  }
+  const CallFrame frame{.job = job,
+                        .model_id = setup.model_id,
+                        .deadline = setup.deadline,
+                        .ai_port = ai_ ? sandbox_->handles().ai_port : std::uint16_t{0}};
+  CallEnd end;
+  end.talk = exchange(sandbox_->handles(), to_json(frame), steady_clock::now() + job.timeout);
+  end.used = sandbox_->usage();
+  conclude(end, job, result);
+  result.cpu_usage_us = std::max<std::int64_t>(0, end.used.cpu_us - before.cpu_us);
+  result.peak_memory_bytes = end.used.peak_memory_bytes;
+  if (ai_) result.llm_tokens = ai_->take_tokens();
+  return result;
+}
+
+void Instance::conclude(CallEnd& end, const Job& job, JobResult& result) {
+  reusable_ = false;
+  auto answer = end.talk.end == ExchangeEnd::answered ? parse_answer(end.talk.answer) : Result<Answer>();
+  const bool script_killed =
+      end.talk.end == ExchangeEnd::answered && answer && answer->plain && answer->exit_code >= 128;
+  SandboxExit exit;
+  if (end.talk.end != ExchangeEnd::answered || script_killed) {
+    if (end.talk.end != ExchangeEnd::closed) sandbox_->kill();
+    exit = sandbox_->wait(kExitPatience);
+    drain_output(sandbox_->handles(), end.talk.out, end.talk.err);
+    end.used = sandbox_->usage();
+  }
+  result.out = end.talk.out.take();
+  result.err = end.talk.err.take();
+  interrupted_ = aborted_ && end.talk.end == ExchangeEnd::closed;
+
+  if (end.talk.end == ExchangeEnd::timed_out) return apply_timeout(result, job);
+  if (end.talk.end == ExchangeEnd::closed) return apply_exit(result, exit, job.memory_mb);
+  if (end.talk.end == ExchangeEnd::broken) return apply_broken(result);
+  if (!answer) {
+    if (answer.error().kind != ErrorKind::too_large) return apply_broken(result);
+    return set_failure(result, RunStatus::failed, answer.error().code, answer.error().message, 1);
+  }
+  if (script_killed && exit.out_of_memory) return apply_exit(result, exit, job.memory_mb);
+  reusable_ = answer->reusable && !script_killed;
+  apply_answer(result, *answer);
+}
+
+void Instance::end() {
+  ai_.reset();
+  sandbox_.reset();
+}
+
+void Instance::abort() {
+  aborted_ = true;
+  sandbox_->kill();
+}
+
+bool Instance::reusable() const {
+  return reusable_ && !aborted_ && is_quiet(sandbox_->handles());
+}
+
+}  // namespace infra::worker

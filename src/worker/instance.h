@@ -1,0 +1,67 @@
+// One running sandbox with one version of one function in it, call after call; and what each call comes to, in words
+// that the function's author understands.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+
+#include "core/job_result.h"
+#include "ports/ai_proxy.h"
+#include "worker/sandbox/launcher.h"
+#include "worker/versions.h"
+
+namespace infra::worker {
+
+// Instances are interchangeable when these are equal; never otherwise.
+struct InstanceKey {
+  FunctionId function_id;
+  std::string sha256;
+  Runtime runtime = Runtime::python;
+  int memory_mb = 0;
+  auto operator<=>(const InstanceKey&) const = default;
+};
+
+struct CallEnd;
+
+struct CallSetup {
+  std::string model_id;  // never empty
+  WallTime deadline;     // what the function is told
+};
+
+class Instance {
+ public:
+  // Blocking: starts the sandbox and waits until its runner is ready. `ai` may be null. Fails with `unavailable`.
+  static Result<std::shared_ptr<Instance>> start(InstanceKey key, Version version, Launcher& launcher, AiProxy* ai);
+
+  // Blocking, for up to the job's timeout; one call at a time. request_id to output and usage are filled in; durations
+  // and the worker's name are the caller's.
+  [[nodiscard]] JobResult call(const Job& job, const CallSetup& setup);
+
+  // Blocking: ends its processes and frees its slot, whoever else still holds the object. Nothing but key() is called
+  // after it.
+  void end();
+  // Kills it: a running call ends with was_aborted(). Any thread.
+  void abort();
+  [[nodiscard]] bool was_aborted() const { return interrupted_; }  // the last call was cut off by abort()
+  [[nodiscard]] bool reusable() const;                             // another call may be made
+  [[nodiscard]] const InstanceKey& key() const { return key_; }
+
+ private:
+  Instance(InstanceKey key, Version version, std::unique_ptr<Sandbox> sandbox)
+      : key_(std::move(key)), version_(std::move(version)), sandbox_(std::move(sandbox)) {}
+
+  Result<void> wait_until_ready();
+  void conclude(CallEnd& end, const Job& job, JobResult& result);
+
+  const InstanceKey key_;
+  const Version version_;  // keeps the folder
+  std::unique_ptr<Sandbox> sandbox_;
+  std::unique_ptr<AiEndpoint> ai_;
+  bool cold_ = true;
+  bool reusable_ = true;
+  bool interrupted_ = false;
+  std::atomic<bool> aborted_ = false;
+};
+
+}  // namespace infra::worker

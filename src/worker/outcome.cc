@@ -1,0 +1,80 @@
+#include "worker/outcome.h"
+
+#include <fmt/format.h>
+#include <signal.h>
+#include <string.h>
+
+namespace infra::worker {
+namespace {
+
+constexpr int kFailed = 1;
+constexpr int kTimedOut = 124;   // as timeout(1) of coreutils has it
+constexpr int kSignalled = 128;  // plus the signal, as a shell has it
+
+void append_line(std::string& text, std::string_view line) {
+  if (!text.empty() && text.back() != '\n') text += '\n';
+  text += line;
+}
+
+std::string signal_name(int signal) {
+  const char* name = sigabbrev_np(signal);
+  return name == nullptr ? std::to_string(signal) : fmt::format("{} (SIG{})", signal, name);
+}
+
+}  // namespace
+
+void set_failure(JobResult& result, RunStatus status, std::string code, std::string message, int exit_code) {
+  result.status = status;
+  result.exit_code = exit_code;
+  result.error_code = std::move(code);
+  if (result.err.find(message) == std::string::npos) append_line(result.err, message);
+  result.error_message = std::move(message);
+}
+
+void apply_answer(JobResult& result, const Answer& answer) {
+  result.handler_ms = answer.handler_ms;
+  if (!answer.ok) return set_failure(result, RunStatus::failed, answer.code, answer.message, kFailed);
+  if (answer.plain && answer.exit_code != 0) {
+    return set_failure(result, RunStatus::failed, "exited",
+                       fmt::format("The script ended with exit code {}.", answer.exit_code), answer.exit_code);
+  }
+  result.status = RunStatus::success;
+  result.value = answer.value;
+  if (answer.text) {
+    append_line(result.out, *answer.text);
+  } else if (answer.value != "null") {
+    append_line(result.out, answer.value);
+  }
+}
+
+void apply_timeout(JobResult& result, const Job& job) {
+  set_failure(result, RunStatus::timeout, "timeout",
+              fmt::format("The function did not finish within its {} ms.", job.timeout.count()), kTimedOut);
+}
+
+bool ran_out_of_memory(const JobResult& result, const SandboxExit& exit) {
+  const bool v8_gave_up = exit.signal == SIGABRT && result.err.find("heap out of memory") != std::string::npos;
+  return exit.out_of_memory || v8_gave_up;
+}
+
+void apply_exit(JobResult& result, const SandboxExit& exit, int memory_mb) {
+  if (ran_out_of_memory(result, exit)) {
+    set_failure(result, RunStatus::failed, "out_of_memory",
+                fmt::format("The function used more than its {} MB of memory.", memory_mb), kSignalled + SIGKILL);
+  } else if (exit.exited) {
+    set_failure(result, RunStatus::failed, "exited",
+                fmt::format("The function's process ended with exit code {} before it gave a result.", exit.exit_code),
+                exit.exit_code != 0 ? exit.exit_code : kFailed);
+  } else {
+    set_failure(result, RunStatus::failed, "crashed",
+                fmt::format("The function's process was ended by signal {}.", signal_name(exit.signal)),
+                kSignalled + exit.signal);
+  }
+}
+
+void apply_broken(JobResult& result) {
+  set_failure(result, RunStatus::failed, "runner_broken",
+              "The function disturbed the process that runs it, and its answer could not be read.", kFailed);
+}
+
+}  // namespace infra::worker

@@ -1,0 +1,25 @@
+// Turns the end of a call into the result that its caller reads: status, exit code, and one clear sentence for each way
+// to fail.
+#pragma once
+
+#include <string>
+
+#include "core/job_result.h"
+#include "worker/call_frame.h"
+#include "worker/sandbox/launcher.h"
+
+namespace infra::worker {
+
+// Sets status, code and message, and makes the message the last line of stderr unless it is there already. Call it when
+// stdout and stderr are set.
+void set_failure(JobResult& result, RunStatus status, std::string code, std::string message, int exit_code);
+
+void apply_answer(JobResult& result, const Answer& answer);
+void apply_timeout(JobResult& result, const Job& job);
+void apply_exit(JobResult& result, const SandboxExit& exit, int memory_mb);
+void apply_broken(JobResult& result);
+
+// Memory, cgroup's or V8's own limit. `exit` as for apply_exit().
+[[nodiscard]] bool ran_out_of_memory(const JobResult& result, const SandboxExit& exit);
+
+}  // namespace infra::worker

@@ -1,0 +1,204 @@
+// Worker's life of one job: leased, perhaps settled before, run in an instance, settled.
+#include <algorithm>
+#include <chrono>
+
+#include "core/job_result.h"
+#include "telemetry/log.h"
+#include "worker/runtimes.h"
+#include "worker/worker.h"
+
+namespace infra::worker {
+namespace {
+
+constexpr milliseconds kFirstRetry{100};
+constexpr milliseconds kLongestRetry{5000};
+constexpr int kMaxRefusals = 10;  // of an engine that answers, but not with yes
+
+JobResult refused(const Job& job, std::string code, std::string message) {
+  JobResult result = platform_error(job, std::move(code), std::move(message));
+  result.status = RunStatus::failed;
+  return result;
+}
+
+}  // namespace
+
+Task<void> Worker::handle(Delivery delivery) {
+  const auto done = deps_.clock.make_signal();
+  spawn_counted(keep_lease(delivery.receipt, done));
+  co_await process(delivery);
+  done->notify();
+  --active_jobs_;
+  bell_.ring();
+}
+
+Task<void> Worker::process(const Delivery& delivery) {
+  const Job& job = delivery.job;
+  if (delivery.receives > 1 && co_await was_settled(delivery)) co_return;
+  if (delivery.receives > limits::kMaxReceives) {
+    co_await settle(delivery, platform_error(job, "worker_lost",
+                                             "The job was started several times, and its worker was lost each time."));
+    co_return;
+  }
+  const auto begun = deps_.clock.steady_now();
+  Attempt attempt = co_await execute(job, job.mode == RunMode::async && delivery.receives < limits::kMaxReceives);
+  if (attempt.retry_later) co_return;
+  if (attempt.interrupted) {
+    if (job.mode == RunMode::async) {
+      co_await give_back(delivery.receipt);
+      co_return;
+    }
+    attempt.result =
+        platform_error(job, "shutting_down", "The platform is stopping, and the function was stopped with it.");
+  }
+  attempt.result.duration_ms = std::chrono::duration<double, std::milli>(deps_.clock.steady_now() - begun).count();
+  co_await settle(delivery, std::move(attempt.result));
+}
+
+// True if there is nothing to run: it has its result, or nobody can say whether it has one.
+Task<bool> Worker::was_settled(const Delivery& delivery) {
+  milliseconds pause = kFirstRetry;
+  while (true) {
+    const auto settled = co_await deps_.settlement.is_settled(delivery.job);
+    if (settled && !*settled) co_return false;
+    if (settled) {
+      const auto acknowledged = co_await deps_.queue.acknowledge(delivery.receipt);
+      if (!acknowledged)
+        log::warn("a settled job could not be acknowledged", {{"requestId", delivery.job.request_id.value}});
+      co_return true;
+    }
+    if (phase() == Phase::stopping) co_return true;
+    co_await deps_.clock.sleep_until(deps_.clock.steady_now() + pause);
+    pause = std::min(pause * 2, kLongestRetry);
+  }
+}
+
+Task<void> Worker::keep_lease(std::string receipt, std::shared_ptr<Signal> done) {
+  while (!co_await done->wait_until(deps_.clock.steady_now() + limits::kVisibilityRenewal)) {
+    const auto extended = co_await deps_.queue.extend(receipt);
+    // The job goes on either way: if another worker has it by now, settlement lets one of the two win.
+    if (!extended) log::warn("a job's lease could not be extended", {{"code", extended.error().code}});
+  }
+}
+
+Task<void> Worker::settle(const Delivery& delivery, JobResult result) {
+  result.worker_id = deps_.id;
+  milliseconds pause = kFirstRetry;
+  for (int refusals = 0; refusals < kMaxRefusals;) {
+    const auto settled = co_await deps_.settlement.settle(delivery, result);
+    if (settled) {
+      if (deps_.on_finished) deps_.on_finished(result, delivery.job.runtime);
+      co_return;
+    }
+    log::warn("settling failed", {{"requestId", result.request_id.value}, {"code", settled.error().code}});
+    if (phase() == Phase::stopping) co_return;
+    if (settled.error().kind != ErrorKind::unavailable) ++refusals;
+    co_await deps_.clock.sleep_until(deps_.clock.steady_now() + pause);
+    pause = std::min(pause * 2, kLongestRetry);
+  }
+  log::error("giving up on settling; the lease runs out", {{"requestId", result.request_id.value}});
+}
+
+Task<Worker::Attempt> Worker::execute(const Job& job, bool may_retry) {
+  Attempt attempt;
+  if (!can_run(job.runtime)) {
+    attempt.result = refused(job, "runtime_unavailable",
+                             "This worker cannot run " + std::string(to_string(job.runtime)) + " functions.");
+    co_return attempt;
+  }
+  const auto obtained = co_await obtain_instance(job);
+  if (!obtained) {
+    const Error& error = obtained.error();
+    attempt.interrupted = phase() == Phase::stopping;
+    attempt.retry_later = !attempt.interrupted && may_retry && error.kind == ErrorKind::unavailable;
+    // A bundle that breaks a rule is the function's own fault; anything else is the platform's.
+    const bool own_fault = error.kind == ErrorKind::invalid || error.kind == ErrorKind::too_large;
+    attempt.result =
+        own_fault ? refused(job, error.code, error.message) : platform_error(job, error.code, error.message);
+    log::warn("a job could not be started", {{"requestId", job.request_id.value}, {"code", error.code}});
+    co_return attempt;
+  }
+
+  const InstancePtr instance = *obtained;
+  {
+    const std::lock_guard lock(mutex_);
+    calling_.insert(instance);
+  }
+  if (phase() == Phase::stopping) instance->abort();  // drain() may have looked before it was in the set
+  const CallSetup setup{.model_id = job.model_id.empty() ? options_.default_model : job.model_id,
+                        .deadline = deps_.clock.now() + job.timeout};
+  co_await deps_.executor.offload([&] { attempt.result = instance->call(job, setup); });
+  {
+    const std::lock_guard lock(mutex_);
+    calling_.erase(instance);
+  }
+  attempt.interrupted = instance->was_aborted();
+  co_await finish_instance(instance);
+  co_return attempt;
+}
+
+Task<Result<InstancePtr>> Worker::obtain_instance(const Job& job) {
+  const auto sha256 = co_await versions_.identify(job.code);
+  if (!sha256) co_return fail(sha256.error());
+  const InstanceKey key{
+      .function_id = job.function_id, .sha256 = *sha256, .runtime = job.runtime, .memory_mb = job.memory_mb};
+  co_await end_instances(pool_.supersede(key));
+  while (InstancePtr warm = pool_.take(key)) {
+    if (warm->reusable()) co_return warm;
+    std::vector<InstancePtr> dead;
+    dead.push_back(std::move(warm));
+    co_await end_instances(std::move(dead));
+  }
+  co_return co_await start_instance(key, job);
+}
+
+Task<Result<InstancePtr>> Worker::start_instance(InstanceKey key, const Job& job) {
+  auto version = co_await versions_.acquire(job.code, key.sha256, job.runtime);
+  if (!version) co_return fail(version.error());
+  if (auto reserved = co_await reserve_place(key); !reserved) co_return fail(reserved.error());
+  Result<InstancePtr> started;
+  co_await deps_.executor.offload([&] { started = Instance::start(key, *version, deps_.launcher, deps_.ai); });
+  if (!started) {
+    pool_.remove(key);
+    bell_.ring();
+  }
+  co_return started;
+}
+
+Task<Result<void>> Worker::reserve_place(InstanceKey key) {
+  while (true) {
+    const auto ticket = bell_.ticket();
+    auto place = pool_.reserve(key);
+    if (place.granted) co_return Result<void>();
+    if (phase() == Phase::stopping)
+      co_return fail(ErrorKind::unavailable, "shutting_down", "The platform is stopping.");
+    if (place.end_first) {
+      std::vector<InstancePtr> oldest;
+      oldest.push_back(std::move(place.end_first));
+      co_await end_instances(std::move(oldest));
+    } else {
+      co_await ticket->wait_until(deps_.clock.steady_now() + std::chrono::seconds(1));
+    }
+  }
+}
+
+Task<void> Worker::finish_instance(InstancePtr instance) {
+  if (phase() != Phase::stopping && instance->reusable() && pool_.put_back(instance, deps_.clock.steady_now())) {
+    bell_.ring();
+    co_return;
+  }
+  std::vector<InstancePtr> over;
+  over.push_back(std::move(instance));
+  co_await end_instances(std::move(over));
+}
+
+// Ending one blocks until its processes are gone; its place is free only then.
+Task<void> Worker::end_instances(std::vector<InstancePtr> instances) {
+  if (instances.empty()) co_return;
+  co_await deps_.executor.offload([&] {
+    for (const auto& instance : instances) instance->end();
+  });
+  for (const auto& instance : instances) pool_.remove(instance->key());
+  bell_.ring();
+}
+
+}  // namespace infra::worker

@@ -1,0 +1,258 @@
+// What the worker's tests run it in: real threads and a real clock, and ports that live in memory.
+#pragma once
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/use_future.hpp>
+#include <condition_variable>
+#include <deque>
+#include <fstream>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "ports/bundle_reader.h"
+#include "ports/clock.h"
+#include "ports/code_store.h"
+#include "ports/executor.h"
+#include "ports/job_queue.h"
+#include "ports/settlement.h"
+
+namespace infra::worker {
+
+namespace asio = boost::asio;
+
+// One event thread and a blocking pool.
+class TestLoop : public Executor {
+ public:
+  ~TestLoop() override {
+    work_.reset();
+    thread_.join();
+    blocking_.join();
+  }
+  void spawn(Task<void> task) override {
+    asio::co_spawn(loop_, std::move(task), [](const std::exception_ptr& failure) {
+      if (failure) std::abort();
+    });
+  }
+  Task<void> offload(std::function<void()> work) override {
+    co_await asio::co_spawn(
+        blocking_,
+        [](std::function<void()> f) -> Task<void> {
+          f();
+          co_return;
+        }(std::move(work)),
+        asio::use_awaitable);
+  }
+  // Blocks the test's own thread.
+  void run(Task<void> task) { asio::co_spawn(loop_, std::move(task), asio::use_future).get(); }
+  asio::io_context& loop() { return loop_; }
+
+ private:
+  asio::io_context loop_{1};
+  asio::executor_work_guard<asio::io_context::executor_type> work_{loop_.get_executor()};
+  asio::thread_pool blocking_{8};
+  std::thread thread_{[this] { loop_.run(); }};
+};
+
+class TestSignal : public Signal, public std::enable_shared_from_this<TestSignal> {
+ public:
+  explicit TestSignal(asio::io_context& loop) : loop_(loop), timer_(loop) {}
+  void notify() override {
+    asio::post(loop_, [self = shared_from_this()] {
+      self->notified_ = true;
+      self->timer_.cancel();
+    });
+  }
+  Task<bool> wait_until(SteadyTime deadline) override {
+    const auto self = shared_from_this();
+    if (!notified_) {
+      timer_.expires_at(deadline);
+      boost::system::error_code ignored;
+      co_await timer_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+    }
+    co_return notified_;
+  }
+
+ private:
+  asio::io_context& loop_;
+  asio::steady_timer timer_;
+  bool notified_ = false;  // on the loop's thread only
+};
+
+class TestClock : public Clock {
+ public:
+  explicit TestClock(TestLoop& loop) : loop_(loop.loop()) {}
+  WallTime now() const override { return std::chrono::time_point_cast<milliseconds>(std::chrono::system_clock::now()); }
+  SteadyTime steady_now() const override { return std::chrono::steady_clock::now(); }
+  Task<void> sleep_until(SteadyTime deadline) override {
+    asio::steady_timer timer(loop_, deadline);
+    co_await timer.async_wait(asio::use_awaitable);
+  }
+  std::shared_ptr<Signal> make_signal() override { return std::make_shared<TestSignal>(loop_); }
+
+ private:
+  asio::io_context& loop_;
+};
+
+// A queue whose receive() waits on a condition in steps; leases never run out by themselves.
+class MemoryQueue : public JobQueue {
+ public:
+  explicit MemoryQueue(Clock& clock) : clock_(clock) {}
+  void add(Job job, int receives = 1) {
+    const std::lock_guard lock(mutex_);
+    waiting_.push_back({std::move(job), "receipt-" + std::to_string(++receipts_), receives});
+  }
+  Task<Result<void>> enqueue(const Job& job) override {
+    add(job);
+    co_return Result<void>();
+  }
+  Task<Result<std::vector<Delivery>>> receive(int max, milliseconds wait) override {
+    const auto end = clock_.steady_now() + wait;
+    while (true) {
+      {
+        const std::lock_guard lock(mutex_);
+        largest_receive = std::max(largest_receive, max);
+        std::vector<Delivery> taken;
+        for (auto next = waiting_.begin(); next != waiting_.end() && static_cast<int>(taken.size()) < max;) {
+          if (woken_ && next->job.mode == RunMode::async) {
+            ++next;
+            continue;
+          }
+          in_flight.insert(next->receipt);
+          taken.push_back(std::move(*next));
+          next = waiting_.erase(next);
+        }
+        if (!taken.empty() || woken_ || clock_.steady_now() >= end) co_return taken;
+      }
+      co_await clock_.sleep_until(clock_.steady_now() + milliseconds(2));
+    }
+  }
+  Task<Result<void>> extend(const std::string&) override { co_return Result<void>(); }
+  Task<Result<void>> acknowledge(const std::string& receipt) override {
+    const std::lock_guard lock(mutex_);
+    acknowledged.insert(receipt);
+    in_flight.erase(receipt);
+    co_return Result<void>();
+  }
+  Task<Result<void>> give_back(const std::string& receipt) override {
+    const std::lock_guard lock(mutex_);
+    given_back.insert(receipt);
+    in_flight.erase(receipt);
+    co_return Result<void>();
+  }
+  Task<Result<void>> bury(const std::string& receipt, const std::string&) override { return acknowledge(receipt); }
+  void wake_receivers() override {
+    const std::lock_guard lock(mutex_);
+    woken_ = true;
+  }
+  Task<Result<QueueDepth>> depth() override { co_return QueueDepth{}; }
+
+  // Read them when the worker is at rest.
+  int largest_receive = 0;
+  std::set<std::string> acknowledged, given_back, in_flight;
+
+ private:
+  Clock& clock_;
+  std::mutex mutex_;
+  std::deque<Delivery> waiting_;
+  int receipts_ = 0;
+  bool woken_ = false;
+};
+
+class MemorySettlement : public Settlement {
+ public:
+  explicit MemorySettlement(MemoryQueue& queue) : queue_(queue) {}
+  Task<Result<bool>> is_settled(const Job& job) override {
+    const std::lock_guard lock(mutex_);
+    co_return settled_before.contains(job.request_id.value);
+  }
+  Task<Result<void>> settle(const Delivery& delivery, JobResult result) override {
+    {
+      const std::lock_guard lock(mutex_);
+      if (failures_left > 0) {
+        --failures_left;
+        co_return fail(ErrorKind::unavailable, "test", "Not now.");
+      }
+      results_[result.request_id.value] = std::move(result);
+    }
+    changed_.notify_all();
+    co_return co_await queue_.acknowledge(delivery.receipt);
+  }
+  // Blocks the test's thread.
+  JobResult wait_for(const std::string& id) {
+    std::unique_lock lock(mutex_);
+    if (!changed_.wait_for(lock, std::chrono::seconds(30), [&] { return results_.contains(id); })) return {};
+    return results_[id];
+  }
+  bool has(const std::string& id) {
+    const std::lock_guard lock(mutex_);
+    return results_.contains(id);
+  }
+
+  std::set<std::string> settled_before;
+  int failures_left = 0;
+
+ private:
+  MemoryQueue& queue_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::map<std::string, JobResult> results_;
+};
+
+// "Bundles" are plain source texts: the store's key is the file's name and the reader unpacks one file.
+class SourceBundles : public CodeStore, public BundleReader {
+ public:
+  explicit SourceBundles(std::filesystem::path folder) : folder_(std::move(folder)) {
+    std::filesystem::create_directories(folder_);
+  }
+  CodeRef add(const std::string& sha256, const std::string& entry, const std::string& source) {
+    std::ofstream(folder_ / sha256) << entry << '\n' << source;
+    return {.key = sha256, .sha256 = sha256};
+  }
+  Task<Result<std::filesystem::path>> fetch_bundle(const CodeRef& code) override {
+    ++fetches;
+    if (!std::filesystem::exists(folder_ / code.key))
+      co_return fail(ErrorKind::not_found, "code_missing", "No such code.");
+    co_return folder_ / code.key;
+  }
+  Result<std::vector<BundleEntry>> list(const std::filesystem::path& zip) const override {
+    std::ifstream in(zip);
+    std::string entry;
+    std::getline(in, entry);
+    return std::vector{BundleEntry{.name = entry, .packed_bytes = 10, .unpacked_bytes = 10}};
+  }
+  Result<void> extract(const std::filesystem::path& zip, const std::filesystem::path& directory) const override {
+    std::ifstream in(zip);
+    std::string entry;
+    std::getline(in, entry);
+    std::filesystem::create_directory(directory);
+    std::ofstream(directory / entry) << in.rdbuf();
+    return {};
+  }
+  Result<void> verify(const std::filesystem::path&) const override { return {}; }
+  Task<Result<void>> put_bundle(const CodeRef&, const std::filesystem::path&) override { co_return Result<void>(); }
+  Task<Result<void>> retire_bundle(const CodeRef&) override { co_return Result<void>(); }
+  Task<Result<void>> put_object(const std::string&, std::string_view) override { co_return Result<void>(); }
+  Task<Result<std::string>> get_object(const std::string&) override { co_return std::string(); }
+  Task<Result<void>> remove_object(const std::string&) override { co_return Result<void>(); }
+
+  std::atomic<int> fetches = 0;
+
+ private:
+  std::filesystem::path folder_;
+};
+
+}  // namespace infra::worker

@@ -1,0 +1,159 @@
+#include "worker/versions.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/bundle_rules.h"
+#include "worker/file_hash.h"
+
+namespace infra::worker {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr auto kLongWait = std::chrono::minutes(5);  // an unpacking always ends and says so; this only bounds a mistake
+
+std::uint64_t size_of(const fs::path& folder) {
+  std::uint64_t bytes = 0;
+  std::error_code error;
+  for (const auto& entry : fs::recursive_directory_iterator(folder, error)) {
+    if (!entry.is_regular_file(error)) continue;
+    const auto size = entry.file_size(error);
+    if (!error) bytes += size;
+  }
+  return bytes;
+}
+
+}  // namespace
+
+Versions::Versions(fs::path root, CodeStore& store, const BundleReader& reader, Executor& executor, Clock& clock,
+                   VersionLimits limits)
+    : root_(std::move(root)), store_(store), reader_(reader), executor_(executor), clock_(clock), limits_(limits) {
+  fs::create_directories(root_);
+  for (const auto& left : fs::directory_iterator(root_)) fs::remove_all(left.path());
+}
+
+Task<Result<std::string>> Versions::identify(CodeRef code) {
+  if (!code.sha256.empty()) co_return code.sha256;
+  const auto bundle = co_await store_.fetch_bundle(code);
+  if (!bundle) co_return fail(bundle.error());
+  Result<std::string> hash;
+  co_await executor_.offload([&] { hash = sha256_of_file(*bundle); });
+  co_return hash;
+}
+
+Task<Result<Version>> Versions::acquire(CodeRef code, std::string sha256, Runtime runtime) {
+  while (true) {
+    std::shared_ptr<Signal> unpacked;
+    {
+      const std::lock_guard lock(mutex_);
+      auto [found, is_new] = entries_.try_emplace(sha256);
+      Entry& entry = found->second;
+      if (!is_new && !entry.unpacking) co_return claim_locked(sha256, entry);
+      if (is_new) {
+        entry.unpacking = true;
+      } else {
+        unpacked = clock_.make_signal();
+        entry.waiting.push_back(unpacked);
+      }
+    }
+    if (unpacked) {
+      co_await unpacked->wait_until(clock_.steady_now() + kLongWait);
+      continue;  // if the first one failed, this one tries for itself
+    }
+    const auto done = co_await unpack(code, sha256, runtime);
+    if (!done) co_return fail(done.error());
+  }
+}
+
+Task<Result<void>> Versions::unpack(CodeRef code, std::string sha256, Runtime runtime) {
+  Result<std::uint64_t> bytes;
+  std::vector<fs::path> evicted;
+  auto bundle = co_await store_.fetch_bundle(code);
+  if (bundle) {
+    co_await executor_.offload([&] { bytes = unpack_blocking(*bundle, sha256, runtime); });
+  } else {
+    bytes = fail(bundle.error());
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    Entry& entry = entries_.at(sha256);
+    for (const auto& waiting : entry.waiting) waiting->notify();
+    entry.waiting.clear();
+    entry.unpacking = false;
+    if (bytes) {
+      entry.bytes = *bytes;
+      entry.last_used = ++uses_;
+      bytes_ += *bytes;
+      evicted = evict_locked();
+    } else {
+      entries_.erase(sha256);
+    }
+  }
+  if (!evicted.empty()) {
+    co_await executor_.offload([&] {
+      std::error_code ignored;  // swept at the next start
+      for (const auto& folder : evicted) fs::remove_all(folder, ignored);
+    });
+  }
+  if (!bytes) co_return fail(bytes.error());
+  co_return Result<void>();
+}
+
+Result<std::uint64_t> Versions::unpack_blocking(const fs::path& bundle, const std::string& sha256, Runtime runtime) {
+  // Upload has checked this; rows of the reference platform were never checked.
+  const auto entries = reader_.list(bundle);
+  if (!entries) return fail(entries.error());
+  if (auto allowed = check_bundle(*entries, runtime); !allowed) return fail(allowed.error());
+
+  std::uint64_t number = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    number = ++unpacked_;
+  }
+  const fs::path temporary = root_ / fmt::format("{}.tmp-{}", sha256, number);
+  if (auto extracted = reader_.extract(bundle, temporary); !extracted) return fail(extracted.error());
+  std::error_code error;
+  fs::rename(temporary, root_ / sha256, error);
+  if (error) {
+    std::error_code ignored;
+    fs::remove_all(temporary, ignored);
+    return fail(ErrorKind::unavailable, "disk_failed",
+                fmt::format("The code could not be unpacked: {}.", error.message()));
+  }
+  return size_of(root_ / sha256);
+}
+
+Version Versions::claim_locked(const std::string& sha256, Entry& entry) {
+  entry.last_used = ++uses_;
+  auto claim = entry.claim.lock();
+  if (!claim) {
+    claim = std::make_shared<const VersionClaim>(sha256);
+    entry.claim = claim;
+  }
+  return claim;
+}
+
+// Moves what has to go out of its name at once, so that the same version can be unpacked anew while the old is deleted.
+std::vector<fs::path> Versions::evict_locked() {
+  std::vector<fs::path> evicted;
+  while (entries_.size() > limits_.max_count || bytes_ > limits_.max_bytes) {
+    auto oldest = entries_.end();
+    for (auto it = entries_.begin(); it != entries_.end(); ++it) {
+      const bool free = !it->second.unpacking && it->second.claim.expired() && it->second.last_used != uses_;
+      if (free && (oldest == entries_.end() || it->second.last_used < oldest->second.last_used)) oldest = it;
+    }
+    if (oldest == entries_.end()) break;
+    const fs::path gone = root_ / fmt::format("{}.tmp-{}", oldest->first, ++unpacked_);
+    std::error_code error;
+    fs::rename(root_ / oldest->first, gone, error);
+    if (error) break;
+    evicted.push_back(gone);
+    bytes_ -= oldest->second.bytes;
+    entries_.erase(oldest);
+  }
+  return evicted;
+}
+
+}  // namespace infra::worker

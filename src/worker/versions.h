@@ -1,0 +1,77 @@
+// Function code unpacked on this machine's disk: one folder a version, named by its bundle's SHA-256, that instances
+// run from.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "core/error.h"
+#include "core/job.h"
+#include "core/task.h"
+#include "ports/bundle_reader.h"
+#include "ports/clock.h"
+#include "ports/code_store.h"
+#include "ports/executor.h"
+
+namespace infra::worker {
+
+// A claim on a version's folder: while a copy of it lives, the folder stays.
+struct VersionClaim {
+  std::string sha256;
+};
+using Version = std::shared_ptr<const VersionClaim>;
+
+struct VersionLimits {
+  std::size_t max_count = 500;
+  std::uint64_t max_bytes = 4096 * limits::kMiB;  // only folders that nobody uses are removed to keep these
+};
+
+// Any thread.
+class Versions {
+ public:
+  // Empties `root`, which it makes if need be: a folder may have been half written when the last program died. Throws
+  // std::filesystem::filesystem_error.
+  Versions(std::filesystem::path root, CodeStore& store, const BundleReader& reader, Executor& executor, Clock& clock,
+           VersionLimits limits = {});
+
+  // The code's SHA-256: as the row has it, or, where a row of the reference platform has none, the bundle's own.
+  Task<Result<std::string>> identify(CodeRef code);
+
+  // Fetches, checks and unpacks the bundle unless that is done already; callers for the same version wait for the
+  // first. Errors: the code store's; `invalid` if the bundle breaks a rule.
+  Task<Result<Version>> acquire(CodeRef code, std::string sha256, Runtime runtime);
+
+ private:
+  struct Entry {
+    std::weak_ptr<const VersionClaim> claim;
+    std::uint64_t bytes = 0;
+    std::uint64_t last_used = 0;  // by a counter, not a clock
+    bool unpacking = false;
+    std::vector<std::shared_ptr<Signal>> waiting;
+  };
+
+  Task<Result<void>> unpack(CodeRef code, std::string sha256, Runtime runtime);
+  Result<std::uint64_t> unpack_blocking(const std::filesystem::path& bundle, const std::string& sha256,
+                                        Runtime runtime);
+  Version claim_locked(const std::string& sha256, Entry& entry);
+  std::vector<std::filesystem::path> evict_locked();
+
+  const std::filesystem::path root_;
+  CodeStore& store_;
+  const BundleReader& reader_;
+  Executor& executor_;
+  Clock& clock_;
+  const VersionLimits limits_;
+
+  std::mutex mutex_;
+  std::map<std::string, Entry> entries_;  // by SHA-256
+  std::uint64_t bytes_ = 0;
+  std::uint64_t uses_ = 0;
+  std::uint64_t unpacked_ = 0;
+};
+
+}  // namespace infra::worker

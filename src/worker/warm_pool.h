@@ -1,0 +1,73 @@
+// Which instances exist: those that wait warm for their function's next call, and room for more. It only keeps the
+// books; starting and ending instances blocks, and is its caller's.
+#pragma once
+
+#include <list>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "core/time.h"
+#include "worker/instance.h"
+
+namespace infra::worker {
+
+struct PoolLimits {
+  int instances = 4;     // running or idle
+  int memory_mb = 4096;  // the sum of their limits
+  milliseconds idle_timeout = std::chrono::minutes(10);
+};
+
+using InstancePtr = std::shared_ptr<Instance>;
+
+// Any thread. An instance holds its place until remove(), which comes after it has really ended.
+class WarmPool {
+ public:
+  explicit WarmPool(PoolLimits limits) : limits_(limits) {}
+
+  // The idle instance for this key that ran last; null if there is none.
+  [[nodiscard]] InstancePtr take(const InstanceKey& key);
+
+  // A place for a new instance; or else one idle instance to end first (then remove() and ask again); or else neither:
+  // wait until something is put back or removed. A function larger than the whole budget runs alone.
+  struct Place {
+    bool granted = false;
+    InstancePtr end_first;
+  };
+  [[nodiscard]] Place reserve(const InstanceKey& key);
+
+  // After a call. False if it is to be ended instead, because its function has newer code or settings.
+  [[nodiscard]] bool put_back(InstancePtr instance, SteadyTime now);
+  void remove(const InstanceKey& key);  // the place is free again
+
+  // Notes which version of a function is asked for now; gives the idle ones of others.
+  [[nodiscard]] std::vector<InstancePtr> supersede(const InstanceKey& current);
+  [[nodiscard]] std::vector<InstancePtr> take_expired(SteadyTime now);
+  [[nodiscard]] std::vector<InstancePtr> take_all_idle();
+
+  [[nodiscard]] std::map<Runtime, int> idle_by_runtime() const;
+
+ private:
+  struct Idle {
+    InstancePtr instance;
+    SteadyTime since;
+  };
+  struct FunctionState {
+    InstanceKey current;
+    int instances = 0;
+  };
+
+  template <typename Predicate>
+  std::vector<InstancePtr> take_idle_if(Predicate predicate);
+
+  const PoolLimits limits_;
+  mutable std::mutex mutex_;
+  std::list<Idle> idle_;  // least recently used first
+  int instances_ = 0;
+  int memory_mb_ = 0;
+  std::map<FunctionId, FunctionState> functions_;  // those that have instances
+};
+
+}  // namespace infra::worker

@@ -1,0 +1,138 @@
+#include "worker/worker.h"
+
+#include <algorithm>
+
+#include "telemetry/log.h"
+
+namespace infra::worker {
+namespace {
+
+constexpr milliseconds kReceiveWait{20'000};    // SQS's longest long poll
+constexpr milliseconds kDrainReceiveWait{100};  // while draining: is there a sync job left?
+constexpr milliseconds kReaperPeriod{15'000};
+constexpr auto kForever = std::chrono::hours(24);
+
+}  // namespace
+
+Worker::Worker(WorkerDeps deps, WorkerOptions options)
+    : deps_(std::move(deps)),
+      options_(std::move(options)),
+      started_(deps_.clock.steady_now()),
+      versions_(deps_.versions_root, deps_.code, deps_.bundles, deps_.executor, deps_.clock, options_.versions),
+      pool_({.instances = deps_.launcher.capacity(),
+             .memory_mb = options_.memory_budget_mb,
+             .idle_timeout = options_.idle_timeout}),
+      bell_(deps_.clock),
+      ended_(deps_.clock.make_signal()) {}
+
+Task<void> Worker::run() {
+  spawn_counted(reap_idle());
+  while (phase() != Phase::stopping) {
+    const auto ticket = bell_.ticket();
+    const bool full = active_jobs_ >= std::min(options_.max_concurrent, deps_.launcher.capacity());
+    if (full || (phase() == Phase::draining && queue_empty_)) {
+      co_await ticket->wait_until(deps_.clock.steady_now() + (full ? milliseconds(kForever) : kDrainReceiveWait));
+      queue_empty_ = false;
+      continue;
+    }
+    co_await receive_once();
+  }
+  co_await wait_until_idle();
+  co_await end_instances(pool_.take_all_idle());
+  const auto ended = ended_;  // once it is notified this object may go
+  ended->notify();
+}
+
+Task<void> Worker::receive_once() {
+  const int free = std::min(options_.max_concurrent, deps_.launcher.capacity()) - active_jobs_;
+  const bool draining = phase() == Phase::draining;
+  auto deliveries = co_await deps_.queue.receive(free, draining ? milliseconds(0) : kReceiveWait);
+  if (!deliveries) {
+    log::warn("receiving jobs failed", {{"code", deliveries.error().code}});
+    const auto ticket = bell_.ticket();
+    if (phase() == Phase::running) co_await ticket->wait_until(deps_.clock.steady_now() + std::chrono::seconds(1));
+  }
+  const bool empty = !deliveries || deliveries->empty();
+  if (!empty) {
+    for (auto& delivery : *deliveries) accept(std::move(delivery));
+  }
+  if (draining) {
+    queue_empty_ = empty;
+    bell_.ring();
+  }
+}
+
+void Worker::accept(Delivery delivery) {
+  if (phase() != Phase::running && delivery.job.mode == RunMode::async) {
+    spawn_counted(give_back(std::move(delivery.receipt)));
+    return;
+  }
+  ++active_jobs_;
+  spawn_counted(handle(std::move(delivery)));
+}
+
+void Worker::stop_taking() {
+  auto running = Phase::running;
+  if (!phase_.compare_exchange_strong(running, Phase::draining)) return;
+  bell_.ring();
+  deps_.queue.wake_receivers();
+}
+
+Task<void> Worker::drain(SteadyTime deadline) {
+  stop_taking();
+  while (deps_.clock.steady_now() < deadline) {
+    const auto ticket = bell_.ticket();
+    if (active_jobs_ == 0 && queue_empty_) break;
+    co_await ticket->wait_until(deadline);
+  }
+  phase_ = Phase::stopping;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& instance : calling_) instance->abort();
+  }
+  bell_.ring();
+  deps_.queue.wake_receivers();
+  co_await ended_->wait_until(deps_.clock.steady_now() + kForever);
+}
+
+WorkerStatus Worker::status() const {
+  const std::chrono::duration<double> uptime = deps_.clock.steady_now() - started_;
+  return {.pools = pool_.idle_by_runtime(),
+          .active_jobs = active_jobs_,
+          .capacity = std::min(options_.max_concurrent, deps_.launcher.capacity()),
+          .uptime_seconds = uptime.count()};
+}
+
+Task<void> Worker::reap_idle() {
+  const milliseconds period = std::clamp(options_.idle_timeout / 4, milliseconds(10), kReaperPeriod);
+  while (phase() != Phase::stopping) {
+    co_await end_instances(pool_.take_expired(deps_.clock.steady_now()));
+    const auto wake_at = deps_.clock.steady_now() + period;
+    while (phase() != Phase::stopping) {
+      const auto ticket = bell_.ticket();
+      if (phase() == Phase::stopping || !co_await ticket->wait_until(wake_at)) break;
+    }
+  }
+}
+
+Task<void> Worker::give_back(std::string receipt) {
+  const auto given = co_await deps_.queue.give_back(receipt);
+  if (!given) log::warn("a job could not be given back; its lease runs out", {{"code", given.error().code}});
+}
+
+void Worker::spawn_counted(Task<void> task) {
+  ++tasks_;
+  deps_.executor.spawn(counted(std::move(task)));
+}
+
+Task<void> Worker::counted(Task<void> task) {
+  co_await std::move(task);
+  --tasks_;  // the last touch: at zero run() returns, and this object may go
+}
+
+// A short poll, at shutdown only: a coroutine can't ring anything after it has let go of this object.
+Task<void> Worker::wait_until_idle() {
+  while (tasks_ > 0) co_await deps_.clock.sleep_until(deps_.clock.steady_now() + milliseconds(2));
+}
+
+}  // namespace infra::worker

@@ -1,0 +1,126 @@
+// The worker: takes jobs off the queue, no more than it has slots for, runs each in a warm or new instance of its
+// function's version, keeps its lease while it runs, and hands in what came of it.
+#pragma once
+
+#include <atomic>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "ports/ai_proxy.h"
+#include "ports/bundle_reader.h"
+#include "ports/clock.h"
+#include "ports/code_store.h"
+#include "ports/executor.h"
+#include "ports/job_queue.h"
+#include "ports/settlement.h"
+#include "worker/bell.h"
+#include "worker/versions.h"
+#include "worker/warm_pool.h"
+
+namespace infra::worker {
+
+struct WorkerOptions {
+  int max_concurrent = 4;  // jobs at once; the blocking pool needs a thread for each
+  int memory_budget_mb = 4096;
+  milliseconds idle_timeout = std::chrono::minutes(10);
+  VersionLimits versions;
+  std::string default_model = "llama3:8b";  // for jobs that name none; the contract's default
+};
+
+struct WorkerDeps {
+  JobQueue& queue;
+  CodeStore& code;
+  const BundleReader& bundles;
+  Settlement& settlement;
+  Launcher& launcher;
+  AiProxy* ai;  // may be null: functions have no AI_ENDPOINT then
+  Executor& executor;
+  Clock& clock;
+  std::filesystem::path versions_root;  // the launcher's too; emptied at start
+  WorkerId id;
+  // Called for every job that this worker settled, after that. Any event thread; may be empty.
+  std::function<void(const JobResult&, Runtime)> on_finished;
+};
+
+struct WorkerStatus {
+  std::map<Runtime, int> pools;  // idle warm instances
+  int active_jobs = 0;
+  int capacity = 0;
+  double uptime_seconds = 0;
+};
+
+class Worker {
+ public:
+  Worker(WorkerDeps deps, WorkerOptions options);
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  // Works until drain() has ended it; run it once. It returns with nothing of its own left running.
+  Task<void> run();
+
+  // Stops starting async jobs: the queue hands none out any more, and one that was on its way is given back. Sync jobs
+  // are still run: their clients hold a connection. Any thread.
+  void stop_taking();
+
+  // stop_taking(), then waits for what runs and for sync jobs in the queue until `deadline`, then kills what still
+  // runs: a sync job is settled as ERROR (code shutting_down), an async one given back. Returns when run() has; call it
+  // once, after run() was started.
+  Task<void> drain(SteadyTime deadline);
+
+  [[nodiscard]] WorkerStatus status() const;  // any thread
+
+ private:
+  enum class Phase : std::uint8_t { running, draining, stopping };
+
+  // What came of trying to run a job.
+  struct Attempt {
+    JobResult result;
+    bool interrupted = false;  // killed, or not begun, because the worker stops
+    bool retry_later = false;  // an engine is away: the lease is let go, and the queue hands the job out again
+  };
+
+  [[nodiscard]] Phase phase() const { return phase_; }
+  Task<void> receive_once();
+  void accept(Delivery delivery);
+  Task<void> handle(Delivery delivery);
+  Task<void> process(const Delivery& delivery);
+  Task<bool> was_settled(const Delivery& delivery);
+  Task<void> keep_lease(std::string receipt, std::shared_ptr<Signal> done);
+  Task<void> settle(const Delivery& delivery, JobResult result);
+  Task<void> give_back(std::string receipt);
+
+  Task<Attempt> execute(const Job& job, bool may_retry);
+  Task<Result<InstancePtr>> obtain_instance(const Job& job);
+  Task<Result<InstancePtr>> start_instance(InstanceKey key, const Job& job);
+  Task<Result<void>> reserve_place(InstanceKey key);
+  Task<void> finish_instance(InstancePtr instance);
+  Task<void> end_instances(std::vector<InstancePtr> instances);
+  Task<void> reap_idle();
+
+  void spawn_counted(Task<void> task);
+  Task<void> counted(Task<void> task);
+  Task<void> wait_until_idle();
+
+  const WorkerDeps deps_;
+  const WorkerOptions options_;
+  const SteadyTime started_;
+  Versions versions_;
+  WarmPool pool_;
+  Bell bell_;  // rung whenever a slot, a place or the phase changes
+
+  const std::shared_ptr<Signal> ended_;
+  std::atomic<Phase> phase_ = Phase::running;
+  std::atomic<int> active_jobs_ = 0;
+  std::atomic<int> tasks_ = 0;             // spawned coroutines that still use this object
+  std::atomic<bool> queue_empty_ = false;  // said by the last receive while draining
+
+  mutable std::mutex mutex_;
+  std::set<InstancePtr> calling_;  // instances with a call in them, for stopping
+};
+
+}  // namespace infra::worker

@@ -1,0 +1,329 @@
+// The worker with real runners, without isolation: each way a function can end has its result, and the loop keeps its
+// bounds.
+#include "worker/worker.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <optional>
+#include <thread>
+
+#include "worker/plain_launcher.h"
+#include "worker/test_world.h"
+
+namespace infra::worker {
+namespace {
+
+namespace fs = std::filesystem;
+using std::chrono::steady_clock;
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+
+class WorkerTest : public ::testing::Test {
+ protected:
+  explicit WorkerTest(WorkerOptions options = {}) {
+    launcher_.emplace(PlainLauncher::Options{
+        .versions = root_ / "versions", .runtimes = INFRA_RUNTIMES, .temporary = root_ / "instances", .capacity = 4});
+    options.max_concurrent = 2;
+    worker_.emplace(WorkerDeps{.queue = queue_,
+                               .code = bundles_,
+                               .bundles = bundles_,
+                               .settlement = settlement_,
+                               .launcher = *launcher_,
+                               .ai = nullptr,
+                               .executor = loop_,
+                               .clock = clock_,
+                               .versions_root = root_ / "versions",
+                               .id = {"w-1"},
+                               .on_finished = [this](const JobResult&, Runtime) { ++finished_; }},
+                    options);
+  }
+
+  ~WorkerTest() override {
+    if (started_) drain(milliseconds(0));
+    worker_.reset();
+    EXPECT_TRUE(fs::is_empty(root_ / "instances"));  // nothing of any instance is left
+    fs::remove_all(root_);
+  }
+
+  void start() {
+    started_ = true;
+    loop_.spawn(worker_->run());
+  }
+
+  void drain(milliseconds patience) {
+    started_ = false;
+    loop_.run(worker_->drain(steady_clock::now() + patience));
+  }
+
+  Job python(const std::string& source) { return job(Runtime::python, "main.py", source); }
+  Job node(const std::string& source) { return job(Runtime::nodejs, "index.js", source); }
+
+  Job job(Runtime runtime, const std::string& entry, const std::string& source) {
+    const std::string number = std::to_string(++jobs_);
+    Job job;
+    job.request_id = {"r-" + number};
+    job.function_id = {"f-" + number};
+    job.runtime = runtime;
+    job.code = bundles_.add(std::string(64 - number.size(), 'a') + number, entry, source);
+    job.timeout = milliseconds(20'000);
+    return job;
+  }
+
+  JobResult run(Job job) {
+    if (!started_) start();
+    const auto id = job.request_id.value;
+    queue_.add(std::move(job));
+    return settlement_.wait_for(id);
+  }
+
+  JobResult again(Job job, const std::string& input = "{}") {
+    job.request_id.value = "again-" + std::to_string(++jobs_);
+    job.input = input;
+    return run(std::move(job));
+  }
+
+  void expect_failed(const JobResult& result, const std::string& code, const std::string& message) {
+    EXPECT_EQ(result.status, RunStatus::failed);
+    EXPECT_EQ(result.error_code, code);
+    EXPECT_THAT(result.error_message, HasSubstr(message));
+    EXPECT_THAT(result.err, HasSubstr(message));
+    EXPECT_NE(result.exit_code, 0);
+  }
+
+  template <typename Condition>
+  static void eventually(Condition condition) {
+    for (int i = 0; i < 10'000 && !condition(); ++i) std::this_thread::sleep_for(milliseconds(2));
+    ASSERT_TRUE(condition());
+  }
+
+  const fs::path root_ = fs::path(::testing::TempDir()) / ("worker-" + std::to_string(getpid()));
+  SourceBundles bundles_{root_ / "bundles"};
+  TestLoop loop_;
+  TestClock clock_{loop_};
+  MemoryQueue queue_{clock_};
+  MemorySettlement settlement_{queue_};
+  std::optional<PlainLauncher> launcher_;
+  std::optional<Worker> worker_;
+  std::atomic<int> finished_ = 0;
+  bool started_ = false;
+  int jobs_ = 0;
+};
+
+TEST_F(WorkerTest, ResultCarriesWhatWasPrintedAndReturned) {
+  Job job = python(
+      "import os\ndef handler(e, c):\n  print('hello')\n  return {'e': e, 'env': os.environ['A'], 'n': 3.1, "
+      "'m': c.model_id, 'job': os.environ['JOB_ID']}");
+  job.input = R"({"x":1.0})";
+  job.env = {{"A", "b"}, {"JOB_ID", "not this"}};
+  const auto result = run(job);
+  EXPECT_EQ(result.status, RunStatus::success) << result.err;
+  EXPECT_EQ(result.value, R"({"e":{"x":1.0},"env":"b","n":3.1,"m":"llama3:8b","job":"r-1"})");
+  EXPECT_EQ(result.out, "hello\n" + result.value);
+  EXPECT_EQ(result.worker_id.value, "w-1");
+  EXPECT_TRUE(result.cold_start);
+  EXPECT_TRUE(result.handler_ms.has_value());
+  EXPECT_GT(result.peak_memory_bytes, 1'000'000);
+  EXPECT_GT(result.cpu_usage_us, 0);
+  EXPECT_GT(result.duration_ms, 0);
+}
+
+TEST_F(WorkerTest, InstancesStayWarmAndAreNotSharedBetweenFunctions) {
+  const std::string source = "import os\nn = 0\ndef handler(e, c):\n  global n; n += 1\n  return f'{os.getpid()} {n}'";
+  const Job job = python(source);
+  const auto first = run(job);
+  const auto second = again(job);
+  EXPECT_TRUE(first.cold_start);
+  EXPECT_FALSE(second.cold_start);
+  const std::string pid = first.out.substr(0, first.out.find(' '));
+  EXPECT_EQ(first.value, '"' + pid + " 1\"");
+  EXPECT_EQ(second.out, pid + " 2");
+  EXPECT_EQ(bundles_.fetches, 1);
+
+  Job other = job;  // the same code, another function
+  other.function_id.value = "f-other";
+  EXPECT_TRUE(again(other).cold_start);
+  EXPECT_FALSE(again(job).cold_start);
+}
+
+TEST_F(WorkerTest, NewCodeReplacesTheOldInstances) {
+  const Job old = python("def handler(): return 'old'");
+  run(old);
+  Job changed = old;
+  changed.code = bundles_.add(std::string(64, 'b'), "main.py", "def handler(): return 'new'");
+  const auto result = again(changed);
+  EXPECT_EQ(result.out, "new");
+  eventually([&] { return worker_->status().pools[Runtime::python] == 1; });  // the old one was ended
+  EXPECT_EQ(again(old).out, "old");
+}
+
+TEST_F(WorkerTest, EachWayToFailHasItsMessage) {
+  expect_failed(run(python("def handler(e, c): raise ValueError('bad')")), "handler_error", "ValueError: bad");
+  expect_failed(run(python("import nothing_like_this")), "import_error", "No module named 'nothing_like_this'");
+  expect_failed(run(python("x = 1")), "handler_missing", "handler(event, context)");
+  expect_failed(run(python("def handler(): return {1}")), "result_not_json", "set");
+  expect_failed(run(python("import os\ndef handler(): os._exit(7)")), "exited", "exit code 7");
+  expect_failed(run(python("import os\ndef handler(): os.kill(os.getpid(), 11)")), "crashed", "signal 11 (SIGSEGV)");
+  expect_failed(run(node("console.log('in'); process.exit(3)")), "exited", "exit code 3");
+  expect_failed(run(job(Runtime::cpp, "main.cpp", "")), "runtime_unavailable", "cannot run cpp functions");
+  const std::string nest = "def handler():\n  a = 1\n  for i in range(700): a = [a]\n  return a";
+  expect_failed(run(python(nest)), "result_not_json", "levels deep");
+  const auto once = run(python("def handler(e, c): raise KeyError('o' + 'nce')")).err;
+  EXPECT_EQ(once.find("KeyError: 'once'"), once.rfind("KeyError: 'once'"));
+}
+
+TEST_F(WorkerTest, AFunctionThatWritesIntoTheSocketSpoilsOnlyItself) {
+  const Job job = node(
+      "const fs = require('fs'); exports.handler = (e) => { if (e === 1) fs.writeSync(3, 'garbage!!!'); return 5 }");
+  Job bad = job;
+  bad.input = "1";
+  expect_failed(run(bad), "runner_broken", "could not be read");
+  EXPECT_EQ(again(job).value, "5");
+}
+
+TEST_F(WorkerTest, TimeoutKillsEveryProcessAndKeepsWhatWasPrinted) {
+  Job job = python(
+      "import os, subprocess, time\ndef handler(e, c):\n  p = subprocess.Popen(['/bin/sleep', '1000'])\n"
+      "  print(p.pid, flush=True)\n  time.sleep(1000)");
+  job.timeout = milliseconds(700);
+  const auto result = run(job);
+  EXPECT_EQ(result.status, RunStatus::timeout);
+  EXPECT_THAT(result.err, EndsWith("The function did not finish within its 700 ms."));
+  const int child = std::atoi(result.out.c_str());
+  ASSERT_GT(child, 1);
+  // A zombie that nobody reaps yet still has its number; it no longer runs.
+  eventually([&] {
+    std::ifstream stat("/proc/" + std::to_string(child) + "/stat");
+    std::string number, name, state;
+    return !(stat >> number >> name >> state) || state == "Z";
+  });
+}
+
+TEST_F(WorkerTest, OutputIsCutWithANote) {
+  const auto result =
+      run(python("import sys\ndef handler():\n  print('é' * 2_000_000)\n  sys.stderr.write('short')\n  return 1"));
+  EXPECT_EQ(result.status, RunStatus::success);
+  EXPECT_LT(result.out.size(), limits::kMaxOutputBytes + 100);
+  EXPECT_GT(result.out.size(), limits::kMaxOutputBytes - 100);
+  EXPECT_THAT(result.out, EndsWith("\n[cut: 1 MiB of output is kept]\n1"));
+  EXPECT_TRUE(is_valid_utf8(result.out));
+  EXPECT_EQ(result.err, "short");
+}
+
+TEST_F(WorkerTest, LargeInputAndResultPass) {
+  Job job = python("def handler(e): return e");
+  job.input = '"' + std::string(5'000'000, 'x') + '"';
+  EXPECT_EQ(run(job).value, job.input);
+}
+
+TEST_F(WorkerTest, TakesNoMoreJobsThanItHasSlotsFor) {
+  const Job gate = python("import os, time\ndef handler(e):\n  while not os.path.exists(e): time.sleep(0.01)");
+  const auto open = root_ / "open";
+  for (int i = 0; i < 5; ++i) {
+    Job job = gate;
+    job.request_id.value = "g-" + std::to_string(i);
+    job.input = '"' + open.string() + '"';
+    queue_.add(job);
+  }
+  start();
+  eventually([&] { return worker_->status().active_jobs == 2; });
+  std::ofstream(open) << "";
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(settlement_.wait_for("g-" + std::to_string(i)).status, RunStatus::success);
+  EXPECT_EQ(queue_.largest_receive, 2);
+  eventually([&] { return finished_ == 5; });
+}
+
+TEST_F(WorkerTest, AJobThatWasSettledOrLostTooOftenDoesNotRun) {
+  Job settled = python("def handler(): return 1");
+  settlement_.settled_before.insert(settled.request_id.value);
+  queue_.add(settled, 2);
+  Job lost = python("def handler(): return 1");
+  queue_.add(lost, limits::kMaxReceives + 1);
+  start();
+  const auto result = settlement_.wait_for(lost.request_id.value);
+  EXPECT_EQ(result.status, RunStatus::error);
+  EXPECT_EQ(result.error_code, "worker_lost");
+  drain(milliseconds(10'000));
+  EXPECT_FALSE(settlement_.has(settled.request_id.value));
+  EXPECT_EQ(queue_.acknowledged.size(), 2U);
+  EXPECT_EQ(bundles_.fetches, 0);
+}
+
+TEST_F(WorkerTest, SettlingIsRetried) {
+  settlement_.failures_left = 2;
+  EXPECT_EQ(run(python("def handler(): return 1")).value, "1");
+}
+
+TEST_F(WorkerTest, MissingOrForbiddenCode) {
+  Job missing = python("");
+  missing.code = {.key = "none", .sha256 = std::string(64, 'c')};
+  const auto result = run(missing);
+  EXPECT_EQ(result.status, RunStatus::error);
+  EXPECT_EQ(result.error_code, "code_missing");
+  Job bad = job(Runtime::python, "../main.py", "");
+  EXPECT_EQ(run(bad).status, RunStatus::failed);
+}
+
+TEST_F(WorkerTest, CodeWithoutAKnownHashIsHashed) {
+  Job job = python("def handler(): return 1");
+  job.code.sha256.clear();
+  EXPECT_EQ(run(job).value, "1");
+  EXPECT_FALSE(again(job).cold_start);
+}
+
+TEST_F(WorkerTest, DrainRunsSyncJobsAndLeavesAsyncOnesInTheQueue) {
+  start();
+  worker_->stop_taking();
+  Job sync = python("def handler(): return 1");
+  Job async = python("def handler(): return 2");
+  async.mode = RunMode::async;
+  queue_.add(async);
+  queue_.add(sync);
+  eventually([&] { return settlement_.has(sync.request_id.value); });
+  drain(milliseconds(10'000));
+  EXPECT_FALSE(settlement_.has(async.request_id.value));
+  EXPECT_TRUE(queue_.in_flight.empty());
+}
+
+TEST_F(WorkerTest, PastTheDeadlineSyncJobsEndAsErrorsAndAsyncOnesGoBack) {
+  Job sync = python("import time\ndef handler(): time.sleep(1000)");
+  Job async = sync;
+  async.request_id.value = "async";
+  async.mode = RunMode::async;
+  queue_.add(sync);
+  queue_.add(async);
+  start();
+  eventually([&] { return worker_->status().active_jobs == 2; });
+  drain(milliseconds(300));
+  EXPECT_EQ(settlement_.wait_for(sync.request_id.value).error_code, "shutting_down");
+  EXPECT_EQ(settlement_.wait_for(sync.request_id.value).status, RunStatus::error);
+  EXPECT_FALSE(settlement_.has("async"));
+  EXPECT_EQ(queue_.given_back, std::set<std::string>{"receipt-2"});
+}
+
+class SmallWorkerTest : public WorkerTest {
+ protected:
+  SmallWorkerTest()
+      : WorkerTest({.memory_budget_mb = 256, .idle_timeout = milliseconds(300), .versions = {.max_count = 2}}) {}
+};
+
+TEST_F(SmallWorkerTest, IdleInstancesMakeRoomAndEndInTime) {
+  std::vector<Job> jobs;
+  for (int i = 0; i < 4; ++i) {
+    jobs.push_back(python("def handler(e): return " + std::to_string(i)));
+    EXPECT_EQ(run(jobs.back()).value, std::to_string(i));
+    EXPECT_LE(worker_->status().pools[Runtime::python], 2);
+  }
+  eventually([&] { return worker_->status().pools.empty(); });
+  EXPECT_EQ(again(jobs[0]).value, "0");  // its folder had to go as well, and came back
+  EXPECT_GT(bundles_.fetches, 4);
+  Job large = python("def handler(): return 'alone'");
+  large.memory_mb = 1024;
+  EXPECT_EQ(run(large).out, "alone");
+}
+
+}  // namespace
+}  // namespace infra::worker

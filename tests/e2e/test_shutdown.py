@@ -1,0 +1,120 @@
+"""SIGTERM and SIGINT: what is in flight is answered, what was accepted is given back, the exit status is 0, and it is bounded."""
+
+import http.client
+import signal
+import threading
+import time
+import unittest
+
+from harness import Infra, main, wait_for
+
+SLEEPER = "import time\ndef handler(seconds, context):\n  time.sleep(seconds)\n  return 'slept'"
+
+
+class Shutdown(unittest.TestCase):
+    def begin(self, **env):
+        self.infra = Infra(env).start()
+        self.addCleanup(self.infra.close)
+        self.function = self.infra.deploy(SLEEPER)
+        self.assertEqual(self.infra.result(self.function, 0)["result"], "slept")
+
+    def in_flight(self, count, seconds):
+        """Sync runs that are with the worker; their answers come to the list."""
+        answers = []
+
+        def run():
+            answers.append(self.infra.run(self.function, seconds))
+
+        threads = [threading.Thread(target=run) for _ in range(count)]
+        for thread in threads:
+            thread.start()
+        wait_for(lambda: self.infra.get("/system/status").json()["active_jobs"] >= count, what="the jobs' start")
+        return threads, answers
+
+    def refuses(self):
+        try:
+            connection = self.infra.connect(timeout=2)
+            connection.connect()
+            connection.close()
+            return False
+        except OSError:
+            return True
+
+    def test_what_is_in_flight_is_answered(self):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self.begin()
+            threads, answers = self.in_flight(3, 1.5)
+            self.infra.signal(number)
+            wait_for(self.refuses, what="the refusal of new connections")
+            self.assertFalse(answers, "the runs ended before the connections were refused")
+            self.assertIsNone(self.infra.process.poll())
+            for thread in threads:
+                thread.join()
+            self.assertEqual([(a.status, a.json()["result"]) for a in answers], [(200, "slept")] * 3)
+            self.assertEqual(self.infra.wait(), 0)
+
+    def test_whoever_still_waits_at_the_end_gets_503_and_the_job(self):
+        self.begin(SHUTDOWN_TIMEOUT_SECONDS="1")
+        threads, answers = self.in_flight(2, 60)
+        started = time.monotonic()
+        self.infra.signal(signal.SIGTERM)
+        for thread in threads:
+            thread.join()
+        self.assertEqual(self.infra.wait(), 0)
+        self.assertTrue(0.8 < time.monotonic() - started < 8)
+        for answer in answers:
+            self.assertEqual(answer.status, 503, answer)
+            error = answer.json()
+            self.assertEqual(error["jobId"], answer.headers["x-request-id"])
+            self.assertEqual(error["requestId"], answer.headers["x-request-id"])
+        self.infra.start()
+        for answer in answers:  # stopped and settled
+            result = self.infra.await_result(answer.json()["jobId"])
+            self.assertEqual(result["status"], "ERROR", result)
+        self.assertEqual(self.infra.stop(), 0)
+
+    def test_async_jobs_are_given_back_and_run_after_a_restart(self):
+        self.begin(SHUTDOWN_TIMEOUT_SECONDS="1")
+        running = self.infra.run_async(self.function, 3)
+        wait_for(lambda: self.infra.get("/system/status").json()["active_jobs"] >= 1, what="the job's start")
+        waiting = [self.infra.run_async(self.function, 0.01) for _ in range(40)]
+        self.assertEqual(self.infra.stop(), 0)
+        self.infra.start()
+        for job in (running, *waiting):
+            result = self.infra.await_result(job)
+            self.assertEqual((result["status"], result["result"]), ("SUCCESS", "slept"))
+        rows = self.infra.log_rows(self.function, 1 + 1 + len(waiting))
+        self.assertEqual(len(rows), 1 + 1 + len(waiting))  # each once; the first is begin()'s
+        self.assertEqual(self.infra.stop(), 0)
+
+    def test_a_second_signal_exits_at_once(self):
+        self.begin()
+        threads, _ = self.in_flight(1, 60)
+        self.infra.signal(signal.SIGTERM)
+        wait_for(self.refuses, what="the first signal's effect")
+        started = time.monotonic()
+        self.infra.signal(signal.SIGTERM)
+        self.infra.wait(5)
+        self.assertLess(time.monotonic() - started, 2)
+        for thread in threads:
+            thread.join()
+
+    def test_idle_connections_do_not_hold_it_up(self):
+        self.begin()
+        connection = self.infra.connect()
+        self.infra.get("/health", connection=connection)
+        started = time.monotonic()
+        self.assertEqual(self.infra.stop(), 0)
+        self.assertLess(time.monotonic() - started, 5)
+        connection.close()
+
+
+def quiet_threads(arguments):
+    """A run whose connection a killed program cut is expected here."""
+    if not issubclass(arguments.exc_type, (OSError, http.client.HTTPException)):
+        threading.__excepthook__(arguments)
+
+
+if __name__ == "__main__":
+    threading.excepthook = quiet_threads
+    main()

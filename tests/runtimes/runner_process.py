@@ -1,0 +1,87 @@
+"""A runner on one end of a socketpair, as the worker has it: what both runners' tests talk through."""
+
+import json
+import os
+import shutil
+import socket
+import struct
+import subprocess
+import tempfile
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+RUNNERS = {
+    "python": ["/usr/bin/python3", "-I", "-B", "-u", os.path.join(ROOT, "runtimes/python/runner.py")],
+    "nodejs": ["/usr/bin/node", os.path.join(ROOT, "runtimes/nodejs/runner.js")],
+}
+
+
+class RunnerProcess:
+    """Use as a context manager. `files` maps names in the bundle to their text."""
+
+    def __init__(self, runtime, files):
+        self.folder = tempfile.mkdtemp()
+        workspace = os.path.join(self.folder, "workspace")
+        self.scratch = os.path.join(self.folder, "tmp")
+        os.mkdir(self.scratch)
+        for name, text in files.items():
+            path = os.path.join(workspace, name)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text)
+        self.control, theirs = socket.socketpair()
+        self.control.settimeout(20)
+        self.out = open(os.path.join(self.folder, "out"), "w+b")
+        self.err = open(os.path.join(self.folder, "err"), "w+b")
+        # A shell moves the socket to descriptor 3; what is run has its process.
+        self.process = subprocess.Popen(
+            ["/bin/sh", "-c", f'exec 3<&{theirs.fileno()}; exec "$@"', "sh", *RUNNERS[runtime]], cwd=workspace,
+            stdin=subprocess.DEVNULL, stdout=self.out, stderr=self.err, pass_fds=(theirs.fileno(),),
+            env={"TMPDIR": self.scratch, "LANG": "C.UTF-8"})
+        theirs.close()
+        self.printed = {"out": 0, "err": 0}
+        self.ready = self.receive()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.control.close()
+        try:
+            self.process.wait(10)
+        finally:
+            self.process.kill()
+            self.process.wait()
+            self.out.close()
+            self.err.close()
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def receive(self):
+        """The next frame, or None when the runner has gone."""
+        head = self._read(4)
+        if head is None:
+            return None
+        return json.loads(self._read(struct.unpack("<I", head)[0]))
+
+    def _read(self, size):
+        data = b""
+        while len(data) < size:
+            part = self.control.recv(size - len(data))
+            if not part:
+                return None
+            data += part
+        return data
+
+    def call(self, event=None, env=None, **more):
+        frame = {"requestId": "r-1", "functionId": "f-1", "modelId": "m", "memoryMb": 128, "timeoutMs": 5000,
+                 "deadlineMs": int(time.time() * 1000) + 5000, "env": env or {}, "input": event, **more}
+        body = json.dumps(frame).encode()
+        self.control.sendall(struct.pack("<I", len(body)) + body)
+        return self.receive()
+
+    def new_output(self, name):
+        """What was printed on "out" or "err" since the last time this was asked."""
+        file = getattr(self, name)
+        text = os.pread(file.fileno(), 1 << 24, self.printed[name])
+        self.printed[name] += len(text)
+        return text.decode()
