@@ -67,7 +67,10 @@ void write(Level level, std::string_view message, Fields fields) {
   const auto now = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
   std::string line = fmt::format(R"({{"time":"{}","level":"{}","msg":{})", to_iso8601(now),
                                  kLevelNames[static_cast<std::size_t>(level)], value_text(message));
-  for (const auto& field : fields) line += fmt::format(R"(,"{}":{})", field.name, value_text(field.value));
+  for (const auto& field : fields) {
+    const auto* text = std::get_if<std::string_view>(&field.value);
+    if (text == nullptr || !text->empty()) line += fmt::format(R"(,"{}":{})", field.name, value_text(field.value));
+  }
   line += '}';
   sink().log(to_spdlog(level), line);
 

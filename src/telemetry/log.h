@@ -28,7 +28,7 @@ struct Field {
 };
 using Fields = std::initializer_list<Field>;
 
-// Any thread. Lines below the level are dropped. Never pass a key, an environment value, an input or an output.
+// Any thread. Lines below the level are dropped, and so are fields with an empty text. Never pass a key, an environment value, an input or an output.
 void write(Level level, std::string_view message, Fields fields = {});
 inline void info(std::string_view message, Fields fields = {}) { write(Level::info, message, fields); }
 inline void warn(std::string_view message, Fields fields = {}) { write(Level::warn, message, fields); }

@@ -1,0 +1,17 @@
+// Where the files that belong to the program are: the runners beside it, the examples in its source tree.
+#pragma once
+
+#include <filesystem>
+
+#include "core/error.h"
+
+namespace infra {
+
+// The folder with python/ and nodejs/: `share/infra/runtimes` of an installation, or `runtimes` of the source tree that the
+// program was built in. `not_found` names both.
+[[nodiscard]] Result<std::filesystem::path> runtimes_folder();
+
+// The examples of the source tree; empty if the program is installed elsewhere.
+[[nodiscard]] std::filesystem::path examples_folder();
+
+}  // namespace infra

@@ -1,0 +1,42 @@
+// The program's commands. Each one's wiring is a file of its own.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <exception>
+
+#include "main/server_command.h"
+
+namespace {
+
+int run(int argc, char** argv) {
+  CLI::App app{"Infra runs functions: upload a ZIP, get an id, POST /run executes it.", "infra"};
+  app.require_subcommand(1);
+  app.set_version_flag("--version", fmt::format("infra {}", INFRA_VERSION));
+  app.footer("Configuration comes from the environment and .env; README.md lists the variables.");
+
+  std::string user;
+  auto* serve = app.add_subcommand("serve", "Run the platform; needs INFRA_API_KEY.");
+  auto* dev = app.add_subcommand("dev", "Run it for yourself: on loopback, with a key it makes and a walk-through.");
+  for (auto* command : {serve, dev}) {
+    command->add_option("--user", user, "Whom to become once the privileged part is set apart (started with sudo).");
+  }
+  auto* version = app.add_subcommand("version", "Print the version.");
+  CLI11_PARSE(app, argc, argv);
+
+  if (version->parsed()) {
+    fmt::print("infra {}\n", INFRA_VERSION);
+    return 0;
+  }
+  return infra::run_server(serve->parsed() ? infra::Command::serve : infra::Command::dev, user);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "infra: {}\n", error.what());
+    return 1;
+  }
+}

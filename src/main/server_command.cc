@@ -1,0 +1,190 @@
+#include "main/server_command.h"
+
+#include <fmt/format.h>
+#include <pwd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <csignal>
+#include <cstdlib>
+#include <optional>
+#include <thread>
+
+#include "adapters/system/system_clock.h"
+#include "adapters/system/system_executor.h"
+#include "adapters/system/system_random.h"
+#include "main/banner.h"
+#include "main/dev_key.h"
+#include "main/embedded_platform.h"
+#include "main/install_paths.h"
+#include "telemetry/log.h"
+#include "worker/plain_launcher.h"
+#include "worker/sandbox/isolation.h"
+#include "worker/sandbox/privileges.h"
+#include "worker/sandbox/sandbox_launcher.h"
+#include "worker/sandbox/spawner.h"
+
+namespace infra {
+namespace {
+
+constexpr int kBlockingThreadsBesideJobs = 8;  // for files, SQLite's readers and offloaded checks
+
+int give_up(const std::vector<std::string>& sentences) {
+  const bool one = sentences.size() == 1;
+  fmt::print(stderr, "infra: {} keep{} it from starting:\n", one ? "one problem" : fmt::format("{} problems", sentences.size()),
+             one ? "s" : "");
+  for (const auto& sentence : sentences) fmt::print(stderr, "  {}\n", sentence);
+  return 1;
+}
+
+int give_up(const Error& error) { return give_up({error.message}); }
+
+Result<std::optional<worker::Identity>> find_user(const std::string& name) {
+  if (name.empty()) return std::nullopt;
+  const passwd* entry = getpwnam(name.c_str());
+  if (entry == nullptr) {
+    uid_t uid = 0;
+    const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), uid);
+    if (error == std::errc{} && end == name.data() + name.size()) entry = getpwuid(uid);
+  }
+  if (entry == nullptr) return fail(ErrorKind::invalid, "unknown_user", fmt::format("--user: there is no user \"{}\".", name));
+  return worker::Identity{entry->pw_uid, entry->pw_gid};
+}
+
+// SIGTERM and SIGINT are waited for, never handled: blocked here, before any thread exists.
+sigset_t block_stop_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+  return signals;
+}
+
+// The second signal ends the program at once; sandboxes die with it.
+void exit_on_second_signal(sigset_t signals) {
+  std::thread([signals] {
+    int received = 0;
+    sigwait(&signals, &received);
+    fmt::print(stderr, "infra: stopped at once by a second signal\n");
+    _exit(128 + received);
+  }).detach();
+}
+
+// The spawner looks for code below this folder from its start on. Made with the rights that the program starts with, for whom it becomes.
+Result<void> make_folders(const std::filesystem::path& data, const std::optional<worker::Identity>& identity) {
+  std::error_code error;
+  const bool new_data = std::filesystem::create_directories(data, error);
+  if (new_data) chmod(data.c_str(), 0700);
+  if (!error) std::filesystem::create_directories(versions_folder(data), error);
+  if (error) {
+    return fail(ErrorKind::unavailable, "data_folder_unwritable",
+                fmt::format("The data folder {} can't be made: {}. Choose another with INFRA_DATA_DIR.", data.string(), error.message()));
+  }
+  if (!identity) return {};
+  for (const auto& folder : {data, versions_folder(data)}) {
+    if (chown(folder.c_str(), identity->uid, identity->gid) != 0) {
+      return fail(ErrorKind::unavailable, "data_folder_unwritable",
+                  fmt::format("The data folder {} can't be given to the user that --user names.", folder.string()));
+    }
+  }
+  return {};
+}
+
+struct Isolation {
+  std::optional<worker::SpawnerHandle> spawner;  // not there when functions run without isolation
+};
+
+// Before threads, listeners and locks exist: the privileged part is set apart, then this program gives its privileges up.
+Result<Isolation> isolate(const Config& config, const std::filesystem::path& data, const std::filesystem::path& runtimes,
+                          std::optional<worker::Identity> identity) {
+  Isolation isolation;
+  if (config.isolate) {
+    if (auto possible = worker::check_isolation(); !possible) return fail(possible.error());
+    worker::SpawnerOptions options;
+    options.versions_root = versions_folder(data);
+    options.runners = runtimes;
+    auto spawner = worker::start_spawner(options);
+    if (!spawner) return fail(spawner.error());
+    isolation.spawner = std::move(*spawner);
+  }
+  if (geteuid() == 0) {
+    if (auto dropped = worker::drop_privileges(identity); !dropped) return fail(dropped.error());
+  }
+  return isolation;
+}
+
+std::unique_ptr<worker::Launcher> make_launcher(Isolation isolation, const std::filesystem::path& data,
+                                                const std::filesystem::path& runtimes) {
+  if (isolation.spawner) return std::make_unique<worker::SandboxLauncher>(std::move(*isolation.spawner));
+  return std::make_unique<worker::PlainLauncher>(
+      worker::PlainLauncher::Options{.versions = versions_folder(data), .runtimes = runtimes, .temporary = data / "instances"});
+}
+
+// From the platform's start to its stop; gives the exit status.
+int serve_until_stopped(Command command, const Config& config, DataFolder folder, worker::Launcher& launcher, bool key_is_ours,
+                        sigset_t signals) {
+  const auto cores = std::max(1U, std::thread::hardware_concurrency());
+  net::EventLoops loops(cores, static_cast<std::size_t>(max_concurrent_jobs(launcher) + kBlockingThreadsBesideJobs));
+  SystemExecutor executor(loops);
+  SystemClock clock;
+  auto platform = EmbeddedPlatform::open(config, std::move(folder), launcher, loops, executor, clock);
+  if (!platform) return give_up(platform.error());
+  const std::string address = command == Command::dev ? "127.0.0.1" : "0.0.0.0";
+  const auto port = (*platform)->start(address);
+  if (!port) return give_up(port.error());
+
+  log::info("listening", {{"address", address}, {"port", *port}, {"engines", "embedded"}, {"isolation", config.isolate}});
+  if (command == Command::dev) {
+    const std::string key = key_is_ours ? config.api_key : "<the INFRA_API_KEY that you gave>";
+    fmt::print(stderr, "{}", walk_through(*port, key, examples_folder().string()));
+  }
+  int received = 0;
+  sigwait(&signals, &received);
+  exit_on_second_signal(signals);
+  log::info("stopping", {{"signal", received}});
+  (*platform)->shut_down();
+  platform->reset();
+  log::info("stopped");
+  return 0;
+}
+
+}  // namespace
+
+int run_server(Command command, const std::string& user) {
+  ConfigProblems problems;
+  const Variables variables = collect_variables(problems);
+  auto config = read_config(variables, command);
+  if (!config) problems.sentences.insert(problems.sentences.end(), config.error().sentences.begin(), config.error().sentences.end());
+  if (!problems.sentences.empty()) return give_up(problems.sentences);
+
+  const auto identity = find_user(user);
+  if (!identity) return give_up(identity.error());
+  const auto runtimes = runtimes_folder();
+  if (!runtimes) return give_up(runtimes.error());
+  const auto data = std::filesystem::absolute(config->data_dir).lexically_normal();
+
+  const sigset_t signals = block_stop_signals();
+  if (auto made = make_folders(data, *identity); !made) return give_up(made.error());
+  auto isolation = isolate(*config, data, *runtimes, *identity);
+  if (!isolation) return give_up(isolation.error());
+  auto folder = DataFolder::open(data);
+  if (!folder) return give_up(folder.error());
+
+  const bool make_key = config->api_key.empty();
+  if (make_key) {
+    SystemRandom random;
+    auto key = dev_key(data, random);
+    if (!key) return give_up(key.error());
+    config->api_key = *key;
+  }
+  if (!config->isolate) {
+    log::warn("INFRA_SANDBOX=none: functions run WITHOUT isolation, with this program's rights; only for code you trust");
+  }
+  const auto launcher = make_launcher(std::move(*isolation), data, *runtimes);
+  return serve_until_stopped(command, *config, std::move(*folder), *launcher, make_key, signals);
+}
+
+}  // namespace infra
