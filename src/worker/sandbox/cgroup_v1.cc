@@ -1,0 +1,98 @@
+#include "worker/sandbox/cgroup_v1.h"
+
+#include <unistd.h>
+
+#include <utility>
+
+#include "worker/sandbox/cgroup_files.h"
+#include "worker/sandbox/system_error.h"
+
+namespace infra::worker {
+
+Result<std::unique_ptr<CgroupV1Slots>> CgroupV1Slots::open(const std::string& instance) {
+  auto slots = std::make_unique<CgroupV1Slots>();
+  constexpr std::array<std::string_view, kControllers> kNames{"memory", "cpu", "cpuacct", "pids"};
+  for (std::size_t i = 0; i < kControllers; ++i) {
+    const auto place = find_cgroup_v1(kNames[i]);
+    if (!place) return system_failure("finding the cgroup controller " + std::string(kNames[i]), ENOENT);
+    auto base = make_instance_cgroup(place->own, instance);
+    if (!base) return fail(base.error());
+    slots->bases_[i] = std::move(*base);
+  }
+  return slots;
+}
+
+std::string CgroupV1Slots::group(Controller controller, int slot) const {
+  return bases_[controller] + "/slot-" + std::to_string(slot);
+}
+
+Result<void> CgroupV1Slots::sweep() {
+  for (const auto& base : bases_) {
+    for (const auto& left : child_cgroups(base)) {
+      if (auto removed = kill_and_remove_cgroup(left); !removed) return removed;
+    }
+  }
+  return {};
+}
+
+Result<void> CgroupV1Slots::create(int slot) {
+  for (const auto controller : {kMemory, kCpu, kCpuAccounting, kPids}) {
+    if (auto made = make_cgroup(group(controller, slot)); !made) return made;
+  }
+  return write_cgroup(group(kPids, slot) + "/pids.max", std::to_string(kMaxProcesses));
+}
+
+std::vector<std::string> CgroupV1Slots::join_files(int slot) const {
+  std::vector<std::string> files;
+  for (const auto controller : {kMemory, kCpu, kCpuAccounting, kPids}) {
+    files.push_back(group(controller, slot) + "/cgroup.procs");
+  }
+  return files;
+}
+
+Result<void> CgroupV1Slots::limit(int slot, int memory_mb) {
+  const std::string bytes = std::to_string(static_cast<std::int64_t>(memory_mb) * 1024 * 1024);
+  const std::string memory = group(kMemory, slot);
+  const std::string cpu = group(kCpu, slot);
+  const CpuShare share = cpu_share(memory_mb);
+  if (auto wrote = write_cgroup(memory + "/memory.limit_in_bytes", bytes); !wrote) return wrote;
+  // Memory and swap together, so no swap; the file is missing where swap accounting is off.
+  if (::access((memory + "/memory.memsw.limit_in_bytes").c_str(), F_OK) == 0) {
+    if (auto wrote = write_cgroup(memory + "/memory.memsw.limit_in_bytes", bytes); !wrote) return wrote;
+  }
+  if (auto wrote = write_cgroup(cpu + "/cpu.shares", std::to_string(share.shares_v1)); !wrote) return wrote;
+  // The quota needs CONFIG_CFS_BANDWIDTH, which a kernel may lack; the shares alone still divide a busy machine.
+  if (::access((cpu + "/cpu.cfs_quota_us").c_str(), F_OK) != 0) return {};
+  if (auto wrote = write_cgroup(cpu + "/cpu.cfs_period_us", std::to_string(share.period_us)); !wrote) return wrote;
+  return write_cgroup(cpu + "/cpu.cfs_quota_us", std::to_string(share.quota_us));
+}
+
+SandboxUsage CgroupV1Slots::usage(int slot) const {
+  return {.cpu_us = read_cgroup_number(group(kCpuAccounting, slot) + "/cpuacct.usage") / 1000,
+          .peak_memory_bytes = read_cgroup_number(group(kMemory, slot) + "/memory.max_usage_in_bytes")};
+}
+
+void CgroupV1Slots::reset_peak(int slot) {
+  (void)write_cgroup(group(kMemory, slot) + "/memory.max_usage_in_bytes", "0");
+}
+
+bool CgroupV1Slots::out_of_memory(int slot) const {
+  return read_cgroup_key(group(kMemory, slot) + "/memory.oom_control", "oom_kill") > 0;
+}
+
+bool CgroupV1Slots::remove(int slot) {
+  bool gone = true;
+  for (const auto controller : {kMemory, kCpu, kCpuAccounting, kPids}) {
+    if (::rmdir(group(controller, slot).c_str()) != 0 && errno != ENOENT) gone = false;
+  }
+  return gone;
+}
+
+void CgroupV1Slots::remove_parents() {
+  for (const auto& base : bases_) {
+    ::rmdir(base.c_str());
+    ::rmdir(base.substr(0, base.rfind('/')).c_str());  // fails while another instance is there
+  }
+}
+
+}  // namespace infra::worker

@@ -1,0 +1,46 @@
+// Slots in the unified hierarchy: what production machines have.
+#pragma once
+
+#include <vector>
+
+#include "worker/sandbox/cgroup_files.h"
+#include "worker/sandbox/cgroup_slots.h"
+#include "worker/sandbox/unique_fd.h"
+
+namespace infra::worker {
+
+class CgroupV2Slots final : public CgroupSlots {
+ public:
+  // Enables the controllers down to the slots' parent. Below its own group if this process is alone there (a service
+  // with Delegate=yes, a container): it then moves itself into a leaf, because a group with controllers may hold no
+  // process. Else, as in a login session, below the hierarchy's root.
+  [[nodiscard]] static Result<std::unique_ptr<CgroupV2Slots>> open(const std::string& instance);
+
+  Result<void> sweep() override;
+  Result<void> create(int slot) override;
+  int clone_target(int slot) const override;
+  std::vector<std::string> join_files(int) const override { return {}; }
+  Result<void> limit(int slot, int memory_mb) override;
+  SandboxUsage usage(int slot) const override;
+  void reset_peak(int slot) override;
+  bool out_of_memory(int slot) const override;
+  bool remove(int slot) override;
+  void remove_parents() override;
+
+ private:
+  struct Open {
+    UniqueFd folder;
+    UniqueFd peak;  // a reset of memory.peak holds for the descriptor that wrote it
+  };
+  [[nodiscard]] std::string group(int slot) const { return base_ + "/slot-" + std::to_string(slot); }
+  [[nodiscard]] Open& opened(int slot);
+  [[nodiscard]] std::int64_t peak(int slot) const;
+
+  std::string base_;  // <parent>/infra/<instance>
+  std::vector<Open> open_;
+};
+
+// Words for a person; empty if `group` has all the controllers that slots need.
+[[nodiscard]] std::string missing_v2_controllers(const std::string& group);
+
+}  // namespace infra::worker

@@ -1,0 +1,28 @@
+// Which program runs a runtime's functions, as an argument list made here from the spawner's own options: nothing a
+// client or the unprivileged program says is in it but the memory size.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/error.h"
+#include "core/function.h"
+#include "worker/sandbox/spawner.h"
+#include "worker/sandbox/spawner_protocol.h"
+
+namespace infra::worker {
+
+inline constexpr std::size_t kMaxArguments = 8;
+
+struct RunnerCommand {
+  std::vector<std::string> arguments;  // the first is the program; at most kMaxArguments
+};
+
+// `unavailable` if this machine lacks the runtime or it can't be seen from a sandbox.
+[[nodiscard]] Result<RunnerCommand> runner_command(const SpawnerOptions& options, Runtime runtime, int memory_mb);
+
+[[nodiscard]] std::string to_hex(const VersionHash& hash);
+// Nothing but 64 lower-case hexadecimal digits will do.
+[[nodiscard]] Result<VersionHash> parse_version(std::string_view text);
+
+}  // namespace infra::worker

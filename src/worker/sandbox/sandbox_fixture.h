@@ -1,0 +1,198 @@
+// Gives tests a spawner on folders of their own, with a runner that executes what the test sends.
+#pragma once
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <iostream>
+#include <memory>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "worker/sandbox/cgroup_files.h"
+#include "worker/sandbox/cgroup_slots.h"
+#include "worker/sandbox/isolation.h"
+#include "worker/sandbox/privileges.h"
+#include "worker/sandbox/runner_command.h"
+#include "worker/sandbox/sandbox_launcher.h"
+
+namespace infra::worker {
+
+namespace fs = std::filesystem;
+using std::chrono::steady_clock;
+
+inline constexpr const char* kPythonRunner = R"(
+import os, socket, struct, traceback
+control = socket.socket(fileno=3)
+control.sendall(b'R')
+state = {'os': os, 'socket': socket}
+while True:
+    head = control.recv(4, socket.MSG_WAITALL)
+    if len(head) < 4: break
+    code = control.recv(struct.unpack('<I', head)[0], socket.MSG_WAITALL).decode()
+    state['out'] = ''
+    try: exec(code, state)
+    except BaseException as e: state['out'] = f'{type(e).__name__}: {e}'
+    text = str(state['out']).encode()
+    control.sendall(struct.pack('<I', len(text)) + text)
+)";
+
+inline constexpr const char* kNodeRunner = R"(
+const net = require('net'), fs = require('fs');
+const worker = new (require('worker_threads').Worker)('require("worker_threads").parentPort.postMessage(6*7)', {eval: true});
+worker.on('message', value => fs.writeSync(3, `R${value} ${process.getuid()} ${fs.readdirSync('/workspace')}`));
+)";
+
+inline std::string version(char digit) {
+  return std::string(64, digit);
+}
+
+class Folder {
+ public:
+  Folder() {
+    std::string name = (fs::temp_directory_path() / "sandbox-test-XXXXXX").string();
+    path_ = ::mkdtemp(name.data());  // 0700, as a data folder is
+    fs::create_directories(path_ / "versions");
+    for (const char digit : {'a', 'b'}) {
+      fs::create_directories(path_ / "versions" / version(digit) / "lib");
+      write(path_ / "versions" / version(digit) / "main.py", "original");
+      write(path_ / "versions" / version(digit) / "lib" / "deep.py", std::string("deep ") + digit);
+    }
+    write(path_ / "secret", "secret");
+    fs::create_directories(path_ / "runners/python");
+    fs::create_directories(path_ / "runners/nodejs");
+    write(path_ / "runners/python/runner.py", kPythonRunner);
+    write(path_ / "runners/nodejs/runner.js", kNodeRunner);
+  }
+  ~Folder() {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+  }
+  static void write(const fs::path& path, const std::string& text) { std::ofstream(path) << text; }
+  static std::string read(const fs::path& path) {
+    std::ifstream file(path);
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+  [[nodiscard]] const fs::path& path() const { return path_; }
+  [[nodiscard]] SpawnerOptions options(int slots) const {
+    return {.versions_root = path_ / "versions", .runners = path_ / "runners", .slots = slots};
+  }
+
+ private:
+  fs::path path_;
+};
+
+// Reads exactly `size` bytes within ten seconds; short if the peer is gone.
+inline std::string read_exactly(int fd, std::size_t size) {
+  std::string text(size, '\0');
+  std::size_t got = 0;
+  while (got < size) {
+    pollfd poll_one{fd, POLLIN, 0};
+    if (::poll(&poll_one, 1, 10'000) != 1) break;
+    const ssize_t n = ::read(fd, text.data() + got, size - got);
+    if (n <= 0) break;
+    got += static_cast<std::size_t>(n);
+  }
+  text.resize(got);
+  return text;
+}
+
+inline void send_code(Sandbox& sandbox, const std::string& code) {
+  const auto size = static_cast<std::uint32_t>(code.size());
+  std::string frame(reinterpret_cast<const char*>(&size), sizeof size);
+  frame += code;
+  ASSERT_EQ(::send(sandbox.handles().control, frame.data(), frame.size(), MSG_NOSIGNAL),
+            static_cast<ssize_t>(frame.size()));
+}
+
+// What the code left in `out`, or the exception it raised; "(gone)" if the runner died of it.
+inline std::string run(Sandbox& sandbox, const std::string& code) {
+  send_code(sandbox, code);
+  const std::string head = read_exactly(sandbox.handles().control, 4);
+  if (head.size() < 4) return "(gone)";
+  std::uint32_t size = 0;
+  std::memcpy(&size, head.data(), 4);
+  return read_exactly(sandbox.handles().control, size);
+}
+
+inline bool eventually(const std::function<bool()>& holds) {
+  const auto give_up = steady_clock::now() + std::chrono::seconds(10);
+  while (!holds()) {
+    if (steady_clock::now() > give_up) return false;
+    std::this_thread::sleep_for(milliseconds(5));
+  }
+  return true;
+}
+
+inline std::vector<std::string> slot_groups(const Folder& folder) {
+  const std::string tail = "/infra/" + instance_name(fs::canonical(folder.path() / "versions"));
+  std::vector<std::string> groups;
+  const auto add = [&](const std::optional<CgroupPlace>& place) {
+    if (!place) return;
+    for (const auto& base : {place->own, place->mount}) {
+      for (auto& group : child_cgroups(base + tail)) groups.push_back(std::move(group));
+      if (place->own == place->mount) break;
+    }
+  };
+  for (const char* controller : {"memory", "cpu", "cpuacct", "pids"}) add(find_cgroup_v1(controller));
+  add(find_cgroup_v2());
+  return groups;
+}
+
+inline std::size_t open_descriptors() {
+  return static_cast<std::size_t>(std::distance(fs::directory_iterator("/proc/self/fd"), {}));
+}
+
+// Host pids of the processes in the slots' groups.
+inline std::set<pid_t> sandbox_processes(const Folder& folder) {
+  std::set<pid_t> pids;
+  for (const auto& group : slot_groups(folder)) {
+    for (const pid_t pid : cgroup_processes(group)) pids.insert(pid);
+  }
+  return pids;
+}
+
+class SandboxTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (auto possible = check_isolation(); !possible) GTEST_SKIP() << possible.error().message;
+    start();
+  }
+  void start(int slots = 6) {
+    auto handle = start_spawner(folder_.options(slots));
+    ASSERT_TRUE(handle) << handle.error().message;
+    spawner_pid_ = handle->pid;
+    launcher_ = std::make_unique<SandboxLauncher>(std::move(*handle));
+  }
+  std::unique_ptr<Sandbox> launch(char digit = 'a', int memory_mb = 128) {
+    auto sandbox = launcher_->launch({.runtime = Runtime::python, .version = version(digit), .memory_mb = memory_mb});
+    if (!sandbox) {
+      ADD_FAILURE() << sandbox.error().message;
+      return nullptr;
+    }
+    if (read_exactly((*sandbox)->handles().control, 1) != "R") {
+      ADD_FAILURE() << "the runner did not start: " << read_exactly((*sandbox)->handles().stderr_pipe, 2000);
+      return nullptr;
+    }
+    return std::move(*sandbox);
+  }
+
+  Folder folder_;
+  pid_t spawner_pid_ = -1;
+  std::unique_ptr<SandboxLauncher> launcher_;
+};
+
+}  // namespace infra::worker

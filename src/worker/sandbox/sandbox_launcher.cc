@@ -1,0 +1,103 @@
+#include "worker/sandbox/sandbox_launcher.h"
+
+#include <string>
+#include <utility>
+
+#include "worker/sandbox/runner_command.h"
+#include "worker/sandbox/spawner_connection.h"
+
+namespace infra::worker {
+namespace {
+
+class SpawnedSandbox final : public Sandbox {
+ public:
+  SpawnedSandbox(std::shared_ptr<SpawnerConnection> connection, SpawnerConnection::Reply reply)
+      : connection_(std::move(connection)), life_(std::move(reply.life)), id_(reply.event.sandbox) {
+    handles_ = {.control = reply.fds[0].release(),
+                .stdout_pipe = reply.fds[1].release(),
+                .stderr_pipe = reply.fds[2].release(),
+                .ai_listener = reply.fds[3].release(),
+                .ai_port = static_cast<std::uint16_t>(reply.event.ai_port)};
+  }
+  ~SpawnedSandbox() override {
+    wait(milliseconds(0));
+    // Into owners again: what was taken over is -1 by now.
+    for (const int fd : {handles_.control, handles_.stdout_pipe, handles_.stderr_pipe, handles_.ai_listener})
+      UniqueFd{fd};
+  }
+  SpawnedSandbox(const SpawnedSandbox&) = delete;
+  SpawnedSandbox& operator=(const SpawnedSandbox&) = delete;
+
+  SandboxHandles& handles() override { return handles_; }
+  void kill() override { connection_->tell({.op = SpawnerOp::kill, .runtime = 0, .id = 0, .sandbox = id_}); }
+
+  SandboxExit wait(milliseconds patience) override {
+    if (auto ended = life_->wait(patience)) return *ended;
+    kill();
+    return life_->wait();
+  }
+
+  SandboxUsage usage() override {
+    if (auto ended = life_->final_usage()) return *ended;
+    auto reply = connection_->ask({.op = SpawnerOp::usage, .runtime = 0, .id = 0, .sandbox = id_});
+    if (reply && reply->event.kind == SpawnerEventKind::usage) {
+      return {.cpu_us = reply->event.cpu_us, .peak_memory_bytes = reply->event.peak_memory_bytes};
+    }
+    // It ended in between; that event came before this reply.
+    return life_->final_usage().value_or(SandboxUsage{});
+  }
+
+  void reset_peak() override {
+    connection_->tell({.op = SpawnerOp::reset_peak, .runtime = 0, .id = 0, .sandbox = id_});
+  }
+
+ private:
+  std::shared_ptr<SpawnerConnection> connection_;
+  std::shared_ptr<SandboxLife> life_;
+  std::uint64_t id_;
+  SandboxHandles handles_;
+};
+
+}  // namespace
+
+SandboxLauncher::SandboxLauncher(SpawnerHandle spawner) : connection_(nullptr), capacity_(spawner.slots) {
+  connection_ = std::make_shared<SpawnerConnection>(std::move(spawner));
+}
+
+SandboxLauncher::~SandboxLauncher() = default;
+
+int SandboxLauncher::capacity() const {
+  return capacity_;
+}
+
+bool SandboxLauncher::alive() const {
+  return connection_->alive();
+}
+
+Result<std::unique_ptr<Sandbox>> SandboxLauncher::launch(const LaunchRequest& request) {
+  auto version = parse_version(request.version);
+  if (!version) return fail(version.error());
+  auto reply = connection_->ask({.op = SpawnerOp::launch,
+                                 .runtime = static_cast<std::uint32_t>(request.runtime),
+                                 .id = 0,
+                                 .sandbox = 0,
+                                 .memory_mb = static_cast<std::uint32_t>(request.memory_mb),
+                                 .version = *version});
+  if (!reply) return fail(reply.error());
+  if (reply->event.kind == SpawnerEventKind::no_free_slot) {
+    return fail(ErrorKind::unavailable, "no_free_slot", "all sandboxes of this worker are in use");
+  }
+  if (reply->event.kind != SpawnerEventKind::launched) {
+    return fail(ErrorKind::unavailable, "sandbox_failed",
+                "the sandbox could not be started: " + std::string(get_text(reply->event.text)));
+  }
+  return std::make_unique<SpawnedSandbox>(connection_, std::move(*reply));
+}
+
+Result<SandboxLauncher::Counts> SandboxLauncher::counts() {
+  auto reply = connection_->ask({.op = SpawnerOp::list});
+  if (!reply) return fail(reply.error());
+  return Counts{.running = static_cast<int>(reply->event.running), .prepared = static_cast<int>(reply->event.prepared)};
+}
+
+}  // namespace infra::worker

@@ -1,0 +1,36 @@
+// The worker's side of the spawner: a Launcher whose sandboxes are made by the privileged process.
+#pragma once
+
+#include <memory>
+
+#include "worker/sandbox/launcher.h"
+#include "worker/sandbox/spawner.h"
+
+namespace infra::worker {
+
+class SpawnerConnection;
+
+class SandboxLauncher final : public Launcher {
+ public:
+  explicit SandboxLauncher(SpawnerHandle spawner);
+  // The spawner ends, and with it every sandbox, when this and the last Sandbox are gone.
+  ~SandboxLauncher() override;
+
+  Result<std::unique_ptr<Sandbox>> launch(const LaunchRequest& request) override;
+  [[nodiscard]] int capacity() const override;
+
+  struct Counts {
+    int running = 0;
+    int prepared = 0;
+  };
+  // As the spawner sees it.
+  [[nodiscard]] Result<Counts> counts();
+  // False once the spawner has died: no sandbox can be launched any more, and a restart of the program is due.
+  [[nodiscard]] bool alive() const;
+
+ private:
+  std::shared_ptr<SpawnerConnection> connection_;
+  int capacity_;
+};
+
+}  // namespace infra::worker

@@ -1,0 +1,35 @@
+// The privileged helper of the program: forked in the first lines of main(), before threads, listeners and locks exist,
+// it alone can make sandboxes. It ends, and all sandboxes with it, when the handle's socket closes.
+#pragma once
+
+#include <sys/types.h>
+
+#include <filesystem>
+
+#include "core/error.h"
+#include "worker/sandbox/unique_fd.h"
+
+namespace infra::worker {
+
+struct SpawnerOptions {
+  std::filesystem::path versions_root;  // absolute, must exist; unpacked code is in <root>/<64 hex digits>/
+  std::filesystem::path runners;        // absolute; holds python/runner.py and nodejs/runner.js
+  int slots = 0;                        // 1 to 512; 0: default_slots()
+  uid_t base_uid = 1'000'000;           // slot n runs as uid and gid base + n
+  std::filesystem::path python = "/usr/bin/python3";  // below /usr, which is what a sandbox sees; may be missing
+  std::filesystem::path node = "/usr/bin/node";
+};
+
+[[nodiscard]] int default_slots();  // max(16, 8 * cores), at most 512
+
+struct SpawnerHandle {
+  UniqueFd socket;
+  pid_t pid = -1;
+  int slots = 0;
+};
+
+// Returns when the spawner has swept what an earlier one left and is ready. Then call drop_privileges() (privileges.h).
+// `invalid` for options that can't be; `unavailable` with check_isolation()'s words or the failing step.
+[[nodiscard]] Result<SpawnerHandle> start_spawner(SpawnerOptions options);
+
+}  // namespace infra::worker

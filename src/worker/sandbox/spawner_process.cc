@@ -1,0 +1,344 @@
+#include "worker/sandbox/spawner_process.h"
+
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "core/limits.h"
+#include "worker/sandbox/runner_command.h"
+#include "worker/sandbox/sandbox_init.h"
+#include "worker/sandbox/system_error.h"
+
+namespace infra::worker {
+namespace {
+
+constexpr std::size_t kParkedSlots = 4;
+constexpr int kRetryMs = 2;
+constexpr int kIdleMs = 5;  // launches come first: the pool is refilled when this long nothing was asked
+
+bool is_valid(const SpawnerRequest& request) {
+  return request.runtime <= static_cast<std::uint32_t>(Runtime::go) &&
+         request.memory_mb >= static_cast<std::uint32_t>(limits::kMinMemoryMb) &&
+         request.memory_mb <= static_cast<std::uint32_t>(limits::kMaxMemoryMb) && request.id != 0;
+}
+
+}  // namespace
+
+SpawnerProcess::SpawnerProcess(const SpawnerOptions& options, int socket, CgroupSlots& cgroups,
+                               const SeccompProgram& seccomp)
+    : options_(options),
+      socket_(socket),
+      cgroups_(cgroups),
+      seccomp_(seccomp),
+      slots_(static_cast<std::size_t>(options.slots)) {}
+
+void SpawnerProcess::run() {
+  while (!stop_ && wait_for_events()) {
+  }
+  shut_down();
+}
+
+bool SpawnerProcess::wait_for_events() {
+  std::vector<pollfd> polled{{socket_, POLLIN, 0}};
+  std::vector<std::pair<std::size_t, Source>> sources{{0, Source::program}};
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
+    if (slots_[i].report.valid()) {
+      polled.push_back({slots_[i].report.get(), POLLIN, 0});
+      sources.emplace_back(i, Source::report);
+    }
+    if (slots_[i].init_fd.valid()) {
+      polled.push_back({slots_[i].init_fd.get(), POLLIN, 0});
+      sources.emplace_back(i, Source::exit);
+    }
+  }
+  const bool short_of_parked =
+      preparing_works_ && count(State::parked) + count(State::preparing) < kParkedSlots && count(State::free) > 0;
+  const int timeout = count(State::draining) > 0 ? kRetryMs : (short_of_parked ? kIdleMs : -1);
+  const int events = ::poll(polled.data(), polled.size(), timeout);
+  if (events < 0) return errno == EINTR;
+  if (count(State::draining) > 0) retry_removals();
+  if (events == 0 && short_of_parked) refill();
+  for (std::size_t i = 1; i < polled.size(); ++i) {
+    if (polled[i].revents == 0) continue;
+    const auto [index, source] = sources[i];
+    source == Source::report ? take_reports(index) : take_exit(index);
+  }
+  return polled[0].revents == 0 || take_requests();
+}
+
+bool SpawnerProcess::take_requests() {
+  for (;;) {
+    SpawnerRequest request;
+    switch (receive_message(socket_, request, nullptr, false)) {
+      case Received::nothing:
+        return true;
+      case Received::closed:
+        return false;
+      case Received::message:
+        handle(request);
+    }
+  }
+}
+
+void SpawnerProcess::handle(const SpawnerRequest& request) {
+  switch (request.op) {
+    case SpawnerOp::launch:
+      return launch(request);
+    case SpawnerOp::kill:
+      if (const Slot* slot = find(request.sandbox)) kill(*slot);
+      return;
+    case SpawnerOp::reset_peak:
+      if (const Slot* slot = find(request.sandbox)) cgroups_.reset_peak(static_cast<int>(slot - slots_.data()));
+      return;
+    case SpawnerOp::usage:
+      return answer_usage(request);
+    case SpawnerOp::list:
+      return answer_list(request);
+  }
+}
+
+void SpawnerProcess::launch(const SpawnerRequest& request) {
+  SpawnerEvent refusal{.kind = SpawnerEventKind::launch_failed, .ai_port = 0, .id = request.id};
+  if (!is_valid(request)) {
+    put_text(refusal.text, "the request is not one that a worker makes");
+    return send(refusal);
+  }
+  const auto runner =
+      runner_command(options_, static_cast<Runtime>(request.runtime), static_cast<int>(request.memory_mb));
+  if (!runner) {
+    put_text(refusal.text, runner.error().message);
+    return send(refusal);
+  }
+  const auto take = [&](State state) {
+    return std::ranges::find_if(slots_, [&](const Slot& slot) { return slot.state == state && slot.request == 0; });
+  };
+  auto slot = take(State::parked);
+  if (slot == slots_.end()) slot = take(State::preparing);
+  if (slot == slots_.end()) {
+    slot = take(State::free);
+    if (slot == slots_.end()) {
+      refusal.kind = SpawnerEventKind::no_free_slot;
+      return send(refusal);
+    }
+    if (!prepare(static_cast<std::size_t>(slot - slots_.begin()))) {
+      put_text(refusal.text, slot->failure);
+      return send(refusal);
+    }
+  }
+  slot->request = request.id;
+  slot->command = {.runtime = request.runtime, .memory_mb = request.memory_mb, .version = request.version};
+  if (slot->state == State::parked) command(static_cast<std::size_t>(slot - slots_.begin()));
+}
+
+void SpawnerProcess::answer_usage(const SpawnerRequest& request) {
+  SpawnerEvent answer{
+      .kind = SpawnerEventKind::unknown_sandbox, .ai_port = 0, .id = request.id, .sandbox = request.sandbox};
+  if (const Slot* slot = find(request.sandbox)) {
+    const SandboxUsage usage = cgroups_.usage(static_cast<int>(slot - slots_.data()));
+    answer.kind = SpawnerEventKind::usage;
+    answer.cpu_us = usage.cpu_us;
+    answer.peak_memory_bytes = usage.peak_memory_bytes;
+  }
+  send(answer);
+}
+
+void SpawnerProcess::answer_list(const SpawnerRequest& request) {
+  SpawnerEvent answer{.kind = SpawnerEventKind::listed, .ai_port = 0, .id = request.id};
+  answer.running = static_cast<std::uint32_t>(count(State::running) + count(State::launching));
+  answer.prepared = static_cast<std::uint32_t>(count(State::parked));
+  send(answer);
+}
+
+void SpawnerProcess::refill() {
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
+    if (slots_[i].state != State::free) continue;
+    preparing_works_ = prepare(i);
+    return;
+  }
+}
+
+bool SpawnerProcess::prepare(std::size_t index) {
+  Slot& slot = slots_[index];
+  slot = Slot{};
+  if (auto created = cgroups_.create(static_cast<int>(index)); !created) {
+    slot.failure = created.error().message;
+    return false;
+  }
+  int ends[2] = {-1, -1};
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
+    slot.failure = system_failure("socketpair").error().message;
+    return false;
+  }
+  slot.report.reset(ends[0]);
+  const UniqueFd theirs(ends[1]);
+  slot.init = clone_init(index, theirs.get());
+  if (slot.init < 0) {
+    slot.failure = system_failure("cloning into new namespaces").error().message;
+    slot.report.reset();
+    return false;
+  }
+  slot.state = State::preparing;
+  return true;
+}
+
+// Not fork(): the namespaces and the group have to be there from the first instruction.
+pid_t SpawnerProcess::clone_init(std::size_t index, int report) {
+  const int number = static_cast<int>(index);
+  int pid_fd = -1;
+  clone_args arguments{};
+  arguments.flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_PIDFD;
+  arguments.pidfd = reinterpret_cast<std::uintptr_t>(&pid_fd);
+  arguments.exit_signal = SIGCHLD;
+  if (const int group = cgroups_.clone_target(number); group >= 0) {
+    arguments.flags |= CLONE_INTO_CGROUP;
+    arguments.cgroup = static_cast<std::uint64_t>(group);
+  }
+  const auto child = static_cast<pid_t>(::syscall(SYS_clone3, &arguments, sizeof arguments));
+  if (child == 0) run_sandbox_init({options_, seccomp_, number, cgroups_.join_files(number)}, report);
+  slots_[index].init_fd.reset(pid_fd);
+  return child;
+}
+
+void SpawnerProcess::command(std::size_t index) {
+  Slot& slot = slots_[index];
+  slot.state = State::launching;
+  slot.sandbox = ++last_sandbox_;
+  if (auto limited = cgroups_.limit(static_cast<int>(index), static_cast<int>(slot.command.memory_mb)); !limited) {
+    slot.failure = limited.error().message;
+    return kill(slot);
+  }
+  send_message(slot.report.get(), slot.command);  // if it is gone, its exit says so
+}
+
+void SpawnerProcess::take_reports(std::size_t index) {
+  while (slots_[index].report.valid()) {
+    InitReport report;
+    PassedFds fds;
+    switch (receive_message(slots_[index].report.get(), report, &fds, false)) {
+      case Received::nothing:
+        return;
+      case Received::closed:
+        slots_[index].report.reset();
+        return;
+      case Received::message:
+        take_report(index, report, std::move(fds));
+    }
+  }
+}
+
+void SpawnerProcess::take_report(std::size_t index, const InitReport& report, PassedFds fds) {
+  Slot& slot = slots_[index];
+  switch (report.kind) {
+    case InitReportKind::prepared:
+      slot.streams = std::move(fds);
+      slot.ai_port = report.ai_port;
+      slot.state = State::parked;
+      preparing_works_ = true;
+      if (slot.request != 0) command(index);
+      return;
+    case InitReportKind::running: {
+      slot.state = State::running;
+      const SpawnerEvent launched{
+          .kind = SpawnerEventKind::launched, .ai_port = slot.ai_port, .id = slot.request, .sandbox = slot.sandbox};
+      std::array<int, kMaxPassedFds> streams{};
+      std::ranges::transform(slot.streams, streams.begin(), &UniqueFd::get);
+      send(launched, streams);
+      slot.streams = {};
+      return;
+    }
+    case InitReportKind::failed:
+      slot.failure = get_text(report.text);
+      return;
+    case InitReportKind::exited:
+      slot.has_status = true;
+      slot.wait_status = report.wait_status;
+      return;
+  }
+}
+
+void SpawnerProcess::take_exit(std::size_t index) {
+  Slot& slot = slots_[index];
+  siginfo_t info{};
+  if (::waitid(P_PIDFD, static_cast<id_t>(slot.init_fd.get()), &info, WEXITED | WNOHANG) != 0 || info.si_pid == 0)
+    return;
+  take_reports(index);  // what it said last
+  tell_end(index);
+  clear(index);
+}
+
+void SpawnerProcess::tell_end(std::size_t index) {
+  const Slot& slot = slots_[index];
+  if (slot.state == State::running) {
+    const SandboxUsage usage = cgroups_.usage(static_cast<int>(index));
+    SpawnerEvent ended{.kind = SpawnerEventKind::ended, .ai_port = 0, .id = 0, .sandbox = slot.sandbox};
+    ended.exited = slot.has_status && WIFEXITED(slot.wait_status) ? 1 : 0;
+    ended.exit_code = ended.exited != 0 ? WEXITSTATUS(slot.wait_status) : 0;
+    ended.signal = ended.exited != 0 ? 0 : (slot.has_status ? WTERMSIG(slot.wait_status) : SIGKILL);
+    ended.out_of_memory = cgroups_.out_of_memory(static_cast<int>(index)) ? 1 : 0;
+    ended.cpu_us = usage.cpu_us;
+    ended.peak_memory_bytes = usage.peak_memory_bytes;
+    return send(ended);
+  }
+  if (slot.request == 0) {
+    preparing_works_ = false;
+    return;
+  }
+  SpawnerEvent failed{.kind = SpawnerEventKind::launch_failed, .ai_port = 0, .id = slot.request};
+  const bool out_of_memory = cgroups_.out_of_memory(static_cast<int>(index));
+  put_text(failed.text, !slot.failure.empty() ? slot.failure
+                        : out_of_memory       ? std::string("the memory limit is too small to start it")
+                                              : std::string("it was killed while it started"));
+  send(failed);
+}
+
+void SpawnerProcess::clear(std::size_t index) {
+  slots_[index] = Slot{};
+  if (!cgroups_.remove(static_cast<int>(index))) slots_[index].state = State::draining;
+}
+
+void SpawnerProcess::retry_removals() {
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
+    if (slots_[i].state == State::draining && cgroups_.remove(static_cast<int>(i))) slots_[i].state = State::free;
+  }
+}
+
+// Killing a pid namespace's init kills all that is in it.
+void SpawnerProcess::kill(const Slot& slot) const {
+  if (slot.init_fd.valid()) ::syscall(SYS_pidfd_send_signal, slot.init_fd.get(), SIGKILL, nullptr, 0);
+}
+
+void SpawnerProcess::shut_down() {
+  for (const Slot& slot : slots_) kill(slot);
+  for (const Slot& slot : slots_) {
+    siginfo_t info{};
+    if (slot.init_fd.valid()) ::waitid(P_PIDFD, static_cast<id_t>(slot.init_fd.get()), &info, WEXITED);
+  }
+  slots_.clear();
+  (void)cgroups_.sweep();
+  cgroups_.remove_parents();
+}
+
+SpawnerProcess::Slot* SpawnerProcess::find(std::uint64_t sandbox) {
+  const auto slot = std::ranges::find_if(
+      slots_, [&](const Slot& candidate) { return candidate.state == State::running && candidate.sandbox == sandbox; });
+  return slot == slots_.end() ? nullptr : &*slot;
+}
+
+std::size_t SpawnerProcess::count(State state) const {
+  return static_cast<std::size_t>(std::ranges::count(slots_, state, &Slot::state));
+}
+
+void SpawnerProcess::send(const SpawnerEvent& event, std::span<const int> fds) {
+  if (!send_message(socket_, event, fds)) stop_ = true;
+}
+
+}  // namespace infra::worker

@@ -1,0 +1,85 @@
+// The spawner's loop: takes requests from the program, keeps a few sandboxes parked ahead of need, and reports what
+// ends. One thread; nothing in it waits for a sandbox, so that one slow launch holds up no other.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "worker/sandbox/cgroup_slots.h"
+#include "worker/sandbox/message_socket.h"
+#include "worker/sandbox/seccomp_filter.h"
+#include "worker/sandbox/spawner.h"
+
+namespace infra::worker {
+
+class SpawnerProcess {
+ public:
+  // `socket` is the program's; all references must outlive this.
+  SpawnerProcess(const SpawnerOptions& options, int socket, CgroupSlots& cgroups, const SeccompProgram& seccomp);
+  // Until the program's socket closes; then kills all sandboxes and removes their groups.
+  void run();
+
+ private:
+  enum class State {
+    free,
+    preparing,  // its init builds the sandbox; a launch may already be waiting for it
+    parked,     // ready for any function
+    launching,  // its init has been told what to run
+    running,
+    draining,  // its processes are gone, but the kernel still holds its groups
+  };
+  struct Slot {
+    State state = State::free;
+    pid_t init = -1;
+    UniqueFd init_fd;  // pidfd
+    UniqueFd report;
+    PassedFds streams;
+    std::uint32_t ai_port = 0;
+    std::uint64_t sandbox = 0;
+    std::uint64_t request = 0;  // of the launch that waits for it; 0: none
+    InitCommand command;
+    bool has_status = false;
+    int wait_status = 0;
+    std::string failure;
+  };
+  enum class Source { program, report, exit };
+
+  [[nodiscard]] bool wait_for_events();
+  [[nodiscard]] bool take_requests();
+  void refill();
+  void retry_removals();
+  void shut_down();
+
+  void handle(const SpawnerRequest& request);
+  void launch(const SpawnerRequest& request);
+  void answer_usage(const SpawnerRequest& request);
+  void answer_list(const SpawnerRequest& request);
+
+  bool prepare(std::size_t index);
+  [[nodiscard]] pid_t clone_init(std::size_t index, int report);
+  void command(std::size_t index);
+  void take_reports(std::size_t index);
+  void take_report(std::size_t index, const InitReport& report, PassedFds fds);
+  void take_exit(std::size_t index);
+  void tell_end(std::size_t index);
+  void clear(std::size_t index);
+  void kill(const Slot& slot) const;
+
+  [[nodiscard]] Slot* find(std::uint64_t sandbox);
+  [[nodiscard]] std::size_t count(State state) const;
+  void send(const SpawnerEvent& event, std::span<const int> fds = {});
+
+  const SpawnerOptions& options_;
+  const int socket_;
+  CgroupSlots& cgroups_;
+  const SeccompProgram& seccomp_;
+  std::vector<Slot> slots_;
+  std::uint64_t last_sandbox_ = 0;
+  bool preparing_works_ = true;  // off after a failure, until a launch tries again
+  bool stop_ = false;
+};
+
+}  // namespace infra::worker

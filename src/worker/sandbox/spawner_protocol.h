@@ -1,0 +1,75 @@
+// What passes between the program, its spawner and a sandbox's init: messages of fixed size over SOCK_SEQPACKET, so
+// that the privileged side never parses anything. No path, argument or environment is among them.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+namespace infra::worker {
+
+using VersionHash = std::array<std::uint8_t, 32>;
+inline constexpr std::size_t kTextBytes = 240;
+inline constexpr std::size_t kMaxPassedFds = 4;  // control socket, stdout, stderr, AI listener
+
+enum class SpawnerOp : std::uint32_t { launch = 1, kill, usage, reset_peak, list };
+
+struct SpawnerRequest {
+  SpawnerOp op = SpawnerOp::list;
+  std::uint32_t runtime = 0;
+  std::uint64_t id = 0;       // the reply carries it; 0: no reply wanted
+  std::uint64_t sandbox = 0;  // of kill, usage and reset_peak
+  std::uint32_t memory_mb = 0;
+  VersionHash version{};
+};
+
+enum class SpawnerEventKind : std::uint32_t {
+  ready = 1,     // the spawner's first words: it has swept and can launch
+  start_failed,  // or: it can't, and `text` says why
+  launched,      // with kMaxPassedFds descriptors
+  no_free_slot,
+  launch_failed,  // `text` says which step
+  ended,          // of its own accord at any time, once for each launched sandbox
+  usage,
+  listed,
+  unknown_sandbox,  // it has ended before the request came
+};
+
+struct SpawnerEvent {
+  SpawnerEventKind kind = SpawnerEventKind::ready;
+  std::uint32_t ai_port = 0;
+  std::uint64_t id = 0;
+  std::uint64_t sandbox = 0;
+  std::int32_t exit_code = 0;
+  std::int32_t signal = 0;
+  std::uint32_t exited = 0;
+  std::uint32_t out_of_memory = 0;
+  std::int64_t cpu_us = 0;
+  std::int64_t peak_memory_bytes = 0;
+  std::uint32_t running = 0;   // of `listed`
+  std::uint32_t prepared = 0;  // of `listed`
+  std::array<char, kTextBytes> text{};
+};
+
+// Spawner to a parked init: what to become.
+struct InitCommand {
+  std::uint32_t runtime = 0;
+  std::uint32_t memory_mb = 0;
+  VersionHash version{};
+};
+
+enum class InitReportKind : std::uint32_t { prepared = 1, running, failed, exited };
+
+// Init to spawner. `prepared` comes with kMaxPassedFds descriptors.
+struct InitReport {
+  InitReportKind kind = InitReportKind::failed;
+  std::uint32_t ai_port = 0;
+  std::int32_t wait_status = 0;  // of `exited`, as waitpid() gave it
+  std::array<char, kTextBytes> text{};
+};
+
+static_assert(std::is_trivially_copyable_v<SpawnerRequest> && std::is_trivially_copyable_v<SpawnerEvent>);
+static_assert(std::is_trivially_copyable_v<InitCommand> && std::is_trivially_copyable_v<InitReport>);
+
+}  // namespace infra::worker
