@@ -26,6 +26,7 @@
 #include "net/http_client.h"
 #include "net/http_server.h"
 #include "telemetry/log.h"
+#include "worker/launcher_probe.h"
 #include "worker/worker.h"
 
 namespace infra {
@@ -123,7 +124,8 @@ struct EmbeddedPlatform::Parts {
 
   DatabaseProbe database_probe{"database", *database};
   FileCodeStoreProbe code_probe{folder.path(), executor};
-  app::HealthMonitor health{{&database_probe, &code_probe}, executor, clock};
+  worker::LauncherProbe launcher_probe;
+  app::HealthMonitor health{{&database_probe, &code_probe, &launcher_probe}, executor, clock};
 
   std::atomic<bool> draining = false;
   http::Api api{api_settings(config), handlers(), limiter, ids, clock, metrics};
@@ -151,7 +153,8 @@ EmbeddedPlatform::Parts::Parts(const Config& c, DataFolder f, worker::Launcher& 
               .versions_root = versions_folder(folder.path()),
               .id = worker_id,
               .on_finished = {}},
-             worker_options(launcher)) {}
+             worker_options(launcher)),
+      launcher_probe(launcher) {}
 
 http::Handlers EmbeddedPlatform::Parts::handlers() {
   return {.functions = {deploy, functions, staging},

@@ -1,4 +1,5 @@
-// The event threads: one io_context a thread, and a small pool for what blocks. The only place that makes threads for I/O.
+// The event threads: one io_context a thread, and a small pool for what blocks. The only place that makes threads for
+// I/O.
 #pragma once
 
 #include <cstddef>
@@ -15,7 +16,8 @@ namespace infra::net {
 
 class EventLoops {
  public:
-  // Throws std::invalid_argument if `threads` or `blocking_threads` is 0. Threads start at once, with all signals blocked.
+  // Throws std::invalid_argument if `threads` or `blocking_threads` is 0. Threads start at once, with all signals
+  // blocked.
   EventLoops(std::size_t threads, std::size_t blocking_threads);
   // Stops and joins. Coroutines that still wait are destroyed on their own thread.
   ~EventLoops();
@@ -27,8 +29,8 @@ class EventLoops {
   // Round robin.
   [[nodiscard]] boost::asio::io_context& next();
 
-  // Starts a coroutine on the current event thread if there is one, else on the next. An exception that leaves it: logged to
-  // stderr and abort().
+  // Starts a coroutine on the current event thread if there is one, else on the next. An exception that leaves it:
+  // logged to stderr and abort().
   void spawn(Task<void> task);
   // Runs `work` on the blocking pool, resumes the caller on its own thread, rethrows there what `work` threw.
   Task<void> offload(std::function<void()> work);

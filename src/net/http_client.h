@@ -15,16 +15,16 @@ namespace infra::net {
 
 struct ClientRequest {
   std::string method = "GET";
-  std::string url;
-  Headers headers;
-  std::string body;
+  std::string url{};
+  Headers headers{};
+  std::string body{};
   milliseconds timeout{10'000};         // connect to last byte
   milliseconds connect_timeout{2'000};
   std::uint64_t max_response_bytes = 64 * 1024 * 1024;
   // If set, gets the body piece by piece as it arrives, on the caller's event thread, in place of Response::body; returning
   // false aborts the call. `on_header` (optional) gets the status and headers before the first piece.
-  std::function<bool(std::string_view piece)> on_body;
-  std::function<void(const Response& head)> on_header;
+  std::function<bool(std::string_view piece)> on_body{};
+  std::function<void(const Response& head)> on_header{};
 };
 
 class HttpClient {

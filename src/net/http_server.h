@@ -13,12 +13,13 @@
 
 namespace infra::net {
 
-// Runs on the connection's event thread. It may answer before it has read the body: the answer is sent at once, what is left
-// of the body is read and dropped (at most 64 MiB and 10 s), and then the connection closes. What it throws becomes a 500.
+// Runs on the connection's event thread. It may answer before it has read the body: the answer is sent at once, what is
+// left of the body is read and dropped (at most 64 MiB and 10 s), and then the connection closes. What it throws
+// becomes a 500.
 using Handler = std::function<Task<Response>(Request&)>;
 
-// Answers a request that could not be parsed (`invalid`), has too large a header (`too_large`) or came too slowly (`timeout`);
-// also what a handler that threw is answered with (`internal`).
+// Answers a request that could not be parsed (`invalid`), has too large a header (`too_large`) or came too slowly
+// (`timeout`); also what a handler that threw is answered with (`internal`).
 using ErrorHandler = std::function<Response(const Error&)>;
 
 struct HttpServerOptions {
@@ -31,6 +32,8 @@ struct HttpServerOptions {
   milliseconds body_timeout{30'000};     // without a byte of the body
 };
 
+// Its loops must outlive it. After close() handlers that run go on to their end, so what they use must outlive the
+// loops' stop().
 class HttpServer {
  public:
   HttpServer(EventLoops& loops, HttpServerOptions options, Handler handler, ErrorHandler error_handler);
@@ -46,7 +49,8 @@ class HttpServer {
 
   // Stops accepting; idle connections close; requests in flight are answered with "Connection: close". Any thread.
   void stop_accepting();
-  // True once no request is in flight and all connections are closed; false at the deadline. Any event thread.
+  // True once no request is in flight and all connections are closed; false at the deadline. Any event thread, one
+  // caller.
   Task<bool> drained(SteadyTime deadline);
   [[nodiscard]] std::size_t requests_in_flight() const;
   // Closes everything now. Any non-event thread. The destructor does it too.

@@ -24,6 +24,7 @@ class Headers {
   [[nodiscard]] std::size_t count(std::string_view name) const;
   void add(std::string name, std::string value);
   void set(std::string_view name, std::string value);  // replaces all of that name
+  void clear() { all_.clear(); }
   [[nodiscard]] const std::vector<Header>& all() const { return all_; }
 
  private:
@@ -34,19 +35,19 @@ class Headers {
 class BodyStream {
  public:
   virtual ~BodyStream() = default;
-  // Fills the front of `buffer`; 0 at the end. `invalid` (code body_incomplete) if the client breaks off or the framing is
-  // malformed, `timeout` (code body_timeout) if it stalls.
+  // Fills the front of `buffer`; 0 at the end. `invalid` (code body_incomplete) if the client breaks off or the framing
+  // is malformed, `timeout` (code body_timeout) if it stalls.
   virtual Task<Result<std::size_t>> read(std::span<char> buffer) = 0;
   // What Content-Length says, if it says.
   [[nodiscard]] virtual std::optional<std::uint64_t> content_length() const = 0;
 };
 
 struct Request {
-  std::string method;    // "GET"
-  std::string path;      // percent-encoded as sent, without the query
-  std::string query;     // without '?', percent-encoded
+  std::string method;  // "GET"
+  std::string path;    // percent-encoded as sent, without the query
+  std::string query;   // without '?', percent-encoded
   Headers headers;
-  std::string peer;      // the socket's address, without port
+  std::string peer;            // the socket's address, without port
   BodyStream* body = nullptr;  // never null in a handler
 };
 
@@ -56,7 +57,8 @@ struct Response {
   std::string body;  // Content-Length is added by the server
 };
 
-// Reads the whole body, at most `max_bytes` of it: `too_large` (code body_too_large) as soon as more is announced or arrives.
+// Reads the whole body, at most `max_bytes` of it: `too_large` (code body_too_large) as soon as more is announced or
+// arrives.
 Task<Result<std::string>> read_all(BodyStream& body, std::uint64_t max_bytes);
 
 // "a%20b" -> "a b"; nullopt if a '%' is not followed by two hex digits.

@@ -11,6 +11,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <condition_variable>
 #include <mutex>
 #include <unordered_set>
 
@@ -19,8 +20,32 @@
 #include "core/json_text.h"
 #include "core/sliding_window.h"
 #include "net/http_server.h"
+#include "telemetry/log.h"
 
 namespace infra {
+
+// Loops that stopped while a server closes would leave it waiting for ever, so the proxy outlasts them all.
+class ServerCount {
+ public:
+  void add() {
+    const std::lock_guard lock(mutex_);
+    ++count_;
+  }
+  void remove() {
+    const std::lock_guard lock(mutex_);
+    if (--count_ == 0) none_.notify_all();
+  }
+  void wait_for_none() {
+    std::unique_lock lock(mutex_);
+    none_.wait(lock, [this] { return count_ == 0; });
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable none_;
+  int count_ = 0;
+};
+
 namespace {
 
 constexpr std::size_t kMaxConnections = 16;
@@ -168,51 +193,76 @@ Task<net::Response> handle(SharedState state, net::Request& request) {
   co_return co_await forward(state, admission.flight(), request.path, std::move(*body));
 }
 
-class OllamaAiEndpoint final : public AiEndpoint {
+// A server's place in the count, from before it starts to after it has closed.
+class CountedServer {
  public:
-  OllamaAiEndpoint(net::EventLoops& loops, SharedState state, int listening_socket)
-      : loops_(loops),
-        state_(std::move(state)),
-        server_(std::make_unique<net::HttpServer>(
-            loops, net::HttpServerOptions{.max_connections = kMaxConnections},
-            [state = state_](net::Request& request) { return handle(state, request); }, refuse)) {
-    started_ = server_->start_on(listening_socket).has_value();
+  explicit CountedServer(std::shared_ptr<ServerCount> count) : count_(std::move(count)) { count_->add(); }
+  CountedServer(CountedServer&&) = default;
+  CountedServer& operator=(CountedServer&&) = delete;
+  ~CountedServer() {
+    if (!count_) return;
+    server.reset();
+    count_->remove();
   }
 
-  // An event thread may not close a server, so that is left to the blocking pool; without loops there is nothing to
-  // wait for.
+  std::unique_ptr<net::HttpServer> server;
+
+ private:
+  std::shared_ptr<ServerCount> count_;
+};
+
+// Closing waits for the event threads, which therefore may not do it themselves.
+Task<void> close(net::EventLoops& loops, CountedServer counted) {
+  co_await loops.offload([&counted] { counted.server.reset(); });
+}
+
+class OllamaAiEndpoint final : public AiEndpoint {
+ public:
+  OllamaAiEndpoint(net::EventLoops& loops, SharedState state, std::shared_ptr<ServerCount> count, int listening_socket)
+      : loops_(loops), state_(std::move(state)), counted_(std::move(count)) {
+    counted_.server = std::make_unique<net::HttpServer>(
+        loops, net::HttpServerOptions{.max_connections = kMaxConnections},
+        [state = state_](net::Request& request) { return handle(state, request); }, refuse);
+    if (const auto started = counted_.server->start_on(listening_socket); !started) {
+      log::error("The AI proxy can't serve a sandbox's socket.", {{"reason", started.error().message}});
+    }
+  }
+
   ~OllamaAiEndpoint() override {
-    server_->stop_accepting();
+    counted_.server->stop_accepting();
     state_->call_off_all();
-    if (loops_.loop(0).stopped()) return;
-    loops_.spawn(close(loops_, std::move(server_)));
+    if (loops_.loop(0).stopped()) return;  // nothing runs any more, so there is nothing to wait for
+    loops_.spawn(close(loops_, std::move(counted_)));
   }
   OllamaAiEndpoint(const OllamaAiEndpoint&) = delete;
   OllamaAiEndpoint& operator=(const OllamaAiEndpoint&) = delete;
 
   std::int64_t take_tokens() override { return state_->tokens.exchange(0); }
-  [[nodiscard]] bool started() const { return started_; }
 
  private:
-  static Task<void> close(net::EventLoops& loops, std::unique_ptr<net::HttpServer> server) {
-    co_await loops.offload([&server] { server.reset(); });
-  }
-
   net::EventLoops& loops_;
   SharedState state_;
-  std::unique_ptr<net::HttpServer> server_;
-  bool started_ = false;
+  CountedServer counted_;
 };
 
 }  // namespace
 
 OllamaAiProxy::OllamaAiProxy(net::EventLoops& loops, net::HttpClient& http, const Clock& clock, std::string node_url,
                              AiProxyLimits limits)
-    : loops_(loops), http_(http), clock_(clock), node_url_(std::move(node_url)), limits_(limits) {}
+    : loops_(loops),
+      http_(http),
+      clock_(clock),
+      node_url_(std::move(node_url)),
+      limits_(limits),
+      servers_(std::make_shared<ServerCount>()) {}
+
+OllamaAiProxy::~OllamaAiProxy() {
+  servers_->wait_for_none();
+}
 
 std::unique_ptr<AiEndpoint> OllamaAiProxy::serve(int listening_socket) {
   return std::make_unique<OllamaAiEndpoint>(loops_, std::make_shared<EndpointState>(http_, clock_, node_url_, limits_),
-                                            listening_socket);
+                                            servers_, listening_socket);
 }
 
 }  // namespace infra

@@ -22,11 +22,18 @@ struct AiProxyLimits {
   milliseconds max_generation{900'000};  // as long as a function may run
 };
 
+class ServerCount;  // of endpoints whose servers are not closed yet
+
 class OllamaAiProxy final : public AiProxy {
  public:
-  // All are borrowed, by the endpoints too: they are destroyed first.
+  // All are borrowed, by the endpoints too: they go first, then this, then the loops may stop.
   OllamaAiProxy(net::EventLoops& loops, net::HttpClient& http, const Clock& clock, std::string node_url,
                 AiProxyLimits limits = {});
+
+  // Waits until the last endpoint's server is closed, so not on an event thread.
+  ~OllamaAiProxy() override;
+  OllamaAiProxy(const OllamaAiProxy&) = delete;
+  OllamaAiProxy& operator=(const OllamaAiProxy&) = delete;
 
   [[nodiscard]] std::unique_ptr<AiEndpoint> serve(int listening_socket) override;
 
@@ -36,6 +43,7 @@ class OllamaAiProxy final : public AiProxy {
   const Clock& clock_;
   std::string node_url_;
   AiProxyLimits limits_;
+  std::shared_ptr<ServerCount> servers_;
 };
 
 }  // namespace infra

@@ -121,7 +121,8 @@ class OllamaTest : public testing::Test {
     ASSERT_EQ(::listen(listener, 16), 0);
     ASSERT_EQ(::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size), 0);
     url_ = "http://127.0.0.1:" + std::to_string(ntohs(address.sin_port));
-    endpoint_ = OllamaAiProxy(loops_, client_, clock_, node_.url(), limits).serve(listener);
+    proxy_ = std::make_unique<OllamaAiProxy>(loops_, client_, clock_, node_.url(), limits);
+    endpoint_ = proxy_->serve(listener);
   }
 
   Result<net::Response> call(std::string method, std::string path, std::string body) {
@@ -140,6 +141,7 @@ class OllamaTest : public testing::Test {
   TestClock clock_;
   Node node_{loops_};
   std::string url_;
+  std::unique_ptr<OllamaAiProxy> proxy_;
   std::unique_ptr<AiEndpoint> endpoint_;
 };
 

@@ -61,6 +61,8 @@ class Launcher {
   virtual Result<std::unique_ptr<Sandbox>> launch(const LaunchRequest& request) = 0;
   // How many sandboxes may exist at once.
   [[nodiscard]] virtual int capacity() const = 0;
+  // False once nothing can be launched any more and only a restart of the program helps.
+  [[nodiscard]] virtual bool alive() const { return true; }
 };
 
 }  // namespace infra::worker

@@ -26,7 +26,7 @@ class SandboxLauncher final : public Launcher {
   // As the spawner sees it.
   [[nodiscard]] Result<Counts> counts();
   // False once the spawner has died: no sandbox can be launched any more, and a restart of the program is due.
-  [[nodiscard]] bool alive() const;
+  [[nodiscard]] bool alive() const override;
 
  private:
   std::shared_ptr<SpawnerConnection> connection_;

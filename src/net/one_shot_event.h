@@ -1,0 +1,37 @@
+// A one-shot wake-up between threads. It is what Asio lacks for coroutines: no wake-up is lost, and the waiter resumes
+// on its own thread whoever notifies.
+#pragma once
+
+#include <boost/asio/steady_timer.hpp>
+#include <memory>
+#include <mutex>
+
+#include "core/task.h"
+#include "core/time.h"
+
+namespace infra::net {
+
+// One coroutine waits at a time; any thread notifies. Shared, because the notifier may outlive the waiter and the other
+// way round.
+class OneShotEvent : public std::enable_shared_from_this<OneShotEvent> {
+ public:
+  [[nodiscard]] static std::shared_ptr<OneShotEvent> create();
+  OneShotEvent(const OneShotEvent&) = delete;
+  OneShotEvent& operator=(const OneShotEvent&) = delete;
+
+  // Any number of times, also before somebody waits. Never runs the waiter inline.
+  void notify();
+  // True once notified, false if `deadline` passed first.
+  Task<bool> wait_until(SteadyTime deadline);
+
+ private:
+  class Registration;
+  OneShotEvent() = default;
+  void wake();
+
+  std::mutex mutex_;
+  bool notified_ = false;
+  boost::asio::steady_timer* waiter_ = nullptr;  // in the waiting coroutine's frame
+};
+
+}  // namespace infra::net

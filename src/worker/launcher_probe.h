@@ -1,0 +1,22 @@
+// Health of the launcher: without it the program accepts work that it can't do.
+#pragma once
+
+#include "ports/health_probe.h"
+#include "worker/sandbox/launcher.h"
+
+namespace infra::worker {
+
+class LauncherProbe final : public HealthProbe {
+ public:
+  explicit LauncherProbe(const Launcher& launcher) : launcher_(launcher) {}
+  [[nodiscard]] std::string name() const override { return "sandbox"; }
+  Task<Result<void>> probe() override {
+    if (launcher_.alive()) co_return Result<void>{};
+    co_return fail(ErrorKind::unavailable, "spawner_gone", "The spawner has ended; restart infra.");
+  }
+
+ private:
+  const Launcher& launcher_;
+};
+
+}  // namespace infra::worker
