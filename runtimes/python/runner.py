@@ -22,6 +22,7 @@ MAX_FRAME = 32 * 1024 * 1024
 MAX_RESULT = 6 * 1024 * 1024  # of JSON text, as docs/functions.md says
 MAX_MESSAGE = 8 * 1024
 OWN_FILE = __file__
+IMPORTLIB_FILE = importlib.__file__
 OWN_FOLDER = os.path.dirname(os.path.abspath(__file__))
 # A launcher that can't mount /tmp and /output says where they are instead.
 TEMPORARY = os.environ.get("TMPDIR") or "/tmp"
@@ -177,7 +178,7 @@ def print_traceback(error):
 
 
 def is_machinery(filename):
-    return filename == OWN_FILE or filename.startswith("<frozen ")
+    return filename in (OWN_FILE, IMPORTLIB_FILE) or filename.startswith("<frozen ")
 
 
 def write_stderr(text):

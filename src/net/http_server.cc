@@ -33,6 +33,7 @@ namespace {
 constexpr int kBacklog = 4096;  // the kernel lowers it to net.core.somaxconn
 constexpr std::size_t kMaxRefusing = 128;
 constexpr milliseconds kAcceptPause{50};  // when descriptors or memory have run out
+constexpr milliseconds kCloseCheck{20};   // whether the loops still run, while closing waits for them
 
 Error listen_error(const HttpServerOptions& options, const ErrorCode& error) {
   Error answer{.kind = ErrorKind::unavailable, .code = "listen_failed", .message = {}, .retry_after = {}};
@@ -247,7 +248,12 @@ void HttpServer::close() {
   std::vector<std::future<void>> done;
   done.push_back(state_->post_stop_listening());
   for (const State::LoopLane& lane : state_->lanes) done.push_back(State::post_close(lane, &Connection::abort));
-  for (const std::future<void>& one : done) one.wait();
+  for (const std::future<void>& one : done) {
+    // The loops may stop meanwhile, with what was posted still in them.
+    while (one.wait_for(kCloseCheck) != std::future_status::ready) {
+      if (state_->lanes.front().loop.stopped()) return;
+    }
+  }
 }
 
 }  // namespace infra::net

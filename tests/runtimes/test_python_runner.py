@@ -81,8 +81,9 @@ class PythonRunner(unittest.TestCase):
     def test_code_that_does_not_load(self):
         for code, said in (("def handler(:", "SyntaxError"), ("import no_such_module", "ModuleNotFoundError"),
                            ("1/0", "ZeroDivisionError"), ("import sys; sys.exit(3)", "exit(3)")):
-            message, _, reusable = self.failure(code, "import_error")
+            message, err, reusable = self.failure(code, "import_error")
             self.assertIn(said, message)
+            self.assertNotIn("importlib/__init__", err)
             self.assertFalse(reusable)
 
     def test_missing_handler(self):
