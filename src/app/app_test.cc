@@ -25,7 +25,12 @@ class AppTest : public ::testing::Test {
   }
 
   Invocation invocation(RunMode mode) {
-    return {.id = ids_.request_id(), .function = {"f"}, .input = "{\"n\":1}", .model_id = "m", .mode = mode, .traceparent = "t"};
+    return {.id = ids_.request_id(),
+            .function = {"f"},
+            .input = "{\"n\":1}",
+            .model_id = "m",
+            .mode = mode,
+            .traceparent = "t"};
   }
 
   fakes::Journal journal_;
@@ -159,7 +164,9 @@ class FakeReader : public BundleReader {
  public:
   std::vector<BundleEntry> entries = {{.name = "main.py"}};
   [[nodiscard]] Result<std::vector<BundleEntry>> list(const std::filesystem::path&) const override { return entries; }
-  [[nodiscard]] Result<void> extract(const std::filesystem::path&, const std::filesystem::path&) const override { return {}; }
+  [[nodiscard]] Result<void> extract(const std::filesystem::path&, const std::filesystem::path&) const override {
+    return {};
+  }
   [[nodiscard]] Result<void> verify(const std::filesystem::path&) const override { return {}; }
 };
 

@@ -33,8 +33,8 @@ class DeployFunction {
   // `bundle` is finished. Refusals are `invalid` or `too_large` and leave nothing behind.
   Task<Result<Function>> create(NewFunction wanted, std::unique_ptr<StagedFile> bundle);
 
-  // Changes a function, its code too if `bundle` is not null. The row changes at once or not at all; the code it named before is
-  // retired. `not_found`.
+  // Changes a function, its code too if `bundle` is not null. The row changes at once or not at all; the code it named
+  // before is retired. `not_found`.
   Task<Result<void>> update(FunctionId id, FunctionChange change, std::unique_ptr<StagedFile> bundle);
 
   // `not_found`.

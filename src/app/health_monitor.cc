@@ -67,7 +67,9 @@ HealthMonitor::HealthMonitor(std::vector<HealthProbe*> probes, Executor& executo
   for (const auto* probe : state_->probes) state_->health[probe->name()] = {false, 0, "It was not asked yet."};
 }
 
-HealthMonitor::~HealthMonitor() { stop(); }
+HealthMonitor::~HealthMonitor() {
+  stop();
+}
 
 Task<void> HealthMonitor::start() {
   const auto state = state_;
@@ -77,7 +79,9 @@ Task<void> HealthMonitor::start() {
   }
 }
 
-void HealthMonitor::stop() { state_->stopping = true; }
+void HealthMonitor::stop() {
+  state_->stopping = true;
+}
 
 std::map<std::string, EngineHealth> HealthMonitor::snapshot() const {
   const std::scoped_lock lock(state_->mutex);

@@ -1,4 +1,5 @@
-// Asks every engine in the background whether it works, so that GET /health answers at once and never hangs with an engine.
+// Asks every engine in the background whether it works, so that GET /health answers at once and never hangs with an
+// engine.
 #pragma once
 
 #include <map>

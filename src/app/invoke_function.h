@@ -25,8 +25,8 @@ class InvokeFunction {
   InvokeFunction(FunctionStore& functions, JobQueue& queue, ResultBus& results, Clock& clock)
       : functions_(functions), queue_(queue), results_(results), clock_(clock) {}
 
-  // Sync: the result. Async: null once the job is durable. `timeout` (code wait_timeout) and `unavailable` (code shutting_down)
-  // mean that only the wait ended: the job's result will be at its id.
+  // Sync: the result. Async: null once the job is durable. `timeout` (code wait_timeout) and `unavailable` (code
+  // shutting_down) mean that only the wait ended: the job's result will be at its id.
   Task<Result<SharedResult>> run(Invocation invocation);
 
  private:

@@ -10,7 +10,7 @@ class ReadLogs {
  public:
   ReadLogs(FunctionStore& functions, LogStore& logs) : functions_(functions), logs_(logs) {}
 
-  Task<Result<LogPage>> list(LogQuery query);                              // not_found: no such function
+  Task<Result<LogPage>> list(LogQuery query);                         // not_found: no such function
   Task<Result<LogRow>> find(FunctionId function, RequestId request);  // not_found: no such function, or no such row
 
  private:

@@ -10,17 +10,17 @@
 namespace infra {
 
 enum class ErrorKind : std::uint8_t {
-  invalid,            // what was asked is malformed; the message names the field and what is allowed
-  unauthorized,       // no key, or a wrong one
-  not_found,          // no such thing, or it has expired
-  method_not_allowed, // the thing exists, but can't be used this way
-  conflict,           // a conditional write lost
-  too_large,          // a size limit; the message names it
-  unsupported_media,  // a body of another type than the one that is read
-  rate_limited,       // `retry_after` says when to come back
-  unavailable,        // an engine does not answer, or the program is stopping; `retry_after` may be set
-  timeout,            // a deadline passed
-  internal            // ours: a bug or a broken disk
+  invalid,             // what was asked is malformed; the message names the field and what is allowed
+  unauthorized,        // no key, or a wrong one
+  not_found,           // no such thing, or it has expired
+  method_not_allowed,  // the thing exists, but can't be used this way
+  conflict,            // a conditional write lost
+  too_large,           // a size limit; the message names it
+  unsupported_media,   // a body of another type than the one that is read
+  rate_limited,        // `retry_after` says when to come back
+  unavailable,         // an engine does not answer, or the program is stopping; `retry_after` may be set
+  timeout,             // a deadline passed
+  internal             // ours: a bug or a broken disk
 };
 
 struct Error {
@@ -36,6 +36,8 @@ using Result = std::expected<T, Error>;
 [[nodiscard]] inline std::unexpected<Error> fail(ErrorKind kind, std::string code, std::string message) {
   return std::unexpected(Error{kind, std::move(code), std::move(message)});
 }
-[[nodiscard]] inline std::unexpected<Error> fail(Error error) { return std::unexpected(std::move(error)); }
+[[nodiscard]] inline std::unexpected<Error> fail(Error error) {
+  return std::unexpected(std::move(error));
+}
 
 }  // namespace infra

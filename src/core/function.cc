@@ -13,8 +13,8 @@ constexpr std::array<std::string_view, 4> kRuntimeNames = {"python", "nodejs", "
 
 // Names the platform sets, or that change how a process is loaded before the function's own code runs.
 constexpr std::array<std::string_view, 14> kReservedNames = {
-    "JOB_ID",  "FUNCTION_ID", "LLM_MODEL",    "MEMORY_MB",     "AI_ENDPOINT", "OUTPUT_DIR", "PAYLOAD",
-    "PATH",    "HOME",        "PAYLOAD_FILE", "NODE_OPTIONS",  "NODE_PATH",   "IFS",        "GCONV_PATH"};
+    "JOB_ID", "FUNCTION_ID", "LLM_MODEL",    "MEMORY_MB",    "AI_ENDPOINT", "OUTPUT_DIR", "PAYLOAD",
+    "PATH",   "HOME",        "PAYLOAD_FILE", "NODE_OPTIONS", "NODE_PATH",   "IFS",        "GCONV_PATH"};
 constexpr std::array<std::string_view, 5> kReservedPrefixes = {"LD_", "PYTHON", "INFRA_", "GLIBC_", "MALLOC_"};
 
 std::optional<std::int64_t> parse_whole(std::string_view text) {
@@ -25,8 +25,9 @@ std::optional<std::int64_t> parse_whole(std::string_view text) {
 }
 
 std::unexpected<Error> invalid_memory() {
-  return fail(ErrorKind::invalid, "invalid_memory",
-              fmt::format("memoryMb must be a whole number from {} to {}.", limits::kMinMemoryMb, limits::kMaxMemoryMb));
+  return fail(
+      ErrorKind::invalid, "invalid_memory",
+      fmt::format("memoryMb must be a whole number from {} to {}.", limits::kMinMemoryMb, limits::kMaxMemoryMb));
 }
 
 std::unexpected<Error> invalid_timeout() {
@@ -43,9 +44,8 @@ bool has_control_characters(std::string_view text, std::string_view allowed) {
 
 Result<void> check_env_entry(const std::string& name, const std::string& value) {
   const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; };
-  const bool well_formed = !name.empty() && letter(name.front()) && std::ranges::all_of(name, [&](char c) {
-    return letter(c) || (c >= '0' && c <= '9');
-  });
+  const bool well_formed = !name.empty() && letter(name.front()) &&
+                           std::ranges::all_of(name, [&](char c) { return letter(c) || (c >= '0' && c <= '9'); });
   if (!well_formed) {
     return fail(ErrorKind::invalid, "invalid_env_vars",
                 fmt::format("envVars: the name \"{}\" must match [A-Za-z_][A-Za-z0-9_]*.", name.substr(0, 64)));
@@ -53,8 +53,9 @@ Result<void> check_env_entry(const std::string& name, const std::string& value) 
   const bool reserved = std::ranges::find(kReservedNames, name) != kReservedNames.end() ||
                         std::ranges::any_of(kReservedPrefixes, [&](auto prefix) { return name.starts_with(prefix); });
   if (reserved) {
-    return fail(ErrorKind::invalid, "reserved_env_var",
-                fmt::format("envVars: {} is used by the platform or the loader; choose another name.", name.substr(0, 64)));
+    return fail(
+        ErrorKind::invalid, "reserved_env_var",
+        fmt::format("envVars: {} is used by the platform or the loader; choose another name.", name.substr(0, 64)));
   }
   if (value.find('\0') != std::string::npos || !is_valid_utf8(value)) {
     return fail(ErrorKind::invalid, "invalid_env_vars",
@@ -65,7 +66,9 @@ Result<void> check_env_entry(const std::string& name, const std::string& value) 
 
 }  // namespace
 
-std::string_view to_string(Runtime runtime) { return kRuntimeNames[static_cast<std::size_t>(runtime)]; }
+std::string_view to_string(Runtime runtime) {
+  return kRuntimeNames[static_cast<std::size_t>(runtime)];
+}
 
 Result<Runtime> parse_runtime(std::string_view text) {
   const auto found = std::ranges::find(kRuntimeNames, text);
@@ -81,8 +84,9 @@ bool FunctionChange::empty() const {
 
 Result<std::string> check_name(std::string_view text) {
   if (text.empty() || text.size() > limits::kMaxNameBytes || !is_valid_utf8(text) || has_control_characters(text, "")) {
-    return fail(ErrorKind::invalid, "invalid_name",
-                fmt::format("name must be 1 to {} bytes of UTF-8 text without control characters.", limits::kMaxNameBytes));
+    return fail(
+        ErrorKind::invalid, "invalid_name",
+        fmt::format("name must be 1 to {} bytes of UTF-8 text without control characters.", limits::kMaxNameBytes));
   }
   return std::string(text);
 }
@@ -112,8 +116,9 @@ Result<Environment> check_environment(Environment env) {
     bytes += name.size() + value.size();
   }
   if (bytes > limits::kMaxEnvBytes) {
-    return fail(ErrorKind::invalid, "invalid_env_vars",
-                fmt::format("envVars must be at most {} bytes in all, names and values together.", limits::kMaxEnvBytes));
+    return fail(
+        ErrorKind::invalid, "invalid_env_vars",
+        fmt::format("envVars must be at most {} bytes in all, names and values together.", limits::kMaxEnvBytes));
   }
   return env;
 }

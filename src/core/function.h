@@ -21,8 +21,8 @@ enum class Runtime : std::uint8_t { python, nodejs, cpp, go };
 
 using Environment = std::map<std::string, std::string>;
 
-// Where a version's bundle is. `key` is the store's name for it ("functions/<id>/<version>.zip"); equal bundles have equal
-// `sha256` (64 lower-case hex digits), which is empty in rows that the reference platform wrote.
+// Where a version's bundle is. `key` is the store's name for it ("functions/<id>/<version>.zip"); equal bundles have
+// equal `sha256` (64 lower-case hex digits), which is empty in rows that the reference platform wrote.
 struct CodeRef {
   std::string key;
   std::string sha256;

@@ -36,12 +36,12 @@ struct JobResult {
   WorkerId worker_id;
   RunStatus status = RunStatus::error;
   int exit_code = 0;
-  std::string out;              // stdout: what was printed and, last, what the handler returned
-  std::string err;              // stderr
-  std::string value = "null";   // the returned value alone, as JSON text
-  std::string error_code;       // why it is not a success: "handler_missing", "out_of_memory" …; else empty
-  std::string error_message;    // the same for a person
-  double duration_ms = 0;       // on the worker, platform included
+  std::string out;                   // stdout: what was printed and, last, what the handler returned
+  std::string err;                   // stderr
+  std::string value = "null";        // the returned value alone, as JSON text
+  std::string error_code;            // why it is not a success: "handler_missing", "out_of_memory" …; else empty
+  std::string error_message;         // the same for a person
+  double duration_ms = 0;            // on the worker, platform included
   std::optional<double> handler_ms;  // the handler alone
   std::int64_t peak_memory_bytes = 0;
   int allocated_memory_mb = 0;
@@ -77,8 +77,8 @@ struct LogRow {
   WallTime expires_at;
 };
 
-// The request id's own millisecond in ISO 8601, with nine more fraction digits hashed from the id: a row that is put twice is
-// one row, and two runs in a millisecond are two. For an id without a time, `fallback`'s millisecond.
+// The request id's own millisecond in ISO 8601, with nine more fraction digits hashed from the id: a row that is put
+// twice is one row, and two runs in a millisecond are two. For an id without a time, `fallback`'s millisecond.
 [[nodiscard]] std::string log_timestamp(const RequestId& id, WallTime fallback);
 
 // `message` holds stdout, stderr and the error, cut at a character with a note past kMaxLogMessageBytes.

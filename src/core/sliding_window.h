@@ -1,4 +1,5 @@
-// The exact sliding window: never more than `limit` admissions in any window of the given length. Pure; time is passed in.
+// The exact sliding window: never more than `limit` admissions in any window of the given length. Pure; time is passed
+// in.
 #pragma once
 
 #include <chrono>

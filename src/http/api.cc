@@ -11,7 +11,8 @@ RouteHandler bind(Handler& handler, Task<Result<net::Response>> (Handler::*metho
   return [&handler, method](Context& context) { return (handler.*method)(context); };
 }
 
-// Every route exists as /x and as /api/x. What is not said to be open needs the key; what is limited counts on the client's rate.
+// Every route exists as /x and as /api/x. What is not said to be open needs the key; what is limited counts on the
+// client's rate.
 std::vector<Route> routes(Handlers& h, bool metrics_public) {
   const auto key = Access::key;
   const auto open = Access::open;  // load balancers ask for health without headers
@@ -54,18 +55,19 @@ Api::Api(ApiSettings settings, Handlers handlers, RateLimiter& limiter, app::IdS
       metrics_(metrics),
       chain_(chain(
           {
-              trace(metrics, clock),                            // outermost: whatever happens is logged and has an id
-              find_route(router_),                              // whether a key is needed stands in the route table
-              allow_origins(settings_.cors_origins),            // browsers send preflights without a key
+              trace(metrics, clock),                              // outermost: whatever happens is logged and has an id
+              find_route(router_),                                // whether a key is needed stands in the route table
+              allow_origins(settings_.cors_origins),              // browsers send preflights without a key
               authenticate(settings_.api_key, limiter, metrics),  // before anything of the body is read
-              limit_rate(limiter, settings_.rate, clock, metrics),  // authenticated requests only, still before the body
+              limit_rate(limiter, settings_.rate, clock,
+                         metrics),  // authenticated requests only, still before the body
           },
           dispatch())) {}
 
 Task<net::Response> Api::handle(net::Request& request) {
   Context context{.request = request, .id = ids_.request_id()};
-  context.client = client_address(request.peer, request.headers.find("x-forwarded-for").value_or(""),
-                                  settings_.trusted_proxy_hops);
+  context.client =
+      client_address(request.peer, request.headers.find("x-forwarded-for").value_or(""), settings_.trusted_proxy_hops);
   co_return co_await chain_(context);
 }
 

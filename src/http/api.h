@@ -32,7 +32,8 @@ struct Handlers {
 
 class Api {
  public:
-  Api(ApiSettings settings, Handlers handlers, RateLimiter& limiter, app::IdSource& ids, const Clock& clock, Metrics& metrics);
+  Api(ApiSettings settings, Handlers handlers, RateLimiter& limiter, app::IdSource& ids, const Clock& clock,
+      Metrics& metrics);
 
   // Any event thread.
   Task<net::Response> handle(net::Request& request);

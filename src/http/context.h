@@ -16,14 +16,14 @@ struct Route;
 struct Context {
   net::Request& request;
   RequestId id;
-  const Route* route = nullptr;           // null: no such path, or not by this method
-  std::string_view pattern = "unmatched";  // the route's, for logs and metrics
+  const Route* route = nullptr;                // null: no such path, or not by this method
+  std::string_view pattern = "unmatched";      // the route's, for logs and metrics
   std::vector<std::string_view> methods = {};  // that the path has
-  std::string client = {};               // address of whoever sent it, proxies taken into account
-  std::string prefix = {};               // "/api" if it came by that name, else empty: links keep it
+  std::string client = {};                     // address of whoever sent it, proxies taken into account
+  std::string prefix = {};                     // "/api" if it came by that name, else empty: links keep it
   std::vector<std::pair<std::string_view, std::string>> params = {};  // of the pattern: ":id" -> decoded value
-  FunctionId function = {};    // for the log, once a handler knows it
-  std::string error_code = {};  // for the log, if the answer is an error
+  FunctionId function = {};                                           // for the log, once a handler knows it
+  std::string error_code = {};                                        // for the log, if the answer is an error
 
   [[nodiscard]] const std::string& param(std::string_view name) const;  // must exist in the pattern
 };

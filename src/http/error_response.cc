@@ -9,17 +9,28 @@ namespace infra::http {
 
 int status_of(const Error& error) {
   switch (error.kind) {
-    case ErrorKind::invalid: return 400;
-    case ErrorKind::unauthorized: return 401;
-    case ErrorKind::not_found: return 404;
-    case ErrorKind::method_not_allowed: return 405;
-    case ErrorKind::conflict: return 409;
-    case ErrorKind::too_large: return 413;
-    case ErrorKind::unsupported_media: return 415;
-    case ErrorKind::rate_limited: return 429;
-    case ErrorKind::unavailable: return 503;
-    case ErrorKind::timeout: return 504;
-    case ErrorKind::internal: return 500;
+    case ErrorKind::invalid:
+      return 400;
+    case ErrorKind::unauthorized:
+      return 401;
+    case ErrorKind::not_found:
+      return 404;
+    case ErrorKind::method_not_allowed:
+      return 405;
+    case ErrorKind::conflict:
+      return 409;
+    case ErrorKind::too_large:
+      return 413;
+    case ErrorKind::unsupported_media:
+      return 415;
+    case ErrorKind::rate_limited:
+      return 429;
+    case ErrorKind::unavailable:
+      return 503;
+    case ErrorKind::timeout:
+      return 504;
+    case ErrorKind::internal:
+      return 500;
   }
   return 500;
 }
@@ -31,8 +42,9 @@ net::Response json_response(int status, std::string body) {
 }
 
 net::Response error_response(const Error& error, const RequestId& id, const RequestId* job) {
-  std::string body = fmt::format(R"({{"error":{},"code":{},"requestId":{})", json_quote(replace_invalid_utf8(error.message)),
-                                 json_quote(error.code), json_quote(id.value));
+  std::string body =
+      fmt::format(R"({{"error":{},"code":{},"requestId":{})", json_quote(replace_invalid_utf8(error.message)),
+                  json_quote(error.code), json_quote(id.value));
   if (job != nullptr) body += fmt::format(R"(,"jobId":{})", json_quote(job->value));
   body += '}';
   auto response = json_response(status_of(error), std::move(body));

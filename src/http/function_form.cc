@@ -62,7 +62,8 @@ Result<std::optional<std::string>> header_or_field(const net::Headers& headers, 
 
 Result<std::string> decode_name(std::string_view text) {
   const auto decoded = net::percent_decode(text);
-  if (!decoded) return invalid("invalid_name", "name must be percent-encoded UTF-8: a '%' is not followed by two hex digits.");
+  if (!decoded)
+    return invalid("invalid_name", "name must be percent-encoded UTF-8: a '%' is not followed by two hex digits.");
   return check_name(*decoded);
 }
 
@@ -86,7 +87,8 @@ Result<std::string> json_text_field(const boost::json::value& value, std::string
 // A JSON number that is whole; -1 (which no rule allows) for all else.
 std::int64_t json_whole(const boost::json::value& value) {
   if (value.is_int64()) return value.get_int64();
-  if (value.is_double() && value.get_double() == std::floor(value.get_double()) && std::abs(value.get_double()) < 1e15) {
+  if (value.is_double() && value.get_double() == std::floor(value.get_double()) &&
+      std::abs(value.get_double()) < 1e15) {
     return static_cast<std::int64_t>(value.get_double());
   }
   return -1;
@@ -106,7 +108,8 @@ Result<std::string> then_check(Result<std::string> text, Result<std::string> (*c
 
 Result<void> apply_json_field(FunctionChange& change, std::string_view name, const boost::json::value& value) {
   if (name == "name") return assign(change.name, then_check(json_text_field(value, name), check_name));
-  if (name == "description") return assign(change.description, then_check(json_text_field(value, name), check_description));
+  if (name == "description")
+    return assign(change.description, then_check(json_text_field(value, name), check_description));
   if (name == "memoryMb" || name == "memory") return assign(change.memory_mb, check_memory_mb(json_whole(value)));
   if (name == "timeoutMs") return assign(change.timeout, check_timeout_ms(json_whole(value)));
   if (name == "envVars") return assign(change.env, read_environment(value));
@@ -125,7 +128,8 @@ Result<void> apply_form_field(FunctionChange& change, const std::string& name, c
 }
 
 std::unexpected<Error> nothing_to_change() {
-  return invalid("nothing_to_change", fmt::format("The request changes nothing; give at least one of {}.", kChangeFields));
+  return invalid("nothing_to_change",
+                 fmt::format("The request changes nothing; give at least one of {}.", kChangeFields));
 }
 
 }  // namespace
@@ -152,7 +156,8 @@ Task<Result<FunctionForm>> read_form(net::Request& request, Staging& staging) {
       continue;
     }
     if (header.name != "file") {
-      co_return invalid("wrong_file_field", fmt::format("The ZIP must be in the form field \"file\", not \"{}\".", header.name));
+      co_return invalid("wrong_file_field",
+                        fmt::format("The ZIP must be in the form field \"file\", not \"{}\".", header.name));
     }
     if (form.bundle) co_return invalid("duplicate_file", "The form has two files; upload one ZIP.");
     auto staged = co_await receive_file(**reader, staging);
@@ -216,7 +221,8 @@ Result<FunctionChange> change_from_json(std::string_view body) {
   if (!object) return fail(object.error());
   FunctionChange change;
   for (const auto& [name, value] : *object) {
-    if (auto applied = apply_json_field(change, {name.data(), name.size()}, value); !applied) return fail(applied.error());
+    if (auto applied = apply_json_field(change, {name.data(), name.size()}, value); !applied)
+      return fail(applied.error());
   }
   if (change.empty()) return nothing_to_change();
   return change;

@@ -20,8 +20,8 @@ struct FunctionForm {
   std::unique_ptr<StagedFile> bundle;  // null if the form had no file
 };
 
-// Streams the file part to disk. `unsupported_media` if the body is no multipart form; `too_large` past 50 MiB; `invalid` if there
-// are two files or the file's field is not `file`, or a field comes twice.
+// Streams the file part to disk. `unsupported_media` if the body is no multipart form; `too_large` past 50 MiB;
+// `invalid` if there are two files or the file's field is not `file`, or a field comes twice.
 Task<Result<FunctionForm>> read_form(net::Request& request, Staging& staging);
 
 // What an upload asks for, from its headers (which win) and fields.

@@ -13,15 +13,18 @@ namespace {
 constexpr int kMaxPage = 1000;
 constexpr std::uint64_t kMaxChangeBytes = limits::kMiB;
 
-double average(double total, std::int64_t count) { return count > 0 ? total / static_cast<double>(count) : 0; }
+double average(double total, std::int64_t count) {
+  return count > 0 ? total / static_cast<double>(count) : 0;
+}
 
 std::string to_json(const Function& f) {
   return fmt::format(
       R"({{"functionId":{0},"id":{0},"name":{1},"description":{2},"runtime":"{3}","memoryMb":{4},"invocations":{5},)"
       R"("avgDuration":{6},"avgHandlerDuration":{7},"uploadedAt":"{8}","updatedAt":"{9}"}})",
-      json_quote(f.id.value), json_quote(f.name), json_quote(f.description), to_string(f.runtime), f.memory_mb, f.invocations,
-      json_number(average(f.total_duration_ms, f.invocations)), json_number(average(f.total_handler_ms, f.handler_invocations)),
-      to_iso8601(f.uploaded_at), to_iso8601(f.updated_at));
+      json_quote(f.id.value), json_quote(f.name), json_quote(f.description), to_string(f.runtime), f.memory_mb,
+      f.invocations, json_number(average(f.total_duration_ms, f.invocations)),
+      json_number(average(f.total_handler_ms, f.handler_invocations)), to_iso8601(f.uploaded_at),
+      to_iso8601(f.updated_at));
 }
 
 Error no_bundle() {
@@ -87,7 +90,8 @@ Task<Result<net::Response>> FunctionsHandler::update(Context& context) {
     bundle = std::move(form->bundle);
   }
   if (!change) co_return fail(change.error());
-  if (auto done = co_await deploy_.update(*id, std::move(*change), std::move(bundle)); !done) co_return fail(done.error());
+  if (auto done = co_await deploy_.update(*id, std::move(*change), std::move(bundle)); !done)
+    co_return fail(done.error());
   co_return json_response(200, fmt::format(R"({{"success":true,"functionId":{}}})", json_quote(id->value)));
 }
 

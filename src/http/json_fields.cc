@@ -55,7 +55,9 @@ Result<void> validate(std::string_view document) {
   return {};
 }
 
-bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+bool is_space(char c) {
+  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
 
 // Walks over a document that is known to be valid.
 class Scanner {
@@ -85,7 +87,9 @@ class Scanner {
       } else if (c == ',' || c == ':') {
         ++at_;
       } else {
-        while (at_ < text_.size() && !is_space(text_[at_]) && std::string_view(",:]}").find(text_[at_]) == std::string_view::npos) ++at_;
+        while (at_ < text_.size() && !is_space(text_[at_]) &&
+               std::string_view(",:]}").find(text_[at_]) == std::string_view::npos)
+          ++at_;
       }
     } while (depth > 0 && at_ < text_.size());
     return text_.substr(start, at_ - start);
@@ -121,7 +125,8 @@ Result<std::vector<RawMember>> read_members(std::string_view document) {
     members.push_back({std::string(name.get_string()), scanner.value()});
     const auto same = [&](const RawMember& other) { return other.name == members.back().name; };
     if (std::ranges::count_if(members, same) > 1) {
-      return fail(ErrorKind::invalid, "duplicate_field", fmt::format("The body has \"{}\" twice.", members.back().name));
+      return fail(ErrorKind::invalid, "duplicate_field",
+                  fmt::format("The body has \"{}\" twice.", members.back().name));
     }
     if (members.size() > 64) return fail(ErrorKind::invalid, "invalid_json", "The body has more than 64 fields.");
     if (scanner.next_token() == ',') scanner.step();

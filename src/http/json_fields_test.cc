@@ -7,7 +7,8 @@ namespace infra::http {
 namespace {
 
 TEST(JsonFields, KeepsRawTextOfMembers) {
-  const std::string document = R"( { "functionId" : "f\u0031", "inputData": {"big": 12345678901234567890123, "f": 1.0, "s": "}\"]"} ,"n":null} )";
+  const std::string document =
+      R"( { "functionId" : "f\u0031", "inputData": {"big": 12345678901234567890123, "f": 1.0, "s": "}\"]"} ,"n":null} )";
   const auto members = read_members(document);
   ASSERT_TRUE(members) << members.error().message;
   ASSERT_EQ(members->size(), 3U);
@@ -28,7 +29,8 @@ TEST(JsonFields, KeepsScalarsAndArrays) {
 }
 
 TEST(JsonFields, RefusesWhatIsNoObject) {
-  for (const char* document : {"", " ", "nonsense", "[1]", "\"text\"", "{\"a\":1", "{\"a\":1} x", "{'a':1}", "{\"a\":\"\xff\"}", "{\"a\":01}"}) {
+  for (const char* document : {"", " ", "nonsense", "[1]", "\"text\"", "{\"a\":1", "{\"a\":1} x", "{'a':1}",
+                               "{\"a\":\"\xff\"}", "{\"a\":01}"}) {
     const auto members = read_members(document);
     ASSERT_FALSE(members) << document;
     EXPECT_EQ(members.error().code, "invalid_json") << document;
@@ -44,7 +46,9 @@ TEST(JsonFields, RefusesDepthThatWouldExhaustAStack) {
   EXPECT_TRUE(read_object(nested));
 }
 
-TEST(JsonFields, EmptyObjectHasNoMembers) { EXPECT_TRUE(read_members(" {} ")->empty()); }
+TEST(JsonFields, EmptyObjectHasNoMembers) {
+  EXPECT_TRUE(read_members(" {} ")->empty());
+}
 
 TEST(JsonFields, EnvironmentMustBeStrings) {
   EXPECT_EQ(read_environment(boost::json::parse(R"({"A":"1"})")).value().at("A"), "1");

@@ -36,11 +36,15 @@ Task<Result<net::Response>> LogsHandler::list(Context& context) {
   if (!id) co_return fail(id.error());
   const auto limit = read_limit(context.request, kStandardPage, kMaxPage);
   if (!limit) co_return fail(limit.error());
-  LogQuery query{.function_id = *id, .limit = *limit, .start = {}, .cursor = net::query_value(context.request.query, "cursor").value_or("")};
+  LogQuery query{.function_id = *id,
+                 .limit = *limit,
+                 .start = {},
+                 .cursor = net::query_value(context.request.query, "cursor").value_or("")};
   if (const auto start = net::query_value(context.request.query, "startTime")) {
     query.start = parse_iso8601(*start);
     if (!query.start) {
-      co_return fail(ErrorKind::invalid, "invalid_start_time", "startTime must be ISO 8601, such as 2026-01-31T12:00:00Z.");
+      co_return fail(ErrorKind::invalid, "invalid_start_time",
+                     "startTime must be ISO 8601, such as 2026-01-31T12:00:00Z.");
     }
   }
   const auto page = co_await logs_.list(std::move(query));

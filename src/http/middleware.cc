@@ -54,9 +54,10 @@ std::optional<std::string_view> presented_key(const net::Headers& headers) {
 
 Error too_many(const RateDecision& decision, std::string_view what) {
   const auto seconds = std::chrono::ceil<std::chrono::seconds>(decision.reset_after);
-  return {ErrorKind::rate_limited, "rate_limited",
-          fmt::format("Too many {}: at most {} in this window; try again in {} s.", what, decision.limit, seconds.count()),
-          seconds};
+  return {
+      ErrorKind::rate_limited, "rate_limited",
+      fmt::format("Too many {}: at most {} in this window; try again in {} s.", what, decision.limit, seconds.count()),
+      seconds};
 }
 
 void tell_budget(net::Response& response, const RateDecision& decision, const RatePolicy& policy, WallTime now) {
@@ -78,7 +79,8 @@ Task<net::Response> guarded(Context& context, const Next& next) {
     what = error.what();
   }
   log::error("a handler threw", {{"requestId", context.id.value}, {"route", context.pattern}, {"what", what}});
-  co_return refuse(context, {ErrorKind::internal, "internal", "Something broke inside Infra; its log has this request id."});
+  co_return refuse(context,
+                   {ErrorKind::internal, "internal", "Something broke inside Infra; its log has this request id."});
 }
 
 bool is_preflight(const net::Request& request) {
@@ -122,8 +124,9 @@ Middleware allow_origins(std::vector<std::string> origins) {
       response.headers.add("Access-Control-Max-Age", "600");
     } else {
       response = co_await next(context);
-      response.headers.add("Access-Control-Expose-Headers",
-                           "x-request-id, link, retry-after, x-ratelimit-limit, x-ratelimit-remaining, x-ratelimit-reset");
+      response.headers.add(
+          "Access-Control-Expose-Headers",
+          "x-request-id, link, retry-after, x-ratelimit-limit, x-ratelimit-remaining, x-ratelimit-reset");
     }
     response.headers.set("Access-Control-Allow-Origin", allowed);
     response.headers.add("Vary", "Origin");
@@ -177,7 +180,8 @@ Middleware limit_rate(RateLimiter& limiter, RatePolicy policy, const Clock& cloc
 Next dispatch() {
   return [](Context& context) -> Task<net::Response> {
     if (context.route == nullptr && context.methods.empty()) {
-      co_return refuse(context, {ErrorKind::not_found, "unknown_route", "There is no such route; docs/http-api.md lists them."});
+      co_return refuse(context,
+                       {ErrorKind::not_found, "unknown_route", "There is no such route; docs/http-api.md lists them."});
     }
     if (context.route == nullptr) {
       const std::string allowed = fmt::format("{}", fmt::join(context.methods, ", "));

@@ -39,7 +39,9 @@ TEST_F(RouterTest, FindsRoutesUnderBothNames) {
   EXPECT_EQ(api.prefix, "/api");
 }
 
-TEST_F(RouterTest, HeadIsAnsweredByGet) { EXPECT_NE(match("HEAD", "/functions").route, nullptr); }
+TEST_F(RouterTest, HeadIsAnsweredByGet) {
+  EXPECT_NE(match("HEAD", "/functions").route, nullptr);
+}
 
 TEST_F(RouterTest, KnowsTheMethodsOfAPath) {
   const auto context = match("POST", "/functions/x");
@@ -48,7 +50,8 @@ TEST_F(RouterTest, KnowsTheMethodsOfAPath) {
 }
 
 TEST_F(RouterTest, RefusesEverythingElse) {
-  for (const char* path : {"", "/", "*", "/functions/", "/functions//logs/r", "/api", "/api/", "/apifunctions", "/functions/%zz", "/functions/a/b"}) {
+  for (const char* path : {"", "/", "*", "/functions/", "/functions//logs/r", "/api", "/api/", "/apifunctions",
+                           "/functions/%zz", "/functions/a/b"}) {
     const auto context = match("GET", path);
     EXPECT_EQ(context.route, nullptr) << path;
     EXPECT_THAT(context.methods, IsEmpty()) << path;

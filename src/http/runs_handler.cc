@@ -59,16 +59,20 @@ Result<app::Invocation> read_invocation(std::string_view body) {
   for (const auto& member : *members) {
     if (auto read = read_member(invocation, member); !read) return fail(read.error());
   }
-  if (invocation.function.empty()) return invalid("function_id_missing", "functionId is missing; it names the function to run.");
+  if (invocation.function.empty())
+    return invalid("function_id_missing", "functionId is missing; it names the function to run.");
   return invocation;
 }
 
 // Only the wait ended: the job goes on, and its id says where its result will be.
-bool job_goes_on(const Error& error) { return error.code == "wait_timeout" || error.code == "shutting_down"; }
+bool job_goes_on(const Error& error) {
+  return error.code == "wait_timeout" || error.code == "shutting_down";
+}
 
 net::Response result_response(const JobResult& result, const RequestId& id) {
   if (result.status == RunStatus::error && result.error_code == "shutting_down") {
-    return error_response({ErrorKind::unavailable, result.error_code, result.error_message, std::chrono::seconds{1}}, id, &id);
+    return error_response({ErrorKind::unavailable, result.error_code, result.error_message, std::chrono::seconds{1}},
+                          id, &id);
   }
   return json_response(result.status == RunStatus::error ? 500 : 200, to_json(result));
 }
@@ -77,7 +81,8 @@ net::Response result_response(const JobResult& result, const RequestId& id) {
 
 Task<Result<net::Response>> RunsHandler::run(Context& context) {
   if (!is_json(context.request.headers)) {
-    co_return fail(ErrorKind::unsupported_media, "unsupported_media_type", "Send the body as Content-Type: application/json.");
+    co_return fail(ErrorKind::unsupported_media, "unsupported_media_type",
+                   "Send the body as Content-Type: application/json.");
   }
   const auto mode = read_mode(context.request.headers);
   if (!mode) co_return fail(mode.error());
@@ -99,8 +104,11 @@ Task<Result<net::Response>> RunsHandler::run(Context& context) {
     co_return error_response(result.error(), context.id, job_goes_on(result.error()) ? &context.id : nullptr);
   }
   if (*mode == RunMode::async) {
-    co_return json_response(202, fmt::format(R"({{"status":"ACCEPTED","message":"The job is accepted; GET /status/{0} gives its result.","jobId":"{0}"}})",
-                                             context.id.value));
+    co_return json_response(
+        202,
+        fmt::format(
+            R"({{"status":"ACCEPTED","message":"The job is accepted; GET /status/{0} gives its result.","jobId":"{0}"}})",
+            context.id.value));
   }
   context.error_code = (*result)->error_code;
   co_return result_response(**result, context.id);

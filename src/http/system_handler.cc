@@ -66,7 +66,8 @@ Result<double> read_number(const json::object& body, std::string_view name, doub
   const auto* value = body.if_contains(name);
   if (value == nullptr) return 0.0;
   const double number = value->is_number() ? value->to_number<double>() : -1;
-  if (!(number >= 0 && number <= most)) return invalid_heartbeat(fmt::format("{} must be a number of at least 0.", name));
+  if (!(number >= 0 && number <= most))
+    return invalid_heartbeat(fmt::format("{} must be a number of at least 0.", name));
   return number;
 }
 
@@ -77,8 +78,9 @@ Result<Heartbeat> read_heartbeat(std::string_view text) {
   const auto status = read_text(*body, "status");
   // The reference's workers send seconds as a number here and there.
   const auto* stamp = body->if_contains("timestamp");
-  const Result<std::string> timestamp =
-      stamp != nullptr && stamp->is_number() ? Result<std::string>(json::serialize(*stamp)) : read_text(*body, "timestamp");
+  const Result<std::string> timestamp = stamp != nullptr && stamp->is_number()
+                                            ? Result<std::string>(json::serialize(*stamp))
+                                            : read_text(*body, "timestamp");
   const auto pools = read_pools(*body);
   const auto active = read_number(*body, "activeJobs", 1e6);
   const auto uptime = read_number(*body, "uptimeSeconds", 1e12);
@@ -105,13 +107,14 @@ Task<Result<net::Response>> SystemHandler::health(Context&) {
   std::string checks;
   for (const auto& [name, engine] : health_.snapshot()) {
     ok = ok && engine.ok;
-    checks += fmt::format(R"({}{}:{{"status":"{}","latencyMs":{}{}}})", checks.empty() ? "" : ",", json_quote(name),
-                          engine.ok ? "OK" : "ERROR", json_number(engine.latency_ms),
-                          engine.ok ? "" : fmt::format(R"(,"error":{})", json_quote(replace_invalid_utf8(engine.error))));
+    checks +=
+        fmt::format(R"({}{}:{{"status":"{}","latencyMs":{}{}}})", checks.empty() ? "" : ",", json_quote(name),
+                    engine.ok ? "OK" : "ERROR", json_number(engine.latency_ms),
+                    engine.ok ? "" : fmt::format(R"(,"error":{})", json_quote(replace_invalid_utf8(engine.error))));
   }
   co_return json_response(ok ? 200 : 503,
-                          fmt::format(R"({{"status":"{}","version":"{}"{},"checks":{{{}}}}})", ok ? "OK" : "ERROR", INFRA_VERSION,
-                                      view_.draining() ? R"(,"draining":true)" : "", checks));
+                          fmt::format(R"({{"status":"{}","version":"{}"{},"checks":{{{}}}}})", ok ? "OK" : "ERROR",
+                                      INFRA_VERSION, view_.draining() ? R"(,"draining":true)" : "", checks));
 }
 
 Task<Result<net::Response>> SystemHandler::metrics(Context&) {
@@ -166,9 +169,11 @@ Task<Result<net::Response>> SystemHandler::system_status(Context&) {
   }
   const std::chrono::duration<double> uptime = clock_.steady_now() - started_;
   co_return json_response(
-      200, fmt::format(R"({{"status":"{}","worker_count":{},"active_jobs":{},"pools":{},"uptime_seconds":{},"timestamp":"{}"}})",
-                       known->empty() ? "offline" : "online", known->size(), active, pools_json(pools),
-                       json_number(uptime.count()), to_iso8601(clock_.now())));
+      200,
+      fmt::format(
+          R"({{"status":"{}","worker_count":{},"active_jobs":{},"pools":{},"uptime_seconds":{},"timestamp":"{}"}})",
+          known->empty() ? "offline" : "online", known->size(), active, pools_json(pools), json_number(uptime.count()),
+          to_iso8601(clock_.now())));
 }
 
 Task<Result<net::Response>> SystemHandler::models(Context&) {

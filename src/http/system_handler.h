@@ -21,8 +21,8 @@ struct SystemView {
 
 class SystemHandler {
  public:
-  SystemHandler(app::HealthMonitor& health, Metrics& metrics, WorkerRegistry& workers, ModelCatalog& models, Clock& clock,
-                SystemView view)
+  SystemHandler(app::HealthMonitor& health, Metrics& metrics, WorkerRegistry& workers, ModelCatalog& models,
+                Clock& clock, SystemView view)
       : health_(health),
         metrics_(metrics),
         workers_(workers),

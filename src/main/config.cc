@@ -16,7 +16,8 @@ namespace {
 
 constexpr std::array<std::string_view, 6> kFleetVariables = {"AWS_REGION",      "BUCKET_NAME", "TABLE_NAME",
                                                              "LOGS_TABLE_NAME", "SQS_URL",     "REDIS_HOST"};
-constexpr std::array<std::string_view, 5> kFleetNeeds = {"AWS_REGION", "BUCKET_NAME", "TABLE_NAME", "SQS_URL", "REDIS_HOST"};
+constexpr std::array<std::string_view, 5> kFleetNeeds = {"AWS_REGION", "BUCKET_NAME", "TABLE_NAME", "SQS_URL",
+                                                         "REDIS_HOST"};
 
 std::string_view trim(std::string_view text) {
   const auto space = [](char c) { return c == ' ' || c == '\t' || c == '\r'; };
@@ -88,10 +89,12 @@ class Reader {
 void read_key(Reader& reader, Config& config, Command command) {
   const auto key = reader.text("INFRA_API_KEY");
   if (!key && command == Command::serve) {
-    reader.problem("INFRA_API_KEY is missing: the secret that clients send as x-api-key (`infra dev` makes one for you).");
+    reader.problem(
+        "INFRA_API_KEY is missing: the secret that clients send as x-api-key (`infra dev` makes one for you).");
   }
   const bool printable = !key || std::ranges::all_of(*key, [](char c) { return c > 0x20 && c < 0x7f; });
-  if (!printable) reader.problem("INFRA_API_KEY must be printable ASCII without spaces, because it travels in a header.");
+  if (!printable)
+    reader.problem("INFRA_API_KEY must be printable ASCII without spaces, because it travels in a header.");
   config.api_key = key.value_or("");
 }
 
@@ -106,8 +109,10 @@ void read_engines(Reader& reader) {
     reader.problem(fmt::format("{} is missing: with {} set, Infra runs on AWS and Redis and needs it.", name, chosen));
   }
   if (complete) {
-    reader.problem(fmt::format("{} asks for the engines on AWS and Redis, which this version does not have yet; unset the AWS "
-                               "and Redis variables to run on the embedded engines.", chosen));
+    reader.problem(
+        fmt::format("{} asks for the engines on AWS and Redis, which this version does not have yet; unset the AWS "
+                    "and Redis variables to run on the embedded engines.",
+                    chosen));
   }
 }
 
@@ -132,7 +137,8 @@ void read_origins(Reader& reader, std::vector<std::string>& origins) {
     const auto origin = trim(rest.substr(0, comma));
     const auto url = boost::urls::parse_uri(origin);
     if (origin != "*" && (!url || !url->path().empty() || url->host().empty())) {
-      reader.problem(fmt::format("CORS_ORIGINS must be origins such as https://dash.example, separated by commas, or *; not \"{}\".", origin));
+      reader.problem(fmt::format(
+          "CORS_ORIGINS must be origins such as https://dash.example, separated by commas, or *; not \"{}\".", origin));
     }
     origins.emplace_back(origin);
     rest = comma == std::string_view::npos ? std::string_view{} : rest.substr(comma + 1);
@@ -142,7 +148,8 @@ void read_origins(Reader& reader, std::vector<std::string>& origins) {
 void read_sandbox(Reader& reader, Config& config) {
   const auto value = reader.text("INFRA_SANDBOX");
   if (!value) return;
-  if (*value != "none") reader.problem(fmt::format("INFRA_SANDBOX must be \"none\" or not be set, not \"{}\".", *value));
+  if (*value != "none")
+    reader.problem(fmt::format("INFRA_SANDBOX must be \"none\" or not be set, not \"{}\".", *value));
   config.isolate = false;
 }
 
@@ -160,7 +167,8 @@ Variables parse_env_file(std::string_view text, ConfigProblems& problems) {
     const auto name = trim(line.substr(0, equals));
     const auto value = equals == std::string_view::npos ? std::nullopt : env_value(trim(line.substr(equals + 1)));
     if (!is_name(name) || !value) {
-      problems.sentences.push_back(fmt::format(".env, line {}: this is not NAME=value (with closed quotes, if any).", number));
+      problems.sentences.push_back(
+          fmt::format(".env, line {}: this is not NAME=value (with closed quotes, if any).", number));
       continue;
     }
     variables[std::string(name)] = *value;
@@ -191,10 +199,12 @@ std::expected<Config, ConfigProblems> read_config(const Variables& variables, Co
   if (command == Command::serve) read_engines(reader);
   reader.whole("PORT", 0, 65535, [&](auto value) { config.port = static_cast<std::uint16_t>(value); });
   reader.whole("RATE_LIMIT", 0, 1'000'000, [&](auto value) { config.rate.limit = static_cast<int>(value); });
-  reader.whole("RATE_LIMIT_WINDOW_SECONDS", 1, 86'400, [&](auto value) { config.rate.window = std::chrono::seconds(value); });
+  reader.whole("RATE_LIMIT_WINDOW_SECONDS", 1, 86'400,
+               [&](auto value) { config.rate.window = std::chrono::seconds(value); });
   reader.whole("TRUSTED_PROXY_HOPS", 0, 16, [&](auto value) { config.trusted_proxy_hops = static_cast<int>(value); });
   reader.whole("AI_NODE_TIMEOUT", 1, 60'000, [&](auto value) { config.ai_node_timeout = milliseconds(value); });
-  reader.whole("SHUTDOWN_TIMEOUT_SECONDS", 0, 3600, [&](auto value) { config.shutdown_timeout = std::chrono::seconds(value); });
+  reader.whole("SHUTDOWN_TIMEOUT_SECONDS", 0, 3600,
+               [&](auto value) { config.shutdown_timeout = std::chrono::seconds(value); });
   reader.flag("METRICS_PUBLIC", config.metrics_public);
   read_url(reader, "AI_NODE_URL", config.ai_node_url);
   read_origins(reader, config.cors_origins);

@@ -38,8 +38,8 @@ struct ConfigProblems {
   std::vector<std::string> sentences;
 };
 
-// Lines `NAME=value` (value bare, or in single or double quotes), comments with '#', blank lines, an optional `export `.
-// `problems` gets one sentence a bad line, with its number; a secret's text is not repeated.
+// Lines `NAME=value` (value bare, or in single or double quotes), comments with '#', blank lines, an optional `export
+// `. `problems` gets one sentence a bad line, with its number; a secret's text is not repeated.
 [[nodiscard]] Variables parse_env_file(std::string_view text, ConfigProblems& problems);
 
 // A variable that is set but empty counts as not set.

@@ -49,21 +49,23 @@ TEST(Config, ReadsEverything) {
 }
 
 TEST(Config, SaysAllProblemsAtOnce) {
-  EXPECT_THAT(problems({{"PORT", "80x"},
-                        {"RATE_LIMIT", "-1"},
-                        {"METRICS_PUBLIC", "yes"},
-                        {"AI_NODE_URL", "ai:11434"},
-                        {"CORS_ORIGINS", "nonsense"},
-                        {"INFRA_SANDBOX", "off"}}),
-              ElementsAre(HasSubstr("INFRA_API_KEY"), HasSubstr("PORT"), HasSubstr("RATE_LIMIT"), HasSubstr("METRICS_PUBLIC"),
-                          HasSubstr("AI_NODE_URL"), HasSubstr("CORS_ORIGINS"), HasSubstr("INFRA_SANDBOX")));
+  EXPECT_THAT(
+      problems({{"PORT", "80x"},
+                {"RATE_LIMIT", "-1"},
+                {"METRICS_PUBLIC", "yes"},
+                {"AI_NODE_URL", "ai:11434"},
+                {"CORS_ORIGINS", "nonsense"},
+                {"INFRA_SANDBOX", "off"}}),
+      ElementsAre(HasSubstr("INFRA_API_KEY"), HasSubstr("PORT"), HasSubstr("RATE_LIMIT"), HasSubstr("METRICS_PUBLIC"),
+                  HasSubstr("AI_NODE_URL"), HasSubstr("CORS_ORIGINS"), HasSubstr("INFRA_SANDBOX")));
 }
 
 TEST(Config, OneFleetVariableAsksForAllOfThem) {
   EXPECT_THAT(problems({{"INFRA_API_KEY", "k"}, {"REDIS_HOST", "localhost"}}),
               ElementsAre(HasSubstr("AWS_REGION is missing"), HasSubstr("BUCKET_NAME is missing"),
                           HasSubstr("TABLE_NAME is missing"), HasSubstr("SQS_URL is missing")));
-  EXPECT_THAT(problems({{"INFRA_API_KEY", "k"}, {"AWS_ACCESS_KEY_ID", "credentials alone change nothing"}}), ElementsAre());
+  EXPECT_THAT(problems({{"INFRA_API_KEY", "k"}, {"AWS_ACCESS_KEY_ID", "credentials alone change nothing"}}),
+              ElementsAre());
 }
 
 TEST(Config, AKeyThatCannotTravelIsRefusedWithoutShowingIt) {
@@ -74,7 +76,8 @@ TEST(Config, AKeyThatCannotTravelIsRefusedWithoutShowingIt) {
 
 TEST(EnvFile, ReadsWhatShellsRead) {
   ConfigProblems problems;
-  const auto variables = parse_env_file("# a comment\n\nA=1\nexport B = two words # note\nC=\"quoted # not a note\"\nD='x'\nE=\r\n", problems);
+  const auto variables = parse_env_file(
+      "# a comment\n\nA=1\nexport B = two words # note\nC=\"quoted # not a note\"\nD='x'\nE=\r\n", problems);
   EXPECT_THAT(problems.sentences, ElementsAre());
   EXPECT_EQ(variables.at("A"), "1");
   EXPECT_EQ(variables.at("B"), "two words");

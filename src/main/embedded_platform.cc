@@ -133,8 +133,7 @@ struct EmbeddedPlatform::Parts {
 };
 
 EmbeddedPlatform::Parts::Parts(const Config& c, DataFolder f, worker::Launcher& launcher, net::EventLoops& l,
-                               Executor& e, Clock& k, std::unique_ptr<Database> d,
-                               std::unique_ptr<SqliteJobQueue> q)
+                               Executor& e, Clock& k, std::unique_ptr<Database> d, std::unique_ptr<SqliteJobQueue> q)
     : config(c),
       folder(std::move(f)),
       loops(l),
@@ -160,7 +159,11 @@ http::Handlers EmbeddedPlatform::Parts::handlers() {
   return {.functions = {deploy, functions, staging},
           .runs = {invoke, results},
           .logs = http::LogsHandler(read_logs),
-          .system = {health, metrics, workers, models, clock,
+          .system = {health,
+                     metrics,
+                     workers,
+                     models,
+                     clock,
                      {.draining = [this] { return draining.load(); },
                       .gauges = [this] { return gauges(); },
                       .refresh_workers = [this] { return record_worker(); }}}};

@@ -19,20 +19,24 @@ namespace infra {
 [[nodiscard]] int max_concurrent_jobs(const worker::Launcher& launcher);
 
 // Where unpacked bundles are, which the launcher mounts.
-[[nodiscard]] inline std::filesystem::path versions_folder(const std::filesystem::path& data) { return data / "versions"; }
+[[nodiscard]] inline std::filesystem::path versions_folder(const std::filesystem::path& data) {
+  return data / "versions";
+}
 
 class EmbeddedPlatform {
  public:
-  // Opens the engines in `folder`. What is referred to must outlive the platform. The error is a sentence for the operator.
-  static Result<std::unique_ptr<EmbeddedPlatform>> open(const Config& config, DataFolder folder, worker::Launcher& launcher,
-                                                        net::EventLoops& loops, Executor& executor, Clock& clock);
+  // Opens the engines in `folder`. What is referred to must outlive the platform. The error is a sentence for the
+  // operator.
+  static Result<std::unique_ptr<EmbeddedPlatform>> open(const Config& config, DataFolder folder,
+                                                        worker::Launcher& launcher, net::EventLoops& loops,
+                                                        Executor& executor, Clock& clock);
   ~EmbeddedPlatform();
 
   // Listens on `address` and starts to work; gives the port.
   Result<std::uint16_t> start(const std::string& address);
 
-  // Stops gracefully within the configured time: new connections are refused, requests in flight are answered, what can't be
-  // finished is settled or given back.
+  // Stops gracefully within the configured time: new connections are refused, requests in flight are answered, what
+  // can't be finished is settled or given back.
   void shut_down();
 
  private:

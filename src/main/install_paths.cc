@@ -7,10 +7,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
-fs::path program_folder() { return fs::read_symlink("/proc/self/exe").parent_path(); }
+fs::path program_folder() {
+  return fs::read_symlink("/proc/self/exe").parent_path();
+}
 
 // build/<preset>/infra
-fs::path source_tree() { return program_folder().parent_path().parent_path(); }
+fs::path source_tree() {
+  return program_folder().parent_path().parent_path();
+}
 
 }  // namespace
 
@@ -21,9 +25,10 @@ Result<fs::path> runtimes_folder() {
   for (const auto& folder : {installed, built}) {
     if (fs::exists(folder / "python/runner.py", ignored)) return folder;
   }
-  return fail(ErrorKind::not_found, "runtimes_missing",
-              fmt::format("The runtimes folder is neither at {} nor at {}; keep the program where it was built or installed.",
-                          installed.string(), built.string()));
+  return fail(
+      ErrorKind::not_found, "runtimes_missing",
+      fmt::format("The runtimes folder is neither at {} nor at {}; keep the program where it was built or installed.",
+                  installed.string(), built.string()));
 }
 
 fs::path examples_folder() {

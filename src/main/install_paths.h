@@ -7,8 +7,8 @@
 
 namespace infra {
 
-// The folder with python/ and nodejs/: `share/infra/runtimes` of an installation, or `runtimes` of the source tree that the
-// program was built in. `not_found` names both.
+// The folder with python/ and nodejs/: `share/infra/runtimes` of an installation, or `runtimes` of the source tree that
+// the program was built in. `not_found` names both.
 [[nodiscard]] Result<std::filesystem::path> runtimes_folder();
 
 // The examples of the source tree; empty if the program is installed elsewhere.

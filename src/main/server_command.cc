@@ -32,13 +32,15 @@ constexpr int kBlockingThreadsBesideJobs = 8;  // for files, SQLite's readers an
 
 int give_up(const std::vector<std::string>& sentences) {
   const bool one = sentences.size() == 1;
-  fmt::print(stderr, "infra: {} keep{} it from starting:\n", one ? "one problem" : fmt::format("{} problems", sentences.size()),
-             one ? "s" : "");
+  fmt::print(stderr, "infra: {} keep{} it from starting:\n",
+             one ? "one problem" : fmt::format("{} problems", sentences.size()), one ? "s" : "");
   for (const auto& sentence : sentences) fmt::print(stderr, "  {}\n", sentence);
   return 1;
 }
 
-int give_up(const Error& error) { return give_up({error.message}); }
+int give_up(const Error& error) {
+  return give_up({error.message});
+}
 
 Result<std::optional<worker::Identity>> find_user(const std::string& name) {
   if (name.empty()) return std::nullopt;
@@ -48,7 +50,8 @@ Result<std::optional<worker::Identity>> find_user(const std::string& name) {
     const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), uid);
     if (error == std::errc{} && end == name.data() + name.size()) entry = getpwuid(uid);
   }
-  if (entry == nullptr) return fail(ErrorKind::invalid, "unknown_user", fmt::format("--user: there is no user \"{}\".", name));
+  if (entry == nullptr)
+    return fail(ErrorKind::invalid, "unknown_user", fmt::format("--user: there is no user \"{}\".", name));
   return worker::Identity{entry->pw_uid, entry->pw_gid};
 }
 
@@ -73,7 +76,8 @@ void exit_on_second_signal(sigset_t signals) {
   }).detach();
 }
 
-// The spawner looks for code below this folder from its start on. Made with the rights that the program starts with, for whom it becomes.
+// The spawner looks for code below this folder from its start on. Made with the rights that the program starts with,
+// for whom it becomes.
 Result<void> make_folders(const std::filesystem::path& data, const std::optional<worker::Identity>& identity) {
   std::error_code error;
   const bool new_data = std::filesystem::create_directories(data, error);
@@ -81,7 +85,8 @@ Result<void> make_folders(const std::filesystem::path& data, const std::optional
   if (!error) std::filesystem::create_directories(versions_folder(data), error);
   if (error) {
     return fail(ErrorKind::unavailable, "data_folder_unwritable",
-                fmt::format("The data folder {} can't be made: {}. Choose another with INFRA_DATA_DIR.", data.string(), error.message()));
+                fmt::format("The data folder {} can't be made: {}. Choose another with INFRA_DATA_DIR.", data.string(),
+                            error.message()));
   }
   if (!identity) return {};
   for (const auto& folder : {data, versions_folder(data)}) {
@@ -97,9 +102,10 @@ struct Isolation {
   std::optional<worker::SpawnerHandle> spawner;  // not there when functions run without isolation
 };
 
-// Before threads, listeners and locks exist: the privileged part is set apart, then this program gives its privileges up.
-Result<Isolation> isolate(const Config& config, const std::filesystem::path& data, const std::filesystem::path& runtimes,
-                          std::optional<worker::Identity> identity) {
+// Before threads, listeners and locks exist: the privileged part is set apart, then this program gives its privileges
+// up.
+Result<Isolation> isolate(const Config& config, const std::filesystem::path& data,
+                          const std::filesystem::path& runtimes, std::optional<worker::Identity> identity) {
   Isolation isolation;
   if (config.isolate) {
     if (auto possible = worker::check_isolation(); !possible) return fail(possible.error());
@@ -119,13 +125,13 @@ Result<Isolation> isolate(const Config& config, const std::filesystem::path& dat
 std::unique_ptr<worker::Launcher> make_launcher(Isolation isolation, const std::filesystem::path& data,
                                                 const std::filesystem::path& runtimes) {
   if (isolation.spawner) return std::make_unique<worker::SandboxLauncher>(std::move(*isolation.spawner));
-  return std::make_unique<worker::PlainLauncher>(
-      worker::PlainLauncher::Options{.versions = versions_folder(data), .runtimes = runtimes, .temporary = data / "instances"});
+  return std::make_unique<worker::PlainLauncher>(worker::PlainLauncher::Options{
+      .versions = versions_folder(data), .runtimes = runtimes, .temporary = data / "instances"});
 }
 
 // From the platform's start to its stop; gives the exit status.
-int serve_until_stopped(Command command, const Config& config, DataFolder folder, worker::Launcher& launcher, bool key_is_ours,
-                        sigset_t signals) {
+int serve_until_stopped(Command command, const Config& config, DataFolder folder, worker::Launcher& launcher,
+                        bool key_is_ours, sigset_t signals) {
   const auto cores = std::max(1U, std::thread::hardware_concurrency());
   net::EventLoops loops(cores, static_cast<std::size_t>(max_concurrent_jobs(launcher) + kBlockingThreadsBesideJobs));
   SystemExecutor executor(loops);
@@ -136,7 +142,8 @@ int serve_until_stopped(Command command, const Config& config, DataFolder folder
   const auto port = (*platform)->start(address);
   if (!port) return give_up(port.error());
 
-  log::info("listening", {{"address", address}, {"port", *port}, {"engines", "embedded"}, {"isolation", config.isolate}});
+  log::info("listening",
+            {{"address", address}, {"port", *port}, {"engines", "embedded"}, {"isolation", config.isolate}});
   if (command == Command::dev) {
     const std::string key = key_is_ours ? config.api_key : "<the INFRA_API_KEY that you gave>";
     fmt::print(stderr, "{}", walk_through(*port, key, examples_folder().string()));
@@ -157,7 +164,9 @@ int run_server(Command command, const std::string& user) {
   ConfigProblems problems;
   const Variables variables = collect_variables(problems);
   auto config = read_config(variables, command);
-  if (!config) problems.sentences.insert(problems.sentences.end(), config.error().sentences.begin(), config.error().sentences.end());
+  if (!config)
+    problems.sentences.insert(problems.sentences.end(), config.error().sentences.begin(),
+                              config.error().sentences.end());
   if (!problems.sentences.empty()) return give_up(problems.sentences);
 
   const auto identity = find_user(user);
@@ -181,7 +190,8 @@ int run_server(Command command, const std::string& user) {
     config->api_key = *key;
   }
   if (!config->isolate) {
-    log::warn("INFRA_SANDBOX=none: functions run WITHOUT isolation, with this program's rights; only for code you trust");
+    log::warn(
+        "INFRA_SANDBOX=none: functions run WITHOUT isolation, with this program's rights; only for code you trust");
   }
   const auto launcher = make_launcher(std::move(*isolation), data, *runtimes);
   return serve_until_stopped(command, *config, std::move(*folder), *launcher, make_key, signals);

@@ -7,7 +7,8 @@
 
 namespace infra {
 
-// `user` (a name or a number; empty: stay) is who the program becomes once the spawner has what needs privileges. Gives the exit status.
+// `user` (a name or a number; empty: stay) is who the program becomes once the spawner has what needs privileges. Gives
+// the exit status.
 int run_server(Command command, const std::string& user);
 
 }  // namespace infra

@@ -1,4 +1,5 @@
-// Outgoing HTTP(S) by libcurl's multi interface on the event loops: pooled keep-alive connections, a deadline on every call.
+// Outgoing HTTP(S) by libcurl's multi interface on the event loops: pooled keep-alive connections, a deadline on every
+// call.
 #pragma once
 
 #include <functional>
@@ -18,11 +19,11 @@ struct ClientRequest {
   std::string url{};
   Headers headers{};
   std::string body{};
-  milliseconds timeout{10'000};         // connect to last byte
+  milliseconds timeout{10'000};  // connect to last byte
   milliseconds connect_timeout{2'000};
   std::uint64_t max_response_bytes = 64 * 1024 * 1024;
-  // If set, gets the body piece by piece as it arrives, on the caller's event thread, in place of Response::body; returning
-  // false aborts the call. `on_header` (optional) gets the status and headers before the first piece.
+  // If set, gets the body piece by piece as it arrives, on the caller's event thread, in place of Response::body;
+  // returning false aborts the call. `on_header` (optional) gets the status and headers before the first piece.
   std::function<bool(std::string_view piece)> on_body{};
   std::function<void(const Response& head)> on_header{};
 };
@@ -34,9 +35,9 @@ class HttpClient {
   HttpClient(const HttpClient&) = delete;
   HttpClient& operator=(const HttpClient&) = delete;
 
-  // Any status is an answer; an error is `unavailable` (no connection, broken off; code http_unavailable), `timeout` (code
-  // http_timeout) or `too_large`. Follows no redirects, uses no proxy from the environment, speaks http and https only.
-  // Call from an event thread; resumes there.
+  // Any status is an answer; an error is `unavailable` (no connection, broken off; code http_unavailable), `timeout`
+  // (code http_timeout) or `too_large`. Follows no redirects, uses no proxy from the environment, speaks http and https
+  // only. Call from an event thread; resumes there.
   Task<Result<Response>> send(ClientRequest request);
 
  private:

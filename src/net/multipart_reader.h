@@ -33,8 +33,9 @@ class MultipartReader {
                                                          MultipartLimits limits = {});
   ~MultipartReader();
 
-  // The next part; nullopt after the last one (the epilogue is read to the body's end). What is left of the present part is skipped.
-  // `invalid` (code invalid_multipart) if the framing is broken or the body ends before the closing boundary.
+  // The next part; nullopt after the last one (the epilogue is read to the body's end). What is left of the present
+  // part is skipped. `invalid` (code invalid_multipart) if the framing is broken or the body ends before the closing
+  // boundary.
   Task<Result<std::optional<PartHeader>>> next();
   // Bytes of the present part; 0 at its end. Any byte sequence may occur in a part, boundary look-alikes included.
   Task<Result<std::size_t>> read(std::span<char> buffer);

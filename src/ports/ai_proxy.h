@@ -1,4 +1,5 @@
-// The functions' only way to the AI node: an HTTP endpoint on a socket that listens inside their own sandbox. Engine: Ollama.
+// The functions' only way to the AI node: an HTTP endpoint on a socket that listens inside their own sandbox. Engine:
+// Ollama.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +18,8 @@ class AiEndpoint {
 class AiProxy {
  public:
   virtual ~AiProxy() = default;
-  // Serves POST /api/generate and /api/chat on `listening_socket` (a bound, listening TCP socket; owned from here on). Any thread.
+  // Serves POST /api/generate and /api/chat on `listening_socket` (a bound, listening TCP socket; owned from here on).
+  // Any thread.
   [[nodiscard]] virtual std::unique_ptr<AiEndpoint> serve(int listening_socket) = 0;
 };
 

@@ -14,15 +14,18 @@ class BundleReader {
  public:
   virtual ~BundleReader() = default;
 
-  // The central directory as it claims to be. `invalid` (code not_a_zip) if the file is none, is cut off, or its parts disagree.
+  // The central directory as it claims to be. `invalid` (code not_a_zip) if the file is none, is cut off, or its parts
+  // disagree.
   [[nodiscard]] virtual Result<std::vector<BundleEntry>> list(const std::filesystem::path& zip) const = 0;
 
-  // Unpacks into `directory` (new, created by this call; files 0644, or 0755 where the ZIP says executable, folders 0755), for a
-  // bundle that passed check_bundle(). Sizes are enforced again on what really comes out, checksums are verified. On an error
-  // the directory is gone.
-  [[nodiscard]] virtual Result<void> extract(const std::filesystem::path& zip, const std::filesystem::path& directory) const = 0;
+  // Unpacks into `directory` (new, created by this call; files 0644, or 0755 where the ZIP says executable, folders
+  // 0755), for a bundle that passed check_bundle(). Sizes are enforced again on what really comes out, checksums are
+  // verified. On an error the directory is gone.
+  [[nodiscard]] virtual Result<void> extract(const std::filesystem::path& zip,
+                                             const std::filesystem::path& directory) const = 0;
 
-  // Reads every entry to its end and throws the bytes away: sizes and checksums are true. What upload does before it accepts.
+  // Reads every entry to its end and throws the bytes away: sizes and checksums are true. What upload does before it
+  // accepts.
   [[nodiscard]] virtual Result<void> verify(const std::filesystem::path& zip) const = 0;
 };
 

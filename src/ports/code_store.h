@@ -16,12 +16,12 @@ class CodeStore {
  public:
   virtual ~CodeStore() = default;
 
-  // Takes the finished file at `staged` (moved or copied; the caller's name for it may be gone afterwards). Durable when it
-  // returns; before that nobody sees any of it. Putting a bundle that is there already is no error.
+  // Takes the finished file at `staged` (moved or copied; the caller's name for it may be gone afterwards). Durable
+  // when it returns; before that nobody sees any of it. Putting a bundle that is there already is no error.
   virtual Task<Result<void>> put_bundle(const CodeRef& code, const std::filesystem::path& staged) = 0;
 
-  // A local file with the bundle, whole and verified against `code.sha256` where that is known. It stays readable at least as
-  // long as a job that names this code is unfinished. `not_found`.
+  // A local file with the bundle, whole and verified against `code.sha256` where that is known. It stays readable at
+  // least as long as a job that names this code is unfinished. `not_found`.
   virtual Task<Result<std::filesystem::path>> fetch_bundle(const CodeRef& code) = 0;
 
   // No function row names this code any more: it is removed once no unfinished job and no function needs it.

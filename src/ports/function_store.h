@@ -34,8 +34,9 @@ class FunctionStore {
   // On the path of every run: served from memory where that is known to be current. `not_found`.
   virtual Task<Result<Function>> find(const FunctionId& id) = 0;
 
-  // Applies the change to the row as it then is, atomically; `version` grows by one and `updated_at` is `now`. Durable when it
-  // returns. Gives the row as it was before, so that the caller can retire its code. `not_found`: nothing is created.
+  // Applies the change to the row as it then is, atomically; `version` grows by one and `updated_at` is `now`. Durable
+  // when it returns. Gives the row as it was before, so that the caller can retire its code. `not_found`: nothing is
+  // created.
   virtual Task<Result<Function>> update(const FunctionId& id, const FunctionChange& change, WallTime now) = 0;
 
   // Gives the row as it was. `not_found`.

@@ -1,5 +1,5 @@
-// Jobs on their way to a worker: at least once, with a visibility timeout and a dead-letter state. Engines: SQLite with an
-// in-process wake-up, SQS.
+// Jobs on their way to a worker: at least once, with a visibility timeout and a dead-letter state. Engines: SQLite with
+// an in-process wake-up, SQS.
 #pragma once
 
 #include <cstdint>
@@ -21,8 +21,8 @@ struct Delivery {
 };
 
 struct QueueDepth {
-  std::int64_t ready = 0;     // waiting for a worker
-  std::int64_t in_flight = 0; // handed out
+  std::int64_t ready = 0;      // waiting for a worker
+  std::int64_t in_flight = 0;  // handed out
   std::int64_t dead = 0;
 };
 
@@ -31,12 +31,13 @@ class JobQueue {
  public:
   virtual ~JobQueue() = default;
 
-  // An async job is on disk (or at the service) when this returns; a sync one need only be on its way. `conflict` if the
-  // request id is queued already; `unavailable` (code queue_full, retry_after set) when the bound for waiting jobs is met.
+  // An async job is on disk (or at the service) when this returns; a sync one need only be on its way. `conflict` if
+  // the request id is queued already; `unavailable` (code queue_full, retry_after set) when the bound for waiting jobs
+  // is met.
   virtual Task<Result<void>> enqueue(const Job& job) = 0;
 
-  // At most `max` jobs, oldest first; waits up to `wait` for the first, then gives what there is (perhaps nothing). What it
-  // gives is invisible to others for limits::kVisibility.
+  // At most `max` jobs, oldest first; waits up to `wait` for the first, then gives what there is (perhaps nothing).
+  // What it gives is invisible to others for limits::kVisibility.
   virtual Task<Result<std::vector<Delivery>>> receive(int max, milliseconds wait) = 0;
 
   // Invisible for limits::kVisibility more, from now. `not_found` if the receipt is dead.
@@ -51,8 +52,8 @@ class JobQueue {
   // Gives up: out of the queue, kept as a dead letter with its reason for an operator.
   virtual Task<Result<void>> bury(const std::string& receipt, const std::string& reason) = 0;
 
-  // The program stops: from now on receives don't wait, those that do included, and give sync jobs only. Async ones stay for
-  // whoever runs next.
+  // The program stops: from now on receives don't wait, those that do included, and give sync jobs only. Async ones
+  // stay for whoever runs next.
   virtual void wake_receivers() = 0;
 
   virtual Task<Result<QueueDepth>> depth() = 0;

@@ -23,8 +23,8 @@ struct LogPage {
   std::string next_cursor;   // empty: this was the last page
 };
 
-// Every method may be called from any event thread, and fails with `unavailable` when the engine does not answer. Rows past
-// expires_at are never given out.
+// Every method may be called from any event thread, and fails with `unavailable` when the engine does not answer. Rows
+// past expires_at are never given out.
 class LogStore {
  public:
   virtual ~LogStore() = default;

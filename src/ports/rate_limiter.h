@@ -12,8 +12,8 @@ namespace infra {
 class RateLimiter {
  public:
   virtual ~RateLimiter() = default;
-  // Counts the request on `key` if it is let through. Never fails: an engine that can't be reached is answered for by the
-  // window that this program keeps itself. Any event thread.
+  // Counts the request on `key` if it is let through. Never fails: an engine that can't be reached is answered for by
+  // the window that this program keeps itself. Any event thread.
   virtual Task<RateDecision> admit(const std::string& key) = 0;
 };
 

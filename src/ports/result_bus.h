@@ -1,5 +1,5 @@
-// The way back: a result to the request that waits for it, and kept for whoever asks later. Engines: in process with SQLite,
-// Redis.
+// The way back: a result to the request that waits for it, and kept for whoever asks later. Engines: in process with
+// SQLite, Redis.
 #pragma once
 
 #include <memory>
@@ -19,7 +19,8 @@ using SharedResult = std::shared_ptr<const JobResult>;
 class ResultWaiter {
  public:
   virtual ~ResultWaiter() = default;
-  // `timeout` when the deadline passes first, `unavailable` (code shutting_down) after abandon_waiters(). At most one call.
+  // `timeout` when the deadline passes first, `unavailable` (code shutting_down) after abandon_waiters(). At most one
+  // call.
   virtual Task<Result<SharedResult>> wait_until(SteadyTime deadline) = 0;
 };
 
@@ -42,8 +43,8 @@ class ResultBus {
   // Not accepted after all.
   virtual Task<Result<void>> forget(const RequestId& id) = 0;
 
-  // Tells the waiter, if there is one, and keeps the result for limits::kResultTtl. The first result of an id stays. An async
-  // job's result is durable when this returns; a sync one's is stored behind the answer.
+  // Tells the waiter, if there is one, and keeps the result for limits::kResultTtl. The first result of an id stays. An
+  // async job's result is durable when this returns; a sync one's is stored behind the answer.
   virtual Task<Result<void>> publish(const Job& job, SharedResult result) = 0;
 
   // `not_found` if it is unknown or expired.

@@ -16,8 +16,9 @@ namespace infra {
 class StagedFile {
  public:
   virtual ~StagedFile() = default;
-  virtual Task<Result<void>> append(std::span<const char> bytes) = 0;  // `unavailable` (code disk_full) when it can't be written
-  virtual Task<Result<void>> finish() = 0;                             // flushed and fsynced; no append after it
+  virtual Task<Result<void>> append(
+      std::span<const char> bytes) = 0;     // `unavailable` (code disk_full) when it can't be written
+  virtual Task<Result<void>> finish() = 0;  // flushed and fsynced; no append after it
   [[nodiscard]] virtual const std::filesystem::path& path() const = 0;
   [[nodiscard]] virtual std::uint64_t size() const = 0;
   [[nodiscard]] virtual const std::string& sha256() const = 0;  // 64 lower-case hex digits, once finished

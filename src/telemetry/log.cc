@@ -42,10 +42,14 @@ spdlog::logger& sink() {
 
 spdlog::level::level_enum to_spdlog(Level level) {
   switch (level) {
-    case Level::debug: return spdlog::level::debug;
-    case Level::info: return spdlog::level::info;
-    case Level::warn: return spdlog::level::warn;
-    case Level::error: return spdlog::level::err;
+    case Level::debug:
+      return spdlog::level::debug;
+    case Level::info:
+      return spdlog::level::info;
+    case Level::warn:
+      return spdlog::level::warn;
+    case Level::error:
+      return spdlog::level::err;
   }
   return spdlog::level::info;
 }
@@ -84,7 +88,11 @@ std::vector<std::string> recent_lines() {
   return {recent().lines.begin(), recent().lines.end()};
 }
 
-void set_level(Level level) { sink().set_level(to_spdlog(level)); }
-void flush() { sink().flush(); }
+void set_level(Level level) {
+  sink().set_level(to_spdlog(level));
+}
+void flush() {
+  sink().flush();
+}
 
 }  // namespace infra::log

@@ -28,11 +28,18 @@ struct Field {
 };
 using Fields = std::initializer_list<Field>;
 
-// Any thread. Lines below the level are dropped, and so are fields with an empty text. Never pass a key, an environment value, an input or an output.
+// Any thread. Lines below the level are dropped, and so are fields with an empty text. Never pass a key, an environment
+// value, an input or an output.
 void write(Level level, std::string_view message, Fields fields = {});
-inline void info(std::string_view message, Fields fields = {}) { write(Level::info, message, fields); }
-inline void warn(std::string_view message, Fields fields = {}) { write(Level::warn, message, fields); }
-inline void error(std::string_view message, Fields fields = {}) { write(Level::error, message, fields); }
+inline void info(std::string_view message, Fields fields = {}) {
+  write(Level::info, message, fields);
+}
+inline void warn(std::string_view message, Fields fields = {}) {
+  write(Level::warn, message, fields);
+}
+inline void error(std::string_view message, Fields fields = {}) {
+  write(Level::error, message, fields);
+}
 
 // The last lines, oldest first, at most 100: what GET /logs shows.
 [[nodiscard]] std::vector<std::string> recent_lines();

@@ -15,8 +15,8 @@ namespace {
 constexpr std::size_t kMaxFunctionLabels = 1000;
 
 // From a warm call (under a millisecond) to the longest time-out a function may have.
-const prometheus::Histogram::BucketBoundaries kSeconds = {0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
-                                                          0.25,   0.5,   1,      2.5,   5,    10,    30,   60, 300, 900};
+const prometheus::Histogram::BucketBoundaries kSeconds = {0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25,
+                                                          0.5,    1,     2.5,    5,     10,   30,    60,   300, 900};
 
 }  // namespace
 
@@ -44,17 +44,18 @@ struct Metrics::State {
                                                          .Register(registry);
   prometheus::Family<prometheus::Gauge>& queue =
       prometheus::BuildGauge().Name("job_queue_depth").Help("Jobs in the queue by state.").Register(registry);
-  prometheus::Gauge& running =
-      prometheus::BuildGauge().Name("jobs_running").Help("Jobs that run on this worker now.").Register(registry).Add({});
+  prometheus::Gauge& running = prometheus::BuildGauge()
+                                   .Name("jobs_running")
+                                   .Help("Jobs that run on this worker now.")
+                                   .Register(registry)
+                                   .Add({});
   prometheus::Gauge& in_flight = prometheus::BuildGauge()
                                      .Name("http_requests_in_flight")
                                      .Help("Requests that wait for their answer.")
                                      .Register(registry)
                                      .Add({});
-  prometheus::Family<prometheus::Gauge>& pools = prometheus::BuildGauge()
-                                                     .Name("worker_pool_instances")
-                                                     .Help("Warm instances by runtime.")
-                                                     .Register(registry);
+  prometheus::Family<prometheus::Gauge>& pools =
+      prometheus::BuildGauge().Name("worker_pool_instances").Help("Warm instances by runtime.").Register(registry);
 
   std::string function_label(const FunctionId& id) {
     const std::scoped_lock lock(mutex);

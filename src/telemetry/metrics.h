@@ -1,4 +1,5 @@
-// What the platform counts, in Prometheus' terms. The metrics that existing dashboards parse keep their names and labels.
+// What the platform counts, in Prometheus' terms. The metrics that existing dashboards parse keep their names and
+// labels.
 #pragma once
 
 #include <cstdint>

@@ -6,7 +6,9 @@
 namespace infra {
 namespace {
 
-bool has(const std::string& text, std::string_view line) { return text.find(line) != std::string::npos; }
+bool has(const std::string& text, std::string_view line) {
+  return text.find(line) != std::string::npos;
+}
 
 TEST(Metrics, CountsRequestsByRoutePattern) {
   Metrics metrics;
@@ -14,7 +16,8 @@ TEST(Metrics, CountsRequestsByRoutePattern) {
   metrics.request("GET", "/functions/:id", 200, 0.002);
   const std::string text = metrics.render({});
   EXPECT_TRUE(has(text, R"(http_requests_total{method="GET",route="/functions/:id",status_code="200"} 2)")) << text;
-  EXPECT_TRUE(has(text, R"(http_request_duration_seconds_count{method="GET",route="/functions/:id",status_code="200"} 2)"));
+  EXPECT_TRUE(
+      has(text, R"(http_request_duration_seconds_count{method="GET",route="/functions/:id",status_code="200"} 2)"));
 }
 
 TEST(Metrics, BoundsFunctionLabels) {

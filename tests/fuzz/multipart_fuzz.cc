@@ -1,5 +1,5 @@
-// What the input's splitting may never change, and what no input may break: the first two bytes choose the piece and span sizes,
-// the rest is the body, which must read the same in these pieces as whole.
+// What the input's splitting may never change, and what no input may break: the first two bytes choose the piece and
+// span sizes, the rest is the body, which must read the same in these pieces as whole.
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>

@@ -104,7 +104,9 @@ class FakeCode : public CodeStore {
   explicit FakeCode(Journal& journal) : journal_(journal) {}
   std::vector<std::string> retired;
 
-  Task<Result<void>> put_bundle(const CodeRef&, const std::filesystem::path&) override { co_return journal_.note("code.put_bundle"); }
+  Task<Result<void>> put_bundle(const CodeRef&, const std::filesystem::path&) override {
+    co_return journal_.note("code.put_bundle");
+  }
   Task<Result<std::filesystem::path>> fetch_bundle(const CodeRef&) override { co_return std::filesystem::path(); }
   Task<Result<void>> retire_bundle(const CodeRef& code) override {
     retired.push_back(code.sha256);
@@ -166,7 +168,9 @@ class FakeResults : public ResultBus {
     published.push_back(std::move(result));
     co_return journal_.note("results.publish");
   }
-  Task<Result<StoredResult>> find(const RequestId&) override { co_return fail(ErrorKind::not_found, "unknown_job", "none"); }
+  Task<Result<StoredResult>> find(const RequestId&) override {
+    co_return fail(ErrorKind::not_found, "unknown_job", "none");
+  }
   void abandon_waiters() override {}
 
  private:

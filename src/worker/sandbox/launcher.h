@@ -1,5 +1,6 @@
-// Starts a runtime's runner for one version of a function, isolated from everything else. Two launchers exist: SandboxLauncher
-// (the spawner's namespaces, cgroups and seccomp) and PlainLauncher (INFRA_SANDBOX=none: a child process and nothing more).
+// Starts a runtime's runner for one version of a function, isolated from everything else. Two launchers exist:
+// SandboxLauncher (the spawner's namespaces, cgroups and seccomp) and PlainLauncher (INFRA_SANDBOX=none: a child
+// process and nothing more).
 #pragma once
 
 #include <cstdint>
@@ -15,7 +16,7 @@ namespace infra::worker {
 
 // What the worker holds of a running sandbox: descriptors only, all of them the launcher's and closed with the Sandbox.
 struct SandboxHandles {
-  int control = -1;      // SOCK_STREAM socketpair to the runner: frames of a 4-byte little-endian length and that much JSON
+  int control = -1;  // SOCK_STREAM socketpair to the runner: frames of a 4-byte little-endian length and that much JSON
   int stdout_pipe = -1;  // read ends, non-blocking
   int stderr_pipe = -1;
   int ai_listener = -1;  // listening on 127.0.0.1 inside the sandbox's network; -1 once taken over by the AI proxy
@@ -24,7 +25,7 @@ struct SandboxHandles {
 
 // Why and how a sandbox ended, and what it used over its whole life.
 struct SandboxExit {
-  bool exited = false;      // the runner ended by itself, with `exit_code`; else it was killed by `signal`
+  bool exited = false;  // the runner ended by itself, with `exit_code`; else it was killed by `signal`
   int exit_code = 0;
   int signal = 0;
   bool out_of_memory = false;  // the memory limit was hit and the kernel killed for it
@@ -41,7 +42,8 @@ class Sandbox {
   [[nodiscard]] virtual SandboxHandles& handles() = 0;
   // Kills every process in it, at once. Idempotent, any thread.
   virtual void kill() = 0;
-  // Blocks until all processes are gone (the control socket's end-of-file usually says so first); kills them after `patience`.
+  // Blocks until all processes are gone (the control socket's end-of-file usually says so first); kills them after
+  // `patience`.
   virtual SandboxExit wait(milliseconds patience) = 0;
   [[nodiscard]] virtual SandboxUsage usage() = 0;
   virtual void reset_peak() = 0;

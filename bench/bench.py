@@ -1,0 +1,116 @@
+"""`./dev bench`: measures the release build over HTTP on loopback, case beside case, and what memory a long run takes."""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+TICKS = os.sysconf("SC_CLK_TCK")
+
+ECHO_PYTHON = "def handler(event, context):\n    return event\n"
+ECHO_NODE = "exports.handler = (event) => event;\n"
+
+
+def raw_request(method, path, key, body=b"", headers=()):
+    lines = [f"{method} {path} HTTP/1.1", "Host: bench", f"Content-Length: {len(body)}"]
+    if key:
+        lines.append(f"x-api-key: {key}")
+    return "\r\n".join([*lines, *headers, "", ""]).encode() + body
+
+
+def run_request(key, function, *headers):
+    body = json.dumps({"functionId": function, "inputData": {"n": 1}}).encode()
+    return raw_request("POST", "/run", key, body, ["Content-Type: application/json", *headers])
+
+
+def cases(infra, key):
+    """Name -> the request to repeat. Each is made when its turn comes, so that functions of other cases are not yet there."""
+    return {
+        "health": lambda: raw_request("GET", "/health", None),
+        "refused": lambda: raw_request("GET", "/functions", "a wrong key"),
+        "functions": lambda: (infra.deploy(ECHO_PYTHON), raw_request("GET", "/functions?limit=1", key))[1],
+        "run-python": lambda: run_request(key, infra.deploy(ECHO_PYTHON)),
+        "run-node": lambda: run_request(key, infra.deploy(ECHO_NODE, runtime="nodejs")),
+        "run-async": lambda: run_request(key, infra.deploy(ECHO_PYTHON), "x-async: true"),
+    }
+
+
+def cpu_seconds(pid):
+    with open(f"/proc/{pid}/stat", encoding="utf-8") as stat:
+        fields = stat.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def load(generator, infra, request, connections, seconds):
+    with tempfile.NamedTemporaryFile(prefix="infra-bench-") as file:
+        file.write(request)
+        file.flush()
+        before = cpu_seconds(infra.process.pid)
+        done = subprocess.run([generator, str(infra.port), str(connections), str(seconds), file.name], capture_output=True,
+                              text=True)
+        if done.returncode:
+            raise SystemExit(f"{done.stderr.strip()}\nthe program's last words:\n" + "\n".join(infra.lines[-5:]))
+        measured = json.loads(done.stdout)
+        measured["cpuMs"] = (cpu_seconds(infra.process.pid) - before) * 1000 / measured["requests"]
+        return measured
+
+
+def compare(infra, generator, key, names, connections, seconds):
+    print("| case | connections | req/s | p50 ms | p99 ms | max ms | infra CPU ms a request | memory MiB | statuses |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |", flush=True)
+    for name in names:
+        request = cases(infra, key)[name]()
+        for count in connections:
+            m = load(generator, infra, request, count, seconds)
+            statuses = ", ".join(f"{status}: {times}" for status, times in m["statuses"].items())
+            print(f"| {name} | {count} | {m['perSecond']:.0f} | {m['p50us'] / 1000:.2f} | {m['p99us'] / 1000:.2f} | "
+                  f"{m['maxUs'] / 1000:.1f} | {m['cpuMs']:.3f} | {infra.rss_kib() / 1024:.0f} | {statuses} |", flush=True)
+
+
+def watch_memory(infra, generator, key, runs):
+    """Memory after each tenth of `runs` sync runs."""
+    request, done, step = run_request(key, infra.deploy(ECHO_PYTHON)), 0, runs // 10
+    print("| runs | memory MiB |\n| --- | --- |")
+    while done < runs:
+        reached = done + step
+        while done < reached:
+            done += load(generator, infra, request, 8, 2)["requests"]
+        print(f"| {done} | {infra.rss_kib() / 1024:.1f} |", flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__)
+    parser.add_argument("--program", required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--generator", required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--seconds", type=float, default=4, help="a case")
+    parser.add_argument("--connections", type=int, nargs="+", default=[1, 32])
+    parser.add_argument("--runs", type=int, default=100_000, help="of the case memory")
+    parser.add_argument("cases", nargs="*", help="health, refused, functions, run-python, run-node, run-async; memory (not among all)")
+    arguments = parser.parse_args()
+
+    os.environ["INFRA_BIN"] = str(Path(arguments.program).resolve())
+    sys.path.insert(0, str(ROOT / "tests" / "e2e"))
+    import harness
+    infra = harness.Infra().start()
+    try:
+        known = cases(infra, harness.API_KEY)
+        wanted = arguments.cases or list(known)
+        unknown = [name for name in wanted if name not in known and name != "memory"]
+        if unknown:
+            parser.error(f"no such case: {', '.join(unknown)}")
+        if compared := [name for name in wanted if name != "memory"]:
+            compare(infra, arguments.generator, harness.API_KEY, compared, arguments.connections, arguments.seconds)
+        if "memory" in wanted:
+            watch_memory(infra, arguments.generator, harness.API_KEY, arguments.runs)
+        infra.stop()
+    finally:
+        infra.close()
+
+
+if __name__ == "__main__":
+    sys.dont_write_bytecode = True
+    main()

@@ -1,0 +1,55 @@
+"""`./dev check`: runs the checks that are named, or all, each with a line and its time; what fails is said in words."""
+
+import argparse
+import os
+import sys
+import time
+
+import check_compile
+import check_docs
+import check_files
+import check_includes
+from sources import ROOT
+
+CHECKS = {
+    "format": ("clang-format", lambda jobs: check_compile.check_format()),
+    "includes": ("rooms include only what they may", lambda jobs: check_includes.check()),
+    "docs": ("links and file names in the docs", lambda jobs: check_docs.check()),
+    "files": ("length and opening words of files", lambda jobs: check_files.check_shape()),
+    "syntax": ("Python, JavaScript and bash parse", lambda jobs: check_files.check_syntax()),
+    "headers": ("headers compile alone", check_compile.check_headers),
+    "tidy": ("clang-tidy", check_compile.check_tidy),
+}
+
+
+def run_check(name, jobs):
+    title, check = CHECKS[name]
+    started = time.monotonic()
+    outcome = check(jobs)
+    complaints, note = outcome if isinstance(outcome, tuple) else (outcome, "")
+    verdict = "ok" if not complaints else f"{len(complaints)} FAILED"
+    details = f" ({note})" if note else ""
+    print(f"==> {name}: {title}: {verdict}, {time.monotonic() - started:.1f} s{details}", flush=True)
+    for complaint in complaints:
+        print(f"    {complaint}", flush=True)
+    return not complaints
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("names", nargs="*", help=", ".join(CHECKS))
+    arguments = parser.parse_args()
+    unknown = [name for name in arguments.names if name not in CHECKS]
+    if unknown:
+        parser.error(f"no such check: {', '.join(unknown)} (there are {', '.join(CHECKS)})")
+    os.chdir(ROOT)
+    failed = [name for name in arguments.names or CHECKS if not run_check(name, arguments.jobs)]
+    if failed:
+        print(f"==> check failed: {', '.join(failed)}", flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.dont_write_bytecode = True
+    sys.exit(main())
