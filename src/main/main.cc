@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <exception>
 
 #include "main/server_command.h"
@@ -21,6 +22,12 @@ int run(int argc, char** argv) {
     command->add_option("--user", user, "Whom to become once the privileged part is set apart (started with sudo).");
   }
   auto* version = app.add_subcommand("version", "Print the version.");
+  const auto commands = app.get_subcommands([](const CLI::App*) { return true; });
+  const auto is_named = [&](const CLI::App* command) { return command->check_name(argv[1]); };
+  if (argc > 1 && argv[1][0] != '-' && std::ranges::none_of(commands, is_named)) {
+    fmt::print(stderr, "infra: there is no command \"{}\"; `infra --help` lists them.\n", argv[1]);
+    return 2;
+  }
   CLI11_PARSE(app, argc, argv);
 
   if (version->parsed()) {

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -265,6 +266,23 @@ TEST_F(WorkerTest, MissingOrForbiddenCode) {
   EXPECT_EQ(result.error_code, "code_missing");
   Job bad = job(Runtime::python, "../main.py", "");
   EXPECT_EQ(run(bad).status, RunStatus::failed);
+}
+
+TEST_F(WorkerTest, FunctionsInheritNoDescriptorOfTheProgram) {
+  int open_pipe[2];
+  ASSERT_EQ(::pipe(open_pipe), 0);  // inheritable, as a listening socket is
+  struct stat info{};
+  ASSERT_EQ(::fstat(open_pipe[0], &info), 0);
+  const std::string seen = run(python("import os\n"
+                                      "def link(fd):\n"
+                                      "  try: return os.readlink('/proc/self/fd/' + fd)\n"
+                                      "  except OSError: return ''\n"
+                                      "def handler(): return [link(fd) for fd in os.listdir('/proc/self/fd')]"))
+                               .value;
+  EXPECT_NE(seen.find("/dev/null"), std::string::npos) << seen;
+  EXPECT_EQ(seen.find("pipe:[" + std::to_string(info.st_ino)), std::string::npos) << seen;
+  ::close(open_pipe[0]);
+  ::close(open_pipe[1]);
 }
 
 TEST_F(WorkerTest, CodeWithoutAKnownHashIsHashed) {

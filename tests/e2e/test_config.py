@@ -109,6 +109,7 @@ class Starting(unittest.TestCase):
         done = self.start("no-such-command")
         self.assertNotEqual(done.returncode, 0)
         self.assertIn("--help", done.stdout + done.stderr)
+        self.assertIn('no command "no-such-command"', done.stderr)
 
 
 class Dev(unittest.TestCase):
