@@ -98,6 +98,12 @@ Result<void> make_folders(const std::filesystem::path& data, const std::optional
   return {};
 }
 
+// `serve` takes both families where the kernel has both.
+std::string listen_address(Command command) {
+  if (command == Command::dev) return "127.0.0.1";
+  return access("/proc/net/if_inet6", F_OK) == 0 ? "::" : "0.0.0.0";
+}
+
 struct Isolation {
   std::optional<worker::SpawnerHandle> spawner;  // not there when functions run without isolation
 };
@@ -138,7 +144,7 @@ int serve_until_stopped(Command command, const Config& config, DataFolder folder
   SystemClock clock;
   auto platform = EmbeddedPlatform::open(config, std::move(folder), launcher, loops, executor, clock);
   if (!platform) return give_up(platform.error());
-  const std::string address = command == Command::dev ? "127.0.0.1" : "0.0.0.0";
+  const std::string address = listen_address(command);
   const auto port = (*platform)->start(address);
   if (!port) return give_up(port.error());
 
