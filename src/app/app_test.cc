@@ -42,6 +42,7 @@ class AppTest : public ::testing::Test {
   fakes::FakeQueue queue_{journal_};
   fakes::FakeResults results_{journal_};
   fakes::FakeLogs logs_{journal_};
+  fakes::FakeRecorder recorder_{journal_, logs_};
   IdSource ids_{clock_, random_};
   InvokeFunction invoke_{functions_, queue_, results_, clock_};
 };
@@ -101,32 +102,36 @@ class SettleTest : public AppTest {
     result.function_id = {"f"};
     result.status = RunStatus::success;
     result.duration_ms = 5;
+    result.handler_ms = 2.5;
     return result;
   }
 
   RequestId id_ = ids_.request_id();
   int observed_ = 0;
-  SettleJob settle_{results_, logs_, functions_, queue_, clock_, [this](const JobResult&) { ++observed_; }};
+  SettleJob settle_{results_, recorder_, logs_, queue_, clock_, [this](const JobResult&) { ++observed_; }};
 };
 
-TEST_F(SettleTest, TellsKeepsLogsCountsAndOnlyThenDeletes) {
+TEST_F(SettleTest, TellsKeepsRecordsAndOnlyThenDeletes) {
   ASSERT_TRUE(run_task(settle_.settle(delivery(), result())));
-  EXPECT_THAT(journal_.calls,
-              ElementsAre("results.publish", "logs.append", "functions.count_run", "queue.acknowledge"));
+  EXPECT_THAT(journal_.calls, ElementsAre("results.publish", "recorder.record", "queue.acknowledge"));
   EXPECT_EQ(observed_, 1);
+  ASSERT_THAT(logs_.rows, SizeIs(1));
+  const LogRow& row = logs_.rows.begin()->second;  // what the counters are added up from
+  EXPECT_EQ(row.function_id, FunctionId{"f"});
+  EXPECT_EQ(row.duration_ms, 5);
+  EXPECT_EQ(row.handler_ms, 2.5);
 }
 
-TEST_F(SettleTest, SecondSettlementCountsNothingButDeletesItsMessage) {
+TEST_F(SettleTest, SecondSettlementIsNotObservedButDeletesItsMessage) {
   ASSERT_TRUE(run_task(settle_.settle(delivery(), result())));
   ASSERT_TRUE(run_task(settle_.settle(delivery(2), result())));
-  EXPECT_THAT(functions_.counted, SizeIs(1));
   EXPECT_THAT(logs_.rows, SizeIs(1));
   EXPECT_EQ(observed_, 1);
   EXPECT_EQ(journal_.calls.back(), "queue.acknowledge");
 }
 
 TEST_F(SettleTest, MessageStaysWhenAnythingBeforeItFails) {
-  for (const char* step : {"results.publish", "logs.append", "functions.count_run"}) {
+  for (const char* step : {"results.publish", "recorder.record"}) {
     journal_ = {.calls = {}, .failing = step};
     logs_.rows.clear();
     EXPECT_FALSE(run_task(settle_.settle(delivery(), result()))) << step;

@@ -14,13 +14,10 @@ Task<Result<void>> SettleJob::settle(const Delivery& delivery, JobResult result)
   if (auto told = co_await results_.publish(delivery.job, shared); !told) co_return told;
 
   // The row decides who counts: of two workers with one job, the one whose row was put.
-  const auto won = co_await logs_.append(make_log_row(*shared, delivery.job.accepted_at, clock_.now()));
+  const LogRow row = make_log_row(*shared, delivery.job.accepted_at, clock_.now());
+  const auto won = co_await recorder_.record(row);
   if (!won) co_return fail(won.error());
-  if (*won) {
-    const RunCount count{shared->function_id, shared->duration_ms, shared->handler_ms};
-    if (auto counted = co_await functions_.count_run(count); !counted) co_return counted;
-    if (observer_) observer_(*shared);
-  }
+  if (*won && observer_) observer_(*shared);
   co_return co_await finish_message(delivery, *shared);
 }
 

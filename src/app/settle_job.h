@@ -4,9 +4,9 @@
 #include <functional>
 
 #include "ports/clock.h"
-#include "ports/function_store.h"
 #include "ports/log_store.h"
 #include "ports/result_bus.h"
+#include "ports/run_recorder.h"
 #include "ports/settlement.h"
 
 namespace infra::app {
@@ -16,11 +16,11 @@ class SettleJob : public Settlement {
   // Called for the settlement that won, after its row is written.
   using Observer = std::function<void(const JobResult&)>;
 
-  SettleJob(ResultBus& results, LogStore& logs, FunctionStore& functions, JobQueue& queue, const Clock& clock,
+  SettleJob(ResultBus& results, RunRecorder& recorder, LogStore& logs, JobQueue& queue, const Clock& clock,
             Observer observer)
       : results_(results),
+        recorder_(recorder),
         logs_(logs),
-        functions_(functions),
         queue_(queue),
         clock_(clock),
         observer_(std::move(observer)) {}
@@ -32,8 +32,8 @@ class SettleJob : public Settlement {
   Task<Result<void>> finish_message(const Delivery& delivery, const JobResult& result);
 
   ResultBus& results_;
+  RunRecorder& recorder_;
   LogStore& logs_;
-  FunctionStore& functions_;
   JobQueue& queue_;
   const Clock& clock_;
   Observer observer_;

@@ -17,6 +17,7 @@
 #include "adapters/embedded/sqlite_function_store.h"
 #include "adapters/embedded/sqlite_job_queue.h"
 #include "adapters/embedded/sqlite_log_store.h"
+#include "adapters/embedded/sqlite_run_recorder.h"
 #include "adapters/libzip/zip_bundle_reader.h"
 #include "adapters/ollama/ollama_ai_proxy.h"
 #include "adapters/ollama/ollama_model_catalog.h"
@@ -99,6 +100,7 @@ struct EmbeddedPlatform::Parts {
   std::unique_ptr<SqliteJobQueue> queue;
   SqliteFunctionStore functions{*database};
   SqliteLogStore logs{*database};
+  SqliteRunRecorder recorder{*database, functions};
   EmbeddedResultBus results{*database};
   SqliteCodeUse code_use{*database, *queue};
   SqliteRetiredCode retired{*database};
@@ -115,7 +117,7 @@ struct EmbeddedPlatform::Parts {
   app::DeployFunction deploy{functions, code, bundles, executor, clock, ids};
   app::InvokeFunction invoke{functions, *queue, results, clock};
   app::ReadLogs read_logs{functions, logs};
-  app::SettleJob settle{results, logs, functions, *queue, clock, [this](const JobResult& result) {
+  app::SettleJob settle{results, recorder, logs, *queue, clock, [this](const JobResult& result) {
                           metrics.run(result.function_id, result.status, result.duration_ms, result.handler_ms);
                         }};
 

@@ -1,7 +1,6 @@
-// Function metadata. Engines: SQLite, DynamoDB.
+// Function metadata; the counters in it are the RunRecorder's. Engines: SQLite, DynamoDB.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,13 +13,6 @@ namespace infra {
 struct FunctionPage {
   std::vector<Function> functions;  // oldest first
   std::string next_cursor;          // empty: this was the last page; else opaque, for the same store
-};
-
-// What one finished run adds to its function's counters.
-struct RunCount {
-  FunctionId function_id;
-  double duration_ms = 0;
-  std::optional<double> handler_ms;
 };
 
 // Every method may be called from any event thread, and fails with `unavailable` when the engine does not answer.
@@ -44,9 +36,6 @@ class FunctionStore {
 
   // `cursor` is empty or a page's next_cursor; `invalid` (code invalid_cursor) if it is neither.
   virtual Task<Result<FunctionPage>> list(int limit, const std::string& cursor) = 0;
-
-  // Adds to the counters, visible within 2 s. A function that is gone is not brought back; that is no error.
-  virtual Task<Result<void>> count_run(const RunCount& run) = 0;
 };
 
 }  // namespace infra

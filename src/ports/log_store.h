@@ -1,4 +1,4 @@
-// The execution log, with expiry. Engines: SQLite, DynamoDB.
+// The execution log, with expiry, as it is read; its rows are put by the RunRecorder. Engines: SQLite, DynamoDB.
 #pragma once
 
 #include <optional>
@@ -28,8 +28,6 @@ struct LogPage {
 class LogStore {
  public:
   virtual ~LogStore() = default;
-  // Puts the row if its key (function, timestamp) is free; true if this call was the one that put it.
-  virtual Task<Result<bool>> append(const LogRow& row) = 0;
   // `invalid` (code invalid_cursor) for a cursor that is not this store's.
   virtual Task<Result<LogPage>> list(const LogQuery& query) = 0;
   virtual Task<Result<LogRow>> find(const FunctionId& function, const RequestId& request) = 0;  // not_found

@@ -2,6 +2,7 @@
 #include "contract/log_store_contract.h"
 
 #include "adapters/embedded/sqlite_log_store.h"
+#include "adapters/embedded/sqlite_run_recorder.h"
 #include "contract/embedded_world.h"
 
 namespace infra {
@@ -10,8 +11,11 @@ namespace {
 class EmbeddedLogs : public EmbeddedWorld {
  public:
   SqliteLogStore& logs() { return store_; }
+  SqliteRunRecorder& recorder() { return recorder_; }
 
  private:
+  SqliteFunctionStore functions_{*database};
+  SqliteRunRecorder recorder_{*database, functions_};
   SqliteLogStore store_{*database};
 };
 

@@ -16,6 +16,7 @@
 #include "ports/log_store.h"
 #include "ports/random.h"
 #include "ports/result_bus.h"
+#include "ports/run_recorder.h"
 
 namespace infra::fakes {
 
@@ -64,7 +65,6 @@ class FakeFunctions : public FunctionStore {
  public:
   explicit FakeFunctions(Journal& journal) : journal_(journal) {}
   std::map<FunctionId, Function> rows;
-  std::vector<RunCount> counted;
 
   Task<Result<void>> insert(const Function& function) override {
     if (auto ok = journal_.note("functions.insert"); !ok) co_return ok;
@@ -89,11 +89,6 @@ class FakeFunctions : public FunctionStore {
     co_return rows.extract(id).mapped();
   }
   Task<Result<FunctionPage>> list(int, const std::string&) override { co_return FunctionPage{}; }
-  Task<Result<void>> count_run(const RunCount& run) override {
-    if (auto ok = journal_.note("functions.count_run"); !ok) co_return ok;
-    counted.push_back(run);
-    co_return Result<void>{};
-  }
 
  private:
   Journal& journal_;
@@ -182,10 +177,6 @@ class FakeLogs : public LogStore {
   explicit FakeLogs(Journal& journal) : journal_(journal) {}
   std::map<std::pair<std::string, std::string>, LogRow> rows;
 
-  Task<Result<bool>> append(const LogRow& row) override {
-    if (auto ok = journal_.note("logs.append"); !ok) co_return fail(ok.error());
-    co_return rows.emplace(std::pair(row.function_id.value, row.timestamp), row).second;
-  }
   Task<Result<LogPage>> list(const LogQuery&) override { co_return LogPage{}; }
   Task<Result<LogRow>> find(const FunctionId& function, const RequestId& request) override {
     if (auto ok = journal_.note("logs.find"); !ok) co_return fail(ok.error());
@@ -197,6 +188,20 @@ class FakeLogs : public LogStore {
 
  private:
   Journal& journal_;
+};
+
+class FakeRecorder : public RunRecorder {
+ public:
+  FakeRecorder(Journal& journal, FakeLogs& logs) : journal_(journal), logs_(logs) {}
+
+  Task<Result<bool>> record(const LogRow& row) override {
+    if (auto ok = journal_.note("recorder.record"); !ok) co_return fail(ok.error());
+    co_return logs_.rows.emplace(std::pair(row.function_id.value, row.timestamp), row).second;
+  }
+
+ private:
+  Journal& journal_;
+  FakeLogs& logs_;
 };
 
 }  // namespace infra::fakes

@@ -23,9 +23,6 @@ constexpr std::string_view kUpdate =
 constexpr std::string_view kFind = "SELECT * FROM counted_functions WHERE id=?";
 constexpr std::string_view kList =
     "SELECT * FROM counted_functions WHERE (uploaded_at, id) > (?, ?) ORDER BY uploaded_at, id LIMIT ?";
-constexpr std::string_view kCount =
-    "UPDATE function_counters SET invocations=invocations+1, total_duration_ms=total_duration_ms+?, "
-    "handler_invocations=handler_invocations+?, total_handler_ms=total_handler_ms+? WHERE function_id=?";
 
 constexpr std::string_view kCursorKind = "functions";
 
@@ -167,7 +164,7 @@ void FunctionCache::erase(const FunctionId& id) {
   by_id_.erase(found);
 }
 
-void FunctionCache::count(const RunCount& run) {
+void FunctionCache::count(const LogRow& run) {
   const std::lock_guard lock(mutex_);
   const auto found = by_id_.find(run.function_id);
   if (found == by_id_.end()) return;
@@ -241,21 +238,6 @@ Task<Result<FunctionPage>> SqliteFunctionStore::list(int limit, const std::strin
   co_return co_await database_.read<FunctionPage>([start = *start, rows = std::max(limit, 1)](Connection& connection) {
     return read_page(connection, start, rows);
   });
-}
-
-Task<Result<void>> SqliteFunctionStore::count_run(const RunCount& run) {
-  co_await database_.write_behind(
-      {.apply =
-           [run](Connection& connection) {
-             auto count = connection.prepare(kCount);
-             count.bind(run.duration_ms).bind(run.handler_ms ? 1 : 0);
-             return count.bind(run.handler_ms.value_or(0)).bind(run.function_id.value).run();
-           },
-       .settled =
-           [run, cache = cache_](const Result<void>& outcome) {
-             if (outcome) cache->count(run);
-           }});
-  co_return Result<void>{};
 }
 
 }  // namespace infra

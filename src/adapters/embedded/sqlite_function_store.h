@@ -10,6 +10,7 @@
 #include <unordered_map>
 
 #include "adapters/embedded/database.h"
+#include "core/job_result.h"
 #include "ports/function_store.h"
 
 namespace infra {
@@ -21,7 +22,7 @@ class FunctionCache {
   [[nodiscard]] std::optional<Function> find(const FunctionId& id);
   void put(const Function& function);
   void erase(const FunctionId& id);
-  void count(const RunCount& run);
+  void count(const LogRow& run);  // adds it to its function's counters
 
  private:
   const std::size_t capacity_;
@@ -39,7 +40,9 @@ class SqliteFunctionStore final : public FunctionStore {
   Task<Result<Function>> update(const FunctionId& id, const FunctionChange& change, WallTime now) override;
   Task<Result<Function>> remove(const FunctionId& id) override;
   Task<Result<FunctionPage>> list(int limit, const std::string& cursor) override;
-  Task<Result<void>> count_run(const RunCount& run) override;
+
+  // For who writes counters: changed on the writer thread only, once that write is committed.
+  [[nodiscard]] const std::shared_ptr<FunctionCache>& cache() const { return cache_; }
 
  private:
   static constexpr std::size_t kCachedRows = 10'000;

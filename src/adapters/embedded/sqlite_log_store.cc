@@ -1,7 +1,6 @@
 #include "adapters/embedded/sqlite_log_store.h"
 
 #include <algorithm>
-#include <memory>
 #include <utility>
 
 #include "adapters/embedded/row_codec.h"
@@ -12,10 +11,6 @@ namespace {
 using sqlite::Connection;
 using sqlite::Statement;
 
-constexpr std::string_view kInsert =
-    "INSERT INTO logs(function_id, timestamp, request_id, status, duration_ms, handler_ms, memory_mb, expires_at, "
-    "message) "
-    "VALUES(?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING";
 constexpr std::string_view kFind =
     "SELECT function_id, timestamp, request_id, status, duration_ms, handler_ms, memory_mb, expires_at, message FROM "
     "logs "
@@ -45,17 +40,6 @@ LogRow read_row(const Statement& row) {
   log.expires_at = time_from_column(row.integer(7));
   log.message = row.text(8);
   return log;
-}
-
-Result<bool> insert_row(Connection& connection, const LogRow& row) {
-  auto statement = connection.prepare(kInsert);
-  statement.bind(row.function_id.value)
-      .bind(row.timestamp)
-      .bind(row.request_id.value)
-      .bind(static_cast<int>(row.status));
-  statement.bind(row.duration_ms).bind(row.handler_ms).bind(row.memory_mb).bind(to_column(row.expires_at));
-  if (auto done = statement.bind(row.message).run(); !done) return fail(done.error());
-  return connection.changes() > 0;
 }
 
 struct Range {
@@ -94,12 +78,6 @@ Result<LogPage> read_page(Connection& connection, const std::string& function, c
 }
 
 }  // namespace
-
-Task<Result<bool>> SqliteLogStore::append(const LogRow& row) {
-  const auto shared = std::make_shared<const LogRow>(row);
-  co_return co_await database_.write<bool>(
-      [shared](Connection& connection) { return insert_row(connection, *shared); });
-}
 
 Task<Result<LogPage>> SqliteLogStore::list(const LogQuery& query) {
   auto range = read_range(query);

@@ -10,7 +10,6 @@ class SqliteLogStore final : public LogStore {
  public:
   explicit SqliteLogStore(Database& database) : database_(database) {}
 
-  Task<Result<bool>> append(const LogRow& row) override;
   Task<Result<LogPage>> list(const LogQuery& query) override;
   Task<Result<LogRow>> find(const FunctionId& function, const RequestId& request) override;
 
