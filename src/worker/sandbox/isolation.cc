@@ -15,6 +15,7 @@
 
 #include "worker/sandbox/cgroup_slots.h"
 #include "worker/sandbox/privileges.h"
+#include "worker/sandbox/raw_fork.h"
 
 namespace infra::worker {
 namespace {
@@ -36,7 +37,7 @@ enum Probe : int { kFine = 0, kNamespaces = 1, kTmpfs = 2, kOverlay = 3, kUserNa
 }
 
 std::string kernel_lacks() {
-  const pid_t child = ::fork();
+  const pid_t child = raw_fork();
   if (child == 0) probe_kernel();
   int status = 0;
   if (child < 0 || ::waitpid(child, &status, 0) != child || !WIFEXITED(status))

@@ -23,6 +23,7 @@
 #include "worker/sandbox/cgroup_files.h"
 #include "worker/sandbox/message_socket.h"
 #include "worker/sandbox/privileges.h"
+#include "worker/sandbox/raw_fork.h"
 #include "worker/sandbox/runner_command.h"
 #include "worker/sandbox/sandbox_root.h"
 #include "worker/sandbox/system_error.h"
@@ -198,7 +199,7 @@ Result<pid_t> start_runner(const RunnerCommand& command, RunnerStreams streams) 
   if (::pipe2(failed, O_CLOEXEC) != 0) return system_failure("pipe");
   const UniqueFd read_end(failed[0]);
   UniqueFd write_end(failed[1]);
-  const pid_t runner = ::fork();
+  const pid_t runner = raw_fork();
   if (runner < 0) return system_failure("forking the runner");
   if (runner == 0) become_runner(command, streams, write_end.get());
   write_end.reset();

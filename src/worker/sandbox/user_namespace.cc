@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <string>
 
+#include "worker/sandbox/raw_fork.h"
 #include "worker/sandbox/system_error.h"
 
 namespace infra::worker {
@@ -44,7 +45,7 @@ Result<UniqueFd> make_user_namespace(const IdMap& map) {
   if (::pipe2(ready, O_CLOEXEC) != 0) return system_failure("pipe");
   const UniqueFd read_end(ready[0]);
   UniqueFd write_end(ready[1]);
-  const pid_t holder = ::fork();
+  const pid_t holder = raw_fork();
   if (holder < 0) return system_failure("fork");
   if (holder == 0) {
     const int failed = ::unshare(CLONE_NEWUSER) == 0 ? 0 : errno;
