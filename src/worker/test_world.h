@@ -1,6 +1,7 @@
 // What the worker's tests run it in: real threads and a real clock, and ports that live in memory.
 #pragma once
 
+#include <atomic>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/executor_work_guard.hpp>
@@ -124,7 +125,7 @@ class MemoryQueue : public JobQueue {
     while (true) {
       {
         const std::lock_guard lock(mutex_);
-        largest_receive = std::max(largest_receive, max);
+        largest_receive = std::max(largest_receive.load(), max);
         std::vector<Delivery> taken;
         for (auto next = waiting_.begin(); next != waiting_.end() && static_cast<int>(taken.size()) < max;) {
           if (woken_ && next->job.mode == RunMode::async) {
@@ -161,7 +162,7 @@ class MemoryQueue : public JobQueue {
   Task<Result<QueueDepth>> depth() override { co_return QueueDepth{}; }
 
   // Read them when the worker is at rest.
-  int largest_receive = 0;
+  std::atomic<int> largest_receive = 0;
   std::set<std::string> acknowledged, given_back, in_flight;
 
  private:
