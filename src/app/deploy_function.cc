@@ -16,7 +16,7 @@ Result<void> check_file(const BundleReader& bundles, const std::filesystem::path
 
 Task<Result<CodeRef>> DeployFunction::store_bundle(const FunctionId& id, Runtime runtime, StagedFile& bundle) {
   Result<void> checked;
-  const auto path = bundle.path();
+  const auto& path = bundle.path();
   co_await executor_.offload([&] { checked = check_file(bundles_, path, runtime); });
   if (!checked) co_return fail(checked.error());
 

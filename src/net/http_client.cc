@@ -1,6 +1,7 @@
 #include "net/http_client.h"
 
 #include <curl/curl.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <boost/asio/io_context.hpp>
@@ -114,7 +115,7 @@ class Call final : public CurlTransfer {
 
   void set_headers() {
     for (const auto& [name, value] : request_.headers.all()) {
-      header_list_.add(value.empty() ? name + ";" : name + ": " + value);
+      header_list_.add(value.empty() ? fmt::format("{};", name) : fmt::format("{}: {}", name, value));
     }
     // A name with nothing behind it keeps curl from adding its own.
     for (const char* const name : {"Expect", "Content-Type", "Accept"}) {

@@ -1,4 +1,5 @@
 // The connection's side as a BodyStream: bytes go from the socket straight into the reader's memory.
+#include <algorithm>
 #include <boost/asio/buffer.hpp>
 
 #include "net/http_server_connection.h"
@@ -42,7 +43,7 @@ Task<Result<std::size_t>> Connection::read_length(std::span<char> buffer) {
   if (buffer.size() > remaining_) buffer = buffer.first(static_cast<std::size_t>(remaining_));
   std::size_t got = std::min(buffer.size(), buffer_.size());
   if (got > 0) {
-    std::copy_n(buffer_.data().data(), got, buffer.data());
+    std::ranges::copy(buffer_.data().substr(0, got), buffer.begin());
     buffer_.consume(got);
   } else {
     set_deadline(std::chrono::steady_clock::now() + server_->options.body_timeout);

@@ -27,7 +27,7 @@ struct CallEnd {
 Result<std::shared_ptr<Instance>> Instance::start(InstanceKey key, Version version, Launcher& launcher, AiProxy* ai) {
   auto sandbox = launcher.launch({.runtime = key.runtime, .version = key.sha256, .memory_mb = key.memory_mb});
   if (!sandbox) return fail(sandbox.error());
-  const std::shared_ptr<Instance> instance(new Instance(std::move(key), std::move(version), std::move(*sandbox)));
+  std::shared_ptr<Instance> instance(new Instance(std::move(key), std::move(version), std::move(*sandbox)));
   if (auto ready = instance->wait_until_ready(); !ready) return fail(ready.error());
   auto& handles = instance->sandbox_->handles();
   if (ai != nullptr && handles.ai_listener >= 0) instance->ai_ = ai->serve(std::exchange(handles.ai_listener, -1));

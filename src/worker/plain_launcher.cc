@@ -94,7 +94,8 @@ class SpawnSetup {
     posix_spawn_file_actions_adddup2(&actions, channels.runner_out.get(), STDOUT_FILENO);
     posix_spawn_file_actions_adddup2(&actions, channels.runner_err.get(), STDERR_FILENO);
     posix_spawn_file_actions_adddup2(&actions, channels.runner_control.get(), 3);
-    posix_spawn_file_actions_addclosefrom_np(&actions, 4);  // the program's listening socket and its clients' among them
+    posix_spawn_file_actions_addclosefrom_np(&actions,
+                                             4);  // the program's listening socket and its clients' among them
     posix_spawn_file_actions_addchdir_np(&actions, workspace.c_str());
     posix_spawnattr_init(&attributes);
     sigset_t none;

@@ -118,7 +118,7 @@ Task<Worker::Attempt> Worker::execute(const Job& job, bool may_retry) {
     co_return attempt;
   }
 
-  const InstancePtr instance = *obtained;
+  const InstancePtr& instance = *obtained;
   {
     const std::lock_guard lock(mutex_);
     calling_.insert(instance);

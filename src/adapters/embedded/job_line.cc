@@ -69,8 +69,9 @@ std::vector<HandOver> JobLine::take(std::size_t max, SteadyTime lease_end) {
     next = ready_.erase(next);
     const std::uint64_t hand_over = next_hand_over_++;
     taken.push_back({queued, fmt::format("{}-{}", queued.seq, hand_over)});
-    lease_ends_.emplace(lease_end, queued.seq);
-    leases_.emplace(queued.seq, Lease{std::move(queued), hand_over, lease_end});
+    const std::int64_t seq = queued.seq;
+    lease_ends_.emplace(lease_end, seq);
+    leases_.emplace(seq, Lease{std::move(queued), hand_over, lease_end});
   }
   return taken;
 }

@@ -123,7 +123,7 @@ Result<void> make_cgroup(const std::string& group) {
 
 Result<std::string> make_instance_cgroup(const std::string& own, const std::string& instance) {
   constexpr int kAttempts = 20;
-  const std::string group = own + "/infra/" + instance;
+  std::string group = own + "/infra/" + instance;
   Result<void> made;
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     made = make_cgroup(own + "/infra");

@@ -16,7 +16,7 @@ int node_heap_mb(int memory_mb) {
 
 Result<std::string> interpreter(const std::filesystem::path& program, std::string_view runtime) {
   std::error_code error;
-  const std::string real = std::filesystem::canonical(program, error).string();
+  std::string real = std::filesystem::canonical(program, error).string();
   if (error) {
     return fail(ErrorKind::unavailable, "sandbox_failed",
                 fmt::format("{} is not installed on this worker: {} is missing", runtime, program.string()));

@@ -75,7 +75,7 @@ Result<void> bind_into(const std::string& source, const std::string& target, std
 
 // Runs steps in order until one fails.
 template <typename... Step>
-Result<void> in_order(Step&&... step) {
+Result<void> in_order(Step... step) {
   Result<void> result;
   (void)((result = step(), result.has_value()) && ...);
   return result;
