@@ -8,6 +8,7 @@
 
 #include "core/job_result.h"
 #include "core/limits.h"
+#include "core/text.h"
 
 namespace infra {
 namespace {

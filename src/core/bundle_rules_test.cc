@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "core/limits.h"
+#include "core/text.h"
 
 namespace infra {
 namespace {

@@ -6,6 +6,8 @@
 #include <array>
 #include <charconv>
 
+#include "core/text.h"
+
 namespace infra {
 namespace {
 
@@ -131,43 +133,6 @@ Result<int> parse_memory_mb(std::string_view text) {
 Result<milliseconds> parse_timeout_ms(std::string_view text) {
   const auto value = parse_whole(text);
   return value ? check_timeout_ms(*value) : Result<milliseconds>{invalid_timeout()};
-}
-
-bool is_valid_utf8(std::string_view text) {
-  std::size_t i = 0;
-  while (i < text.size()) {
-    const auto lead = static_cast<unsigned char>(text[i]);
-    if (lead < 0x80) {
-      ++i;
-      continue;
-    }
-    // The ranges of Unicode's table 3-7: no overlong forms, no surrogates, nothing past U+10FFFF.
-    std::size_t length = 0;
-    unsigned char low = 0x80;
-    unsigned char high = 0xbf;
-    if (lead >= 0xc2 && lead <= 0xdf) {
-      length = 2;
-    } else if (lead >= 0xe0 && lead <= 0xef) {
-      length = 3;
-      if (lead == 0xe0) low = 0xa0;
-      if (lead == 0xed) high = 0x9f;
-    } else if (lead >= 0xf0 && lead <= 0xf4) {
-      length = 4;
-      if (lead == 0xf0) low = 0x90;
-      if (lead == 0xf4) high = 0x8f;
-    } else {
-      return false;
-    }
-    if (i + length > text.size()) return false;
-    for (std::size_t k = 1; k < length; ++k) {
-      const auto next = static_cast<unsigned char>(text[i + k]);
-      if (next < low || next > high) return false;
-      low = 0x80;
-      high = 0xbf;
-    }
-    i += length;
-  }
-  return true;
 }
 
 }  // namespace infra

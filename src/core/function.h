@@ -72,6 +72,4 @@ struct FunctionChange {
 [[nodiscard]] Result<int> parse_memory_mb(std::string_view text);
 [[nodiscard]] Result<milliseconds> parse_timeout_ms(std::string_view text);
 
-[[nodiscard]] bool is_valid_utf8(std::string_view text);
-
 }  // namespace infra

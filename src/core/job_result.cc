@@ -9,6 +9,7 @@
 #include <limits>
 
 #include "core/json_text.h"
+#include "core/text.h"
 
 namespace infra {
 namespace {
@@ -17,7 +18,6 @@ namespace json = boost::json;
 
 constexpr std::array<std::string_view, 4> kStatusNames = {"SUCCESS", "FAILED", "TIMEOUT", "ERROR"};
 constexpr std::size_t kMaxDepth = 1000;  // Boost.JSON stops at 32, which a value that a function returns may well pass
-constexpr std::string_view kReplacement = "\xef\xbf\xbd";  // U+FFFD
 
 // FNV-1a, 64 bits (http://www.isthe.com/chongo/tech/comp/fnv/): spreads ids; no secret depends on it.
 std::uint64_t fnv1a(std::string_view text) {
@@ -67,14 +67,6 @@ std::string output_files_json(const std::vector<OutputFile>& files) {
                         file.size_bytes, json_quote(replace_invalid_utf8(file.key)));
   }
   return text + "]";
-}
-
-// Length of the valid UTF-8 character at the front of `text`, or 0.
-std::size_t character_length(std::string_view text) {
-  for (std::size_t length = 1; length <= std::min<std::size_t>(4, text.size()); ++length) {
-    if (is_valid_utf8(text.substr(0, length))) return length;
-  }
-  return 0;
 }
 
 }  // namespace
@@ -192,25 +184,6 @@ LogRow make_log_row(const JobResult& result, WallTime accepted_at, WallTime now)
           .memory_mb = result.allocated_memory_mb,
           .message = std::move(message),
           .expires_at = now + limits::kLogTtl};
-}
-
-std::string_view cut_utf8(std::string_view text, std::size_t max_bytes) {
-  if (text.size() <= max_bytes) return text;
-  std::size_t end = max_bytes;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
-  return text.substr(0, end);
-}
-
-std::string replace_invalid_utf8(std::string_view text) {
-  if (is_valid_utf8(text)) return std::string(text);
-  std::string clean;
-  clean.reserve(text.size());
-  while (!text.empty()) {
-    const std::size_t length = character_length(text);
-    clean += length > 0 ? text.substr(0, length) : kReplacement;
-    text.remove_prefix(std::max<std::size_t>(length, 1));
-  }
-  return clean;
 }
 
 }  // namespace infra

@@ -84,8 +84,4 @@ struct LogRow {
 // `message` holds stdout, stderr and the error, cut at a character with a note past kMaxLogMessageBytes.
 [[nodiscard]] LogRow make_log_row(const JobResult& result, WallTime accepted_at, WallTime now);
 
-// At most `max_bytes`, cut before the character that would cross it.
-[[nodiscard]] std::string_view cut_utf8(std::string_view text, std::size_t max_bytes);
-[[nodiscard]] std::string replace_invalid_utf8(std::string_view text);
-
 }  // namespace infra

@@ -9,6 +9,7 @@
 #include <limits>
 
 #include "core/json_text.h"
+#include "core/text.h"
 
 namespace infra {
 namespace {

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "core/job_result.h"
+#include "core/text.h"
 #include "http/json_fields.h"
 #include "net/multipart_reader.h"
 

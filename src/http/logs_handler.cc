@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "core/json_text.h"
+#include "core/text.h"
 #include "http/error_response.h"
 #include "http/query.h"
 

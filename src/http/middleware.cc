@@ -8,6 +8,7 @@
 #include <array>
 
 #include "core/client_address.h"
+#include "core/text.h"
 #include "http/error_response.h"
 #include "telemetry/log.h"
 
@@ -46,9 +47,7 @@ std::optional<std::string_view> presented_key(const net::Headers& headers) {
   if (const auto key = headers.find("x-api-key")) return key;
   const auto authorization = headers.find("authorization");
   if (!authorization || authorization->size() < 7) return std::nullopt;
-  std::string scheme(authorization->substr(0, 7));
-  std::ranges::transform(scheme, scheme.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? char(c + 32) : c; });
-  if (scheme != "bearer ") return std::nullopt;
+  if (ascii_lower(authorization->substr(0, 7)) != "bearer ") return std::nullopt;
   return authorization->substr(7);
 }
 

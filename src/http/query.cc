@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "core/text.h"
+
 namespace infra::http {
 
 Result<int> read_limit(const net::Request& request, int standard, int most) {
@@ -42,10 +44,9 @@ Result<FunctionId> path_function(Context& context) {
 }
 
 bool is_json(const net::Headers& headers) {
-  std::string type(headers.find("content-type").value_or(""));
+  std::string type = ascii_lower(headers.find("content-type").value_or(""));
   type = type.substr(0, type.find(';'));
   while (type.ends_with(' ')) type.pop_back();
-  std::ranges::transform(type, type.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? char(c + 32) : c; });
   return type == "application/json";
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/json_text.h"
+#include "core/text.h"
 #include "http/error_response.h"
 #include "http/json_fields.h"
 #include "http/query.h"
@@ -17,8 +18,7 @@ std::unexpected<Error> invalid(std::string code, std::string message) {
 }
 
 Result<RunMode> read_mode(const net::Headers& headers) {
-  std::string value(headers.find("x-async").value_or("false"));
-  std::ranges::transform(value, value.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? char(c + 32) : c; });
+  const std::string value = ascii_lower(headers.find("x-async").value_or("false"));
   if (value == "true") return RunMode::async;
   if (value == "false") return RunMode::sync;
   return invalid("invalid_async", "The x-async header must be true or false.");

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/json_text.h"
+#include "core/text.h"
 #include "http/error_response.h"
 #include "http/json_fields.h"
 #include "http/query.h"

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/function.h"
+#include "core/text.h"
 #include "net/http_types.h"
 
 namespace infra::net {
@@ -10,12 +11,6 @@ namespace {
 
 char lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
-std::string to_lower(std::string_view text) {
-  std::string out(text);
-  std::ranges::transform(out, out.begin(), lower);
-  return out;
 }
 
 bool is_alphanumeric(char c) {
@@ -82,7 +77,7 @@ class Cursor {
 };
 
 std::optional<std::pair<std::string, std::string>> take_parameter(Cursor& cursor) {
-  auto name = to_lower(cursor.take_while(is_token_char));
+  auto name = ascii_lower(cursor.take_while(is_token_char));
   if (name.empty() || !cursor.take('=')) return std::nullopt;
   if (cursor.take('"')) {
     auto value = cursor.take_quoted();
@@ -106,7 +101,7 @@ std::optional<ParameterizedValue> parse_parameterized(std::string_view text) {
   ParameterizedValue out;
   Cursor cursor(text);
   cursor.skip_blanks();
-  out.value = to_lower(cursor.take_while([](char c) { return is_token_char(c) || c == '/'; }));
+  out.value = ascii_lower(cursor.take_while([](char c) { return is_token_char(c) || c == '/'; }));
   if (out.value.empty()) return std::nullopt;
   while (true) {
     cursor.skip_blanks();
@@ -122,7 +117,7 @@ std::optional<ParameterizedValue> parse_parameterized(std::string_view text) {
 
 std::optional<std::string> decode_extended_value(std::string_view text) {
   const auto charset_end = text.find('\'');
-  if (charset_end == std::string_view::npos || to_lower(text.substr(0, charset_end)) != "utf-8") return std::nullopt;
+  if (charset_end == std::string_view::npos || ascii_lower(text.substr(0, charset_end)) != "utf-8") return std::nullopt;
   const auto language_end = text.find('\'', charset_end + 1);
   if (language_end == std::string_view::npos) return std::nullopt;
   auto decoded = percent_decode(text.substr(language_end + 1));

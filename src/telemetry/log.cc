@@ -11,6 +11,7 @@
 
 #include "core/job_result.h"
 #include "core/json_text.h"
+#include "core/text.h"
 #include "core/time.h"
 
 namespace infra::log {

@@ -9,6 +9,7 @@
 
 #include "core/job_result.h"
 #include "core/json_text.h"
+#include "core/text.h"
 
 namespace infra::worker {
 namespace {

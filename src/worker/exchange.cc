@@ -11,6 +11,7 @@
 
 #include "core/job_result.h"
 #include "core/limits.h"
+#include "core/text.h"
 
 namespace infra::worker {
 namespace {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/text.h"
 #include "worker/call_frame.h"
 #include "worker/exchange.h"
 #include "worker/outcome.h"

@@ -21,8 +21,8 @@
 #include <system_error>
 #include <vector>
 
-#include "worker/file_descriptor.h"
 #include "worker/runtimes.h"
+#include "worker/sandbox/unique_fd.h"
 
 namespace infra::worker {
 namespace {
@@ -36,23 +36,23 @@ std::unexpected<Error> launch_failed(std::string_view step, int error) {
 
 // The ends of everything that passes between worker and runner.
 struct Channels {
-  FileDescriptor control, runner_control;
-  FileDescriptor out, runner_out;
-  FileDescriptor err, runner_err;
-  FileDescriptor ai;
+  UniqueFd control, runner_control;
+  UniqueFd out, runner_out;
+  UniqueFd err, runner_err;
+  UniqueFd ai;
   std::uint16_t ai_port = 0;
 };
 
 // Above the numbers that the child gets its ends as, so that moving one never overwrites another.
 constexpr int kLowestFd = 10;
 
-bool raise_fd(FileDescriptor& target, int fd) {
-  const FileDescriptor low(fd);
+bool raise_fd(UniqueFd& target, int fd) {
+  const UniqueFd low(fd);
   target.reset(fcntl(fd, F_DUPFD_CLOEXEC, kLowestFd));
   return target.get() >= 0;
 }
 
-bool open_pipe(FileDescriptor& read_end, FileDescriptor& write_end) {
+bool open_pipe(UniqueFd& read_end, UniqueFd& write_end) {
   std::array<int, 2> ends{};
   if (pipe2(ends.data(), O_CLOEXEC) != 0) return false;
   read_end.reset(ends[0]);
@@ -202,7 +202,7 @@ class PlainSandbox : public Sandbox {
   }
 
   const pid_t pid_;
-  FileDescriptor process_;
+  UniqueFd process_;
   Channels channels_;
   fs::path folder_;
   SandboxHandles handles_;

@@ -12,6 +12,7 @@
 #include <optional>
 #include <thread>
 
+#include "core/text.h"
 #include "worker/plain_launcher.h"
 #include "worker/test_world.h"
 

@@ -11,6 +11,7 @@
 #include <system_error>
 
 #include "adapters/embedded/database_schema.h"
+#include "adapters/embedded/row_codec.h"
 #include "telemetry/log.h"
 
 namespace infra {
@@ -25,6 +26,7 @@ constexpr std::size_t kMaxIdleReaders = 4;
 // takes readers that never pause, the copy waits for them so that the log can start again from its beginning.
 constexpr int kCheckpointPages = 1000;
 constexpr int kTruncatePages = 16'384;
+constexpr std::int64_t kSweepBatch = 200;
 
 Error stopping_error() {
   return {ErrorKind::unavailable, "shutting_down", "The program is stopping."};
@@ -242,6 +244,22 @@ Result<std::unique_ptr<sqlite::Connection>> Database::borrow_reader() {
 void Database::return_reader(std::unique_ptr<sqlite::Connection> reader) {
   const std::lock_guard lock(readers_mutex_);
   if (readers_.size() < kMaxIdleReaders) readers_.push_back(std::move(reader));
+}
+
+Task<Result<void>> Database::sweep(std::string_view sql, WallTime before, std::function<void(std::int64_t)> deleted) {
+  while (true) {
+    const auto swept = co_await write<std::int64_t>(
+        [sql, before](sqlite::Connection& connection) -> Result<std::int64_t> {
+          auto done = connection.prepare(sql).bind(to_column(before)).bind(kSweepBatch).run();
+          if (!done) return fail(done.error());
+          return connection.changes();
+        },
+        [deleted](const Result<std::int64_t>& outcome) {
+          if (outcome && deleted) deleted(*outcome);
+        });
+    if (!swept) co_return fail(swept.error());
+    if (*swept < kSweepBatch) co_return Result<void>{};
+  }
 }
 
 Task<Result<void>> Database::check() {

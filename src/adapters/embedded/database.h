@@ -64,6 +64,11 @@ class Database {
   template <typename T>
   Result<T> read_now(const std::function<Result<T>(sqlite::Connection&)>& work);
 
+  // Deletes what is older than `before`, some rows a transaction so that other writes get in between. `sql` takes the
+  // time and how many rows at the most; `deleted` (may be empty) is called on the writer thread with each batch's
+  // count.
+  Task<Result<void>> sweep(std::string_view sql, WallTime before, std::function<void(std::int64_t)> deleted = {});
+
   // A read, and, where the last commit failed, a write that shows whether the disk takes one again.
   Task<Result<void>> check();
 

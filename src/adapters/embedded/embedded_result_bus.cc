@@ -18,7 +18,6 @@ constexpr std::string_view kFindJob = "SELECT 1 FROM jobs WHERE request_id=? AND
 constexpr std::string_view kSweep =
     "DELETE FROM results WHERE request_id IN (SELECT request_id FROM results WHERE expires_at<=? ORDER BY expires_at "
     "LIMIT ?)";
-constexpr std::int64_t kSweepBatch = 200;
 
 class SeatedWaiter final : public ResultWaiter {
  public:
@@ -145,15 +144,7 @@ void EmbeddedResultBus::abandon_waiters() {
 
 Task<Result<void>> EmbeddedResultBus::sweep(WallTime now) {
   room_->sweep(now);
-  while (true) {
-    const auto swept = co_await database_.write<std::int64_t>([now](Connection& connection) -> Result<std::int64_t> {
-      auto done = connection.prepare(kSweep).bind(to_column(now)).bind(kSweepBatch).run();
-      if (!done) return fail(done.error());
-      return connection.changes();
-    });
-    if (!swept) co_return fail(swept.error());
-    if (*swept < kSweepBatch) co_return Result<void>{};
-  }
+  co_return co_await database_.sweep(kSweep, now);
 }
 
 }  // namespace infra

@@ -13,7 +13,6 @@ namespace {
 using sqlite::Connection;
 
 constexpr std::chrono::hours kDeadLetterTtl{14 * 24};
-constexpr std::int64_t kSweepBatch = 200;
 constexpr std::string_view kSweep =
     "DELETE FROM jobs WHERE seq IN (SELECT seq FROM jobs WHERE dead_at IS NOT NULL AND dead_at<=? ORDER BY dead_at "
     "LIMIT ?)";
@@ -216,19 +215,8 @@ Task<Result<QueueDepth>> SqliteJobQueue::depth() {
 }
 
 Task<Result<void>> SqliteJobQueue::sweep(WallTime now) {
-  while (true) {
-    const auto swept = co_await database_.write<std::int64_t>(
-        [before = now - kDeadLetterTtl](Connection& connection) -> Result<std::int64_t> {
-          auto done = connection.prepare(kSweep).bind(to_column(before)).bind(kSweepBatch).run();
-          if (!done) return fail(done.error());
-          return connection.changes();
-        },
-        [line = line_](const Result<std::int64_t>& outcome) {
-          if (outcome) line->add_dead(-*outcome);
-        });
-    if (!swept) co_return fail(swept.error());
-    if (*swept < kSweepBatch) co_return Result<void>{};
-  }
+  co_return co_await database_.sweep(kSweep, now - kDeadLetterTtl,
+                                     [line = line_](std::int64_t deleted) { line->add_dead(-deleted); });
 }
 
 }  // namespace infra

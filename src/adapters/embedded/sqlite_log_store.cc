@@ -26,7 +26,6 @@ constexpr std::string_view kSweep =
 
 constexpr std::string_view kCursorKind = "logs";
 constexpr std::string_view kAfterAll = "~";  // sorts behind every ISO 8601 time
-constexpr std::int64_t kSweepBatch = 500;
 
 LogRow read_row(const Statement& row) {
   LogRow log;
@@ -102,15 +101,7 @@ Task<Result<LogRow>> SqliteLogStore::find(const FunctionId& function, const Requ
 }
 
 Task<Result<void>> SqliteLogStore::sweep(WallTime now) {
-  while (true) {
-    const auto swept = co_await database_.write<std::int64_t>([now](Connection& connection) -> Result<std::int64_t> {
-      auto done = connection.prepare(kSweep).bind(to_column(now)).bind(kSweepBatch).run();
-      if (!done) return fail(done.error());
-      return connection.changes();
-    });
-    if (!swept) co_return fail(swept.error());
-    if (*swept < kSweepBatch) co_return Result<void>{};
-  }
+  co_return co_await database_.sweep(kSweep, now);
 }
 
 }  // namespace infra

@@ -13,6 +13,7 @@
 #include "adapters/libzip/zip_end_record.h"
 #include "core/job_result.h"
 #include "core/limits.h"
+#include "core/text.h"
 
 namespace infra {
 namespace {

@@ -1,4 +1,4 @@
-// Owns one file descriptor, so that no early return of the spawner or the launcher can leak one into a sandbox.
+// Owns one file descriptor, so that no early return of a launcher or the spawner can leak one into a sandbox.
 #pragma once
 
 #include <unistd.h>

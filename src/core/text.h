@@ -1,0 +1,19 @@
+// Text as bytes from strangers: is it UTF-8, and what to do where it is not or where there is too much of it.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace infra {
+
+[[nodiscard]] bool is_valid_utf8(std::string_view text);
+// Each byte that belongs to no character becomes U+FFFD.
+[[nodiscard]] std::string replace_invalid_utf8(std::string_view text);
+// At most `max_bytes`, cut before the character that would cross it.
+[[nodiscard]] std::string_view cut_utf8(std::string_view text, std::size_t max_bytes);
+
+// A to Z only, whatever the locale: header names and values, media types.
+[[nodiscard]] std::string ascii_lower(std::string_view text);
+
+}  // namespace infra
