@@ -116,6 +116,12 @@ class Infra:
                     entries.append(entry)
         return entries
 
+    def log_line_of(self, answer):
+        """The line of an answered request: written before its answer, but read here by a thread that may come later."""
+        wanted = answer.headers["x-request-id"]
+        return wait_for(lambda: next((entry for entry in self.log() if entry.get("requestId") == wanted), None),
+                        what=f"the log line of {wanted}")
+
     def signal(self, number):
         self.process.send_signal(number)
 

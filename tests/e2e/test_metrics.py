@@ -76,7 +76,7 @@ class Metrics(Case):
 
     def test_log_lines_say_who_asked_what_and_how_it_went(self):
         answer = self.infra.get("/functions/nobody-at-all", headers={"x-request-id": "the-clients-own"})
-        line = next(entry for entry in self.infra.log() if entry.get("requestId") == answer.headers["x-request-id"])
+        line = self.infra.log_line_of(answer)
         self.assertEqual((line["route"], line["status"], line["clientRequestId"]), ("/functions/:id", 404, "the-clients-own"))
         self.assertGreaterEqual(line["durationMs"], 0)
         for entry in self.infra.log():
@@ -92,7 +92,9 @@ class Metrics(Case):
         self.infra.get("/functions", key="a-wrong-key-99")
         self.infra.request("POST", "/run", b'{"functionId": "text-of-input', {"Content-Type": "application/json"})
         self.infra.get("/functions?cursor=text-of-query")
-        said = self.infra.said() + self.infra.get("/logs").text + self.infra.get("/metrics").text
+        logs, metrics = self.infra.get("/logs"), self.infra.get("/metrics")
+        self.infra.log_line_of(metrics)  # and so all lines before it
+        said = self.infra.said() + logs.text + metrics.text
         for secret in (API_KEY, "a-wrong-key-99", "value-of-env", "text-of-input", "printed-by-function", "failed-with-",
                        "text-of-query"):
             self.assertNotIn(secret, said)
