@@ -59,14 +59,9 @@ void read_output_files(const json::object& object, std::vector<OutputFile>& file
   }
 }
 
-std::string output_files_json(const std::vector<OutputFile>& files) {
-  std::string text = "[";
-  for (const auto& file : files) {
-    if (text.size() > 1) text += ',';
-    text += fmt::format(R"({{"name":{},"size":{},"key":{}}})", json_quote(replace_invalid_utf8(file.name)),
-                        file.size_bytes, json_quote(replace_invalid_utf8(file.key)));
-  }
-  return text + "]";
+std::string output_file_json(const OutputFile& file) {
+  return fmt::format(R"({{"name":{},"size":{},"key":{}}})", json_quote(replace_invalid_utf8(file.name)),
+                     file.size_bytes, json_quote(replace_invalid_utf8(file.key)));
 }
 
 }  // namespace
@@ -96,7 +91,8 @@ std::string to_json(const JobResult& r) {
                       r.peak_memory_bytes, r.allocated_memory_mb);
   text += fmt::format(R"(,"cpuUsage":{},"coldStart":{},"networkRx":{},"networkTx":{},"diskRead":{},"diskWrite":{})",
                       r.cpu_usage_us, r.cold_start, r.network_rx, r.network_tx, r.disk_read, r.disk_write);
-  text += fmt::format(R"(,"outputFiles":{},"llm_token_count":{})", output_files_json(r.output_files), r.llm_tokens);
+  text += fmt::format(R"(,"outputFiles":{},"llm_token_count":{})", json_array(r.output_files, output_file_json),
+                      r.llm_tokens);
   text += fmt::format(R"(,"optimizationTip":{},"recommendedMemoryMb":{},"estimatedSavings":{}}})",
                       r.optimization_tip.empty() ? "null" : json_quote(r.optimization_tip),
                       r.recommended_memory_mb ? std::to_string(*r.recommended_memory_mb) : "null",

@@ -12,4 +12,15 @@ namespace infra {
 // At most three decimals, the shortest form: 3.1, 12, 0.005; null for what is no finite number.
 [[nodiscard]] std::string json_number(double value);
 
+// An array of what `to_json` writes for each of `items`.
+template <typename Range, typename ToJson>
+[[nodiscard]] std::string json_array(const Range& items, ToJson to_json) {
+  std::string text = "[";
+  for (const auto& item : items) {
+    if (text.size() > 1) text += ',';
+    text += to_json(item);
+  }
+  return text + "]";
+}
+
 }  // namespace infra

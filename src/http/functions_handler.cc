@@ -53,12 +53,7 @@ Task<Result<net::Response>> FunctionsHandler::list(Context& context) {
   if (!limit) co_return fail(limit.error());
   const auto page = co_await functions_.list(*limit, net::query_value(context.request.query, "cursor").value_or(""));
   if (!page) co_return fail(page.error());
-  std::string body = "[";
-  for (const auto& function : page->functions) {
-    if (body.size() > 1) body += ',';
-    body += to_json(function);
-  }
-  auto response = json_response(200, body + "]");
+  auto response = json_response(200, json_array(page->functions, to_json));
   link_next(response, context, page->next_cursor);
   co_return response;
 }

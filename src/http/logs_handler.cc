@@ -50,12 +50,9 @@ Task<Result<net::Response>> LogsHandler::list(Context& context) {
   }
   const auto page = co_await logs_.list(std::move(query));
   if (!page) co_return fail(page.error());
-  std::string body = "[";
-  for (const auto& row : page->rows) {
-    if (body.size() > 1) body += ',';
-    body += to_json(row, first_characters(row.message, limits::kLogListMessageChars));
-  }
-  auto response = json_response(200, body + "]");
+  auto response = json_response(200, json_array(page->rows, [](const LogRow& row) {
+                                  return to_json(row, first_characters(row.message, limits::kLogListMessageChars));
+                                }));
   link_next(response, context, page->next_cursor);
   co_return response;
 }

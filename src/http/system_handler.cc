@@ -37,6 +37,11 @@ std::unexpected<Error> invalid_heartbeat(std::string message) {
   return fail(ErrorKind::invalid, "invalid_heartbeat", std::move(message));
 }
 
+std::string model_json(const Model& model) {
+  return fmt::format(R"({{"id":{},"name":{},"size":{},"details":{},"status":{}}})", json_quote(model.id),
+                     json_quote(model.name), json_quote(model.size), model.details_json, json_quote(model.status));
+}
+
 Result<std::map<std::string, int>> read_pools(const json::object& body) {
   std::map<std::string, int> pools = {{"python", 0}, {"nodejs", 0}, {"cpp", 0}, {"go", 0}};
   const auto* given = body.if_contains("pools");
@@ -126,12 +131,7 @@ Task<Result<net::Response>> SystemHandler::metrics(Context&) {
 }
 
 Task<Result<net::Response>> SystemHandler::logs(Context&) {
-  std::string body = "[";
-  for (const auto& line : log::recent_lines()) {
-    if (body.size() > 1) body += ',';
-    body += line;
-  }
-  co_return json_response(200, body + "]");
+  co_return json_response(200, json_array(log::recent_lines(), [](const std::string& line) { return line; }));
 }
 
 Task<Result<net::Response>> SystemHandler::heartbeat(Context& context) {
@@ -152,11 +152,9 @@ Task<Result<std::vector<Heartbeat>>> SystemHandler::known_workers() {
 Task<Result<net::Response>> SystemHandler::workers(Context&) {
   const auto known = co_await known_workers();
   if (!known) co_return fail(known.error());
-  std::string list;
-  for (const auto& worker : *known) list += (list.empty() ? "" : ",") + worker_json(worker);
   const auto healthy = std::ranges::count(*known, "healthy", &Heartbeat::status);
-  co_return json_response(
-      200, fmt::format(R"({{"totalWorkers":{},"healthyWorkers":{},"workers":[{}]}})", known->size(), healthy, list));
+  co_return json_response(200, fmt::format(R"({{"totalWorkers":{},"healthyWorkers":{},"workers":{}}})", known->size(),
+                                           healthy, json_array(*known, worker_json)));
 }
 
 Task<Result<net::Response>> SystemHandler::system_status(Context&) {
@@ -179,14 +177,8 @@ Task<Result<net::Response>> SystemHandler::system_status(Context&) {
 
 Task<Result<net::Response>> SystemHandler::models(Context&) {
   const auto found = co_await models_.list();
-  std::string list;
-  for (const auto& model : found.models) {
-    list += fmt::format(R"({}{{"id":{},"name":{},"size":{},"details":{},"status":{}}})", list.empty() ? "" : ",",
-                        json_quote(model.id), json_quote(model.name), json_quote(model.size), model.details_json,
-                        json_quote(model.status));
-  }
   const std::string warning = found.warning.empty() ? "" : fmt::format(R"(,"warning":{})", json_quote(found.warning));
-  co_return json_response(200, fmt::format(R"({{"models":[{}]{}}})", list, warning));
+  co_return json_response(200, fmt::format(R"({{"models":{}{}}})", json_array(found.models, model_json), warning));
 }
 
 }  // namespace infra::http

@@ -28,15 +28,7 @@ std::int64_t retired(EmbeddedWorld& world) {
 
 TEST(Database, AFailingWriteSpoilsNoOtherOfItsGroup) {
   EmbeddedWorld world;
-  std::promise<void> held;
-  std::promise<void> release;
-  world.database->submit({.apply = [&](Connection&) -> Result<void> {
-                            held.set_value();
-                            release.get_future().wait();
-                            return {};
-                          },
-                          .settled = [](const Result<void>&) {}});
-  held.get_future().wait();
+  HeldWriter writer(*world.database);
   const auto commits = world.database->commits();
   std::vector<std::promise<bool>> outcomes(5);
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
@@ -48,7 +40,7 @@ TEST(Database, AFailingWriteSpoilsNoOtherOfItsGroup) {
          },
          .settled = [&, i](const Result<void>& outcome) { outcomes[i].set_value(outcome.has_value()); }});
   }
-  release.set_value();
+  writer.release();
   for (std::size_t i = 0; i < outcomes.size(); ++i) EXPECT_EQ(outcomes[i].get_future().get(), i != 2) << i;
   EXPECT_EQ(retired(world), 4);
   EXPECT_EQ(world.database->commits(), commits + 2);  // the held write's, and one for all five

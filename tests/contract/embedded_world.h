@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <future>
 #include <memory>
 #include <stdexcept>
 #include <utility>
@@ -15,6 +16,26 @@
 #include "support/temp_folder.h"
 
 namespace infra {
+
+// Keeps the writer thread inside a group from here to release(), so that nothing that is written meanwhile can be
+// committed.
+class HeldWriter {
+ public:
+  explicit HeldWriter(Database& database) {
+    database.submit({.apply = [this](sqlite::Connection&) -> Result<void> {
+                       held_.set_value();
+                       release_.get_future().wait();
+                       return {};
+                     },
+                     .settled = [](const Result<void>&) {}});
+    held_.get_future().wait();
+  }
+  void release() { release_.set_value(); }
+
+ private:
+  std::promise<void> held_;
+  std::promise<void> release_;
+};
 
 class EmbeddedWorld : public EngineWorld {
  public:

@@ -65,20 +65,12 @@ TEST(SqliteJobQueue, AnExpiredLeaseIsRememberedOverARestart) {
 TEST(SqliteJobQueue, EnqueueReturnsOnlyAfterTheCommit) {
   EmbeddedQueue world;
   // The writer thread is held inside a group, so that the job's group can't be committed yet.
-  std::promise<void> held;
-  std::promise<void> release;
-  world.database->submit({.apply = [&](sqlite::Connection&) -> Result<void> {
-                            held.set_value();
-                            release.get_future().wait();
-                            return {};
-                          },
-                          .settled = [](const Result<void>&) {}});
-  held.get_future().wait();
+  HeldWriter writer(*world.database);
   auto enqueued =
       std::async(std::launch::async, [&] { return world.run(world.queue().enqueue(make_job("a"))).has_value(); });
   EXPECT_EQ(enqueued.wait_for(milliseconds{50}), std::future_status::timeout);
   const auto commits = world.database->commits();
-  release.set_value();
+  writer.release();
   EXPECT_TRUE(enqueued.get());
   EXPECT_GE(world.database->commits(), commits + 2);
 }

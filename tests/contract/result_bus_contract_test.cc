@@ -1,8 +1,6 @@
 // The result bus's contract in process and on SQLite, and the way from the queue's row to the stored result.
 #include "contract/result_bus_contract.h"
 
-#include <future>
-
 #include "adapters/embedded/embedded_result_bus.h"
 #include "adapters/embedded/sqlite_job_queue.h"
 #include "contract/embedded_world.h"
@@ -46,18 +44,10 @@ TEST(EmbeddedResultBus, AnAcceptedJobIsNeverUnknown) {
 
 TEST(EmbeddedResultBus, ASyncResultIsFoundWhileItIsOnItsWayToTheDisk) {
   EmbeddedBus world;
-  std::promise<void> held;
-  std::promise<void> release;
-  world.database->submit({.apply = [&](sqlite::Connection&) -> Result<void> {
-                            held.set_value();
-                            release.get_future().wait();
-                            return {};
-                          },
-                          .settled = [](const Result<void>&) {}});
-  held.get_future().wait();
+  HeldWriter writer(*world.database);
   ASSERT_TRUE(world.run(world.bus().publish(bus_job("r", RunMode::sync), make_result("r", "quick"))));
   const auto found = world.run(world.bus().find({"r"}));
-  release.set_value();
+  writer.release();
   ASSERT_TRUE(found);
   ASSERT_TRUE(found->result);
   EXPECT_EQ(found->result->out, "quick");
