@@ -17,7 +17,8 @@ namespace infra {
 struct Delivery {
   Job job;
   std::string receipt;
-  int receives = 1;  // how often it has been handed out, this time included; a crash of the whole program costs none
+  int receives = 1;   // how often it has been handed out, this time included; a crash of the whole program costs none
+  bool fresh = true;  // certainly for the first time: nobody can have settled it
 };
 
 struct QueueDepth {
@@ -31,13 +32,13 @@ class JobQueue {
  public:
   virtual ~JobQueue() = default;
 
-  // An async job is on disk (or at the service) when this returns; a sync one need only be on its way. `conflict` if
-  // the request id is queued already; `unavailable` (code queue_full, retry_after set) when the bound for waiting jobs
-  // is met.
+  // An async job is on disk (or at the service) when this returns; a sync one need only be on its way. `unavailable`
+  // (code queue_full, retry_after set) when the bound for waiting jobs is met, `too_large` if no worker could be given
+  // it. A queue of one machine also knows its ids: `conflict` if the request id is queued already.
   virtual Task<Result<void>> enqueue(const Job& job) = 0;
 
-  // At most `max` jobs, oldest first; waits up to `wait` for the first, then gives what there is (perhaps nothing).
-  // What it gives is invisible to others for limits::kVisibility.
+  // At most `max` jobs, oldest first where the engine has an order; waits up to `wait` for the first, then gives what
+  // there is (perhaps nothing). What it gives is invisible to others for limits::kVisibility.
   virtual Task<Result<std::vector<Delivery>>> receive(int max, milliseconds wait) = 0;
 
   // Invisible for limits::kVisibility more, from now. `not_found` if the receipt is dead.
@@ -46,14 +47,15 @@ class JobQueue {
   // Done: gone for good. A dead receipt is no error.
   virtual Task<Result<void>> acknowledge(const std::string& receipt) = 0;
 
-  // Not started after all: visible again at once, at its old place, and the hand-over does not count as a receive.
+  // Not started after all: visible again at once, and the hand-over does not count as a receive.
   virtual Task<Result<void>> give_back(const std::string& receipt) = 0;
 
-  // Gives up: out of the queue, kept as a dead letter with its reason for an operator.
+  // Gives up: out of the queue for good. On one machine it is kept as a dead letter with its reason for an operator; in
+  // a fleet the reason is in its result and its log row.
   virtual Task<Result<void>> bury(const std::string& receipt, const std::string& reason) = 0;
 
-  // The program stops: from now on receives don't wait, those that do included, and give sync jobs only. Async ones
-  // stay for whoever runs next.
+  // The program stops: from now on receives don't wait, those that do included. On one machine they give sync jobs
+  // only, because nobody else can run those; in a fleet nothing.
   virtual void wake_receivers() = 0;
 
   virtual Task<Result<QueueDepth>> depth() = 0;

@@ -33,7 +33,7 @@ Task<void> Worker::handle(Delivery delivery) {
 
 Task<void> Worker::process(const Delivery& delivery) {
   const Job& job = delivery.job;
-  if (delivery.receives > 1 && co_await was_settled(delivery)) co_return;
+  if (!delivery.fresh && co_await was_settled(delivery)) co_return;
   if (delivery.receives > limits::kMaxReceives) {
     co_await settle(delivery, platform_error(job, "worker_lost",
                                              "The job was started several times, and its worker was lost each time."));

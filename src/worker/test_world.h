@@ -114,7 +114,10 @@ class MemoryQueue : public JobQueue {
   explicit MemoryQueue(Clock& clock) : clock_(clock) {}
   void add(Job job, int receives = 1) {
     const std::lock_guard lock(mutex_);
-    waiting_.push_back({std::move(job), "receipt-" + std::to_string(++receipts_), receives});
+    waiting_.push_back({.job = std::move(job),
+                        .receipt = "receipt-" + std::to_string(++receipts_),
+                        .receives = receives,
+                        .fresh = receives == 1});
   }
   Task<Result<void>> enqueue(const Job& job) override {
     add(job);

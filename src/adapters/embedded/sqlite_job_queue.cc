@@ -155,7 +155,9 @@ Task<Result<std::vector<Delivery>>> SqliteJobQueue::fill_in(std::vector<HandOver
       line_->remove(taken[i].queued.seq);
       continue;
     }
-    deliveries.push_back({*jobs[i], std::move(taken[i].receipt), taken[i].queued.receives + 1});
+    const int earlier = taken[i].queued.receives;
+    deliveries.push_back(
+        {.job = *jobs[i], .receipt = std::move(taken[i].receipt), .receives = earlier + 1, .fresh = earlier == 0});
   }
   co_return deliveries;
 }
