@@ -1,6 +1,7 @@
 // The use cases' promises: order of steps, what is undone when one fails, and once means once.
 #include <gmock/gmock.h>
 
+#include "app/adopt_result.h"
 #include "app/deploy_function.h"
 #include "app/invoke_function.h"
 #include "app/settle_job.h"
@@ -132,7 +133,8 @@ TEST_F(SettleTest, SecondSettlementIsNotObservedButDeletesItsMessage) {
 
 TEST_F(SettleTest, MessageStaysWhenAnythingBeforeItFails) {
   for (const char* step : {"results.publish", "recorder.record"}) {
-    journal_ = {.calls = {}, .failing = step};
+    journal_.calls.clear();
+    journal_.failing = step;
     logs_.rows.clear();
     EXPECT_FALSE(run_task(settle_.settle(delivery(), result()))) << step;
     EXPECT_EQ(journal_.calls.back(), step);
@@ -150,6 +152,39 @@ TEST_F(SettleTest, KnowsWhatIsSettled) {
   EXPECT_TRUE(run_task(settle_.is_settled(delivery().job)).value());
   journal_.failing = "logs.find";
   EXPECT_FALSE(run_task(settle_.is_settled(delivery().job)).has_value());
+}
+
+TEST_F(SettleTest, AReferenceControllersJobIsToldAndNeitherLoggedNorCounted) {
+  id_ = {"6f1c2f6e-6a55-4a0c-9d2b-0d6d1b1f7a11"};
+  EXPECT_FALSE(run_task(settle_.is_settled(delivery().job)).value());
+  ASSERT_TRUE(run_task(settle_.settle(delivery(), result())));
+  EXPECT_THAT(journal_.calls, ElementsAre("results.publish", "queue.acknowledge"));
+  EXPECT_EQ(observed_, 0);
+  results_.stored = results_.published.back();
+  EXPECT_TRUE(run_task(settle_.is_settled(delivery(2).job)).value());
+}
+
+class AdoptTest : public SettleTest {
+ protected:
+  AdoptResult adopt_{recorder_, clock_};
+};
+
+TEST_F(AdoptTest, AReferenceWorkersResultIsRecordedUnderItsRequestsTime) {
+  ASSERT_TRUE(run_task(adopt_.adopt(result())));
+  ASSERT_THAT(logs_.rows, SizeIs(1));
+  EXPECT_EQ(logs_.rows.begin()->second.timestamp, log_timestamp(id_, {}));
+  ASSERT_TRUE(run_task(adopt_.adopt(result())));  // another controller heard it too
+  EXPECT_THAT(logs_.rows, SizeIs(1));
+}
+
+TEST_F(AdoptTest, WhatIsNotOursOrNamesNoFunctionIsLeftAlone) {
+  JobResult nameless = result();
+  nameless.function_id = {};
+  EXPECT_TRUE(run_task(adopt_.adopt(nameless)));
+  JobResult foreign = result();
+  foreign.request_id = {"6f1c2f6e-6a55-4a0c-9d2b-0d6d1b1f7a11"};
+  EXPECT_TRUE(run_task(adopt_.adopt(foreign)));
+  EXPECT_THAT(journal_.calls, IsEmpty());
 }
 
 class FakeBundle : public StagedFile {
@@ -204,6 +239,24 @@ TEST_F(DeployTest, BundleWhoseRowCannotBeWrittenIsRetired) {
   journal_.failing = "functions.insert";
   EXPECT_FALSE(run_task(deploy_.create(wanted(), std::make_unique<FakeBundle>())));
   EXPECT_THAT(code_.retired, ElementsAre("new"));
+}
+
+// A store that fails may have written the row before its answer was lost.
+TEST_F(DeployTest, BundleWhoseRowWasWrittenAllTheSameStays) {
+  journal_.failing_after = "functions.insert";
+  const auto created = run_task(deploy_.create(wanted(), std::make_unique<FakeBundle>()));
+  ASSERT_TRUE(created);
+  EXPECT_TRUE(functions_.rows.contains(created->id));
+  journal_.failing_after = "functions.update";
+  ASSERT_TRUE(run_task(deploy_.update({"f"}, {}, std::make_unique<FakeBundle>())));
+  EXPECT_THAT(code_.retired, ElementsAre("old"));
+}
+
+TEST_F(DeployTest, BundleWhoseRowNobodyCanTellOfStays) {
+  journal_.failing = "functions.insert";
+  journal_.also_failing = "functions.find";
+  EXPECT_FALSE(run_task(deploy_.create(wanted(), std::make_unique<FakeBundle>())));
+  EXPECT_THAT(code_.retired, IsEmpty());
 }
 
 TEST_F(DeployTest, UpdateRetiresTheOldCodeAfterTheRowHasChanged) {

@@ -26,6 +26,14 @@ Task<Result<CodeRef>> DeployFunction::store_bundle(const FunctionId& id, Runtime
   co_return code;
 }
 
+Task<bool> DeployFunction::is_named_after_all(FunctionId id, CodeRef code) {
+  const auto row = co_await functions_.find(id);
+  if (row && row->code == code) co_return true;
+  const bool certain = row || row.error().kind == ErrorKind::not_found;
+  if (certain) co_await code_.retire_bundle(code);
+  co_return false;
+}
+
 Task<Result<Function>> DeployFunction::create(NewFunction wanted, std::unique_ptr<StagedFile> bundle) {
   const FunctionId id = ids_.function_id();
   auto code = co_await store_bundle(id, wanted.runtime, *bundle);
@@ -44,27 +52,29 @@ Task<Result<Function>> DeployFunction::create(NewFunction wanted, std::unique_pt
   function.code = *code;
   function.uploaded_at = now;
   function.updated_at = now;
-  if (auto inserted = co_await functions_.insert(function); !inserted) {
-    co_await code_.retire_bundle(*code);
+  if (auto inserted = co_await functions_.insert(function); !inserted && !co_await is_named_after_all(id, *code)) {
     co_return fail(inserted.error());
   }
   co_return function;
 }
 
 Task<Result<void>> DeployFunction::update(FunctionId id, FunctionChange change, std::unique_ptr<StagedFile> bundle) {
+  CodeRef old_code;
   if (bundle) {
     const auto current = co_await functions_.find(id);
     if (!current) co_return fail(current.error());
+    old_code = current->code;
     auto code = co_await store_bundle(id, current->runtime, *bundle);
     if (!code) co_return fail(code.error());
     change.code = *code;
   }
   const auto before = co_await functions_.update(id, change, clock_.now());
-  if (!before) {
-    if (change.code) co_await code_.retire_bundle(*change.code);
+  if (before) {
+    old_code = before->code;
+  } else if (!change.code || !co_await is_named_after_all(id, *change.code)) {
     co_return fail(before.error());
   }
-  if (change.code && before->code != *change.code) co_await code_.retire_bundle(before->code);
+  if (change.code && old_code != *change.code) co_await code_.retire_bundle(old_code);
   co_return Result<void>{};
 }
 

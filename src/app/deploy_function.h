@@ -41,6 +41,9 @@ class DeployFunction {
   Task<Result<void>> remove(FunctionId id);
 
  private:
+  // Whether the row names this code: asked when the store failed, since it may have written the row all the same. The
+  // code is retired if it certainly does not.
+  Task<bool> is_named_after_all(FunctionId id, CodeRef code);
   Task<Result<CodeRef>> store_bundle(const FunctionId& id, Runtime runtime, StagedFile& bundle);
 
   FunctionStore& functions_;

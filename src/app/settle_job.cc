@@ -3,6 +3,7 @@
 namespace infra::app {
 
 Task<Result<bool>> SettleJob::is_settled(const Job& job) {
+  if (is_foreign(job.request_id)) co_return co_await has_result(job.request_id);
   const auto row = co_await logs_.find(job.function_id, job.request_id);
   if (row) co_return true;
   if (row.error().kind == ErrorKind::not_found) co_return false;
@@ -13,12 +14,22 @@ Task<Result<void>> SettleJob::settle(const Delivery& delivery, JobResult result)
   const auto shared = std::make_shared<const JobResult>(std::move(result));
   if (auto told = co_await results_.publish(delivery.job, shared); !told) co_return told;
 
+  if (is_foreign(shared->request_id)) co_return co_await finish_message(delivery, *shared);
+
   // The row decides who counts: of two workers with one job, the one whose row was put.
   const LogRow row = make_log_row(*shared, delivery.job.accepted_at, clock_.now());
   const auto won = co_await recorder_.record(row);
   if (!won) co_return fail(won.error());
   if (*won && observer_) observer_(*shared);
   co_return co_await finish_message(delivery, *shared);
+}
+
+// A reference controller's job: no row of ours says what came of it.
+Task<Result<bool>> SettleJob::has_result(const RequestId& id) {
+  const auto stored = co_await results_.find(id);
+  if (stored) co_return stored->result != nullptr;
+  if (stored.error().kind == ErrorKind::not_found) co_return false;
+  co_return fail(stored.error());
 }
 
 Task<Result<void>> SettleJob::finish_message(const Delivery& delivery, const JobResult& result) {

@@ -1,4 +1,5 @@
-// Settling: what came of a job is told, kept, logged and counted once, and only then does its message go.
+// Settling: what came of a job is told, kept, logged and counted once, and only then does its message go. A job that a
+// reference platform's controller accepted is told and kept; that controller logs and counts it.
 #pragma once
 
 #include <functional>
@@ -29,6 +30,7 @@ class SettleJob : public Settlement {
   Task<Result<void>> settle(const Delivery& delivery, JobResult result) override;
 
  private:
+  Task<Result<bool>> has_result(const RequestId& id);
   Task<Result<void>> finish_message(const Delivery& delivery, const JobResult& result);
 
   ResultBus& results_;

@@ -54,6 +54,10 @@ std::optional<WallTime> uuid_v7_time(std::string_view text) {
   return WallTime{milliseconds{ms}};
 }
 
+bool is_foreign(const RequestId& id) {
+  return uuid_version(id.value) == 4;
+}
+
 bool is_valid_function_id(std::string_view text) {
   return !text.empty() && text.size() <= 128 && std::ranges::all_of(text, [](char c) {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '-';

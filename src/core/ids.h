@@ -33,6 +33,10 @@ using UuidRandom = std::array<std::byte, 10>;
 // The version digit of a well-formed UUID in its 36-character form; nullopt if it is not one.
 [[nodiscard]] std::optional<int> uuid_version(std::string_view text);
 
+// Of a request that a reference platform's controller accepted (it makes version 4): that controller logs and counts
+// it, and our rows would be second ones.
+[[nodiscard]] bool is_foreign(const RequestId& id);
+
 // The millisecond inside a version 7 UUID.
 [[nodiscard]] std::optional<WallTime> uuid_v7_time(std::string_view text);
 

@@ -24,12 +24,21 @@ namespace infra::fakes {
 struct Journal {
   std::vector<std::string> calls;
   std::string failing;
+  std::string also_failing = {};
+  std::string failing_after = {};  // does what it is asked, and its answer is lost
 
   Result<void> note(const std::string& call) {
     calls.push_back(call);
-    if (call == failing) return fail(ErrorKind::unavailable, "engine_unavailable", "told to fail");
+    if (call == failing || call == also_failing) return refuse();
     return {};
   }
+  [[nodiscard]] Result<void> answer(const std::string& call) const {
+    if (call == failing_after) return refuse();
+    return {};
+  }
+
+ private:
+  static Result<void> refuse() { return fail(ErrorKind::unavailable, "engine_unavailable", "told to fail"); }
 };
 
 class StoppedClock : public Clock {
@@ -69,7 +78,7 @@ class FakeFunctions : public FunctionStore {
   Task<Result<void>> insert(const Function& function) override {
     if (auto ok = journal_.note("functions.insert"); !ok) co_return ok;
     rows[function.id] = function;
-    co_return Result<void>{};
+    co_return journal_.answer("functions.insert");
   }
   Task<Result<Function>> find(const FunctionId& id) override {
     if (auto ok = journal_.note("functions.find"); !ok) co_return fail(ok.error());
@@ -81,6 +90,7 @@ class FakeFunctions : public FunctionStore {
     if (!rows.contains(id)) co_return fail(ErrorKind::not_found, "function_not_found", "none");
     const Function before = rows[id];
     if (change.code) rows[id].code = *change.code;
+    if (auto ok = journal_.answer("functions.update"); !ok) co_return fail(ok.error());
     co_return before;
   }
   Task<Result<Function>> remove(const FunctionId& id) override {
@@ -151,6 +161,7 @@ class FakeResults : public ResultBus {
   explicit FakeResults(Journal& journal) : journal_(journal) {}
   Result<SharedResult> outcome = std::make_shared<const JobResult>();
   std::vector<SharedResult> published;
+  SharedResult stored;  // what find() gives; null: not found
 
   Task<Result<std::unique_ptr<ResultWaiter>>> expect(const RequestId&) override {
     if (auto ok = journal_.note("results.expect"); !ok) co_return fail(ok.error());
@@ -164,6 +175,7 @@ class FakeResults : public ResultBus {
     co_return journal_.note("results.publish");
   }
   Task<Result<StoredResult>> find(const RequestId&) override {
+    if (stored) co_return StoredResult{stored};
     co_return fail(ErrorKind::not_found, "unknown_job", "none");
   }
   void abandon_waiters() override {}
