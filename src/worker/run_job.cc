@@ -12,6 +12,7 @@ namespace {
 
 constexpr milliseconds kFirstRetry{100};
 constexpr milliseconds kLongestRetry{5000};
+constexpr milliseconds kHandOnPause{2000};
 constexpr int kMaxRefusals = 10;  // of an engine that answers, but not with yes
 
 JobResult refused(const Job& job, std::string code, std::string message) {
@@ -40,10 +41,14 @@ Task<void> Worker::process(const Delivery& delivery) {
     co_return;
   }
   const auto begun = deps_.clock.steady_now();
-  Attempt attempt = co_await execute(job, job.mode == RunMode::async && delivery.receives < limits::kMaxReceives);
+  Attempt attempt = co_await execute(job, can_be_given_back(job) && delivery.receives < limits::kMaxReceives);
+  if (attempt.hand_on) {
+    co_await hand_on(delivery.receipt);
+    co_return;
+  }
   if (attempt.retry_later) co_return;
   if (attempt.interrupted) {
-    if (job.mode == RunMode::async) {
+    if (can_be_given_back(job)) {
       co_await give_back(delivery.receipt);
       co_return;
     }
@@ -52,6 +57,16 @@ Task<void> Worker::process(const Delivery& delivery) {
   }
   attempt.result.duration_ms = std::chrono::duration<double, std::milli>(deps_.clock.steady_now() - begun).count();
   co_await settle(delivery, std::move(attempt.result));
+}
+
+// The pause keeps its slot, so that a worker whose store is away takes few jobs only to give them back.
+Task<void> Worker::hand_on(std::string receipt) {
+  const auto until = deps_.clock.steady_now() + kHandOnPause;
+  while (phase() == Phase::running && deps_.clock.steady_now() < until) {
+    const auto ticket = bell_.ticket();
+    co_await ticket->wait_until(until);
+  }
+  co_await give_back(std::move(receipt));
 }
 
 // True if there is nothing to run: it has its result, or nobody can say whether it has one.
@@ -109,6 +124,7 @@ Task<Worker::Attempt> Worker::execute(const Job& job, bool may_retry) {
   if (!obtained) {
     const Error& error = obtained.error();
     attempt.interrupted = phase() == Phase::stopping;
+    attempt.hand_on = options_.others_take_over && error.code == Versions::kStoreAway;
     attempt.retry_later = !attempt.interrupted && may_retry && error.kind == ErrorKind::unavailable;
     // A bundle that breaks a rule is the function's own fault; anything else is the platform's.
     const bool own_fault = error.kind == ErrorKind::invalid || error.kind == ErrorKind::too_large;

@@ -228,6 +228,7 @@ class SourceBundles : public CodeStore, public BundleReader {
   }
   Task<Result<std::filesystem::path>> fetch_bundle(const CodeRef& code) override {
     ++fetches;
+    if (away) co_return fail(ErrorKind::unavailable, "test_away", "The store is away.");
     if (!std::filesystem::exists(folder_ / code.key))
       co_return fail(ErrorKind::not_found, "code_missing", "No such code.");
     co_return folder_ / code.key;
@@ -254,6 +255,7 @@ class SourceBundles : public CodeStore, public BundleReader {
   Task<Result<void>> remove_object(const std::string&) override { co_return Result<void>(); }
 
   std::atomic<int> fetches = 0;
+  std::atomic<bool> away = false;
 
  private:
   std::filesystem::path folder_;

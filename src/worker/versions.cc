@@ -34,9 +34,17 @@ Versions::Versions(fs::path root, CodeStore& store, const BundleReader& reader, 
   for (const auto& left : fs::directory_iterator(root_)) fs::remove_all(left.path());
 }
 
+Task<Result<fs::path>> Versions::fetch(CodeRef code) {
+  auto bundle = co_await store_.fetch_bundle(code);
+  if (bundle || bundle.error().kind != ErrorKind::unavailable || bundle.error().code == "bundle_corrupt") {
+    co_return bundle;
+  }
+  co_return fail(ErrorKind::unavailable, std::string(kStoreAway), bundle.error().message);
+}
+
 Task<Result<std::string>> Versions::identify(CodeRef code) {
   if (!code.sha256.empty()) co_return code.sha256;
-  const auto bundle = co_await store_.fetch_bundle(code);
+  const auto bundle = co_await fetch(code);
   if (!bundle) co_return fail(bundle.error());
   Result<std::string> hash;
   co_await executor_.offload([&] { hash = sha256_of_file(*bundle); });
@@ -70,7 +78,7 @@ Task<Result<Version>> Versions::acquire(CodeRef code, std::string sha256, Runtim
 Task<Result<void>> Versions::unpack(CodeRef code, std::string sha256, Runtime runtime) {
   Result<std::uint64_t> bytes;
   std::vector<fs::path> evicted;
-  auto bundle = co_await store_.fetch_bundle(code);
+  auto bundle = co_await fetch(code);
   if (bundle) {
     co_await executor_.offload([&] { bytes = unpack_blocking(*bundle, sha256, runtime); });
   } else {

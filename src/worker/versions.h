@@ -38,11 +38,14 @@ class Versions {
   Versions(std::filesystem::path root, CodeStore& store, const BundleReader& reader, Executor& executor, Clock& clock,
            VersionLimits limits = {});
 
+  // What the two below fail with (kind `unavailable`) when the code store is away, in its words: no fault of the job's.
+  static constexpr std::string_view kStoreAway = "code_store_unavailable";
+
   // The code's SHA-256: as the row has it, or, where a row of the reference platform has none, the bundle's own.
   Task<Result<std::string>> identify(CodeRef code);
 
   // Fetches, checks and unpacks the bundle unless that is done already; callers for the same version wait for the
-  // first. Errors: the code store's; `invalid` if the bundle breaks a rule.
+  // first. `not_found`; `unavailable` (code kStoreAway, or bundle_corrupt); `invalid` if the bundle breaks a rule.
   Task<Result<Version>> acquire(CodeRef code, std::string sha256, Runtime runtime);
 
  private:
@@ -54,6 +57,7 @@ class Versions {
     std::vector<std::shared_ptr<Signal>> waiting;
   };
 
+  Task<Result<std::filesystem::path>> fetch(CodeRef code);
   Task<Result<void>> unpack(CodeRef code, std::string sha256, Runtime runtime);
   Result<std::uint64_t> unpack_blocking(const std::filesystem::path& bundle, const std::string& sha256,
                                         Runtime runtime);

@@ -63,7 +63,7 @@ Task<void> Worker::receive_once() {
 }
 
 void Worker::accept(Delivery delivery) {
-  if (phase() != Phase::running && delivery.job.mode == RunMode::async) {
+  if (phase() != Phase::running && can_be_given_back(delivery.job)) {
     spawn_counted(give_back(std::move(delivery.receipt)));
     return;
   }

@@ -28,8 +28,9 @@ struct WorkerOptions {
   int max_concurrent = 4;  // jobs at once; the blocking pool needs a thread for each
   int memory_budget_mb = 4096;
   milliseconds idle_timeout = std::chrono::minutes(10);
-  VersionLimits versions;
+  VersionLimits versions{};
   std::string default_model = "llama3:8b";  // for jobs that name none; the contract's default
+  bool others_take_over = false;  // a fleet: what this worker can't finish while stopping is given back, whoever waits
 };
 
 struct WorkerDeps {
@@ -64,12 +65,12 @@ class Worker {
   Task<void> run();
 
   // Stops starting async jobs: the queue hands none out any more, and one that was on its way is given back. Sync jobs
-  // are still run: their clients hold a connection. Any thread.
+  // are still run, because their clients hold a connection, unless others take over. Any thread.
   void stop_taking();
 
   // stop_taking(), then waits for what runs and for sync jobs in the queue until `deadline`, then kills what still
-  // runs: a sync job is settled as ERROR (code shutting_down), an async one given back. Returns when run() has; call it
-  // once, after run() was started.
+  // runs: an async job is given back, a sync one settled as ERROR (code shutting_down), or given back too if others
+  // take over. Returns when run() has; call it once, after run() was started.
   Task<void> drain(SteadyTime deadline);
 
   [[nodiscard]] WorkerStatus status() const;  // any thread
@@ -82,9 +83,13 @@ class Worker {
     JobResult result;
     bool interrupted = false;  // killed, or not begun, because the worker stops
     bool retry_later = false;  // an engine is away: the lease is let go, and the queue hands the job out again
+    bool hand_on = false;  // the code store is away, which is no fault of the job's: given back, so it counts nothing
   };
 
   [[nodiscard]] Phase phase() const { return phase_; }
+  [[nodiscard]] bool can_be_given_back(const Job& job) const {
+    return job.mode == RunMode::async || options_.others_take_over;
+  }
   Task<void> receive_once();
   void accept(Delivery delivery);
   Task<void> handle(Delivery delivery);
@@ -93,6 +98,7 @@ class Worker {
   Task<void> keep_lease(std::string receipt, std::shared_ptr<Signal> done);
   Task<void> settle(const Delivery& delivery, JobResult result);
   Task<void> give_back(std::string receipt);
+  Task<void> hand_on(std::string receipt);
 
   Task<Attempt> execute(const Job& job, bool may_retry);
   Task<Result<InstancePtr>> obtain_instance(const Job& job);

@@ -323,6 +323,32 @@ TEST_F(WorkerTest, PastTheDeadlineSyncJobsEndAsErrorsAndAsyncOnesGoBack) {
   EXPECT_EQ(queue_.given_back, std::set<std::string>{"receipt-2"});
 }
 
+class FleetWorkerTest : public WorkerTest {
+ protected:
+  FleetWorkerTest() : WorkerTest({.others_take_over = true}) {}
+};
+
+TEST_F(FleetWorkerTest, PastTheDeadlineEveryJobIsForTheOthers) {
+  const Job sync = python("import time\ndef handler(): time.sleep(1000)");
+  queue_.add(sync);
+  start();
+  eventually([&] { return worker_->status().active_jobs == 1; });
+  drain(milliseconds(300));
+  EXPECT_FALSE(settlement_.has(sync.request_id.value));
+  EXPECT_EQ(queue_.given_back, std::set<std::string>{"receipt-1"});
+}
+
+TEST_F(FleetWorkerTest, AJobWhoseCodeStoreIsAwayIsGivenBackHoweverOftenItWasReceived) {
+  const Job job = python("def handler(): return 1");
+  bundles_.away = true;
+  queue_.add(job, limits::kMaxReceives);
+  start();
+  eventually([&] { return bundles_.fetches == 1; });
+  drain(milliseconds(10'000));
+  EXPECT_FALSE(settlement_.has(job.request_id.value));
+  EXPECT_EQ(queue_.given_back, std::set<std::string>{"receipt-1"});
+}
+
 class SmallWorkerTest : public WorkerTest {
  protected:
   SmallWorkerTest()
