@@ -11,9 +11,11 @@ RouteHandler bind(Handler& handler, Task<Result<net::Response>> (Handler::*metho
   return [&handler, method](Context& context) { return (handler.*method)(context); };
 }
 
+}  // namespace
+
 // Every route exists as /x and as /api/x. What is not said to be open needs the key; what is limited counts on the
 // client's rate.
-std::vector<Route> routes(Handlers& h, bool metrics_public) {
+std::vector<Route> controller_routes(Handlers h, bool metrics_public) {
   const auto key = Access::key;
   const auto open = Access::open;  // load balancers ask for health without headers
   const auto metrics = metrics_public ? open : key;
@@ -23,6 +25,7 @@ std::vector<Route> routes(Handlers& h, bool metrics_public) {
   using R = RunsHandler;
   using L = LogsHandler;
   using S = SystemHandler;
+  using P = StatusHandler;
   return {
       {"POST", "/run", key, limited, bind(h.runs, &R::run)},
       {"GET", "/status/:jobId", key, free, bind(h.runs, &R::status)},
@@ -33,9 +36,9 @@ std::vector<Route> routes(Handlers& h, bool metrics_public) {
       {"DELETE", "/functions/:id", key, limited, bind(h.functions, &F::remove)},
       {"GET", "/functions/:id/logs", key, free, bind(h.logs, &L::list)},
       {"GET", "/functions/:id/logs/:requestId", key, free, bind(h.logs, &L::get)},
-      {"GET", "/health", open, free, bind(h.system, &S::health)},
-      {"GET", "/metrics", metrics, free, bind(h.system, &S::metrics)},
-      {"GET", "/logs", key, free, bind(h.system, &S::logs)},
+      {"GET", "/health", open, free, bind(h.status, &P::health)},
+      {"GET", "/metrics", metrics, free, bind(h.status, &P::metrics)},
+      {"GET", "/logs", key, free, bind(h.status, &P::logs)},
       {"POST", "/worker/heartbeat", key, free, bind(h.system, &S::heartbeat)},
       {"GET", "/workers", key, free, bind(h.system, &S::workers)},
       {"GET", "/worker/status", key, free, bind(h.system, &S::workers)},
@@ -44,13 +47,21 @@ std::vector<Route> routes(Handlers& h, bool metrics_public) {
   };
 }
 
-}  // namespace
+std::vector<Route> worker_routes(StatusHandler& status, bool has_key, bool metrics_public) {
+  using P = StatusHandler;
+  std::vector<Route> routes = {
+      {"GET", "/health", Access::open, Rate::free, bind(status, &P::health)},
+      {"GET", "/metrics", metrics_public || !has_key ? Access::open : Access::key, Rate::free,
+       bind(status, &P::metrics)},
+  };
+  if (has_key) routes.push_back({"GET", "/logs", Access::key, Rate::free, bind(status, &P::logs)});
+  return routes;
+}
 
-Api::Api(ApiSettings settings, Handlers handlers, RateLimiter& limiter, app::IdSource& ids, const Clock& clock,
+Api::Api(ApiSettings settings, std::vector<Route> routes, RateLimiter& limiter, app::IdSource& ids, const Clock& clock,
          Metrics& metrics)
     : settings_(std::move(settings)),
-      handlers_(std::move(handlers)),
-      router_(routes(handlers_, settings_.metrics_public)),
+      router_(std::move(routes)),
       ids_(ids),
       metrics_(metrics),
       chain_(chain(

@@ -1,4 +1,4 @@
-// The HTTP interface as a whole: the route table and the middleware, each on one page in api.cc.
+// The HTTP interface as a whole: the route tables and the middleware, on one page in api.cc.
 #pragma once
 
 #include <string>
@@ -10,6 +10,7 @@
 #include "http/middleware.h"
 #include "http/route.h"
 #include "http/runs_handler.h"
+#include "http/status_handler.h"
 #include "http/system_handler.h"
 #include "net/http_types.h"
 
@@ -24,15 +25,21 @@ struct ApiSettings {
 };
 
 struct Handlers {
-  FunctionsHandler functions;
-  RunsHandler runs;
-  LogsHandler logs;
-  SystemHandler system;
+  FunctionsHandler& functions;
+  RunsHandler& runs;
+  LogsHandler& logs;
+  StatusHandler& status;
+  SystemHandler& system;
 };
+
+// The route tables. The handlers must outlive them.
+[[nodiscard]] std::vector<Route> controller_routes(Handlers handlers, bool metrics_public);
+// Of `infra worker`. Without an API key its metrics are open, and its log is not to be had.
+[[nodiscard]] std::vector<Route> worker_routes(StatusHandler& status, bool has_key, bool metrics_public);
 
 class Api {
  public:
-  Api(ApiSettings settings, Handlers handlers, RateLimiter& limiter, app::IdSource& ids, const Clock& clock,
+  Api(ApiSettings settings, std::vector<Route> routes, RateLimiter& limiter, app::IdSource& ids, const Clock& clock,
       Metrics& metrics);
 
   // Any event thread.
@@ -42,7 +49,6 @@ class Api {
 
  private:
   ApiSettings settings_;
-  Handlers handlers_;
   Router router_;
   app::IdSource& ids_;
   Metrics& metrics_;

@@ -9,7 +9,6 @@
 #include "http/error_response.h"
 #include "http/json_fields.h"
 #include "http/query.h"
-#include "telemetry/log.h"
 
 namespace infra::http {
 namespace {
@@ -108,32 +107,6 @@ Result<Heartbeat> read_heartbeat(std::string_view text) {
 
 }  // namespace
 
-Task<Result<net::Response>> SystemHandler::health(Context&) {
-  bool ok = !view_.draining();
-  std::string checks;
-  for (const auto& [name, engine] : health_.snapshot()) {
-    ok = ok && engine.ok;
-    checks +=
-        fmt::format(R"({}{}:{{"status":"{}","latencyMs":{}{}}})", checks.empty() ? "" : ",", json_quote(name),
-                    engine.ok ? "OK" : "ERROR", json_number(engine.latency_ms),
-                    engine.ok ? "" : fmt::format(R"(,"error":{})", json_quote(replace_invalid_utf8(engine.error))));
-  }
-  co_return json_response(ok ? 200 : 503,
-                          fmt::format(R"({{"status":"{}","version":"{}"{},"checks":{{{}}}}})", ok ? "OK" : "ERROR",
-                                      INFRA_VERSION, view_.draining() ? R"(,"draining":true)" : "", checks));
-}
-
-Task<Result<net::Response>> SystemHandler::metrics(Context&) {
-  net::Response response;
-  response.body = metrics_.render(co_await view_.gauges());
-  response.headers.add("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
-  co_return response;
-}
-
-Task<Result<net::Response>> SystemHandler::logs(Context&) {
-  co_return json_response(200, json_array(log::recent_lines(), [](const std::string& line) { return line; }));
-}
-
 Task<Result<net::Response>> SystemHandler::heartbeat(Context& context) {
   const auto body = co_await net::read_all(*context.request.body, kMaxHeartbeatBytes);
   if (!body) co_return fail(body.error());
@@ -145,7 +118,7 @@ Task<Result<net::Response>> SystemHandler::heartbeat(Context& context) {
 }
 
 Task<Result<std::vector<Heartbeat>>> SystemHandler::known_workers() {
-  co_await view_.refresh_workers();
+  if (refresh_) co_await refresh_();
   co_return co_await workers_.list();
 }
 

@@ -88,6 +88,9 @@ class Reader {
 
 void read_key(Reader& reader, Config& config, Command command) {
   const auto key = reader.text("INFRA_API_KEY");
+  if (!key && command == Command::worker && reader.text("CONTROLLER_URL")) {
+    reader.problem("INFRA_API_KEY is missing: the worker sends it with its heartbeats to CONTROLLER_URL.");
+  }
   if (!key && command == Command::serve) {
     reader.problem(
         "INFRA_API_KEY is missing: the secret that clients send as x-api-key (`infra dev` makes one for you).");
@@ -98,34 +101,53 @@ void read_key(Reader& reader, Config& config, Command command) {
   config.api_key = key.value_or("");
 }
 
-void read_engines(Reader& reader) {
-  const auto set = [&](std::string_view name) { return reader.text(name).has_value(); };
-  if (std::ranges::none_of(kFleetVariables, set)) return;
-  const auto chosen = *std::ranges::find_if(kFleetVariables, set);
-  bool complete = true;
-  for (const auto name : kFleetNeeds) {
-    if (set(name)) continue;
-    complete = false;
-    reader.problem(fmt::format("{} is missing: with {} set, Infra runs on AWS and Redis and needs it.", name, chosen));
-  }
-  if (complete) {
-    reader.problem(
-        fmt::format("{} asks for the engines on AWS and Redis, which this version does not have yet; unset the AWS "
-                    "and Redis variables to run on the embedded engines.",
-                    chosen));
-  }
-}
-
-void read_url(Reader& reader, std::string_view name, std::string& target) {
+void read_url(Reader& reader, std::string_view name, std::string_view example, std::string& target) {
   auto value = reader.text(name);
   if (!value) return;
   const auto url = boost::urls::parse_uri(*value);
   if (!url || (url->scheme() != "http" && url->scheme() != "https") || url->host().empty()) {
-    reader.problem(fmt::format("{} must be a URL such as http://127.0.0.1:11434.", name));
+    reader.problem(fmt::format("{} must be a URL such as {}.", name, example));
     return;
   }
   while (value->ends_with('/')) value->pop_back();
   target = *value;
+}
+
+void read_redis(Reader& reader, net::RedisOptions& redis) {
+  redis.host = reader.text("REDIS_HOST").value_or("");
+  redis.username = reader.text("REDIS_USERNAME").value_or("");
+  redis.password = reader.text("REDIS_PASSWORD").value_or("");
+  redis.ca_file = reader.text("REDIS_CA_FILE").value_or("");
+  reader.whole("REDIS_PORT", 1, 65535, [&](auto value) { redis.port = static_cast<std::uint16_t>(value); });
+  reader.flag("REDIS_TLS", redis.tls);
+  if (!redis.username.empty() && redis.password.empty()) {
+    reader.problem("REDIS_PASSWORD is missing: with REDIS_USERNAME set, Redis is sent both.");
+  }
+}
+
+// What a fleet needs, all of it, as soon as one of its variables is set; a worker is always part of one.
+void read_fleet(Reader& reader, Config& config, Command command) {
+  const auto set = [&](std::string_view name) { return reader.text(name).has_value(); };
+  const auto* const chosen = std::ranges::find_if(kFleetVariables, set);
+  const bool wanted = command == Command::worker || (command == Command::serve && chosen != kFleetVariables.end());
+  if (!wanted) return;
+  const std::string why = command == Command::worker
+                              ? "`infra worker` needs it"
+                              : fmt::format("with {} set, Infra runs on AWS and Redis and needs it", *chosen);
+  for (const auto name : kFleetNeeds) {
+    if (!set(name)) reader.problem(fmt::format("{} is missing: {}.", name, why));
+  }
+  FleetConfig fleet;
+  fleet.region = reader.text("AWS_REGION").value_or("");
+  fleet.bucket = reader.text("BUCKET_NAME").value_or("");
+  fleet.functions_table = reader.text("TABLE_NAME").value_or("");
+  fleet.logs_table = reader.text("LOGS_TABLE_NAME").value_or(fleet.logs_table);
+  read_url(reader, "SQS_URL", "https://sqs.eu-west-1.amazonaws.com/123456789012/infra-jobs", fleet.queue_url);
+  read_url(reader, "S3_ENDPOINT", "http://127.0.0.1:4566", fleet.s3_endpoint);
+  read_url(reader, "SQS_ENDPOINT", "http://127.0.0.1:4566", fleet.sqs_endpoint);
+  read_url(reader, "DYNAMODB_ENDPOINT", "http://127.0.0.1:8000", fleet.dynamodb_endpoint);
+  read_redis(reader, fleet.redis);
+  config.fleet = std::move(fleet);
 }
 
 void read_origins(Reader& reader, std::vector<std::string>& origins) {
@@ -196,7 +218,8 @@ std::expected<Config, ConfigProblems> read_config(const Variables& variables, Co
   Reader reader(variables);
   Config config;
   read_key(reader, config, command);
-  if (command == Command::serve) read_engines(reader);
+  read_fleet(reader, config, command);
+  if (command == Command::worker) config.port = 8001;
   reader.whole("PORT", 0, 65535, [&](auto value) { config.port = static_cast<std::uint16_t>(value); });
   reader.whole("RATE_LIMIT", 0, 1'000'000, [&](auto value) { config.rate.limit = static_cast<int>(value); });
   reader.whole("RATE_LIMIT_WINDOW_SECONDS", 1, 86'400,
@@ -206,7 +229,8 @@ std::expected<Config, ConfigProblems> read_config(const Variables& variables, Co
   reader.whole("SHUTDOWN_TIMEOUT_SECONDS", 0, 3600,
                [&](auto value) { config.shutdown_timeout = std::chrono::seconds(value); });
   reader.flag("METRICS_PUBLIC", config.metrics_public);
-  read_url(reader, "AI_NODE_URL", config.ai_node_url);
+  read_url(reader, "AI_NODE_URL", "http://127.0.0.1:11434", config.ai_node_url);
+  read_url(reader, "CONTROLLER_URL", "http://10.0.0.5:8080", config.controller_url);
   read_origins(reader, config.cors_origins);
   read_sandbox(reader, config);
   if (const auto dir = reader.text("INFRA_DATA_DIR")) config.data_dir = *dir;

@@ -7,15 +7,31 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "core/sliding_window.h"
+#include "net/redis_client.h"
 
 namespace infra {
 
 using Variables = std::map<std::string, std::string, std::less<>>;
+
+// The services that a fleet stands on.
+struct FleetConfig {
+  std::string region;
+  std::string bucket;
+  std::string functions_table;
+  std::string logs_table = "InfraExecutionLogs";
+  std::string queue_url;
+  net::RedisOptions redis;
+  // In place of AWS's own; empty: those of the region.
+  std::string s3_endpoint;
+  std::string sqs_endpoint;
+  std::string dynamodb_endpoint;
+};
 
 struct Config {
   std::uint16_t port = 8080;
@@ -29,9 +45,11 @@ struct Config {
   bool metrics_public = false;
   std::vector<std::string> cors_origins;
   std::chrono::seconds shutdown_timeout{30};
+  std::optional<FleetConfig> fleet;  // not there: the embedded engines
+  std::string controller_url;        // where a worker sends its heartbeats besides Redis; may be empty
 };
 
-enum class Command : std::uint8_t { serve, dev };
+enum class Command : std::uint8_t { serve, dev, worker };
 
 // What is wrong, one sentence a problem, each naming its variable.
 struct ConfigProblems {

@@ -68,6 +68,48 @@ TEST(Config, OneFleetVariableAsksForAllOfThem) {
               ElementsAre());
 }
 
+const Variables kFleet = {{"AWS_REGION", "eu-west-1"},
+                          {"BUCKET_NAME", "code"},
+                          {"TABLE_NAME", "Functions"},
+                          {"SQS_URL", "https://sqs.eu-west-1.amazonaws.com/1/jobs.fifo"},
+                          {"REDIS_HOST", "redis.internal"}};
+
+TEST(Config, AFleetIsReadWithItsDefaults) {
+  Variables variables = kFleet;
+  variables["INFRA_API_KEY"] = "k";
+  const auto config = read_config(variables, Command::serve);
+  ASSERT_TRUE(config);
+  ASSERT_TRUE(config->fleet);
+  EXPECT_EQ(config->fleet->bucket, "code");
+  EXPECT_EQ(config->fleet->logs_table, "InfraExecutionLogs");
+  EXPECT_EQ(config->fleet->queue_url, "https://sqs.eu-west-1.amazonaws.com/1/jobs.fifo");
+  EXPECT_EQ(config->fleet->redis.host, "redis.internal");
+  EXPECT_EQ(config->fleet->redis.port, 6379);
+  EXPECT_FALSE(config->fleet->redis.tls);
+  EXPECT_EQ(config->port, 8080);
+  EXPECT_FALSE(read_config(variables, Command::dev)->fleet);  // always on this machine alone
+}
+
+TEST(Config, AWorkerNeedsAFleetAndAKeyOnlyForItsController) {
+  EXPECT_THAT(problems({}, Command::worker),
+              ElementsAre(HasSubstr("AWS_REGION"), HasSubstr("BUCKET_NAME"), HasSubstr("TABLE_NAME"),
+                          HasSubstr("SQS_URL"), HasSubstr("REDIS_HOST")));
+  EXPECT_THAT(problems(kFleet, Command::worker), ElementsAre());
+  EXPECT_EQ(read_config(kFleet, Command::worker)->port, 8001);
+  Variables variables = kFleet;
+  variables["CONTROLLER_URL"] = "http://10.0.0.5:8080";
+  EXPECT_THAT(problems(variables, Command::worker), ElementsAre(HasSubstr("INFRA_API_KEY is missing")));
+}
+
+TEST(Config, WrongFleetValuesNameTheirVariable) {
+  Variables variables = kFleet;
+  variables.insert({{"INFRA_API_KEY", "k"}, {"REDIS_PORT", "x"}, {"REDIS_TLS", "on"}, {"REDIS_USERNAME", "infra"}});
+  variables["SQS_URL"] = "jobs";
+  variables["S3_ENDPOINT"] = "127.0.0.1:4566";
+  EXPECT_THAT(problems(variables), ElementsAre(HasSubstr("SQS_URL"), HasSubstr("S3_ENDPOINT"), HasSubstr("REDIS_PORT"),
+                                               HasSubstr("REDIS_TLS"), HasSubstr("REDIS_PASSWORD")));
+}
+
 TEST(Config, AKeyThatCannotTravelIsRefusedWithoutShowingIt) {
   const auto said = problems({{"INFRA_API_KEY", "se cret"}});
   EXPECT_THAT(said, ElementsAre(HasSubstr("INFRA_API_KEY must be")));

@@ -2,12 +2,11 @@
 // component needs is handed to it here and nowhere else.
 #pragma once
 
-#include <filesystem>
 #include <memory>
 
 #include "adapters/embedded/data_folder.h"
-#include "core/error.h"
 #include "main/config.h"
+#include "main/platform.h"
 #include "net/event_loops.h"
 #include "ports/clock.h"
 #include "ports/executor.h"
@@ -15,29 +14,17 @@
 
 namespace infra {
 
-// Jobs at once, at most: what the event loops' blocking pool must have threads for.
-[[nodiscard]] int max_concurrent_jobs(const worker::Launcher& launcher);
-
-// Where unpacked bundles are, which the launcher mounts.
-[[nodiscard]] inline std::filesystem::path versions_folder(const std::filesystem::path& data) {
-  return data / "versions";
-}
-
-class EmbeddedPlatform {
+class EmbeddedPlatform final : public Platform {
  public:
   // Opens the engines in `folder`. What is referred to must outlive the platform. The error is a sentence for the
   // operator.
   static Result<std::unique_ptr<EmbeddedPlatform>> open(const Config& config, DataFolder folder,
                                                         worker::Launcher& launcher, net::EventLoops& loops,
                                                         Executor& executor, Clock& clock);
-  ~EmbeddedPlatform();
+  ~EmbeddedPlatform() override;
 
-  // Listens on `address` and starts to work; gives the port.
-  Result<std::uint16_t> start(const std::string& address);
-
-  // Stops gracefully within the configured time: new connections are refused, requests in flight are answered, what
-  // can't be finished is settled or given back.
-  void shut_down();
+  Result<std::uint16_t> start(const std::string& address) override;
+  void shut_down() override;
 
  private:
   struct Parts;

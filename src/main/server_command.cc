@@ -18,6 +18,7 @@
 #include "main/dev_key.h"
 #include "main/embedded_platform.h"
 #include "main/install_paths.h"
+#include "main/worker_host.h"
 #include "telemetry/log.h"
 #include "worker/plain_launcher.h"
 #include "worker/sandbox/isolation.h"

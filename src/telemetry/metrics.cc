@@ -42,11 +42,27 @@ struct Metrics::State {
                                                          .Name("rate_limit_refusals_total")
                                                          .Help("Requests refused by the rate limit.")
                                                          .Register(registry);
+  prometheus::Counter& judged_locally =
+      prometheus::BuildCounter()
+          .Name("rate_limiter_local_total")
+          .Help("Requests judged by this controller's own window alone, because Redis was away.")
+          .Register(registry)
+          .Add({});
+  prometheus::Family<prometheus::Counter>& jobs =
+      prometheus::BuildCounter().Name("worker_jobs_total").Help("Jobs settled by this worker.").Register(registry);
+  prometheus::Family<prometheus::Counter>& cold_starts = prometheus::BuildCounter()
+                                                             .Name("worker_cold_starts_total")
+                                                             .Help("Jobs for which a new instance was started.")
+                                                             .Register(registry);
+  prometheus::Family<prometheus::Histogram>& job_seconds = prometheus::BuildHistogram()
+                                                               .Name("worker_job_duration_seconds")
+                                                               .Help("A job's time on this worker.")
+                                                               .Register(registry);
   prometheus::Family<prometheus::Gauge>& queue =
       prometheus::BuildGauge().Name("job_queue_depth").Help("Jobs in the queue by state.").Register(registry);
   prometheus::Gauge& running = prometheus::BuildGauge()
                                    .Name("jobs_running")
-                                   .Help("Jobs that run on this worker now.")
+                                   .Help("Jobs that run now, on all workers that this program knows.")
                                    .Register(registry)
                                    .Add({});
   prometheus::Gauge& in_flight = prometheus::BuildGauge()
@@ -85,6 +101,17 @@ void Metrics::run(const FunctionId& function, RunStatus status, double duration_
   state_->invocations.Add(labels).Increment();
   state_->run_seconds.Add(labels, kSeconds).Observe(duration_ms / 1000);
   if (handler_ms) state_->handler_seconds.Add(labels, kSeconds).Observe(*handler_ms / 1000);
+}
+
+void Metrics::job(Runtime runtime, RunStatus status, bool cold_start, double duration_ms) {
+  const std::string name(to_string(runtime));
+  state_->jobs.Add({{"runtime", name}, {"status", std::string(to_string(status))}}).Increment();
+  if (cold_start) state_->cold_starts.Add({{"runtime", name}}).Increment();
+  state_->job_seconds.Add({{"runtime", name}}, kSeconds).Observe(duration_ms / 1000);
+}
+
+void Metrics::rate_judged_locally() {
+  state_->judged_locally.Increment();
 }
 
 void Metrics::rate_limited(std::string_view bucket) {

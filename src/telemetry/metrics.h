@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/function.h"
 #include "core/job_result.h"
 
 namespace infra {
@@ -35,7 +36,11 @@ class Metrics {
   void request(std::string_view method, std::string_view route, int status, double seconds);
   // The first 1,000 function ids have a label value of their own, the others share "other".
   void run(const FunctionId& function, RunStatus status, double duration_ms, std::optional<double> handler_ms);
+  // A job that this program's worker has settled; several workers may settle one job, each counts what it did.
+  void job(Runtime runtime, RunStatus status, bool cold_start, double duration_ms);
   void rate_limited(std::string_view bucket);
+  // A request that only this program's own window judged, because Redis was away.
+  void rate_judged_locally();
 
   // The text exposition format, version 0.0.4.
   [[nodiscard]] std::string render(const GaugeSample& sample);

@@ -1,0 +1,38 @@
+#include "http/status_handler.h"
+
+#include <fmt/format.h>
+
+#include "core/json_text.h"
+#include "core/text.h"
+#include "http/error_response.h"
+#include "telemetry/log.h"
+
+namespace infra::http {
+
+Task<Result<net::Response>> StatusHandler::health(Context&) {
+  bool ok = !view_.draining();
+  std::string checks;
+  for (const auto& [name, engine] : health_.snapshot()) {
+    ok = ok && engine.ok;
+    checks +=
+        fmt::format(R"({}{}:{{"status":"{}","latencyMs":{}{}}})", checks.empty() ? "" : ",", json_quote(name),
+                    engine.ok ? "OK" : "ERROR", json_number(engine.latency_ms),
+                    engine.ok ? "" : fmt::format(R"(,"error":{})", json_quote(replace_invalid_utf8(engine.error))));
+  }
+  co_return json_response(ok ? 200 : 503,
+                          fmt::format(R"({{"status":"{}","version":"{}"{},"checks":{{{}}}}})", ok ? "OK" : "ERROR",
+                                      INFRA_VERSION, view_.draining() ? R"(,"draining":true)" : "", checks));
+}
+
+Task<Result<net::Response>> StatusHandler::metrics(Context&) {
+  net::Response response;
+  response.body = metrics_.render(co_await view_.gauges());
+  response.headers.add("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
+  co_return response;
+}
+
+Task<Result<net::Response>> StatusHandler::logs(Context&) {
+  co_return json_response(200, json_array(log::recent_lines(), [](const std::string& line) { return line; }));
+}
+
+}  // namespace infra::http

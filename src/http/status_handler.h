@@ -1,0 +1,33 @@
+// A program about itself, controller and worker alike: health, metrics, its own log.
+#pragma once
+
+#include <functional>
+
+#include "app/health_monitor.h"
+#include "http/route.h"
+#include "telemetry/metrics.h"
+
+namespace infra::http {
+
+// What the handler asks the rest of the program at the moment of a request.
+struct StatusView {
+  std::function<bool()> draining;
+  std::function<Task<GaugeSample>()> gauges;
+};
+
+class StatusHandler {
+ public:
+  StatusHandler(app::HealthMonitor& health, Metrics& metrics, StatusView view)
+      : health_(health), metrics_(metrics), view_(std::move(view)) {}
+
+  Task<Result<net::Response>> health(Context& context);
+  Task<Result<net::Response>> metrics(Context& context);
+  Task<Result<net::Response>> logs(Context& context);
+
+ private:
+  app::HealthMonitor& health_;
+  Metrics& metrics_;
+  StatusView view_;
+};
+
+}  // namespace infra::http

@@ -1,0 +1,56 @@
+#include "main/controller.h"
+
+#include <utility>
+
+namespace infra {
+namespace {
+
+constexpr std::chrono::seconds kLastAnswers{2};  // for 503s to get out after the shutdown time is over
+
+}  // namespace
+
+Controller::Controller(FrontDoor::Deps deps, ControllerEngines engines, net::HttpClient& http)
+    : engines_(std::move(engines)),
+      clock_(deps.clock),
+      models_(http, deps.config.ai_node_url, deps.config.ai_node_timeout),
+      deploy_(engines_.functions, engines_.code, bundles_, deps.executor, deps.clock, deps.ids),
+      invoke_(engines_.functions, engines_.queue, engines_.results, deps.clock),
+      read_logs_(engines_.functions, engines_.logs),
+      functions_handler_(deploy_, engines_.functions, engines_.staging),
+      runs_handler_(invoke_, engines_.results),
+      logs_handler_(read_logs_),
+      system_handler_(engines_.workers, models_, deps.clock, engines_.refresh_workers),
+      door_(
+          deps, engines_.probes, [this] { return gauges(); },
+          [&](http::StatusHandler& status) {
+            return http::controller_routes({functions_handler_, runs_handler_, logs_handler_, status, system_handler_},
+                                           deps.config.metrics_public);
+          }) {}
+
+Task<GaugeSample> Controller::gauges() {
+  GaugeSample sample;
+  if (const auto depth = co_await engines_.queue.depth()) {
+    sample.queue_ready = depth->ready;
+    sample.queue_in_flight = depth->in_flight;
+    sample.queue_dead = depth->dead;
+  }
+  if (engines_.refresh_workers) co_await engines_.refresh_workers();
+  if (const auto workers = co_await engines_.workers.list()) {
+    for (const auto& worker : *workers) {
+      sample.jobs_running += worker.active_jobs;
+      for (const auto& [runtime, count] : worker.pools) sample.pools[runtime] += count;
+    }
+  }
+  co_return sample;
+}
+
+Task<void> Controller::shut_down(SteadyTime deadline, std::function<Task<void>()> between) {
+  const bool all_answered = co_await door_.answered(deadline);
+  if (between) co_await between();
+  if (!all_answered) {
+    engines_.results.abandon_waiters();
+    co_await door_.answered(clock_.steady_now() + kLastAnswers);
+  }
+}
+
+}  // namespace infra

@@ -1,0 +1,57 @@
+// The controller: use cases and HTTP interface over whichever engines it is given.
+#pragma once
+
+#include <vector>
+
+#include "adapters/libzip/zip_bundle_reader.h"
+#include "adapters/ollama/ollama_model_catalog.h"
+#include "app/deploy_function.h"
+#include "app/invoke_function.h"
+#include "app/read_logs.h"
+#include "main/front_door.h"
+#include "net/http_client.h"
+#include "ports/staging.h"
+
+namespace infra {
+
+struct ControllerEngines {
+  FunctionStore& functions;
+  CodeStore& code;
+  JobQueue& queue;
+  ResultBus& results;
+  LogStore& logs;
+  Staging& staging;
+  WorkerRegistry& workers;
+  std::vector<HealthProbe*> probes;
+  std::function<Task<void>()> refresh_workers{};  // before they are listed; may be empty
+};
+
+// What is referred to must outlive it.
+class Controller {
+ public:
+  Controller(FrontDoor::Deps deps, ControllerEngines engines, net::HttpClient& http);
+
+  [[nodiscard]] FrontDoor& door() { return door_; }
+
+  // Waits for what is in flight until `deadline`, and has those that still wait then told that the platform stops.
+  // `between` runs when all are answered, or the time is over.
+  Task<void> shut_down(SteadyTime deadline, std::function<Task<void>()> between);
+
+ private:
+  Task<GaugeSample> gauges();
+
+  const ControllerEngines engines_;
+  Clock& clock_;
+  ZipBundleReader bundles_;
+  OllamaModelCatalog models_;
+  app::DeployFunction deploy_;
+  app::InvokeFunction invoke_;
+  app::ReadLogs read_logs_;
+  http::FunctionsHandler functions_handler_;
+  http::RunsHandler runs_handler_;
+  http::LogsHandler logs_handler_;
+  http::SystemHandler system_handler_;
+  FrontDoor door_;
+};
+
+}  // namespace infra

@@ -1,0 +1,58 @@
+// The listening side of a program: its routes behind the middleware, the health that is probed in the background, and
+// an orderly end.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <vector>
+
+#include "app/health_monitor.h"
+#include "app/id_source.h"
+#include "http/api.h"
+#include "main/config.h"
+#include "net/event_loops.h"
+#include "net/http_server.h"
+#include "ports/rate_limiter.h"
+
+namespace infra {
+
+// What is referred to must outlive it, and so must the loops' threads that run its requests.
+class FrontDoor {
+ public:
+  struct Deps {
+    const Config& config;
+    RateLimiter& limiter;
+    app::IdSource& ids;
+    Metrics& metrics;
+    net::EventLoops& loops;
+    Executor& executor;
+    Clock& clock;
+  };
+  // Fills in the queue, the workers and their jobs; requests in flight are added here.
+  using Gauges = std::function<Task<GaugeSample>()>;
+  using Routes = std::function<std::vector<http::Route>(http::StatusHandler&)>;
+
+  FrontDoor(Deps deps, std::vector<HealthProbe*> probes, Gauges gauges, const Routes& routes);
+
+  // Probes every engine once, then listens; gives the port.
+  Result<std::uint16_t> open(const std::string& address);
+  // From here on health is 503 and no connection is accepted. Any thread.
+  void stop_accepting();
+  // True once every request is answered; false at the deadline. Any event thread.
+  Task<bool> answered(SteadyTime deadline) { return server_->drained(deadline); }
+  // Closes everything, now. The main thread; also if it was never opened.
+  void close();
+
+ private:
+  Task<GaugeSample> gauges();
+
+  const Deps deps_;
+  const Gauges gauges_;
+  std::atomic<bool> draining_ = false;
+  app::HealthMonitor health_;
+  http::StatusHandler status_;
+  http::Api api_;
+  std::unique_ptr<net::HttpServer> server_;
+};
+
+}  // namespace infra

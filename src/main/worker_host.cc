@@ -1,0 +1,79 @@
+#include "main/worker_host.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <array>
+#include <thread>
+#include <utility>
+
+namespace infra {
+namespace {
+
+worker::WorkerOptions worker_options(const worker::Launcher& launcher, bool is_alone) {
+  const auto memory_mb = static_cast<std::int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE) / (1024 * 1024);
+  worker::WorkerOptions options;
+  options.max_concurrent = max_concurrent_jobs(launcher);
+  options.memory_budget_mb = static_cast<int>(memory_mb * 3 / 4);  // the rest is for the system and Infra itself
+  options.others_take_over = !is_alone;
+  return options;
+}
+
+app::SettleJob::Observer observer_of(Metrics& metrics, bool is_alone) {
+  if (!is_alone) return {};  // the controller that accepted a run counts it, when it hears of its result
+  return [&metrics](const JobResult& result) {
+    metrics.run(result.function_id, result.status, result.duration_ms, result.handler_ms);
+  };
+}
+
+}  // namespace
+
+int max_concurrent_jobs(const worker::Launcher& launcher) {
+  const int cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  return std::min(launcher.capacity(), 8 * cores);  // functions wait for others more than they compute
+}
+
+WorkerId make_worker_id(app::IdSource& ids) {
+  std::array<char, 256> host{};
+  gethostname(host.data(), host.size() - 1);
+  return {fmt::format("{}-{}", host.data(), ids.request_id().value.substr(24))};
+}
+
+WorkerHost::WorkerHost(Deps deps, WorkerEngines engines)
+    : id_(std::move(deps.id)),
+      clock_(deps.clock),
+      ai_proxy_(deps.loops, deps.http, deps.clock, deps.config.ai_node_url),
+      settle_(engines.results, engines.recorder, engines.logs, engines.queue, deps.clock,
+              observer_of(deps.metrics, deps.is_alone)),
+      worker_({.queue = engines.queue,
+               .code = engines.code,
+               .bundles = bundles_,
+               .settlement = settle_,
+               .launcher = deps.launcher,
+               .ai = &ai_proxy_,
+               .executor = deps.executor,
+               .clock = deps.clock,
+               .versions_root = versions_folder(deps.data),
+               .id = id_,
+               .on_finished =
+                   [&metrics = deps.metrics](const JobResult& result, Runtime runtime) {
+                     metrics.job(runtime, result.status, result.cold_start, result.duration_ms);
+                   }},
+              worker_options(deps.launcher, deps.is_alone)),
+      probe_(deps.launcher) {}
+
+Heartbeat WorkerHost::heartbeat(std::string status) const {
+  const auto now = clock_.now();
+  const auto seen = worker_.status();
+  Heartbeat beat{.worker_id = id_,
+                 .status = std::move(status),
+                 .pools = {{"python", 0}, {"nodejs", 0}, {"cpp", 0}, {"go", 0}},
+                 .active_jobs = seen.active_jobs,
+                 .uptime_seconds = seen.uptime_seconds,
+                 .timestamp = to_iso8601(now),
+                 .received_at = now};
+  for (const auto& [runtime, count] : seen.pools) beat.pools[std::string(to_string(runtime))] = count;
+  return beat;
+}
+
+}  // namespace infra

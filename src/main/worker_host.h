@@ -1,0 +1,71 @@
+// A worker with all that it needs around it: the AI proxy, the settlement, its name and its heartbeat. It runs inside
+// `infra serve` on one machine, and is `infra worker` in a fleet.
+#pragma once
+
+#include <filesystem>
+
+#include "adapters/libzip/zip_bundle_reader.h"
+#include "adapters/ollama/ollama_ai_proxy.h"
+#include "app/id_source.h"
+#include "app/settle_job.h"
+#include "main/config.h"
+#include "net/event_loops.h"
+#include "net/http_client.h"
+#include "ports/worker_registry.h"
+#include "telemetry/metrics.h"
+#include "worker/launcher_probe.h"
+#include "worker/worker.h"
+
+namespace infra {
+
+// Jobs at once, at most: what the event loops' blocking pool must have threads for.
+[[nodiscard]] int max_concurrent_jobs(const worker::Launcher& launcher);
+
+// Where unpacked bundles are, which the launcher mounts.
+[[nodiscard]] inline std::filesystem::path versions_folder(const std::filesystem::path& data) {
+  return data / "versions";
+}
+
+// <host name>-<random>: a restart is a new worker.
+[[nodiscard]] WorkerId make_worker_id(app::IdSource& ids);
+
+struct WorkerEngines {
+  JobQueue& queue;
+  CodeStore& code;
+  ResultBus& results;
+  RunRecorder& recorder;
+  LogStore& logs;
+};
+
+// What is referred to must outlive it.
+class WorkerHost {
+ public:
+  struct Deps {
+    const Config& config;
+    WorkerId id;
+    std::filesystem::path data;
+    worker::Launcher& launcher;
+    Metrics& metrics;
+    net::HttpClient& http;
+    net::EventLoops& loops;
+    Executor& executor;
+    Clock& clock;
+    bool is_alone;  // on this machine: counts runs for the controller beside it, and settles what nobody else could run
+  };
+  WorkerHost(Deps deps, WorkerEngines engines);
+
+  [[nodiscard]] worker::Worker& worker() { return worker_; }
+  [[nodiscard]] HealthProbe& probe() { return probe_; }
+  [[nodiscard]] Heartbeat heartbeat(std::string status = "healthy") const;  // any thread
+
+ private:
+  const WorkerId id_;
+  Clock& clock_;
+  ZipBundleReader bundles_;
+  OllamaAiProxy ai_proxy_;
+  app::SettleJob settle_;
+  worker::Worker worker_;
+  worker::LauncherProbe probe_;
+};
+
+}  // namespace infra
