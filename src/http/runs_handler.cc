@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/json_members.h"
 #include "core/json_text.h"
 #include "core/text.h"
 #include "http/error_response.h"
