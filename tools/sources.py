@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-SKIPPED_FOLDERS = {".git", "build", ".infra", "node_modules", "__pycache__"}
+SKIPPED_FOLDERS = {".git", "build", ".infra", ".infra-fleet", "node_modules", "__pycache__"}
 INCLUDE = re.compile(r'^\s*#\s*include\s+(?:"([^"]+)"|<([^>]+)>)', re.MULTILINE)
 
 
