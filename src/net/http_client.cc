@@ -80,7 +80,9 @@ class Call final : public CurlTransfer {
                             : stopped_                          ? "the caller stopped reading"
                             : error_text_[0] != 0               ? error_text_.data()
                                                                 : curl_easy_strerror(code());
-    return fail(ErrorKind::unavailable, "http_unavailable", "No answer from " + where + ": " + why + ".");
+    const bool never_sent = code() == CURLE_COULDNT_CONNECT || code() == CURLE_COULDNT_RESOLVE_HOST;
+    return fail(ErrorKind::unavailable, never_sent ? "http_unreachable" : "http_unavailable",
+                "No answer from " + where + ": " + why + ".");
   }
 
  private:

@@ -35,9 +35,9 @@ class HttpClient {
   HttpClient(const HttpClient&) = delete;
   HttpClient& operator=(const HttpClient&) = delete;
 
-  // Any status is an answer; an error is `unavailable` (no connection, broken off; code http_unavailable), `timeout`
-  // (code http_timeout) or `too_large`. Follows no redirects, uses no proxy from the environment, speaks http and https
-  // only. Call from an event thread; resumes there.
+  // Any status is an answer; an error is `unavailable` (no connection, so that nothing was sent: code http_unreachable;
+  // broken off: http_unavailable), `timeout` (code http_timeout) or `too_large`. Follows no redirects, uses no proxy
+  // from the environment, speaks http and https only. Call from an event thread; resumes there.
   Task<Result<Response>> send(ClientRequest request);
 
  private:

@@ -234,7 +234,7 @@ TEST_F(HttpClientTest, SaysWhyThereIsNoAnswer) {
     const auto answer = get(url);
     ASSERT_FALSE(answer) << url;
     EXPECT_EQ(answer.error().kind, ErrorKind::unavailable) << url;
-    EXPECT_EQ(answer.error().code, "http_unavailable") << url;
+    EXPECT_EQ(answer.error().code, url == refused ? "http_unreachable" : "http_unavailable") << url;
   }
 }
 

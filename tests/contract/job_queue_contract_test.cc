@@ -1,11 +1,10 @@
-// The job queue's contract on SQLite, and what only the embedded engine promises: durability, bounds, restarts.
-#include "contract/job_queue_contract.h"
-
+// The job queue's contracts on SQLite, and what only the embedded engine promises: durability, bounds, restarts.
 #include <future>
 
 #include "adapters/embedded/sqlite_code_use.h"
 #include "adapters/embedded/sqlite_job_queue.h"
 #include "contract/embedded_world.h"
+#include "contract/local_job_queue_contract.h"
 
 namespace infra {
 namespace {
@@ -26,6 +25,7 @@ class EmbeddedQueue : public EmbeddedWorld {
 };
 
 INSTANTIATE_TYPED_TEST_SUITE_P(Sqlite, JobQueueContract, EmbeddedQueue);
+INSTANTIATE_TYPED_TEST_SUITE_P(Sqlite, LocalJobQueueContract, EmbeddedQueue);
 
 TEST(SqliteJobQueue, AcceptedAsyncJobsSurviveAKillAndLeasesDoNot) {
   EmbeddedQueue world;

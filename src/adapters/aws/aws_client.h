@@ -30,7 +30,9 @@ struct AwsRequest {
   std::string method = "POST";
   std::string path = "/";  // percent-encoded as it is sent, starting with '/'
   std::string query{};     // percent-encoded, without '?'
-  net::Headers headers{};  // beside host, x-amz-date, authorization, x-amz-security-token, content hash
+  // Beside host, x-amz-date, authorization, x-amz-security-token. An x-amz-content-sha256 here is believed, so that a
+  // hash that is known already is not computed on the event thread.
+  net::Headers headers{};
   std::string body{};
   Repeat repeat = Repeat::safe;
   milliseconds timeout{3000};          // for the whole call, retries and credentials included
@@ -38,11 +40,17 @@ struct AwsRequest {
   std::uint64_t max_response_bytes = 64 * 1024 * 1024;
 };
 
-// An answer that is an error keeps the service's own name for it in `Error::code` where the caller may need it.
-// Kinds: not_found (404, ResourceNotFoundException …), conflict (412, ConditionalCheckFailedException), invalid (other
-// 4xx: a bug or a wrong setting; code aws_refused, the message has the service's name for it and its words), too_large,
-// unavailable (throttled, 5xx, no connection, deadline passed, breaker open, no credentials; retry_after 1 s or what
-// Retry-After said).
+// An answer that is no success is an Error:
+//   not_found    404, ResourceNotFoundException, a dead receipt …; `code` is the service's own name for it, which tells
+//   a
+//                missing key (NoSuchKey) from a missing bucket, table or queue; "aws_not_found" if it gave none
+//   conflict     409, 412, ConditionalCheckFailedException …; `code` as above, or "aws_conflict"
+//   too_large    413, EntityTooLarge …, or an answer over max_response_bytes
+//   invalid      any other 4xx (code aws_refused): a bug or a wrong setting; the message has the service's words
+//   unavailable  throttled (aws_throttled), 5xx or no connection (aws_unavailable), deadline passed (aws_timeout),
+//   breaker
+//                open (circuit_open), no credentials (no_credentials), or they are not good for this (aws_denied);
+//                retry_after is 1 s or what Retry-After said
 class AwsClient {
  public:
   AwsClient(AwsService service, net::HttpClient& http, CredentialProvider& credentials, Clock& clock, Random& random);
@@ -50,7 +58,7 @@ class AwsClient {
   AwsClient(const AwsClient&) = delete;
   AwsClient& operator=(const AwsClient&) = delete;
 
-  // 2xx and 304 are answers, everything else is an Error. Any event thread; resumes there.
+  // 2xx and 304 are answers. Any event thread; resumes there.
   Task<Result<net::Response>> call(AwsRequest request);
 
   // The JSON protocols (SQS: version "1.0", target "AmazonSQS.SendMessage"; DynamoDB: "1.0",

@@ -1,6 +1,8 @@
 // Who signs: AWS credentials and where they come from.
 #pragma once
 
+#include <functional>
+#include <map>
 #include <optional>
 #include <string>
 
@@ -9,6 +11,9 @@
 #include "core/time.h"
 
 namespace infra::aws {
+
+// The program's environment as the sources read it, so that tests give their own.
+using Variables = std::map<std::string, std::string, std::less<>>;
 
 struct Credentials {
   std::string access_key_id;
@@ -31,8 +36,10 @@ class CredentialProvider {
  public:
   virtual ~CredentialProvider() = default;
   // Current ones: kept, and renewed before they expire. `unavailable` (code no_credentials) if no source has any, with
-  // a sentence that names what was tried.
-  virtual Task<Result<Credentials>> get() = 0;
+  // a sentence that names what was tried, or if none came before `deadline`.
+  virtual Task<Result<Credentials>> get(SteadyTime deadline) = 0;
+  // A service said that these have expired: if they are still the current ones, the next get() waits for new ones.
+  virtual void refused(const Credentials& credentials) = 0;
 };
 
 }  // namespace infra::aws

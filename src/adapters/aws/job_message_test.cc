@@ -1,0 +1,170 @@
+// The message is a contract with programs that are not ours: what they write must be read, what they read must be
+// there.
+#include "adapters/aws/job_message.h"
+
+#include <gtest/gtest.h>
+
+#include <boost/json.hpp>
+
+namespace infra::aws {
+namespace {
+
+namespace json = boost::json;
+
+constexpr WallTime kNow{milliseconds{1'790'000'000'000}};
+
+Job make_job() {
+  Job job;
+  job.request_id = {"018bcfe5-687b-7abc-8def-0123456789ab"};
+  job.function_id = {"fn-1"};
+  job.runtime = Runtime::nodejs;
+  job.memory_mb = 512;
+  job.timeout = milliseconds{1500};
+  job.code = {"functions/fn-1/1.zip", std::string(64, 'a')};
+  job.input = R"({"text":"Grüße", "big": 12345678901234567890123, "f":1.0})";
+  job.model_id = "llama3:8b";
+  job.env = {{"TOKEN", "a=b\n\"c\""}};
+  job.mode = RunMode::async;
+  job.reply_to = "result-of:c1";
+  job.accepted_at = WallTime{milliseconds{1'700'000'000'123}};
+  job.traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+  return job;
+}
+
+TEST(JobMessage, HasTheFieldsThatAReferenceWorkerReads) {
+  const auto body = json::parse(write_job_message(make_job(), "code-bucket")).as_object();
+  EXPECT_EQ(body.at("requestId"), "018bcfe5-687b-7abc-8def-0123456789ab");
+  EXPECT_EQ(body.at("functionId"), "fn-1");
+  EXPECT_EQ(body.at("runtime"), "nodejs");
+  EXPECT_EQ(body.at("memoryMb"), 512);
+  EXPECT_EQ(body.at("s3Bucket"), "code-bucket");
+  EXPECT_EQ(body.at("s3Key"), "functions/fn-1/1.zip");
+  EXPECT_EQ(body.at("timeoutMs"), 1500);
+  EXPECT_EQ(body.at("input").at("text"), "Grüße");
+  EXPECT_EQ(body.at("modelId"), "llama3:8b");
+  EXPECT_EQ(body.at("envVars").at("TOKEN"), "a=b\n\"c\"");
+  EXPECT_EQ(body.at("replyTo"), "result-of:c1");
+  EXPECT_EQ(std::string(body.at("codeSha256").as_string()), std::string(64, 'a'));
+  EXPECT_EQ(body.at("attempt"), 1);
+  EXPECT_EQ(body.at("acceptedAt"), "2023-11-14T22:13:20.123Z");
+  EXPECT_EQ(body.at("async"), true);
+  EXPECT_FALSE(body.contains("inputS3Key"));
+}
+
+TEST(JobMessage, OmitsWhatIsEmptySoThatDefaultsHold) {
+  Job job = make_job();
+  job.model_id.clear();
+  job.reply_to.clear();
+  job.code.sha256.clear();
+  job.traceparent.clear();
+  job.mode = RunMode::sync;
+  const auto body = json::parse(write_job_message(job, "b")).as_object();
+  for (const char* name : {"modelId", "replyTo", "codeSha256", "traceparent", "async"})
+    EXPECT_FALSE(body.contains(name)) << name;
+}
+
+TEST(JobMessage, ComesBackAsItWasWithItsInputVerbatim) {
+  const Job sent = make_job();
+  const auto read = read_job_message(write_job_message(sent, "b"), kNow);
+  ASSERT_TRUE(read) << read.error().message;
+  const Job& job = read->job;
+  EXPECT_EQ(job.request_id, sent.request_id);
+  EXPECT_EQ(job.function_id, sent.function_id);
+  EXPECT_EQ(job.runtime, sent.runtime);
+  EXPECT_EQ(job.memory_mb, sent.memory_mb);
+  EXPECT_EQ(job.timeout, sent.timeout);
+  EXPECT_EQ(job.code, sent.code);
+  EXPECT_EQ(job.input, sent.input);
+  EXPECT_EQ(job.model_id, sent.model_id);
+  EXPECT_EQ(job.env, sent.env);
+  EXPECT_EQ(job.mode, sent.mode);
+  EXPECT_EQ(job.reply_to, sent.reply_to);
+  EXPECT_EQ(job.accepted_at, sent.accepted_at);
+  EXPECT_EQ(job.traceparent, sent.traceparent);
+  EXPECT_TRUE(read->input_key.empty());
+}
+
+TEST(JobMessage, NamesTheObjectInPlaceOfABigInput) {
+  Job job = make_job();
+  const std::string key = payload_key(job.request_id);
+  EXPECT_EQ(key, "payloads/018bcfe5-687b-7abc-8def-0123456789ab.json");
+  const std::string body = write_job_message(job, "b", key);
+  EXPECT_FALSE(json::parse(body).as_object().contains("input"));
+  const auto read = read_job_message(body, kNow);
+  ASSERT_TRUE(read);
+  EXPECT_EQ(read->input_key, key);
+  EXPECT_EQ(read->job.input, "{}");
+}
+
+TEST(JobMessage, AReferenceControllersMessageIsAJob) {
+  const auto read = read_job_message(
+      R"({"requestId":"9b2f0c1e-3a4d-4e5f-8a6b-7c8d9e0f1a2b","functionId":"f","s3Key":"functions/f/v1.zip",
+          "input":{"x": 1.50},"envVars":"{\"A\":\"b\",\"N\":3,\"LD_PRELOAD\":\"x\"}"})",
+      kNow);
+  ASSERT_TRUE(read) << read.error().message;
+  const Job& job = read->job;
+  EXPECT_EQ(job.runtime, Runtime::python);
+  EXPECT_EQ(job.memory_mb, limits::kDefaultMemoryMb);
+  EXPECT_EQ(job.timeout, limits::kDefaultTimeout);
+  EXPECT_EQ(job.code, (CodeRef{"functions/f/v1.zip", ""}));
+  EXPECT_EQ(job.input, R"({"x": 1.50})");
+  EXPECT_EQ(job.model_id, "");
+  EXPECT_EQ(job.env, (Environment{{"A", "b"}, {"N", "3"}}));
+  EXPECT_EQ(job.mode, RunMode::sync);
+  EXPECT_EQ(job.reply_to, "");
+  EXPECT_EQ(job.accepted_at, kNow);
+}
+
+TEST(JobMessage, OddValuesGetTheirNearestOrDefault) {
+  const auto read = [](std::string_view more) {
+    return read_job_message(fmt::format(R"({{"requestId":"r","functionId":"f","s3Key":"k",{}}})", more), kNow);
+  };
+  EXPECT_EQ(read(R"("memoryMb":64)")->job.memory_mb, limits::kMinMemoryMb);
+  EXPECT_EQ(read(R"("memoryMb":1e300)")->job.memory_mb, limits::kMaxMemoryMb);
+  EXPECT_EQ(read(R"("memoryMb":null)")->job.memory_mb, limits::kDefaultMemoryMb);
+  EXPECT_EQ(read(R"("timeoutMs":5)")->job.timeout, limits::kMinTimeout);
+  EXPECT_EQ(read(R"("timeoutMs":"soon")")->job.timeout, limits::kDefaultTimeout);
+  EXPECT_EQ(read(R"("modelId":null,"envVars":null)")->job.env, Environment{});
+  EXPECT_EQ(read(R"("envVars":"no json")")->job.env, Environment{});
+  EXPECT_EQ(read(R"("input":null)")->job.input, "null");
+  EXPECT_EQ(read(R"("acceptedAt":"yesterday")")->job.accepted_at, kNow);
+}
+
+TEST(JobMessage, AnIdOfVersion7SaysWhenItsJobWasAccepted) {
+  const auto read =
+      read_job_message(R"({"requestId":"018bcfe5-687b-7abc-8def-0123456789ab","functionId":"f","s3Key":"k"})", kNow);
+  ASSERT_TRUE(read);
+  EXPECT_EQ(read->job.accepted_at, *uuid_v7_time("018bcfe5-687b-7abc-8def-0123456789ab"));
+}
+
+TEST(JobMessage, RefusesWhatNobodyCanRun) {
+  for (const char* body :
+       {"", "hello", "[]", R"({"functionId":"f","s3Key":"k"})", R"({"requestId":7,"functionId":"f","s3Key":"k"})",
+        R"({"requestId":"../r","functionId":"f","s3Key":"k"})", R"({"requestId":"r","s3Key":"k"})",
+        R"({"requestId":"r","functionId":null,"s3Key":"k"})", R"({"requestId":"r","functionId":"f"})",
+        R"({"requestId":"r","functionId":"f","s3Key":["k"]})",
+        R"({"requestId":"r","functionId":"f","s3Key":"k","runtime":"cobol"})",
+        R"({"requestId":"r","functionId":"f","s3Key":"k","inputS3Key":"results/other.json"})",
+        R"({"requestId":"r","functionId":"f","s3Key":"k","inputS3Key":null})"}) {
+    const auto read = read_job_message(body, kNow);
+    ASSERT_FALSE(read) << body;
+    EXPECT_EQ(read.error().kind, ErrorKind::invalid) << body;
+    EXPECT_EQ(read.error().code, "invalid_message") << body;
+  }
+}
+
+TEST(JobMessage, CharactersThatSqsRefusesTravelAsEscapes) {
+  Job job = make_job();
+  job.input = "{\"s\":\"a\\\\\xEF\xBF\xBE\xEF\xBF\xBF\xEF\xBF\xBD \x7F \xF0\x9F\x98\x80 \xE2\x82\xAC\"}";
+  job.env = {{"BELL", "\x01\xEF\xBF\xBF"}};
+  const std::string body = write_job_message(job, "b");
+  for (const char* refused : {"\x01", "\xEF\xBF\xBE", "\xEF\xBF\xBF"}) EXPECT_EQ(body.find(refused), std::string::npos);
+  const auto read = read_job_message(body, kNow);
+  ASSERT_TRUE(read);
+  EXPECT_EQ(json::parse(read->job.input), json::parse(job.input));
+  EXPECT_EQ(read->job.input, "{\"s\":\"a\\\\\\ufffe\\uffff\xEF\xBF\xBD \x7F \xF0\x9F\x98\x80 \xE2\x82\xAC\"}");
+  EXPECT_EQ(read->job.env, job.env);
+}
+
+}  // namespace
+}  // namespace infra::aws

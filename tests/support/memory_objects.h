@@ -1,0 +1,62 @@
+// A CodeStore whose small objects are in memory, for tests of what keeps payloads and results there. It forgets
+// bundles.
+#pragma once
+
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "ports/code_store.h"
+
+namespace infra::testing {
+
+// Any thread.
+class MemoryObjects final : public CodeStore {
+ public:
+  [[nodiscard]] std::optional<std::string> find(const std::string& key) {
+    const std::scoped_lock lock(mutex_);
+    const auto found = objects_.find(key);
+    if (found == objects_.end()) return std::nullopt;
+    return found->second;
+  }
+  [[nodiscard]] std::size_t count() {
+    const std::scoped_lock lock(mutex_);
+    return objects_.size();
+  }
+  // From now on every call fails with it; nullopt: no more.
+  void fail_with(std::optional<Error> error) {
+    const std::scoped_lock lock(mutex_);
+    failing_ = std::move(error);
+  }
+
+  Task<Result<void>> put_bundle(const CodeRef&, const std::filesystem::path&) override { co_return Result<void>{}; }
+  Task<Result<std::filesystem::path>> fetch_bundle(const CodeRef&) override { co_return std::filesystem::path(); }
+  Task<Result<void>> retire_bundle(const CodeRef&) override { co_return Result<void>{}; }
+
+  Task<Result<void>> put_object(const std::string& key, std::string_view bytes) override {
+    const std::scoped_lock lock(mutex_);
+    if (failing_) co_return fail(*failing_);
+    objects_[key] = bytes;
+    co_return Result<void>{};
+  }
+  Task<Result<std::string>> get_object(const std::string& key) override {
+    const std::scoped_lock lock(mutex_);
+    if (failing_) co_return fail(*failing_);
+    if (!objects_.contains(key)) co_return fail(ErrorKind::not_found, "NoSuchKey", "There is no such object.");
+    co_return objects_[key];
+  }
+  Task<Result<void>> remove_object(const std::string& key) override {
+    const std::scoped_lock lock(mutex_);
+    if (failing_) co_return fail(*failing_);
+    objects_.erase(key);
+    co_return Result<void>{};
+  }
+
+ private:
+  std::mutex mutex_;
+  std::map<std::string, std::string> objects_;
+  std::optional<Error> failing_;
+};
+
+}  // namespace infra::testing
