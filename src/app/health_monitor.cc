@@ -23,6 +23,12 @@ double ms_since(SteadyTime start, SteadyTime now) {
 
 }  // namespace
 
+// The probes' first answers, which start() waits for.
+struct FirstRound {
+  std::atomic<std::size_t> left;
+  std::shared_ptr<Signal> done;
+};
+
 struct HealthMonitor::State {
   State(std::vector<HealthProbe*> p, Executor& e, Clock& c) : probes(std::move(p)), executor(e), clock(c) {}
 
@@ -47,7 +53,9 @@ struct HealthMonitor::State {
                                  running->result ? std::string() : running->result.error().message});
   }
 
-  static Task<void> probe_on(std::shared_ptr<State> self, HealthProbe* probe) {
+  static Task<void> probe_on(std::shared_ptr<State> self, HealthProbe* probe, std::shared_ptr<FirstRound> first) {
+    co_await probe_once(self, probe);
+    if (--first->left == 0) first->done->notify();
     while (!self->stopping) {
       co_await self->clock.sleep_until(self->clock.steady_now() + kInterval);
       if (!self->stopping) co_await probe_once(self, probe);
@@ -73,10 +81,9 @@ HealthMonitor::~HealthMonitor() {
 
 Task<void> HealthMonitor::start() {
   const auto state = state_;
-  for (auto* probe : state->probes) {
-    co_await State::probe_once(state, probe);
-    state->executor.spawn(State::probe_on(state, probe));
-  }
+  const auto first = std::make_shared<FirstRound>(state->probes.size(), state->clock.make_signal());
+  for (auto* probe : state->probes) state->executor.spawn(State::probe_on(state, probe, first));
+  co_await first->done->wait_until(state->clock.steady_now() + kDeadline);
 }
 
 void HealthMonitor::stop() {

@@ -31,7 +31,7 @@ class HealthMonitor {
   HealthMonitor(const HealthMonitor&) = delete;
   HealthMonitor& operator=(const HealthMonitor&) = delete;
 
-  // Probes every engine once, then goes on in the background until stop().
+  // Probes every engine once, all at a time, then goes on in the background until stop().
   Task<void> start();
   void stop();
 
