@@ -51,12 +51,12 @@ class RedisScript {
 
 // The loops must outlive it. Every Task: call from any event thread; resumes there. Errors: `unavailable` (code
 // redis_unavailable, retry_after 1 s) when no connection can be had, it broke before the reply came (the command may
-// have run), or the server says that it can't serve now (LOADING, CLUSTERDOWN, MASTERDOWN, READONLY, OOM, TRYAGAIN);
+// have run), or the server says that it can't serve now (LOADING, CLUSTERDOWN, MASTERDOWN, READONLY, OOM, BUSY …);
 // `timeout` never: a late reply is `unavailable` too; `internal` (code redis_refused) for any other error reply, with
 // the server's words.
 class RedisClient {
  public:
-  RedisClient(EventLoops& loops, RedisOptions options);
+  RedisClient(EventLoops& loops, RedisOptions options);  // throws std::runtime_error if `ca_file` can't be read
   ~RedisClient();
   RedisClient(const RedisClient&) = delete;
   RedisClient& operator=(const RedisClient&) = delete;

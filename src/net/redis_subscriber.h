@@ -25,6 +25,7 @@ struct RedisSubscription {
 // thread is in one, or when the loops have stopped).
 class RedisSubscriber {
  public:
+  // Throws std::runtime_error if the options' `ca_file` can't be read.
   RedisSubscriber(EventLoops& loops, RedisOptions options, RedisSubscription subscription);
   ~RedisSubscriber();
   RedisSubscriber(const RedisSubscriber&) = delete;

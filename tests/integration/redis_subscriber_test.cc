@@ -1,0 +1,164 @@
+// The subscriber against real servers: what it hears, and that it says when it may have missed something.
+#include "net/redis_subscriber.h"
+
+#include <gtest/gtest.h>
+
+#include <condition_variable>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "integration/redis_fixture.h"
+#include "support/redis_control.h"
+#include "support/redis_server.h"
+
+namespace infra::net {
+namespace {
+
+using infra::testing::RedisControl;
+using infra::testing::RedisServer;
+using Message = std::pair<std::string, std::string>;
+
+// What a subscriber has said, to be waited for.
+class Ear {
+ public:
+  RedisSubscription subscription(std::vector<std::string> channels, std::vector<std::string> patterns) {
+    return {.channels = std::move(channels),
+            .patterns = std::move(patterns),
+            .on_message =
+                [this](std::string_view channel, std::string payload) {
+                  const std::scoped_lock lock(mutex_);
+                  messages_.emplace_back(channel, std::move(payload));
+                  changed_.notify_all();
+                },
+            .on_subscribed =
+                [this] {
+                  const std::scoped_lock lock(mutex_);
+                  ++subscribed_;
+                  changed_.notify_all();
+                }};
+  }
+  bool wait_for_subscribed(int times, milliseconds limit = milliseconds(5000)) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, limit, [&] { return subscribed_ >= times; });
+  }
+  std::vector<Message> wait_for_messages(std::size_t count) {
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, milliseconds(5000), [&] { return messages_.size() >= count; });
+    return messages_;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<Message> messages_;
+  int subscribed_ = 0;
+};
+
+class RedisSubscriberTest : public RedisFixture {
+ protected:
+  Ear ear_;
+};
+
+TEST_F(RedisSubscriberTest, HearsChannelsAndPatternsInOrder) {
+  const RedisServer server;
+  RedisSubscriber subscriber(loops_, server.options(), ear_.subscription({"one", "two"}, {"result:*"}));
+  EXPECT_FALSE(subscriber.subscribed());
+  subscriber.start();
+  ASSERT_TRUE(ear_.wait_for_subscribed(1));
+  EXPECT_TRUE(subscriber.subscribed());
+  RedisControl line(server.port());
+  const std::string payload("{\"a\":\r\n\0}", 9);
+  const std::string big(2 * 1024 * 1024, 'z');
+  line.ask({"PUBLISH", "one", payload});
+  line.ask({"PUBLISH", "elsewhere", "unheard"});
+  line.ask({"PUBLISH", "result:42", ""});
+  line.ask({"PUBLISH", "two", "last"});
+  RedisClient client(loops_, server.options());
+  client.start();
+  ASSERT_EQ(ask_for(client, {"PUBLISH", "one", big}, "")->integer, 1);
+  const std::vector<Message> expected{{"one", payload}, {"result:42", ""}, {"two", "last"}, {"one", big}};
+  EXPECT_TRUE(ear_.wait_for_messages(4) == expected);
+}
+
+TEST_F(RedisSubscriberTest, SaysWhenItIsBackAfterTheServerDied) {
+  RedisServer server;
+  RedisSubscriber subscriber(loops_, server.options(), ear_.subscription({"one"}, {}));
+  subscriber.start();
+  ASSERT_TRUE(ear_.wait_for_subscribed(1));
+  server.kill();
+  ASSERT_TRUE(eventually([&] { return !subscriber.subscribed(); }));
+  server.restart();
+  ASSERT_TRUE(ear_.wait_for_subscribed(2, milliseconds(2000)));
+  RedisControl(server.port()).ask({"PUBLISH", "one", "again"});
+  EXPECT_EQ(ear_.wait_for_messages(1), (std::vector<Message>{{"one", "again"}}));
+}
+
+TEST_F(RedisSubscriberTest, GivesUpAFrozenServerAndSaysWhenItIsBack) {
+  RedisServer server;
+  RedisSubscriber subscriber(loops_, server.options(), ear_.subscription({"one"}, {"p*"}));
+  subscriber.start();
+  ASSERT_TRUE(ear_.wait_for_subscribed(1));
+  const auto start = Stopwatch::now();
+  server.freeze();
+  ASSERT_TRUE(eventually([&] { return !subscriber.subscribed(); }));
+  EXPECT_LT(since(start), milliseconds(3000));
+  server.thaw();
+  ASSERT_TRUE(ear_.wait_for_subscribed(2, milliseconds(2000)));
+  RedisControl(server.port()).ask({"PUBLISH", "p1", "again"});
+  EXPECT_EQ(ear_.wait_for_messages(1), (std::vector<Message>{{"p1", "again"}}));
+}
+
+TEST_F(RedisSubscriberTest, StaysWithAServerThatHasNothingToSay) {
+  const RedisServer server;
+  RedisSubscriber subscriber(loops_, server.options(), ear_.subscription({"one"}, {}));
+  subscriber.start();
+  ASSERT_TRUE(ear_.wait_for_subscribed(1));
+  EXPECT_FALSE(ear_.wait_for_subscribed(2, milliseconds(3500)));
+  EXPECT_TRUE(subscriber.subscribed());
+}
+
+TEST_F(RedisSubscriberTest, SpeaksTlsAndShowsItsPassword) {
+  const RedisServer server({.tls = true, .username = "infra", .password = "open-sesame"});
+  RedisSubscriber subscriber(loops_, server.options(), ear_.subscription({"one"}, {}));
+  subscriber.start();
+  ASSERT_TRUE(ear_.wait_for_subscribed(1));
+  RedisClient client(loops_, server.options());
+  client.start();
+  ASSERT_EQ(ask_for(client, {"PUBLISH", "one", "hello"}, "")->integer, 1);
+  EXPECT_EQ(ear_.wait_for_messages(1), (std::vector<Message>{{"one", "hello"}}));
+}
+
+TEST_F(RedisSubscriberTest, IsNotSubscribedWhereItMayNot) {
+  RedisServer server({.password = "open-sesame"});
+  RedisControl line(server.port());
+  line.ask({"AUTH", "open-sesame"});
+  line.ask({"ACL", "SETUSER", "deaf", "on", ">mute", "~*", "resetchannels", "+@all"});
+  auto options = server.options();
+  options.username = "deaf";
+  options.password = "mute";
+  RedisSubscriber subscriber(loops_, options, ear_.subscription({"one"}, {}));
+  subscriber.start();
+  EXPECT_FALSE(ear_.wait_for_subscribed(1, milliseconds(500)));
+  EXPECT_FALSE(subscriber.subscribed());
+  line.ask({"ACL", "SETUSER", "deaf", "&*"});
+  EXPECT_TRUE(ear_.wait_for_subscribed(1, milliseconds(2500)));
+}
+
+TEST_F(RedisSubscriberTest, CallsNobodyOnceItIsGone) {
+  const RedisServer server;
+  for (int round = 0; round < 20; ++round) {
+    auto ear = std::make_unique<Ear>();
+    {
+      RedisSubscriber subscriber(loops_, server.options(), ear->subscription({"one"}, {}));
+      subscriber.start();
+      ASSERT_TRUE(ear->wait_for_subscribed(1));
+      RedisControl(server.port()).ask({"PUBLISH", "one", "hello"});
+    }
+    ear.reset();
+  }
+}
+
+}  // namespace
+}  // namespace infra::net
