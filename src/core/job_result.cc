@@ -8,6 +8,7 @@
 #include <cmath>
 #include <limits>
 
+#include "core/json_members.h"
 #include "core/json_text.h"
 #include "core/text.h"
 
@@ -100,6 +101,22 @@ std::string to_json(const JobResult& r) {
   return text;
 }
 
+namespace {
+
+// The returned value as it was written: Boost.JSON would write 3.1 as 3.1E0.
+std::string raw_result(std::string_view document, const json::object& parsed) {
+  const auto* value = parsed.if_contains("result");
+  if (value == nullptr) return "null";
+  if (const auto members = read_members(document)) {
+    for (const auto& member : *members) {
+      if (member.name == "result") return std::string(member.text);
+    }
+  }
+  return json::serialize(*value);  // nested deeper than members are read
+}
+
+}  // namespace
+
 Result<JobResult> parse_job_result(std::string_view text) {
   boost::system::error_code broken;
   json::parse_options options;
@@ -119,7 +136,7 @@ Result<JobResult> parse_job_result(std::string_view text) {
   r.exit_code = int_field(object, "exitCode").value_or(0);
   r.out = text_field(object, "stdout");
   r.err = text_field(object, "stderr");
-  if (const auto* value = object.if_contains("result")) r.value = json::serialize(*value);
+  r.value = raw_result(text, object);
   r.error_code = text_field(object, "code");
   r.error_message = text_field(object, "error");
   r.duration_ms = number_field(object, "durationMs").value_or(0);

@@ -30,7 +30,7 @@ JobResult full_result() {
   r.exit_code = -9;
   r.out = "line \"one\"\n\xe2\x82\xac\x01";
   r.err = "oops";
-  r.value = R"({"a":[1,"x",null]})";
+  r.value = R"({"a":[1.50,"x",null], "b":12345678901234567890123})";
   r.error_code = "out_of_memory";
   r.error_message = "It needs more than 128 MB.";
   r.duration_ms = 12.345;

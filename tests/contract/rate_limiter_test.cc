@@ -5,10 +5,20 @@
 namespace infra::testing {
 namespace {
 
-struct Memory {
-  static std::unique_ptr<RateLimiter> make(RatePolicy policy, HandClock& clock) {
-    return std::make_unique<MemoryRateLimiter>(policy, clock);
-  }
+class Memory {
+ public:
+  static constexpr milliseconds kSlack{0};
+  static constexpr int kRounds = 8000;
+
+  explicit Memory(RatePolicy policy) : limiter_(policy, clock_) {}
+  RateDecision admit(const std::string& key) { return run_task(limiter_.admit(key)); }
+  void advance(milliseconds step) { clock_.advance(step); }
+  [[nodiscard]] SteadyTime before() const { return clock_.steady_now(); }
+  [[nodiscard]] SteadyTime after() const { return clock_.steady_now(); }
+
+ private:
+  HandClock clock_;
+  MemoryRateLimiter limiter_;
 };
 
 INSTANTIATE_TYPED_TEST_SUITE_P(Memory, RateLimiterContract, Memory);

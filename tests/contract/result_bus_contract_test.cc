@@ -10,6 +10,8 @@ namespace {
 
 class EmbeddedBus : public EmbeddedWorld {
  public:
+  static constexpr milliseconds kSlack{0};
+  static constexpr bool kKeepsAsyncLonger = false;
   EmbeddedResultBus& bus() { return bus_; }
 
  private:

@@ -1,4 +1,5 @@
-// What every WorkerRegistry promises. Instantiate with a factory type: make(clock).
+// What every WorkerRegistry promises. Instantiate with a world type that has a HandClock `clock`, record(heartbeat) and
+// list().
 #pragma once
 
 #include <gtest/gtest.h>
@@ -11,11 +12,11 @@
 
 namespace infra::testing {
 
-template <typename Factory>
+template <typename World>
 class WorkerRegistryContract : public ::testing::Test {
  protected:
-  HandClock clock_;
-  std::unique_ptr<WorkerRegistry> registry_ = Factory::make(clock_);
+  World world_;
+  HandClock& clock_ = world_.clock;
 
   void record(const std::string& id, int active_jobs = 0) {
     Heartbeat heartbeat;
@@ -23,9 +24,9 @@ class WorkerRegistryContract : public ::testing::Test {
     heartbeat.pools = {{"python", 2}};
     heartbeat.active_jobs = active_jobs;
     heartbeat.received_at = clock_.now();
-    ASSERT_TRUE(run_task(registry_->record(heartbeat)).has_value());
+    ASSERT_TRUE(world_.record(heartbeat).has_value());
   }
-  std::vector<Heartbeat> alive() { return run_task(registry_->list()).value(); }
+  std::vector<Heartbeat> alive() { return world_.list().value(); }
 };
 
 TYPED_TEST_SUITE_P(WorkerRegistryContract);

@@ -6,9 +6,11 @@ namespace infra::testing {
 namespace {
 
 struct Memory {
-  static std::unique_ptr<WorkerRegistry> make(HandClock& clock) {
-    return std::make_unique<MemoryWorkerRegistry>(clock);
-  }
+  Result<void> record(const Heartbeat& heartbeat) { return run_task(registry.record(heartbeat)); }
+  Result<std::vector<Heartbeat>> list() { return run_task(registry.list()); }
+
+  HandClock clock;
+  MemoryWorkerRegistry registry{clock};
 };
 
 INSTANTIATE_TYPED_TEST_SUITE_P(Memory, WorkerRegistryContract, Memory);

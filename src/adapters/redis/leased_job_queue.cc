@@ -1,0 +1,157 @@
+#include "adapters/redis/leased_job_queue.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <utility>
+
+#include "core/limits.h"
+#include "telemetry/log.h"
+
+namespace infra {
+namespace {
+
+constexpr milliseconds kMemory{3'600'000};  // how long starts are remembered
+
+std::string number(milliseconds time) {
+  return std::to_string(time.count());
+}
+
+// ARGV: holder, ms of the lease, ms of memory. Gives {granted, ms until it is free, starts}.
+const net::RedisScript& acquire_script() {
+  static const net::RedisScript kScript(R"(
+local time = redis.call('TIME')
+local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+local lease = redis.call('HMGET', KEYS[1], 'holder', 'until', 'starts')
+local starts = tonumber(lease[3] or '0')
+if lease[1] and lease[1] ~= '' and lease[1] ~= ARGV[1] and tonumber(lease[2]) > now then
+  return {0, tonumber(lease[2]) - now, starts}
+end
+redis.call('HSET', KEYS[1], 'holder', ARGV[1], 'until', string.format('%.0f', now + tonumber(ARGV[2])), 'starts', starts + 1)
+redis.call('PEXPIRE', KEYS[1], ARGV[3])
+return {1, 0, starts + 1}
+)");
+  return kScript;
+}
+
+// ARGV: holder, ms of the lease, ms of memory.
+const net::RedisScript& renew_script() {
+  static const net::RedisScript kScript(R"(
+if redis.call('HGET', KEYS[1], 'holder') ~= ARGV[1] then return 0 end
+local time = redis.call('TIME')
+local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+redis.call('HSET', KEYS[1], 'until', string.format('%.0f', now + tonumber(ARGV[2])))
+redis.call('PEXPIRE', KEYS[1], ARGV[3])
+return 1
+)");
+  return kScript;
+}
+
+// ARGV: holder, starts to take off. Lets the lease go and keeps the memory.
+const net::RedisScript& release_script() {
+  static const net::RedisScript kScript(R"(
+if redis.call('HGET', KEYS[1], 'holder') ~= ARGV[1] then return 0 end
+redis.call('HSET', KEYS[1], 'holder', '', 'until', 0)
+redis.call('HINCRBY', KEYS[1], 'starts', -tonumber(ARGV[2]))
+return 1
+)");
+  return kScript;
+}
+
+}  // namespace
+
+LeasedJobQueue::LeasedJobQueue(JobQueue& inner, net::RedisClient& redis, WorkerId worker, Random& random,
+                               Postpone postpone)
+    : inner_(inner), redis_(redis), worker_(std::move(worker)), random_(random), postpone_(std::move(postpone)) {}
+
+std::string LeasedJobQueue::new_holder() {
+  std::array<std::byte, 8> bytes{};
+  random_.fill(bytes);
+  std::string holder = worker_.value + "/";
+  for (const auto byte : bytes) holder += fmt::format("{:02x}", std::to_integer<unsigned>(byte));
+  return holder;
+}
+
+Task<Result<std::vector<Delivery>>> LeasedJobQueue::receive(int max, milliseconds wait) {
+  if (!redis_.connected()) {
+    co_return fail(Error{ErrorKind::unavailable, "redis_unavailable", "No jobs are taken while Redis is away.",
+                         std::chrono::seconds{1}});
+  }
+  auto received = co_await inner_.receive(max, wait);
+  if (!received) co_return received;
+  std::vector<Delivery> granted;
+  for (auto& delivery : *received) {
+    const auto verdict = co_await acquire(delivery);
+    if (verdict == Verdict::granted) granted.push_back(std::move(delivery));
+    if (verdict == Verdict::unknown) (void)co_await inner_.give_back(delivery.receipt);
+  }
+  co_return granted;
+}
+
+Task<LeasedJobQueue::Verdict> LeasedJobQueue::acquire(Delivery& delivery) {
+  Lease lease{.key = "infra:lease:" + delivery.job.request_id.value, .holder = new_holder()};
+  const auto reply =
+      co_await redis_.eval(acquire_script(), lease.key, {lease.holder, number(limits::kVisibility), number(kMemory)});
+  if (!reply || reply->elements.size() != 3) co_return Verdict::unknown;
+  if (reply->elements[0].integer == 0) {
+    log::info("a job that runs elsewhere is put off", {{"requestId", delivery.job.request_id.value}});
+    co_await postpone_(delivery.receipt, milliseconds{reply->elements[1].integer});
+    co_return Verdict::put_off;
+  }
+  delivery.receives = static_cast<int>(reply->elements[2].integer);
+  delivery.fresh = delivery.fresh && delivery.receives == 1;
+  const std::scoped_lock lock(mutex_);
+  leases_.insert_or_assign(delivery.receipt, std::move(lease));
+  co_return Verdict::granted;
+}
+
+std::optional<LeasedJobQueue::Lease> LeasedJobQueue::find(const std::string& receipt) const {
+  const std::scoped_lock lock(mutex_);
+  const auto found = leases_.find(receipt);
+  if (found == leases_.end()) return std::nullopt;
+  return found->second;
+}
+
+// The message first: it decides whose the job is. A lease that can't be renewed runs out, and the run goes on.
+Task<Result<void>> LeasedJobQueue::extend(const std::string& receipt) {
+  const auto lease = find(receipt);
+  auto extended = co_await inner_.extend(receipt);
+  if (lease) {
+    co_await redis_.eval(renew_script(), lease->key, {lease->holder, number(limits::kVisibility), number(kMemory)});
+  }
+  co_return extended;
+}
+
+Task<void> LeasedJobQueue::finish(std::string receipt) {
+  const auto lease = find(receipt);
+  if (!lease) co_return;
+  {
+    const std::scoped_lock lock(mutex_);
+    leases_.erase(receipt);
+  }
+  co_await redis_.eval(release_script(), lease->key, {lease->holder, "0"});
+}
+
+Task<Result<void>> LeasedJobQueue::acknowledge(const std::string& receipt) {
+  auto done = co_await inner_.acknowledge(receipt);
+  if (done) co_await finish(receipt);
+  co_return done;
+}
+
+Task<Result<void>> LeasedJobQueue::bury(const std::string& receipt, const std::string& reason) {
+  auto done = co_await inner_.bury(receipt, reason);
+  if (done) co_await finish(receipt);
+  co_return done;
+}
+
+// The lease first, so that whoever gets the message next is let have it.
+Task<Result<void>> LeasedJobQueue::give_back(const std::string& receipt) {
+  if (const auto lease = find(receipt)) {
+    co_await redis_.eval(release_script(), lease->key, {lease->holder, "1"});
+    const std::scoped_lock lock(mutex_);
+    leases_.erase(receipt);
+  }
+  co_return co_await inner_.give_back(receipt);
+}
+
+}  // namespace infra

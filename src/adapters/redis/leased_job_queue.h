@@ -1,0 +1,57 @@
+// Leases over a queue that may hand a job out twice: no request id runs in two places at a time, and what is counted is
+// how often a job was started, not how often its message was received.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <mutex>
+#include <string>
+
+#include "net/redis_client.h"
+#include "ports/job_queue.h"
+#include "ports/random.h"
+
+namespace infra {
+
+// A lease is a hash at infra:lease:<request id>: who holds it, until when (server time), and how often the job was
+// started. It lives for limits::kVisibility from its taking or renewal, and stays behind for an hour as the memory of
+// its starts. It is a hint: where Redis was emptied the log row still decides what counts.
+class LeasedJobQueue final : public JobQueue {
+ public:
+  // Makes a message visible again after a while; best effort.
+  using Postpone = std::function<Task<void>(std::string receipt, milliseconds pause)>;
+
+  LeasedJobQueue(JobQueue& inner, net::RedisClient& redis, WorkerId worker, Random& random, Postpone postpone);
+
+  Task<Result<void>> enqueue(const Job& job) override { return inner_.enqueue(job); }
+  // `unavailable` without asking the queue while Redis is away: a job without a lease could run twice.
+  Task<Result<std::vector<Delivery>>> receive(int max, milliseconds wait) override;
+  Task<Result<void>> extend(const std::string& receipt) override;
+  Task<Result<void>> acknowledge(const std::string& receipt) override;
+  Task<Result<void>> give_back(const std::string& receipt) override;
+  Task<Result<void>> bury(const std::string& receipt, const std::string& reason) override;
+  void wake_receivers() override { inner_.wake_receivers(); }
+  Task<Result<QueueDepth>> depth() override { return inner_.depth(); }
+
+ private:
+  struct Lease {
+    std::string key;
+    std::string holder;  // of this hand-over alone: one worker does not run two copies of a message either
+  };
+  enum class Verdict : std::uint8_t { granted, put_off, unknown };
+
+  Task<Verdict> acquire(Delivery& delivery);
+  [[nodiscard]] std::optional<Lease> find(const std::string& receipt) const;
+  Task<void> finish(std::string receipt);
+  [[nodiscard]] std::string new_holder();
+
+  JobQueue& inner_;
+  net::RedisClient& redis_;
+  const WorkerId worker_;
+  Random& random_;
+  const Postpone postpone_;
+  mutable std::mutex mutex_;
+  std::map<std::string, Lease> leases_;  // by receipt
+};
+
+}  // namespace infra

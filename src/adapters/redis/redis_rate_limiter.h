@@ -1,0 +1,27 @@
+// The limiter of a fleet: one exact window for all controllers, kept in Redis by one script in one round trip, on the
+// server's own time. Each controller also keeps the window for itself; with Redis gone that alone holds.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "adapters/embedded/memory_rate_limiter.h"
+#include "net/redis_client.h"
+#include "ports/rate_limiter.h"
+
+namespace infra {
+
+class RedisRateLimiter final : public RateLimiter {
+ public:
+  // `on_local` is called for each request that only this controller's window judged; any thread, may be empty.
+  RedisRateLimiter(net::RedisClient& redis, RatePolicy policy, const Clock& clock, std::function<void()> on_local);
+  Task<RateDecision> admit(const std::string& key) override;
+
+ private:
+  net::RedisClient& redis_;
+  const RatePolicy policy_;
+  const std::function<void()> on_local_;
+  MemoryRateLimiter local_;
+};
+
+}  // namespace infra

@@ -1,0 +1,37 @@
+// Who is alive, for a fleet: every worker's last heartbeat, where every controller sees it. Workers of the reference
+// platform are listed too, by the status that they keep in Redis.
+#pragma once
+
+#include <atomic>
+
+#include "net/redis_client.h"
+#include "ports/clock.h"
+#include "ports/worker_registry.h"
+
+namespace infra {
+
+// One hash, infra:workers; each field a worker's id, each value its heartbeat as JSON. Ages are told by the
+// controllers' wall clocks, which agree far better than the 30 s that they measure.
+class RedisWorkerRegistry final : public WorkerRegistry {
+ public:
+  static constexpr std::chrono::seconds kSilence{30};
+
+  RedisWorkerRegistry(net::RedisClient& redis, Clock& clock);
+
+  Task<Result<void>> record(const Heartbeat& heartbeat) override;
+  Task<Result<std::vector<Heartbeat>>> list() override;
+
+  // Whether a reference worker was there when that was last looked at: by list(), or every 2 s by watch(). Any thread.
+  [[nodiscard]] bool reference_worker_alive() const { return reference_alive_; }
+  // Until the program ends.
+  Task<void> watch();
+
+ private:
+  Task<Result<std::optional<Heartbeat>>> reference_worker();
+
+  net::RedisClient& redis_;
+  Clock& clock_;
+  std::atomic<bool> reference_alive_ = false;
+};
+
+}  // namespace infra

@@ -1,0 +1,187 @@
+// Leases on a real Redis over a queue that hands out duplicates: never two runs of a request id at a time, and starts
+// are counted rather than receives. The queue's contract holds with leases as without.
+#include "adapters/redis/leased_job_queue.h"
+
+#include <gtest/gtest.h>
+
+#include <deque>
+#include <map>
+#include <set>
+
+#include "adapters/embedded/sqlite_job_queue.h"
+#include "adapters/system/system_random.h"
+#include "contract/embedded_world.h"
+#include "contract/job_queue_contract.h"
+#include "integration/redis_world.h"
+
+namespace infra::testing {
+namespace {
+
+class LeasedSqlite : public EmbeddedWorld {
+ public:
+  LeasedSqlite() : queue_(std::move(*SqliteJobQueue::open(*database))) {
+    redis_.start();
+    RedisWorld::eventually([&] { return redis_.connected(); });
+  }
+  ~LeasedSqlite() override { loops.stop(); }
+  void advance(milliseconds step) override {
+    server_.advance(step);
+    clock.advance(step);
+  }
+  JobQueue& queue() { return leased_; }
+
+ private:
+  static Task<void> ignore() { co_return; }
+
+  RedisServer server_{{.fake_time = true}};
+  net::RedisClient redis_{loops, server_.options()};
+  SystemRandom random_;
+  std::unique_ptr<SqliteJobQueue> queue_;
+  LeasedJobQueue leased_{*queue_, redis_, {"w-1"}, random_, [](std::string, milliseconds) { return ignore(); }};
+};
+
+INSTANTIATE_TYPED_TEST_SUITE_P(Leased, JobQueueContract, LeasedSqlite);
+
+// Hands out whatever it is given, as often as it is given.
+class Copies final : public JobQueue {
+ public:
+  void add(const std::string& id, std::string receipt, bool fresh = true) {
+    waiting.push_back({.job = make_job(id), .receipt = std::move(receipt), .receives = fresh ? 1 : 2, .fresh = fresh});
+  }
+  Task<Result<void>> enqueue(const Job&) override { co_return Result<void>{}; }
+  Task<Result<std::vector<Delivery>>> receive(int max, milliseconds) override {
+    ++receives;
+    std::vector<Delivery> got;
+    for (; !waiting.empty() && std::ssize(got) < max; waiting.pop_front()) got.push_back(waiting.front());
+    co_return got;
+  }
+  Task<Result<void>> extend(const std::string&) override { co_return Result<void>{}; }
+  Task<Result<void>> acknowledge(const std::string& receipt) override {
+    acknowledged.insert(receipt);
+    co_return Result<void>{};
+  }
+  Task<Result<void>> give_back(const std::string& receipt) override {
+    given_back.insert(receipt);
+    co_return Result<void>{};
+  }
+  Task<Result<void>> bury(const std::string& receipt, const std::string&) override { return acknowledge(receipt); }
+  void wake_receivers() override {}
+  Task<Result<QueueDepth>> depth() override { co_return QueueDepth{}; }
+
+  std::deque<Delivery> waiting;
+  std::set<std::string> acknowledged, given_back;
+  int receives = 0;
+};
+
+class LeasedJobQueueTest : public ::testing::Test {
+ protected:
+  LeasedJobQueueTest() {
+    RedisWorld::eventually([&] { return world_.redis.connected(); });
+  }
+  ~LeasedJobQueueTest() override { world_.loops.stop(); }
+
+  std::vector<Delivery> receive(LeasedJobQueue& queue) {
+    return world_.run(queue.receive(10, milliseconds{0})).value_or(std::vector<Delivery>{});
+  }
+  LeasedJobQueue::Postpone postpone() {
+    return [this](std::string receipt, milliseconds pause) { return note(put_off_, std::move(receipt), pause); };
+  }
+  static Task<void> note(std::map<std::string, milliseconds>& put_off, std::string receipt, milliseconds pause) {
+    put_off[receipt] = pause;
+    co_return;
+  }
+
+  RedisWorld world_;
+  Copies copies_;
+  SystemRandom random_;
+  std::map<std::string, milliseconds> put_off_;
+  LeasedJobQueue one_{copies_, world_.redis, {"w-1"}, random_, postpone()};
+  LeasedJobQueue two_{copies_, world_.redis, {"w-2"}, random_, postpone()};
+};
+
+TEST_F(LeasedJobQueueTest, ACopyOfAJobThatRunsIsPutOffUntilTheLeaseMayEnd) {
+  copies_.add("job", "first");
+  ASSERT_EQ(receive(one_).size(), 1U);
+  copies_.add("job", "second");
+  copies_.add("other", "third");
+  const auto got = receive(two_);
+  ASSERT_EQ(got.size(), 1U);
+  EXPECT_EQ(got[0].receipt, "third");
+  EXPECT_GT(put_off_.at("second"), milliseconds{25'000});
+  EXPECT_LE(put_off_.at("second"), limits::kVisibility);
+  copies_.add("job", "fourth");
+  EXPECT_TRUE(receive(one_).empty());  // nor twice on one worker
+}
+
+TEST_F(LeasedJobQueueTest, ARenewedLeaseLivesAndADeadWorkersEnds) {
+  copies_.add("job", "first");
+  ASSERT_EQ(receive(one_).size(), 1U);
+  for (int i = 0; i < 5; ++i) {
+    world_.advance(limits::kVisibilityRenewal);
+    ASSERT_TRUE(world_.run(one_.extend("first")));
+    copies_.add("job", "again");
+    EXPECT_TRUE(receive(two_).empty());
+  }
+  world_.advance(limits::kVisibility + milliseconds{1});
+  copies_.add("job", "again", false);
+  const auto got = receive(two_);
+  ASSERT_EQ(got.size(), 1U);
+  EXPECT_EQ(got[0].receives, 2);
+  EXPECT_FALSE(got[0].fresh);
+}
+
+TEST_F(LeasedJobQueueTest, StartsAreCountedAndPuttingOffOrGivingBackIsNone) {
+  for (int i = 0; i < 3; ++i) {
+    copies_.add("job", "r", i == 0);
+    const auto got = receive(one_);
+    ASSERT_EQ(got.size(), 1U);
+    EXPECT_EQ(got[0].receives, 1);
+    copies_.add("job", "copy");
+    EXPECT_TRUE(receive(two_).empty());
+    ASSERT_TRUE(world_.run(one_.give_back("r")));
+    EXPECT_TRUE(copies_.given_back.contains("r"));
+  }
+  for (int start = 1; start <= 4; ++start) {
+    copies_.add("job", "r", false);
+    const auto got = receive(one_);
+    ASSERT_EQ(got.size(), 1U);
+    EXPECT_EQ(got[0].receives, start);
+    world_.advance(limits::kVisibility + milliseconds{1});
+  }
+}
+
+TEST_F(LeasedJobQueueTest, ALateCopyOfAFinishedJobIsNotFresh) {
+  copies_.add("job", "first");
+  EXPECT_TRUE(receive(one_).at(0).fresh);
+  ASSERT_TRUE(world_.run(one_.acknowledge("first")));
+  EXPECT_TRUE(copies_.acknowledged.contains("first"));
+  copies_.add("job", "copy");  // another message, received for the first time
+  const auto got = receive(two_);
+  ASSERT_EQ(got.size(), 1U);
+  EXPECT_FALSE(got[0].fresh);
+}
+
+TEST_F(LeasedJobQueueTest, WithoutRedisNothingIsTaken) {
+  world_.server.kill();
+  RedisWorld::eventually([&] { return !world_.redis.connected(); });
+  copies_.add("job", "first");
+  const auto got = world_.run(one_.receive(10, milliseconds{0}));
+  ASSERT_FALSE(got);
+  EXPECT_EQ(got.error().kind, ErrorKind::unavailable);
+  EXPECT_EQ(copies_.receives, 0);
+}
+
+TEST_F(LeasedJobQueueTest, WhatCannotBeLeasedIsGivenBackAndWhatRunsGoesOn) {
+  copies_.add("running", "r");
+  ASSERT_EQ(receive(one_).size(), 1U);
+  world_.server.freeze();
+  copies_.add("job", "first");
+  EXPECT_TRUE(receive(one_).empty());
+  EXPECT_TRUE(copies_.given_back.contains("first"));
+  EXPECT_TRUE(world_.run(one_.extend("r")));
+  EXPECT_TRUE(world_.run(one_.acknowledge("r")));
+  world_.server.thaw();
+}
+
+}  // namespace
+}  // namespace infra::testing

@@ -1,0 +1,204 @@
+// The result bus's contract over a real Redis and its subscription, and that a result is found however it was lost on
+// its way; reference workers and controllers as neighbours.
+#include "adapters/redis/redis_result_bus.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <memory>
+#include <vector>
+
+#include "contract/result_bus_contract.h"
+#include "integration/redis_world.h"
+#include "net/redis_subscriber.h"
+
+namespace infra::testing {
+namespace {
+
+const std::string kId = "019a0000-0000-7000-8000-000000000001";
+const std::string kForeignId = "6f1c2f6e-6a55-4a0c-9d2b-0d6d1b1f7a11";
+
+// One controller's bus with its ear.
+class Controller {
+ public:
+  Controller(RedisWorld& world, const std::string& name)
+      : bus_(world.redis, world.bucket, world.clock, world.executor,
+             {.controller_id = name,
+              .subscribed = [this] { return subscriber_->subscribed(); },
+              .on_heard = [this](const JobResult&) { ++heard; },
+              .on_foreign = [this](JobResult) { ++foreign; }}),
+        subscriber_(std::make_unique<net::RedisSubscriber>(
+            world.loops, world.server.options(),
+            net::RedisSubscription{.channels = {bus_.reply_channel()},
+                                   .patterns = {std::string(RedisResultBus::kReferencePattern)},
+                                   .on_message = [this](std::string_view channel,
+                                                        std::string text) { bus_.hear(channel, std::move(text)); },
+                                   .on_subscribed = [this] { bus_.resubscribed(); }})) {
+    subscriber_->start();
+    RedisWorld::eventually([&] { return subscriber_->subscribed() && world.redis.connected(); });
+  }
+  RedisResultBus& bus() { return bus_; }
+  [[nodiscard]] bool listens() const { return subscriber_->subscribed(); }
+
+  std::atomic<int> heard = 0;
+  std::atomic<int> foreign = 0;
+
+ private:
+  RedisResultBus bus_;
+  std::unique_ptr<net::RedisSubscriber> subscriber_;
+};
+
+class OnRedis : public RedisWorld {
+ public:
+  static constexpr bool kKeepsAsyncLonger = true;
+  OnRedis() : controller(*this, "c-1") {}
+  ~OnRedis() override { loops.stop(); }
+  RedisResultBus& bus() { return controller.bus(); }
+
+  Controller controller;
+};
+
+INSTANTIATE_TYPED_TEST_SUITE_P(Redis, ResultBusContract, OnRedis);
+
+class RedisResultBusTest : public ::testing::Test {
+ protected:
+  Job job(const std::string& id, RunMode mode) {
+    Job job = bus_job(id, mode);
+    job.reply_to = world_.bus().reply_channel();
+    return job;
+  }
+  std::string state(const std::string& id, RedisResultBus& bus) {
+    const auto found = world_.run(bus.find({id}));
+    if (!found) return found.error().kind == ErrorKind::not_found ? "none" : "unavailable";
+    return found->result ? found->result->out : "pending";
+  }
+  std::string state(const std::string& id) { return state(id, world_.bus()); }
+  std::unique_ptr<ResultWaiter> expect(const std::string& id) {
+    return std::move(*world_.run(world_.bus().expect({id})));
+  }
+  std::string await(ResultWaiter& waiter) {
+    const auto got = world_.run(waiter.wait_until(world_.deadline_in(limits::kSyncWait)));
+    return got ? (*got)->out : got.error().code;
+  }
+
+  OnRedis world_;
+  RedisResultBus worker_{world_.redis, world_.bucket, world_.clock, world_.executor, {}};
+};
+
+TEST_F(RedisResultBusTest, AWorkersResultReachesTheControllerThatWaits) {
+  Controller other(world_, "c-2");
+  const auto waiter = expect(kId);
+  ASSERT_TRUE(world_.run(worker_.publish(job(kId, RunMode::sync), make_result(kId, "hello"))));
+  EXPECT_EQ(await(*waiter), "hello");
+  EXPECT_EQ(world_.controller.heard, 1);
+  EXPECT_EQ(other.heard, 0);
+  EXPECT_EQ(world_.bucket.count(), 0U);  // a small result of a sync run is in Redis alone
+}
+
+TEST_F(RedisResultBusTest, ALargeResultIsAnnouncedByItsIdAndKeptInTheBucket) {
+  const std::string large(200 * 1024, 'x');
+  const auto waiter = expect(kId);
+  ASSERT_TRUE(world_.run(worker_.publish(job(kId, RunMode::sync), make_result(kId, large))));
+  EXPECT_EQ(await(*waiter), large);
+  EXPECT_TRUE(world_.bucket.find("results/" + kId + ".json"));
+}
+
+TEST_F(RedisResultBusTest, ALostAnnouncementIsFoundByLookingAgain) {
+  const auto waiter = expect(kId);
+  Job elsewhere = job(kId, RunMode::sync);
+  elsewhere.reply_to = "result-of:nobody";
+  ASSERT_TRUE(world_.run(worker_.publish(elsewhere, make_result(kId, "found"))));
+  world_.spawn(world_.bus().watch());
+  world_.await_sleepers(1);
+  world_.clock.advance(std::chrono::seconds{5});
+  EXPECT_EQ(await(*waiter), "found");
+  EXPECT_EQ(world_.controller.heard, 1);
+}
+
+TEST_F(RedisResultBusTest, WhatWasPublishedDuringALossIsHeardAfterIt) {
+  const auto waiter = expect(kId);
+  world_.server.freeze();
+  RedisWorld::eventually([&] { return !world_.controller.listens(); });
+  EXPECT_EQ(world_.run(world_.bus().expect({"r"})).error().kind, ErrorKind::unavailable);
+  world_.server.thaw();
+  Job elsewhere = job(kId, RunMode::sync);
+  elsewhere.reply_to = "result-of:nobody";
+  RedisWorld::eventually([&] { return world_.run(worker_.publish(elsewhere, make_result(kId, "found"))).has_value(); });
+  RedisWorld::eventually([&] { return world_.controller.listens(); });
+  world_.bus().resubscribed();
+  EXPECT_EQ(await(*waiter), "found");
+}
+
+TEST_F(RedisResultBusTest, AnEmptiedRedisLosesNoAsyncResultAndNoPendingMark) {
+  const std::string running = "019a0000-0000-7000-8000-000000000002";
+  ASSERT_TRUE(world_.run(world_.bus().mark_pending({kId})));
+  ASSERT_TRUE(world_.run(world_.bus().mark_pending({running})));
+  ASSERT_TRUE(world_.run(worker_.publish(job(kId, RunMode::async), make_result(kId, "kept"))));
+  world_.server.restart();
+  RedisWorld::eventually([&] { return world_.controller.listens() && world_.redis.connected(); });
+  EXPECT_EQ(state(kId), "kept");
+  RedisWorld::eventually([&] { return state(running) == "pending"; });
+  ASSERT_TRUE(world_.run(worker_.publish(job(kId, RunMode::async), make_result(kId, "second"))));
+  EXPECT_EQ(state(kId), "kept");  // the first result stays, though Redis had forgotten it
+}
+
+TEST_F(RedisResultBusTest, WithRedisGoneStatusAnswersFromTheBucketAndElseDoesNotKnow) {
+  ASSERT_TRUE(world_.run(worker_.publish(job(kId, RunMode::async), make_result(kId, "kept"))));
+  world_.server.kill();
+  EXPECT_EQ(state(kId), "kept");
+  EXPECT_EQ(state("019a0000-0000-7000-8000-00000000000f"), "unavailable");
+  EXPECT_EQ(world_.run(worker_.publish(job(kId, RunMode::async), make_result(kId, "x"))).error().kind,
+            ErrorKind::unavailable);
+  EXPECT_EQ(world_.run(world_.bus().mark_pending({"r"})).error().kind, ErrorKind::unavailable);
+}
+
+TEST_F(RedisResultBusTest, AnAsyncResultThatTheBucketCannotKeepIsNotAnnounced) {
+  ASSERT_TRUE(world_.run(world_.bus().mark_pending({kId})));
+  world_.bucket.fail_with(Error{ErrorKind::unavailable, "test", "Not now."});
+  EXPECT_FALSE(world_.run(worker_.publish(job(kId, RunMode::async), make_result(kId, "x"))));
+  EXPECT_EQ(state(kId), "pending");
+}
+
+TEST_F(RedisResultBusTest, AReferenceWorkersResultReachesItsWaiterAndEveryControllerHearsIt) {
+  Controller other(world_, "c-2");
+  const auto waiter = expect(kId);
+  const std::string text = R"({"requestId":")" + kId + R"(","functionId":"f","status":"SUCCESS","stdout":"old"})";
+  world_.ask({"PUBLISH", "result:" + kId, text});
+  world_.ask({"SET", "job:" + kId, text, "EX", "3600"});
+  EXPECT_EQ(await(*waiter), "old");
+  RedisWorld::eventually([&] { return world_.controller.foreign == 1 && other.foreign == 1; });
+  EXPECT_EQ(world_.controller.heard, 1);
+  EXPECT_EQ(other.heard, 0);
+  RedisWorld::eventually([&] { return world_.bucket.find("results/" + kId + ".json").has_value(); });
+}
+
+TEST_F(RedisResultBusTest, AReferenceControllerGetsItsAnswerWhereItListens) {
+  std::atomic<int> answers = 0;
+  net::RedisSubscriber reference(
+      world_.loops, world_.server.options(),
+      {.channels = {"result:" + kForeignId}, .on_message = [&](std::string_view, std::string text) {
+         answers += parse_job_result(text).has_value() ? 1 : 0;
+       }});
+  reference.start();
+  RedisWorld::eventually([&] { return reference.subscribed(); });
+  world_.ask({"SET", "job:" + kForeignId, R"({"status": "pending"})"});  // in its own way of writing
+  Job foreign = job(kForeignId, RunMode::sync);
+  foreign.reply_to.clear();
+  ASSERT_TRUE(world_.run(worker_.publish(foreign, make_result(kForeignId, "ours"))));
+  RedisWorld::eventually([&] { return answers == 1; });
+  EXPECT_EQ(state(kForeignId), "ours");
+  EXPECT_EQ(world_.controller.foreign, 0);  // our own controllers leave it alone
+}
+
+TEST_F(RedisResultBusTest, NonsenseIsIgnored) {
+  const auto waiter = expect(kId);
+  for (const char* text : {"{", "{}", "", "[1]", R"({"status":"SUCCESS"})", "no-such-id"}) {
+    world_.ask({"PUBLISH", world_.bus().reply_channel(), text});
+    world_.ask({"PUBLISH", "result:" + kForeignId, text});
+  }
+  ASSERT_TRUE(world_.run(worker_.publish(job(kId, RunMode::sync), make_result(kId, "hello"))));
+  EXPECT_EQ(await(*waiter), "hello");
+}
+
+}  // namespace
+}  // namespace infra::testing

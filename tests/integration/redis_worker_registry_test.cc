@@ -1,0 +1,67 @@
+// The registry's contract on a real Redis, and the reference platform's workers in it.
+#include "adapters/redis/redis_worker_registry.h"
+
+#include <gtest/gtest.h>
+
+#include "contract/worker_registry_contract.h"
+#include "integration/redis_world.h"
+
+namespace infra::testing {
+namespace {
+
+struct OnRedis {
+  Result<void> record(const Heartbeat& heartbeat) { return world.run(registry.record(heartbeat)); }
+  Result<std::vector<Heartbeat>> list() { return world.run(registry.list()); }
+
+  RedisWorld world;
+  HandClock clock;
+  RedisWorkerRegistry registry{world.redis, clock};
+};
+
+INSTANTIATE_TYPED_TEST_SUITE_P(Redis, WorkerRegistryContract, OnRedis);
+
+Heartbeat beat(const std::string& id, WallTime at) {
+  return {.worker_id = {id}, .pools = {{"python", 1}}, .uptime_seconds = 1.5, .timestamp = "t", .received_at = at};
+}
+
+TEST(RedisWorkerRegistry, EveryControllerSeesEveryWorker) {
+  OnRedis one;
+  RedisWorkerRegistry other(one.world.redis, one.clock);
+  ASSERT_TRUE(one.record(beat("w-1", one.clock.now())));
+  const auto seen = one.world.run(other.list()).value();
+  ASSERT_EQ(seen.size(), 1U);
+  EXPECT_EQ(seen[0].status, "healthy");
+  EXPECT_EQ(seen[0].uptime_seconds, 1.5);
+  EXPECT_EQ(seen[0].timestamp, "t");
+}
+
+TEST(RedisWorkerRegistry, AReferenceWorkerIsListedWhileItSaysSo) {
+  OnRedis engine;
+  EXPECT_FALSE(engine.registry.reference_worker_alive());
+  ASSERT_TRUE(engine.record(beat("w-1", engine.clock.now())));
+  engine.world.ask(
+      {"SET", "system:status",
+       R"({"worker_id":"old-7","pools":{"python":3},"active_jobs":2,"uptime_seconds":7,"timestamp":1700000000.5})",
+       "EX", "10"});
+  const auto seen = engine.list().value();
+  ASSERT_EQ(seen.size(), 2U);
+  EXPECT_EQ(seen[0].worker_id.value, "old-7");
+  EXPECT_EQ(seen[0].pools.at("python"), 3);
+  EXPECT_EQ(seen[0].active_jobs, 2);
+  EXPECT_TRUE(engine.registry.reference_worker_alive());
+  engine.world.server.advance(std::chrono::seconds{11});
+  EXPECT_EQ(engine.list().value().size(), 1U);
+  EXPECT_FALSE(engine.registry.reference_worker_alive());
+}
+
+TEST(RedisWorkerRegistry, WhatCannotBeReadIsForgottenAndAnAbsentRedisIsSaid) {
+  OnRedis engine;
+  engine.world.ask({"HSET", "infra:workers", "broken", "no json"});
+  EXPECT_TRUE(engine.list().value().empty());
+  EXPECT_EQ(engine.world.ask({"HLEN", "infra:workers"}), "0");
+  engine.world.server.kill();
+  EXPECT_EQ(engine.list().error().kind, ErrorKind::unavailable);
+}
+
+}  // namespace
+}  // namespace infra::testing

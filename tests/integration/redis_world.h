@@ -1,0 +1,57 @@
+// What the Redis adapters stand on in their tests: a real server whose clock the test moves together with the
+// adapters', event loops, and a bucket in memory.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <string>
+#include <thread>
+
+#include "adapters/system/system_executor.h"
+#include "contract/engine_world.h"
+#include "net/event_loops.h"
+#include "net/redis_client.h"
+#include "support/manual_clock.h"
+#include "support/memory_objects.h"
+#include "support/redis_control.h"
+#include "support/redis_server.h"
+
+namespace infra::testing {
+
+class RedisWorld : public EngineWorld {
+ public:
+  static constexpr milliseconds kSlack{3000};  // the server's clock goes on by itself
+
+  RedisWorld() { redis.start(); }
+  ~RedisWorld() override { loops.stop(); }
+
+  void run_void(Task<void> task) override { loops.run_blocking(std::move(task)); }
+  void spawn(Task<void> task) override { loops.spawn(std::move(task)); }
+  void advance(milliseconds step) override {
+    server.advance(step);
+    clock.advance(step);
+  }
+  void await_sleepers(std::size_t count) override { clock.await_sleepers(count); }
+  [[nodiscard]] WallTime now() const override { return clock.now(); }
+  [[nodiscard]] SteadyTime deadline_in(milliseconds wait) const override { return clock.steady_now() + wait; }
+
+  // As another client of the same server would.
+  std::string ask(const std::vector<std::string>& command) { return RedisControl(server.port()).ask_one(command); }
+
+  template <typename Condition>
+  static void eventually(Condition condition) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds{10};
+    while (!condition() && std::chrono::steady_clock::now() < end) std::this_thread::sleep_for(milliseconds{2});
+    ASSERT_TRUE(condition());
+  }
+
+  RedisServer server{{.fake_time = true}};
+  ManualClock clock;
+  net::EventLoops loops{2, 2};
+  SystemExecutor executor{loops};
+  net::RedisClient redis{loops, server.options()};
+  MemoryObjects bucket;
+};
+
+}  // namespace infra::testing
