@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <boost/json.hpp>
 #include <charconv>
 
 #include "core/text.h"
@@ -78,6 +79,23 @@ Result<Runtime> parse_runtime(std::string_view text) {
     return fail(ErrorKind::invalid, "invalid_runtime", "runtime must be one of python, nodejs, cpp, go.");
   }
   return static_cast<Runtime>(found - kRuntimeNames.begin());
+}
+
+std::string to_json(const Environment& env) {
+  boost::json::object object;
+  for (const auto& [name, value] : env) object.emplace(name, value);
+  return boost::json::serialize(object);
+}
+
+std::optional<Environment> parse_environment(std::string_view json) {
+  boost::system::error_code broken;
+  const auto parsed = boost::json::parse(boost::json::string_view(json.data(), json.size()), broken);
+  if (broken || !parsed.is_object()) return std::nullopt;
+  Environment env;
+  for (const auto& [name, value] : parsed.get_object()) {
+    if (value.is_string()) env.emplace(name, value.get_string());
+  }
+  return env;
 }
 
 bool FunctionChange::empty() const {

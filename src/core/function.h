@@ -21,6 +21,11 @@ enum class Runtime : std::uint8_t { python, nodejs, cpp, go };
 
 using Environment = std::map<std::string, std::string>;
 
+// As rows keep it: a JSON object of strings.
+[[nodiscard]] std::string to_json(const Environment& env);
+// Nullopt if `json` is no object; members that are no strings are left out.
+[[nodiscard]] std::optional<Environment> parse_environment(std::string_view json);
+
 // Where a version's bundle is. `key` is the store's name for it ("functions/<id>/<version>.zip"); equal bundles have
 // equal `sha256` (64 lower-case hex digits), which is empty in rows that the reference platform wrote.
 struct CodeRef {

@@ -6,7 +6,7 @@
 #include "adapters/embedded/embedded_result_bus.h"
 #include "adapters/embedded/file_code_store.h"
 #include "adapters/embedded/file_code_store_probe.h"
-#include "adapters/embedded/file_staging.h"
+#include "adapters/system/file_staging.h"
 #include "adapters/embedded/memory_rate_limiter.h"
 #include "adapters/embedded/memory_worker_registry.h"
 #include "adapters/embedded/sqlite_code_use.h"

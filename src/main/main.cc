@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <exception>
 
+#include "main/banner.h"
+#include "main/install_paths.h"
 #include "main/server_command.h"
 
 namespace {
@@ -15,12 +17,20 @@ int run(int argc, char** argv) {
   app.set_version_flag("--version", fmt::format("infra {}", INFRA_VERSION));
   app.footer("Configuration comes from the environment and .env; README.md lists the variables.");
 
-  std::string user;
+  infra::ServerOptions options;
   auto* serve = app.add_subcommand("serve", "Run the platform; needs INFRA_API_KEY.");
   auto* dev = app.add_subcommand("dev", "Run it for yourself: on loopback, with a key it makes and a walk-through.");
-  for (auto* command : {serve, dev}) {
-    command->add_option("--user", user, "Whom to become once the privileged part is set apart (started with sudo).");
+  auto* worker = app.add_subcommand("worker", "Run functions for a fleet: take jobs from SQS, settle them.");
+  for (auto* command : {serve, dev, worker}) {
+    command->add_option("--address", options.address, "The address to listen on, in place of all (dev: loopback).");
+    command->add_option("--user", options.user,
+                        "Whom to become once the privileged part is set apart (started with sudo).");
   }
+  std::uint16_t port = 8080;
+  std::string key;
+  auto* walk_through = app.add_subcommand("walk-through", "Print the lines to try a running platform with.");
+  walk_through->add_option("--port", port, "Where it listens.");
+  walk_through->add_option("--key", key, "Its API key.")->required();
   auto* version = app.add_subcommand("version", "Print the version.");
   const auto commands = app.get_subcommands([](const CLI::App*) { return true; });
   const auto is_named = [&](const CLI::App* command) { return command->check_name(argv[1]); };
@@ -34,7 +44,14 @@ int run(int argc, char** argv) {
     fmt::print("infra {}\n", INFRA_VERSION);
     return 0;
   }
-  return infra::run_server(serve->parsed() ? infra::Command::serve : infra::Command::dev, user);
+  if (walk_through->parsed()) {
+    fmt::print("{}", infra::walk_through(port, key, infra::examples_folder().string()));
+    return 0;
+  }
+  return infra::run_server(serve->parsed() ? infra::Command::serve
+                           : dev->parsed() ? infra::Command::dev
+                                           : infra::Command::worker,
+                           options);
 }
 
 }  // namespace

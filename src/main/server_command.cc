@@ -17,6 +17,8 @@
 #include "main/banner.h"
 #include "main/dev_key.h"
 #include "main/embedded_platform.h"
+#include "main/fleet_controller.h"
+#include "main/fleet_worker.h"
 #include "main/install_paths.h"
 #include "main/worker_host.h"
 #include "telemetry/log.h"
@@ -77,8 +79,8 @@ void exit_on_second_signal(sigset_t signals) {
   }).detach();
 }
 
-// The spawner looks for code below this folder from its start on. Made with the rights that the program starts with,
-// for whom it becomes.
+// The spawner looks for code below the versions folder from its start on. Made with the rights that the program starts
+// with, for whom it becomes.
 Result<void> make_folders(const std::filesystem::path& data, const std::optional<worker::Identity>& identity) {
   std::error_code error;
   const bool new_data = std::filesystem::create_directories(data, error);
@@ -99,60 +101,78 @@ Result<void> make_folders(const std::filesystem::path& data, const std::optional
   return {};
 }
 
-// `serve` takes both families where the kernel has both.
-std::string listen_address(Command command) {
+// All addresses are both families where the kernel has both.
+std::string listen_address(Command command, const std::string& wanted) {
+  if (!wanted.empty()) return wanted;
   if (command == Command::dev) return "127.0.0.1";
   return access("/proc/net/if_inet6", F_OK) == 0 ? "::" : "0.0.0.0";
 }
 
-struct Isolation {
-  std::optional<worker::SpawnerHandle> spawner;  // not there when functions run without isolation
-};
-
-// Before threads, listeners and locks exist: the privileged part is set apart, then this program gives its privileges
-// up.
-Result<Isolation> isolate(const Config& config, const std::filesystem::path& data,
-                          const std::filesystem::path& runtimes, std::optional<worker::Identity> identity) {
-  Isolation isolation;
-  if (config.isolate) {
-    if (auto possible = worker::check_isolation(); !possible) return fail(possible.error());
-    worker::SpawnerOptions options;
-    options.versions_root = versions_folder(data);
-    options.runners = runtimes;
-    auto spawner = worker::start_spawner(options);
-    if (!spawner) return fail(spawner.error());
-    isolation.spawner = std::move(*spawner);
-  }
-  if (geteuid() == 0) {
-    if (auto dropped = worker::drop_privileges(identity); !dropped) return fail(dropped.error());
-  }
-  return isolation;
+// Before threads, listeners and locks exist: the privileged part is set apart. A fleet's controller runs no functions
+// and has none. Nullopt when functions run without isolation.
+Result<std::optional<worker::SpawnerHandle>> isolate(const Config& config, const std::filesystem::path& data,
+                                                     const std::filesystem::path& runtimes) {
+  if (!config.isolate) return std::nullopt;
+  if (auto possible = worker::check_isolation(); !possible) return fail(possible.error());
+  worker::SpawnerOptions options;
+  options.versions_root = versions_folder(data);
+  options.runners = runtimes;
+  auto spawner = worker::start_spawner(options);
+  if (!spawner) return fail(spawner.error());
+  return std::move(*spawner);
 }
 
-std::unique_ptr<worker::Launcher> make_launcher(Isolation isolation, const std::filesystem::path& data,
+std::unique_ptr<worker::Launcher> make_launcher(std::optional<worker::SpawnerHandle> spawner,
+                                                const std::filesystem::path& data,
                                                 const std::filesystem::path& runtimes) {
-  if (isolation.spawner) return std::make_unique<worker::SandboxLauncher>(std::move(*isolation.spawner));
+  if (spawner) return std::make_unique<worker::SandboxLauncher>(std::move(*spawner));
+  log::warn("INFRA_SANDBOX=none: functions run WITHOUT isolation, with this program's rights; only for code you trust");
   return std::make_unique<worker::PlainLauncher>(worker::PlainLauncher::Options{
       .versions = versions_folder(data), .runtimes = runtimes, .temporary = data / "instances"});
 }
 
+// What a command's platform is made of.
+struct Setting {
+  Command command;
+  const Config& config;
+  const Variables& variables;  // where AWS credentials are looked for
+  worker::Launcher* launcher;  // null: a fleet's controller
+  bool key_is_ours;
+  std::string address;
+};
+
+Result<std::unique_ptr<Platform>> open_platform(const Setting& setting, DataFolder folder, net::EventLoops& loops,
+                                                Executor& executor, Clock& clock) {
+  if (setting.launcher == nullptr) {
+    return std::make_unique<FleetController>(setting.config, setting.variables, std::move(folder), loops, executor,
+                                             clock);
+  }
+  if (setting.config.fleet) {
+    return std::make_unique<FleetWorker>(setting.config, setting.variables, std::move(folder), *setting.launcher, loops,
+                                         executor, clock);
+  }
+  return EmbeddedPlatform::open(setting.config, std::move(folder), *setting.launcher, loops, executor, clock);
+}
+
 // From the platform's start to its stop; gives the exit status.
-int serve_until_stopped(Command command, const Config& config, DataFolder folder, worker::Launcher& launcher,
-                        bool key_is_ours, sigset_t signals) {
+int serve_until_stopped(const Setting& setting, DataFolder folder, sigset_t signals) {
+  const Config& config = setting.config;
   const auto cores = std::max(1U, std::thread::hardware_concurrency());
-  net::EventLoops loops(cores, static_cast<std::size_t>(max_concurrent_jobs(launcher) + kBlockingThreadsBesideJobs));
+  const int jobs = setting.launcher != nullptr ? max_concurrent_jobs(*setting.launcher) : 0;
+  net::EventLoops loops(cores, static_cast<std::size_t>(jobs + kBlockingThreadsBesideJobs));
   SystemExecutor executor(loops);
   SystemClock clock;
-  auto platform = EmbeddedPlatform::open(config, std::move(folder), launcher, loops, executor, clock);
+  auto platform = open_platform(setting, std::move(folder), loops, executor, clock);
   if (!platform) return give_up(platform.error());
-  const std::string address = listen_address(command);
-  const auto port = (*platform)->start(address);
+  const auto port = (*platform)->start(setting.address);
   if (!port) return give_up(port.error());
 
-  log::info("listening",
-            {{"address", address}, {"port", *port}, {"engines", "embedded"}, {"isolation", config.isolate}});
-  if (command == Command::dev) {
-    const std::string key = key_is_ours ? config.api_key : "<the INFRA_API_KEY that you gave>";
+  log::info("listening", {{"address", setting.address},
+                          {"port", *port},
+                          {"engines", config.fleet ? "fleet" : "embedded"},
+                          {"isolation", config.isolate}});
+  if (setting.command == Command::dev) {
+    const std::string key = setting.key_is_ours ? config.api_key : "<the INFRA_API_KEY that you gave>";
     fmt::print(stderr, "{}", walk_through(*port, key, examples_folder().string()));
   }
   int received = 0;
@@ -167,7 +187,7 @@ int serve_until_stopped(Command command, const Config& config, DataFolder folder
 
 }  // namespace
 
-int run_server(Command command, const std::string& user) {
+int run_server(Command command, const ServerOptions& options) {
   ConfigProblems problems;
   const Variables variables = collect_variables(problems);
   auto config = read_config(variables, command);
@@ -176,32 +196,40 @@ int run_server(Command command, const std::string& user) {
                               config.error().sentences.end());
   if (!problems.sentences.empty()) return give_up(problems.sentences);
 
-  const auto identity = find_user(user);
+  const auto identity = find_user(options.user);
   if (!identity) return give_up(identity.error());
+  const bool runs_functions = command != Command::serve || !config->fleet;
   const auto runtimes = runtimes_folder();
-  if (!runtimes) return give_up(runtimes.error());
+  if (runs_functions && !runtimes) return give_up(runtimes.error());
   const auto data = std::filesystem::absolute(config->data_dir).lexically_normal();
 
   const sigset_t signals = block_stop_signals();
   if (auto made = make_folders(data, *identity); !made) return give_up(made.error());
-  auto isolation = isolate(*config, data, *runtimes, *identity);
-  if (!isolation) return give_up(isolation.error());
+  Result<std::optional<worker::SpawnerHandle>> spawner;
+  if (runs_functions) spawner = isolate(*config, data, *runtimes);
+  if (!spawner) return give_up(spawner.error());
+  if (geteuid() == 0) {
+    if (auto dropped = worker::drop_privileges(*identity); !dropped) return give_up(dropped.error());
+  }
   auto folder = DataFolder::open(data);
   if (!folder) return give_up(folder.error());
 
-  const bool make_key = config->api_key.empty();
+  const bool make_key = command == Command::dev && config->api_key.empty();
   if (make_key) {
     SystemRandom random;
     auto key = dev_key(data, random);
     if (!key) return give_up(key.error());
     config->api_key = *key;
   }
-  if (!config->isolate) {
-    log::warn(
-        "INFRA_SANDBOX=none: functions run WITHOUT isolation, with this program's rights; only for code you trust");
-  }
-  const auto launcher = make_launcher(std::move(*isolation), data, *runtimes);
-  return serve_until_stopped(command, *config, std::move(*folder), *launcher, make_key, signals);
+  std::unique_ptr<worker::Launcher> launcher;
+  if (runs_functions) launcher = make_launcher(std::move(*spawner), data, *runtimes);
+  const Setting setting{.command = command,
+                        .config = *config,
+                        .variables = variables,
+                        .launcher = launcher.get(),
+                        .key_is_ours = make_key,
+                        .address = listen_address(command, options.address)};
+  return serve_until_stopped(setting, std::move(*folder), signals);
 }
 
 }  // namespace infra

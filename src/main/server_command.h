@@ -1,4 +1,4 @@
-// `infra serve` and `infra dev`: from the environment to a running server, and down again by a signal.
+// `infra serve`, `infra dev` and `infra worker`: from the environment to a running server, and down again by a signal.
 #pragma once
 
 #include <string>
@@ -7,8 +7,12 @@
 
 namespace infra {
 
-// `user` (a name or a number; empty: stay) is who the program becomes once the spawner has what needs privileges. Gives
-// the exit status.
-int run_server(Command command, const std::string& user);
+struct ServerOptions {
+  std::string user;     // a name or a number: who the program becomes once the spawner has what needs privileges
+  std::string address;  // to listen on; empty: loopback for `dev`, all addresses for the others
+};
+
+// Gives the exit status.
+int run_server(Command command, const ServerOptions& options);
 
 }  // namespace infra

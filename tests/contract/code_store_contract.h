@@ -1,4 +1,5 @@
-// What every CodeStore promises. Instantiate with a factory type that is constructed for a folder and has store().
+// What every CodeStore promises. Instantiate with a world type that is constructed for a folder and has store() and
+// run(task).
 #pragma once
 
 #include <gtest/gtest.h>
@@ -8,14 +9,14 @@
 #include <iterator>
 #include <string>
 
+#include "core/sha256.h"
 #include "ports/code_store.h"
-#include "support/run_task.h"
 #include "support/temp_folder.h"
 
 namespace infra::testing {
 
 inline const std::string kShaA(64, 'a');
-inline const std::string kShaB(64, 'b');
+inline const std::string kShaOfBundle = sha256_of("bundle");
 
 inline std::string file_text(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
@@ -27,59 +28,60 @@ inline std::filesystem::path write_text(const std::filesystem::path& path, const
   return path;
 }
 
-template <typename Factory>
+template <typename World>
 class CodeStoreContract : public ::testing::Test {
  protected:
   TempFolder folder_;
-  Factory factory_{folder_.path() / "data"};
-  CodeStore& store_ = factory_.store();
+  World world_{folder_.path() / "data"};
+  CodeStore& store_ = world_.store();
 
   Result<void> put(const CodeRef& code, const std::string& bytes) {
-    return run_task(store_.put_bundle(code, write_text(folder_.path() / "staged", bytes)));
+    return world_.run(store_.put_bundle(code, write_text(folder_.path() / "staged", bytes)));
   }
 };
 
 TYPED_TEST_SUITE_P(CodeStoreContract);
 
 TYPED_TEST_P(CodeStoreContract, GivesBackWhatWasPut) {
-  const CodeRef code{"functions/f/1.zip", kShaA};
-  EXPECT_EQ(run_task(this->store_.fetch_bundle(code)).error().kind, ErrorKind::not_found);
+  const CodeRef code{"functions/f/1.zip", kShaOfBundle};
+  EXPECT_EQ(this->world_.run(this->store_.fetch_bundle(code)).error().kind, ErrorKind::not_found);
   ASSERT_TRUE(this->put(code, "bundle").has_value());
-  const auto fetched = run_task(this->store_.fetch_bundle(code));
+  const auto fetched = this->world_.run(this->store_.fetch_bundle(code));
   ASSERT_TRUE(fetched.has_value()) << fetched.error().message;
   EXPECT_EQ(file_text(*fetched), "bundle");
 }
 
 TYPED_TEST_P(CodeStoreContract, PuttingTheSameBundleTwiceIsNoError) {
-  ASSERT_TRUE(this->put({"functions/f/1.zip", kShaA}, "bundle").has_value());
-  ASSERT_TRUE(this->put({"functions/g/1.zip", kShaA}, "bundle").has_value());
-  EXPECT_EQ(file_text(run_task(this->store_.fetch_bundle({"functions/g/1.zip", kShaA})).value()), "bundle");
+  ASSERT_TRUE(this->put({"functions/f/1.zip", kShaOfBundle}, "bundle").has_value());
+  ASSERT_TRUE(this->put({"functions/g/1.zip", kShaOfBundle}, "bundle").has_value());
+  EXPECT_EQ(file_text(this->world_.run(this->store_.fetch_bundle({"functions/g/1.zip", kShaOfBundle})).value()),
+            "bundle");
 }
 
 TYPED_TEST_P(CodeStoreContract, RetiringWhatIsNotThereIsNoError) {
-  EXPECT_TRUE(run_task(this->store_.retire_bundle({"functions/f/1.zip", kShaA})).has_value());
+  EXPECT_TRUE(this->world_.run(this->store_.retire_bundle({"functions/f/1.zip", kShaOfBundle})).has_value());
 }
 
 TYPED_TEST_P(CodeStoreContract, ObjectsAreReplacedAndRemoved) {
   const std::string key = "results/0198-a_b.json";
-  EXPECT_EQ(run_task(this->store_.get_object(key)).error().kind, ErrorKind::not_found);
-  EXPECT_TRUE(run_task(this->store_.remove_object(key)).has_value());
+  EXPECT_EQ(this->world_.run(this->store_.get_object(key)).error().kind, ErrorKind::not_found);
+  EXPECT_TRUE(this->world_.run(this->store_.remove_object(key)).has_value());
   const std::string bytes("\0one\xff", 5);
-  ASSERT_TRUE(run_task(this->store_.put_object(key, bytes)).has_value());
-  EXPECT_EQ(run_task(this->store_.get_object(key)).value(), bytes);
-  ASSERT_TRUE(run_task(this->store_.put_object(key, "two")).has_value());
-  EXPECT_EQ(run_task(this->store_.get_object(key)).value(), "two");
-  ASSERT_TRUE(run_task(this->store_.remove_object(key)).has_value());
-  EXPECT_EQ(run_task(this->store_.get_object(key)).error().kind, ErrorKind::not_found);
+  ASSERT_TRUE(this->world_.run(this->store_.put_object(key, bytes)).has_value());
+  EXPECT_EQ(this->world_.run(this->store_.get_object(key)).value(), bytes);
+  ASSERT_TRUE(this->world_.run(this->store_.put_object(key, "two")).has_value());
+  EXPECT_EQ(this->world_.run(this->store_.get_object(key)).value(), "two");
+  ASSERT_TRUE(this->world_.run(this->store_.remove_object(key)).has_value());
+  EXPECT_EQ(this->world_.run(this->store_.get_object(key)).error().kind, ErrorKind::not_found);
 }
 
 TYPED_TEST_P(CodeStoreContract, KeysCannotEscape) {
   for (const std::string& key : {std::string(), std::string("../x"), std::string("a/../x"), std::string("/etc/x"),
                                  std::string("a//b"), std::string("a/"), std::string("a b"), std::string("a\0b", 3),
                                  std::string(".hidden"), std::string("a\\b"), std::string(600, 'k')}) {
-    EXPECT_EQ(run_task(this->store_.put_object(key, "x")).error().code, "invalid_object_key") << key;
-    EXPECT_EQ(run_task(this->store_.get_object(key)).error().code, "invalid_object_key") << key;
-    EXPECT_EQ(run_task(this->store_.remove_object(key)).error().code, "invalid_object_key") << key;
+    EXPECT_EQ(this->world_.run(this->store_.put_object(key, "x")).error().code, "invalid_object_key") << key;
+    EXPECT_EQ(this->world_.run(this->store_.get_object(key)).error().code, "invalid_object_key") << key;
+    EXPECT_EQ(this->world_.run(this->store_.remove_object(key)).error().code, "invalid_object_key") << key;
   }
 }
 

@@ -8,6 +8,7 @@
 #include "contract/code_store_contract.h"
 #include "support/fake_code_use.h"
 #include "support/offload_inline.h"
+#include "support/run_task.h"
 
 namespace infra::testing {
 namespace {
@@ -15,6 +16,10 @@ namespace {
 struct Files {
   explicit Files(const std::filesystem::path& data) : store_(data, executor, clock, use, use) {}
   CodeStore& store() { return store_; }
+  template <typename T>
+  T run(Task<T> task) {
+    return run_task(std::move(task));
+  }
   OffloadInline executor;
   HandClock clock;
   FakeCodeUse use;

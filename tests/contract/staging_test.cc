@@ -6,8 +6,8 @@
 #include <fstream>
 #include <iterator>
 
-#include "adapters/embedded/file_staging.h"
-#include "adapters/embedded/posix_file.h"
+#include "adapters/system/file_staging.h"
+#include "adapters/system/posix_file.h"
 #include "support/offload_inline.h"
 #include "support/run_task.h"
 #include "support/temp_folder.h"

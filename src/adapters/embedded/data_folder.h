@@ -4,7 +4,7 @@
 
 #include <filesystem>
 
-#include "adapters/embedded/posix_file.h"
+#include "adapters/system/posix_file.h"
 
 namespace infra {
 

@@ -5,43 +5,21 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <memory>
 
-#include "adapters/embedded/posix_file.h"
+#include "adapters/system/posix_file.h"
+#include "core/object_key.h"
+#include "core/sha256.h"
 
 namespace infra {
 namespace {
-
-constexpr std::size_t kMaxKeyBytes = 512;
-
-bool is_sha256(std::string_view text) {
-  return text.size() == 64 &&
-         std::ranges::all_of(text, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
-}
 
 Result<void> check_sha256(const CodeRef& code) {
   if (is_sha256(code.sha256)) return {};
   return fail(ErrorKind::not_found, "code_not_found",
               "The function's code is not known by a SHA-256; upload it again.");
-}
-
-// Segments of [A-Za-z0-9._-], none of them hidden: so no key climbs, and none is the name of another's temporary file.
-Result<void> check_key(std::string_view key) {
-  bool good = !key.empty() && key.size() <= kMaxKeyBytes && key.back() != '/';
-  char before = '/';
-  for (const char c : key) {
-    const bool plain =
-        (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '-';
-    good = good && (plain || ((c == '.' || c == '/') && before != '/'));
-    before = c;
-  }
-  if (good) return {};
-  return fail(
-      ErrorKind::invalid, "invalid_object_key",
-      "An object's key must be segments of [A-Za-z0-9._-], parted by single slashes, none beginning with a dot.");
 }
 
 Result<void> copy_to(const std::filesystem::path& from, const std::filesystem::path& to) {
@@ -163,7 +141,7 @@ Task<Result<void>> FileCodeStore::retire_bundle(const CodeRef& code) {
 }
 
 Task<Result<void>> FileCodeStore::put_object(const std::string& key, std::string_view bytes) {
-  if (auto ok = check_key(key); !ok) co_return ok;
+  if (auto ok = check_object_key(key); !ok) co_return ok;
   co_return co_await on_disk([this, target = objects_ / key, bytes = std::string(bytes)]() -> Result<void> {
     if (auto ok = make_parents(objects_, target); !ok) return ok;
     const auto temporary = temporary_path();
@@ -175,14 +153,14 @@ Task<Result<void>> FileCodeStore::put_object(const std::string& key, std::string
 }
 
 Task<Result<std::string>> FileCodeStore::get_object(const std::string& key) {
-  if (auto ok = check_key(key); !ok) co_return fail(ok.error());
+  if (auto ok = check_object_key(key); !ok) co_return fail(ok.error());
   auto result = std::make_shared<Result<std::string>>();
   co_await executor_.offload([result, path = objects_ / key] { *result = read_file(path); });
   co_return std::move(*result);
 }
 
 Task<Result<void>> FileCodeStore::remove_object(const std::string& key) {
-  if (auto ok = check_key(key); !ok) co_return ok;
+  if (auto ok = check_object_key(key); !ok) co_return ok;
   co_return co_await on_disk([path = objects_ / key]() -> Result<void> {
     if (::unlink(path.c_str()) == 0 || errno == ENOENT || errno == ENOTDIR) return {};
     return disk_error("removing an object", errno);

@@ -9,7 +9,7 @@
 #include <cerrno>
 #include <memory>
 
-#include "adapters/embedded/posix_file.h"
+#include "adapters/system/posix_file.h"
 
 namespace infra {
 namespace {

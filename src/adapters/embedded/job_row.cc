@@ -37,7 +37,7 @@ Result<Job> read_row(const sqlite::Statement& row) {
 }  // namespace
 
 Result<void> insert_job(sqlite::Connection& connection, const Job& job, const QueuedJob& queued) {
-  const std::string env = to_column(job.env);
+  const std::string env = to_json(job.env);
   auto row = connection.prepare(kInsert);
   row.bind(queued.seq).bind(job.request_id.value).bind(queued.receives).bind(static_cast<std::int64_t>(queued.bytes));
   row.bind(job.function_id.value).bind(static_cast<int>(job.runtime)).bind(job.memory_mb).bind(job.timeout.count());

@@ -1,96 +1,13 @@
 #include "adapters/embedded/row_codec.h"
 
-#include <boost/json.hpp>
-#include <optional>
+#include <utility>
 
 namespace infra {
-namespace {
-
-namespace json = boost::json;
-
-constexpr std::size_t kMaxCursor = 1024;
-constexpr std::string_view kBase64Url =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";  // RFC 4648, 5
-
-std::string encode(std::string_view bytes) {
-  std::string text;
-  std::uint32_t bits = 0;
-  int held = 0;
-  for (const char c : bytes) {
-    bits = (bits << 8) | static_cast<unsigned char>(c);
-    for (held += 8; held >= 6; held -= 6) text += kBase64Url[(bits >> (held - 6)) & 63];
-  }
-  if (held > 0) text += kBase64Url[(bits << (6 - held)) & 63];
-  return text;
-}
-
-std::optional<std::string> decode(std::string_view text) {
-  std::string bytes;
-  std::uint32_t bits = 0;
-  int held = 0;
-  for (const char c : text) {
-    const auto digit = kBase64Url.find(c);
-    if (digit == std::string_view::npos) return std::nullopt;
-    bits = (bits << 6) | static_cast<std::uint32_t>(digit);
-    held += 6;
-    if (held >= 8) {
-      held -= 8;
-      bytes += static_cast<char>((bits >> held) & 0xff);
-    }
-  }
-  return bytes;
-}
-
-}  // namespace
-
-std::string to_column(const Environment& env) {
-  json::object object;
-  for (const auto& [name, value] : env) object.emplace(name, value);
-  return json::serialize(object);
-}
 
 Result<Environment> environment_from_column(std::string_view text) {
-  boost::system::error_code broken;
-  const auto parsed = json::parse(json::string_view(text.data(), text.size()), broken);
-  if (broken || !parsed.is_object()) {
-    return fail(ErrorKind::unavailable, "engine_unavailable", "A row of the database holds an unreadable environment.");
-  }
-  Environment env;
-  for (const auto& [name, value] : parsed.get_object()) {
-    if (value.is_string()) env.emplace(name, value.get_string());
-  }
-  return env;
-}
-
-std::string make_cursor(std::string_view kind, std::initializer_list<std::string_view> key) {
-  std::string plain(kind);
-  for (const auto part : key) {
-    plain += '\n';
-    plain += part;
-  }
-  return encode(plain);
-}
-
-Result<std::vector<std::string>> read_cursor(std::string_view kind, std::size_t parts, std::string_view cursor) {
-  if (cursor.size() > kMaxCursor) return invalid_cursor();
-  const auto plain = decode(cursor);
-  // Encoding again refuses the spellings that differ in the unused last bits.
-  if (!plain || encode(*plain) != cursor) return invalid_cursor();
-  std::vector<std::string> key;
-  std::string_view rest = *plain;
-  for (auto end = rest.find('\n'); end != std::string_view::npos; end = rest.find('\n')) {
-    key.emplace_back(rest.substr(0, end));
-    rest.remove_prefix(end + 1);
-  }
-  key.emplace_back(rest);
-  if (key.front() != kind || key.size() != parts + 1) return invalid_cursor();
-  key.erase(key.begin());
-  return key;
-}
-
-std::unexpected<Error> invalid_cursor() {
-  return fail(ErrorKind::invalid, "invalid_cursor",
-              "cursor is not one that this listing gave out; start again without it, or follow the Link header.");
+  auto env = parse_environment(text);
+  if (env) return std::move(*env);
+  return fail(ErrorKind::unavailable, "engine_unavailable", "A row of the database holds an unreadable environment.");
 }
 
 }  // namespace infra

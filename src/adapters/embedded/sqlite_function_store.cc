@@ -1,10 +1,10 @@
 #include "adapters/embedded/sqlite_function_store.h"
 
 #include <algorithm>
-#include <charconv>
 #include <utility>
 
 #include "adapters/embedded/row_codec.h"
+#include "core/page_cursor.h"
 
 namespace infra {
 namespace {
@@ -23,8 +23,6 @@ constexpr std::string_view kUpdate =
 constexpr std::string_view kFind = "SELECT * FROM counted_functions WHERE id=?";
 constexpr std::string_view kList =
     "SELECT * FROM counted_functions WHERE (uploaded_at, id) > (?, ?) ORDER BY uploaded_at, id LIMIT ?";
-
-constexpr std::string_view kCursorKind = "functions";
 
 std::unexpected<Error> no_such_function() {
   return fail(ErrorKind::not_found, "function_not_found", "There is no function with this id.");
@@ -63,7 +61,7 @@ Result<Function> find_row(Connection& connection, const FunctionId& id) {
 }
 
 Result<void> insert_row(Connection& connection, const Function& f) {
-  const std::string env = to_column(f.env);
+  const std::string env = to_json(f.env);
   auto statement = connection.prepare(kInsert);
   statement.bind(f.id.value).bind(f.name).bind(f.description).bind(f.original_name).bind(static_cast<int>(f.runtime));
   statement.bind(f.memory_mb).bind(f.timeout.count()).bind(env).bind(f.code.key).bind(f.code.sha256).bind(f.version);
@@ -78,7 +76,7 @@ Result<void> insert_row(Connection& connection, const Function& f) {
 }
 
 Result<void> update_row(Connection& connection, const Function& f) {
-  const std::string env = to_column(f.env);
+  const std::string env = to_json(f.env);
   auto statement = connection.prepare(kUpdate);
   statement.bind(f.name).bind(f.description).bind(f.original_name).bind(f.memory_mb).bind(f.timeout.count()).bind(env);
   statement.bind(f.code.key).bind(f.code.sha256).bind(f.version).bind(to_column(f.updated_at)).bind(f.id.value);
@@ -98,33 +96,16 @@ Function changed(Function f, const FunctionChange& change, WallTime now) {
   return f;
 }
 
-struct PageStart {
-  std::int64_t uploaded_at = INT64_MIN;
-  std::string id;
-};
-
-Result<PageStart> read_start(const std::string& cursor) {
-  if (cursor.empty()) return PageStart{};
-  auto key = read_cursor(kCursorKind, 2, cursor);
-  if (!key) return fail(key.error());
-  PageStart start{.id = std::move((*key)[1])};
-  const std::string& number = (*key)[0];
-  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), start.uploaded_at);
-  if (error != std::errc{} || end != number.data() + number.size()) return invalid_cursor();
-  return start;
-}
-
-Result<FunctionPage> read_page(Connection& connection, const PageStart& start, int limit) {
+Result<FunctionPage> read_page(Connection& connection, const FunctionCursor& after, int limit) {
   auto statement = connection.prepare(kList);
-  statement.bind(start.uploaded_at).bind(start.id).bind(limit + 1);
+  statement.bind(to_column(after.uploaded_at)).bind(after.id.value).bind(limit + 1);
   FunctionPage page;
   while (true) {
     const auto row = statement.step();
     if (!row) return fail(row.error());
     if (!*row) return page;
     if (std::cmp_equal(page.functions.size(), limit)) {
-      const Function& last = page.functions.back();
-      page.next_cursor = make_cursor(kCursorKind, {std::to_string(to_column(last.uploaded_at)), last.id.value});
+      page.next_cursor = make_function_cursor(page.functions.back());
       return page;
     }
     auto function = read_row(statement);
@@ -233,10 +214,10 @@ Task<Result<Function>> SqliteFunctionStore::remove(const FunctionId& id) {
 }
 
 Task<Result<FunctionPage>> SqliteFunctionStore::list(int limit, const std::string& cursor) {
-  const auto start = read_start(cursor);
-  if (!start) co_return fail(start.error());
-  co_return co_await database_.read<FunctionPage>([start = *start, rows = std::max(limit, 1)](Connection& connection) {
-    return read_page(connection, start, rows);
+  const auto after = read_function_cursor(cursor);
+  if (!after) co_return fail(after.error());
+  co_return co_await database_.read<FunctionPage>([after = *after, rows = std::max(limit, 1)](Connection& connection) {
+    return read_page(connection, after, rows);
   });
 }
 

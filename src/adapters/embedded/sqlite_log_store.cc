@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "adapters/embedded/row_codec.h"
+#include "core/page_cursor.h"
 
 namespace infra {
 namespace {

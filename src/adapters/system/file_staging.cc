@@ -1,42 +1,15 @@
-#include "adapters/embedded/file_staging.h"
+#include "adapters/system/file_staging.h"
 
 #include <fcntl.h>
-#include <openssl/evp.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 
-#include "adapters/embedded/posix_file.h"
+#include "adapters/system/posix_file.h"
+#include "core/sha256.h"
 
 namespace infra {
 namespace {
-
-class Sha256 {
- public:
-  Sha256() : context_(EVP_MD_CTX_new()) {
-    if (!context_ || EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr) != 1) throw std::bad_alloc();
-  }
-  void add(std::span<const char> bytes) { EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()); }
-  [[nodiscard]] std::string finish() {
-    std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-    unsigned length = 0;
-    EVP_DigestFinal_ex(context_.get(), digest.data(), &length);
-    constexpr std::string_view kHex = "0123456789abcdef";
-    std::string text;
-    for (const unsigned char byte : std::span(digest).first(length)) {
-      text += kHex[byte >> 4];
-      text += kHex[byte & 15];
-    }
-    return text;
-  }
-
- private:
-  struct Free {
-    void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
-  };
-  std::unique_ptr<EVP_MD_CTX, Free> context_;
-};
 
 // Shared with the work on the blocking pool, which may still run when a coroutine that is being shut down is destroyed.
 struct OpenUpload {

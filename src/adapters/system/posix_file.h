@@ -1,5 +1,5 @@
-// What the file engines share: a descriptor with an owner, writes that end whole or not at all, and disk errors as
-// sentences.
+// What every adapter that keeps files shares: a descriptor with an owner, writes that end whole or not at all, and disk
+// errors as sentences.
 #pragma once
 
 #include <filesystem>

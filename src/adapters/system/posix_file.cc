@@ -1,4 +1,4 @@
-#include "adapters/embedded/posix_file.h"
+#include "adapters/system/posix_file.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>

@@ -1,0 +1,56 @@
+#include "main/fleet_engines.h"
+
+#include <fmt/format.h>
+
+#include "adapters/aws/credential_chain.h"
+
+namespace infra {
+namespace {
+
+// China's regions have a domain of their own.
+std::string service_endpoint(const std::string& given, std::string_view service, const std::string& region) {
+  if (!given.empty()) return given;
+  return fmt::format("https://{}.{}.amazonaws.com{}", service, region, region.starts_with("cn-") ? ".cn" : "");
+}
+
+// scheme://host:port of a queue's URL.
+std::string origin_of(const std::string& url) {
+  return url.substr(0, url.find('/', url.find("://") + 3));
+}
+
+// A name with dots matches no certificate of a host of its own.
+std::string bucket_endpoint(const FleetConfig& fleet) {
+  if (!fleet.s3_endpoint.empty() || fleet.bucket.contains('.')) {
+    return service_endpoint(fleet.s3_endpoint, "s3", fleet.region);
+  }
+  return service_endpoint("", fleet.bucket + ".s3", fleet.region);
+}
+
+}  // namespace
+
+FleetEngines::FleetEngines(const Config& config, const Variables& variables, const std::filesystem::path& data,
+                           net::EventLoops& loops, Executor& executor, Clock& clock, Random& random)
+    : fleet(*config.fleet),
+      http(loops),
+      credentials(aws::make_credential_chain(variables, fleet.region, http, executor, clock)),
+      s3({"s3", fleet.region, bucket_endpoint(fleet)}, http, *credentials, clock, random),
+      sqs({"sqs", fleet.region, fleet.sqs_endpoint.empty() ? origin_of(fleet.queue_url) : fleet.sqs_endpoint}, http,
+          *credentials, clock, random),
+      dynamodb({"dynamodb", fleet.region, service_endpoint(fleet.dynamodb_endpoint, "dynamodb", fleet.region)}, http,
+               *credentials, clock, random),
+      redis(loops, fleet.redis),
+      code(s3, fleet.bucket, {.folder = data / "bundles"}, executor, clock),
+      workers(redis, clock),
+      queue(sqs, fleet.queue_url, code, clock, executor,
+            {.bucket = fleet.bucket, .reference_worker_alive = [this] { return workers.reference_worker_alive(); }}),
+      logs(dynamodb, fleet.logs_table, clock),
+      recorder(dynamodb, {.functions = fleet.functions_table, .logs = fleet.logs_table}, random),
+      code_probe(s3, fleet.bucket),
+      queue_probe(sqs, fleet.queue_url),
+      logs_probe("logs", dynamodb, fleet.logs_table, {"functionId", "timestamp"}) {}
+
+void FleetEngines::start() {
+  redis.start();
+}
+
+}  // namespace infra

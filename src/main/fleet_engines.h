@@ -1,0 +1,53 @@
+// The engines on S3, DynamoDB, SQS and Redis, wired: what controllers and workers of a fleet have in common.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+
+#include "adapters/aws/aws_client.h"
+#include "adapters/aws/dynamodb_log_store.h"
+#include "adapters/aws/dynamodb_probe.h"
+#include "adapters/aws/dynamodb_run_recorder.h"
+#include "adapters/aws/s3_code_store.h"
+#include "adapters/aws/s3_probe.h"
+#include "adapters/aws/sqs_job_queue.h"
+#include "adapters/aws/sqs_probe.h"
+#include "adapters/redis/redis_worker_registry.h"
+#include "main/config.h"
+#include "net/event_loops.h"
+#include "net/http_client.h"
+#include "net/redis_client.h"
+#include "ports/executor.h"
+#include "ports/random.h"
+
+namespace infra {
+
+// What is referred to must outlive it. Nothing connects before start().
+class FleetEngines {
+ public:
+  // `config.fleet` is there. `variables` are where AWS credentials are looked for; bundles are kept below `data`.
+  FleetEngines(const Config& config, const Variables& variables, const std::filesystem::path& data,
+               net::EventLoops& loops, Executor& executor, Clock& clock, Random& random);
+
+  void start();
+
+  const FleetConfig fleet;
+  net::HttpClient http;
+  std::unique_ptr<aws::CredentialProvider> credentials;
+  aws::AwsClient s3;
+  aws::AwsClient sqs;
+  aws::AwsClient dynamodb;
+  net::RedisClient redis;
+
+  S3CodeStore code;
+  RedisWorkerRegistry workers;
+  SqsJobQueue queue;
+  DynamoDbLogStore logs;
+  DynamoDbRunRecorder recorder;
+
+  S3Probe code_probe;
+  SqsProbe queue_probe;
+  DynamoDbProbe logs_probe;
+};
+
+}  // namespace infra
