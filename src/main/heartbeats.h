@@ -15,7 +15,7 @@ namespace infra {
 
 class Heartbeats {
  public:
-  static constexpr std::chrono::seconds kInterval{5};  // silent for 30 s is gone
+  static constexpr std::chrono::seconds kInterval{2};  // silent for 30 s is gone
 
   // What is referred to must outlive beat_on(). `now` gives the heartbeat of the moment.
   Heartbeats(const Config& config, WorkerRegistry& registry, net::HttpClient& http, Clock& clock,

@@ -62,6 +62,8 @@ class Answer:
 class Infra:
     """One data folder, and the program that runs on it; it may be killed and started again."""
 
+    program, key = PROGRAM, API_KEY
+
     def __init__(self, env=None, arguments=("serve",), folder=None):
         self.folder = folder or tempfile.mkdtemp(prefix="infra-e2e-")
         self.data = os.path.join(self.folder, "data")
@@ -299,6 +301,11 @@ class FakeOllama:
     def close(self):
         self.server.shutdown()
         self.server.server_close()
+
+
+if os.environ.get("INFRA_E2E_FLEET"):  # the same tests against a fleet
+    import fleet_harness
+    Infra = fleet_harness.as_one_program(Infra)
 
 
 class Case(unittest.TestCase):

@@ -56,8 +56,7 @@ void BundleCache::forget_locked(std::map<std::string, Entry>::iterator entry) {
 
 void BundleCache::evict_locked(SteadyTime now) {
   while (bytes_ > options_.max_bytes) {
-    const auto oldest =
-        std::ranges::min_element(entries_, {}, [](const auto& named) { return named.second.used; });
+    const auto oldest = std::ranges::min_element(entries_, {}, [](const auto& named) { return named.second.used; });
     if (oldest == entries_.end() || oldest->second.used > now - kKept) return;
     std::error_code ignored;  // gone already, or found again at the next start
     fs::remove(options_.folder / oldest->first, ignored);

@@ -2,12 +2,13 @@
 
 #include <algorithm>
 #include <boost/json/array.hpp>
+#include <unordered_map>
 #include <utility>
 
+#include "adapters/aws/dynamodb_item.h"
 #include "adapters/aws/dynamodb_update.h"
 #include "adapters/aws/sqs_json.h"
 #include "core/page_cursor.h"
-#include "telemetry/log.h"
 
 namespace infra {
 namespace {
@@ -19,7 +20,9 @@ constexpr std::string_view kPrefix = "DynamoDB_20120810.";
 constexpr std::size_t kRowsABatch = 100;  // DynamoDB's limit
 constexpr std::chrono::seconds kRefreshInterval{1};
 constexpr std::chrono::seconds kScanLife{1};
-constexpr milliseconds kScanTimeout{10'000};
+constexpr milliseconds kScanTimeout{10'000};   // a page of 1 MB
+constexpr milliseconds kRefreshTimeout{1500};  // later, the next round would be due
+constexpr int kTries = 3;                      // to read a row that changes at the same time
 
 std::string target(std::string_view action) {
   return std::string(kPrefix).append(action);
@@ -68,7 +71,12 @@ aws::DynamoDbUpdate update_of(const FunctionChange& change, WallTime now) {
 
 DynamoDbFunctionStore::DynamoDbFunctionStore(aws::AwsClient& dynamodb, std::string table, Clock& clock,
                                              Announce announce)
-    : dynamodb_(dynamodb), table_(std::move(table)), clock_(clock), announce_(std::move(announce)) {}
+    : dynamodb_(dynamodb),
+      table_(std::move(table)),
+      clock_(clock),
+      announce_(std::move(announce)),
+      reads_(clock),
+      scans_(clock) {}
 
 std::unexpected<Error> DynamoDbFunctionStore::failed(const Error& error) const {
   return fail(aws::table_error(error, table_));
@@ -76,16 +84,21 @@ std::unexpected<Error> DynamoDbFunctionStore::failed(const Error& error) const {
 
 void DynamoDbFunctionStore::changed(const FunctionId& id) {
   cache_.changed(id);
-  const std::scoped_lock lock(mutex_);
-  scan_.rows = nullptr;
+  forget_scan();
 }
 
 void DynamoDbFunctionStore::all_changed() {
   cache_.all_changed();
+  forget_scan();
+}
+
+void DynamoDbFunctionStore::forget_scan() {
   const std::scoped_lock lock(mutex_);
+  ++changes_;
   scan_.rows = nullptr;
 }
 
+// After a write that failed, too: it may have been carried out.
 Task<void> DynamoDbFunctionStore::changed_by_us(FunctionId id) {
   changed(id);
   if (announce_) co_await announce_(std::move(id));
@@ -100,31 +113,43 @@ Task<Result<void>> DynamoDbFunctionStore::insert(const Function& function) {
                                                  {"ConditionExpression", "attribute_not_exists(functionId)"}},
                                                 Repeat::unsafe);
   if (!put && put.error().kind == ErrorKind::conflict) {
-    co_return fail(ErrorKind::conflict, "function_exists", "A function with this id exists.");
+    co_return fail(ErrorKind::conflict, "function_exists", "A function with this id exists already.");
   }
-  if (!put) co_return failed(put.error());
   co_await changed_by_us(id);
+  if (!put) co_return failed(put.error());
   co_return Result<void>{};
 }
 
 Task<Result<Function>> DynamoDbFunctionStore::find(const FunctionId& id) {
-  if (auto known = cache_.find(id, clock_.steady_now())) co_return std::move(*known);
-  co_return co_await read(id);
+  const FunctionId wanted = id;
+  const auto known = cache_.find(wanted, clock_.steady_now());
+  if (known && (known->current || away_)) co_return *known->row;
+  const auto row = co_await reads_.run(wanted.value, [this, wanted] { return read(wanted); });
+  if (row) co_return **row;
+  if (row.error().kind != ErrorKind::unavailable) co_return fail(row.error());
+  if (const auto kept = cache_.find(wanted, clock_.steady_now())) co_return *kept->row;
+  co_return fail(row.error());
 }
 
-Task<Result<Function>> DynamoDbFunctionStore::read(FunctionId id) {
-  const auto begun = cache_.begin_read();
+// As it is at some moment after the call, for whoever joins it too: what changes meanwhile is read again.
+Task<Result<aws::SharedFunction>> DynamoDbFunctionStore::read(FunctionId id) {
+  for (int tries = 1;; ++tries) {
+    const auto reading = cache_.begin_read(id, clock_.steady_now());
+    auto row = co_await get_item(id);
+    if (!row) co_return row;
+    if (!cache_.finish_read(reading, *row) && tries < kTries) continue;
+    if (!*row) co_return not_found();
+    co_return row;
+  }
+}
+
+Task<Result<aws::SharedFunction>> DynamoDbFunctionStore::get_item(FunctionId id) {
   const auto answer = co_await dynamodb_.call_json(
       target("GetItem"), {{"TableName", table_}, {"Key", key_of(id)}, {"ConsistentRead", true}}, Repeat::safe);
   if (!answer) co_return failed(answer.error());
   const auto* item = aws::object_in(*answer, "Item");
-  if (item == nullptr) {
-    cache_.erase(id, begun);
-    co_return not_found();
-  }
-  auto row = aws::function_from(*item);
-  cache_.put(row, begun, clock_.steady_now());
-  co_return row;
+  if (item == nullptr) co_return nullptr;
+  co_return std::make_shared<const Function>(aws::function_from(*item));
 }
 
 Task<Result<Function>> DynamoDbFunctionStore::update(const FunctionId& id, const FunctionChange& change, WallTime now) {
@@ -136,11 +161,8 @@ Task<Result<Function>> DynamoDbFunctionStore::update(const FunctionId& id, const
   update_of(change, now).write_to(request);
   // Not sent again when its answer is lost: the second time would give the new row as the old one.
   const auto answer = co_await dynamodb_.call_json(target("UpdateItem"), std::move(request), Repeat::unsafe);
-  if (!answer && answer.error().kind == ErrorKind::conflict) {
-    changed(wanted);
-    co_return not_found();
-  }
-  co_await changed_by_us(wanted);  // also if it failed: it may have been carried out
+  co_await changed_by_us(wanted);
+  if (!answer && answer.error().kind == ErrorKind::conflict) co_return not_found();
   if (!answer) co_return failed(answer.error());
   const auto* before = aws::object_in(*answer, "Attributes");
   if (before == nullptr) co_return not_found();
@@ -162,22 +184,39 @@ Task<Result<Function>> DynamoDbFunctionStore::remove(const FunctionId& id) {
 Task<Result<FunctionPage>> DynamoDbFunctionStore::list(int limit, const std::string& cursor) {
   const auto after = read_function_cursor(cursor);
   if (!after) co_return fail(after.error());
-  const auto rows = co_await scan();
+  const auto rows = co_await all_rows();
   if (!rows) co_return fail(rows.error());
-  auto next = std::ranges::upper_bound(**rows, *after, {}, place_of);
+  const auto most = std::max(limit, 1);
   FunctionPage page;
-  for (; next != (*rows)->end() && std::cmp_less(page.functions.size(), limit); ++next) page.functions.push_back(*next);
+  auto next = std::ranges::upper_bound(**rows, *after, {}, place_of);
+  for (; next != (*rows)->end() && std::cmp_less(page.functions.size(), most); ++next) page.functions.push_back(*next);
   if (next != (*rows)->end()) page.next_cursor = make_function_cursor(page.functions.back());
   co_return page;
 }
 
-Task<Result<std::shared_ptr<const DynamoDbFunctionStore::Rows>>> DynamoDbFunctionStore::scan() {
+Task<Result<DynamoDbFunctionStore::SharedRows>> DynamoDbFunctionStore::all_rows() {
   {
     const std::scoped_lock lock(mutex_);
-    if (scan_.rows && clock_.steady_now() - scan_.at < kScanLife) co_return scan_.rows;
+    if (scan_.rows && clock_.steady_now() - scan_.begun < kScanLife) co_return scan_.rows;
   }
-  const SteadyTime begun_at = clock_.steady_now();
-  const auto begun = cache_.begin_read();
+  co_return co_await scans_.run("", [this] { return scan(); });
+}
+
+// Whoever joins it may know of a change that came after it began: then the table is scanned again, once.
+Task<Result<DynamoDbFunctionStore::SharedRows>> DynamoDbFunctionStore::scan() {
+  for (bool last = false;; last = true) {
+    const SteadyTime begun = clock_.steady_now();
+    const std::uint64_t changes = changes_;
+    auto rows = co_await scan_once();
+    if (!rows || last) co_return rows;
+    const std::scoped_lock lock(mutex_);
+    if (changes != changes_) continue;
+    scan_ = {.begun = begun, .rows = *rows};
+    co_return rows;
+  }
+}
+
+Task<Result<DynamoDbFunctionStore::SharedRows>> DynamoDbFunctionStore::scan_once() {
   auto rows = std::make_shared<Rows>();
   json::object request{{"TableName", table_}, {"ConsistentRead", true}};
   while (true) {
@@ -190,8 +229,6 @@ Task<Result<std::shared_ptr<const DynamoDbFunctionStore::Rows>>> DynamoDbFunctio
     request["ExclusiveStartKey"] = *last;
   }
   std::ranges::sort(*rows, {}, place_of);
-  const std::scoped_lock lock(mutex_);
-  if (begun == cache_.begin_read()) scan_ = {.at = begun_at, .rows = rows};
   co_return rows;
 }
 
@@ -203,39 +240,51 @@ Task<void> DynamoDbFunctionStore::refresh() {
 }
 
 Task<void> DynamoDbFunctionStore::refresh_once() {
-  auto ids = cache_.recently_used(clock_.steady_now());
-  while (!ids.empty()) {
-    const auto count = std::min(ids.size(), kRowsABatch);
-    const auto first = ids.end() - static_cast<std::ptrdiff_t>(count);
-    std::vector<FunctionId> some(first, ids.end());
-    ids.erase(first, ids.end());
-    co_await refresh_some(std::move(some));
+  const SteadyTime now = clock_.steady_now();
+  {
+    const std::scoped_lock lock(mutex_);
+    if (now - scan_.begun >= kScanLife) scan_.rows = nullptr;
   }
+  const auto readings = cache_.begin_refresh(now);
+  bool answered = true;
+  for (std::size_t first = 0; answered && first < readings.size(); first += kRowsABatch) {
+    const auto count = std::min(kRowsABatch, readings.size() - first);
+    answered = co_await refresh_some(std::span(readings).subspan(first, count));
+  }
+  away_ = !answered;
 }
 
-Task<void> DynamoDbFunctionStore::refresh_some(std::vector<FunctionId> ids) {
-  const auto begun = cache_.begin_read();
+// False if DynamoDB did not answer; what is known goes on being served, and health says why.
+Task<bool> DynamoDbFunctionStore::refresh_some(std::span<const aws::FunctionCache::Reading> readings) {
   json::array keys;
-  for (const auto& id : ids) keys.push_back(key_of(id));
+  std::unordered_map<FunctionId, const aws::FunctionCache::Reading*> open;
+  for (const auto& reading : readings) {
+    keys.push_back(key_of(reading.id));
+    open.emplace(reading.id, &reading);
+  }
   const json::object wanted{{"Keys", std::move(keys)}, {"ConsistentRead", true}};
-  const auto answer = co_await dynamodb_.call_json(target("BatchGetItem"),
-                                                   {{"RequestItems", json::object{{table_, wanted}}}}, Repeat::safe);
-  if (!answer) co_return;  // health says so; what is known goes on being served
-  const SteadyTime now = clock_.steady_now();
+  const auto answer =
+      co_await dynamodb_.call_json(target("BatchGetItem"), {{"RequestItems", json::object{{table_, wanted}}}},
+                                   Repeat::safe, kRefreshTimeout, kRefreshTimeout);
+  if (!answer) co_return false;
+  const auto finish = [&](const FunctionId& id, aws::SharedFunction row) {
+    const auto found = open.extract(id);
+    if (!found.empty()) cache_.finish_read(*found.mapped(), std::move(row));
+  };
+  if (const auto* tables = aws::object_in(*answer, "Responses")) {
+    aws::for_each_object(*tables, table_, [&](const json::object& item) {
+      auto row = std::make_shared<const Function>(aws::function_from(item));
+      finish(row->id, row);
+    });
+  }
   const auto* left = aws::object_in(*answer, "UnprocessedKeys");
   if (const auto* table = left == nullptr ? nullptr : aws::object_in(*left, table_)) {
     aws::for_each_object(*table, "Keys", [&](const json::object& key) {  // the next round's
-      std::erase(ids, FunctionId{aws::text_attribute_of(key, "functionId")});
+      open.erase(FunctionId{aws::text_attribute_of(key, "functionId")});
     });
   }
-  if (const auto* tables = aws::object_in(*answer, "Responses")) {
-    aws::for_each_object(*tables, table_, [&](const json::object& item) {
-      auto row = aws::function_from(item);
-      std::erase(ids, row.id);
-      cache_.put(std::move(row), begun, now);
-    });
-  }
-  for (const auto& gone : ids) cache_.erase(gone, begun);
+  for (const auto& [id, reading] : open) cache_.finish_read(*reading, nullptr);
+  co_return true;
 }
 
 }  // namespace infra

@@ -2,25 +2,33 @@
 // changed.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
+#include <mutex>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "adapters/aws/aws_client.h"
-#include "adapters/aws/dynamodb_item.h"
 #include "adapters/aws/function_cache.h"
+#include "adapters/aws/single_flight.h"
 #include "ports/clock.h"
 #include "ports/function_store.h"
 
 namespace infra {
 
-// Rows used within the last minute are read again every second, by refresh(); a change that another controller
-// announces makes the next find() read. With DynamoDB away, what is known is served for ten minutes at most. A listing
-// scans the table, at most once a second for all pages and requests of this controller.
+// A row is served from memory for two seconds after it was read; those used within the last minute are read again every
+// second, by refresh(), so that a run waits for a read only when the function is new or long unused. A change that
+// another controller announces makes the next find() read; one whose announcement is lost is seen within those two
+// seconds. While DynamoDB does not answer, what was known is served, for ten minutes at most: whether a run can be
+// accepted is then the queue's to say.
+//
+// A table with nothing but a hash key can only be scanned in order to list it. All rows are then in memory, for a
+// second, in which all pages and requests of this controller share them: fit for some ten thousand functions.
 class DynamoDbFunctionStore final : public FunctionStore {
  public:
-  using Announce = std::function<Task<void>(FunctionId)>;  // best effort, after a change of ours
+  using Announce = std::function<Task<void>(FunctionId)>;  // best effort, after a write of ours
 
   DynamoDbFunctionStore(aws::AwsClient& dynamodb, std::string table, Clock& clock, Announce announce);
 
@@ -39,15 +47,20 @@ class DynamoDbFunctionStore final : public FunctionStore {
 
  private:
   using Rows = std::vector<Function>;
+  using SharedRows = std::shared_ptr<const Rows>;
   struct Scan {
-    SteadyTime at;
-    std::shared_ptr<const Rows> rows;  // oldest first
+    SteadyTime begun;
+    SharedRows rows;  // oldest first; null: none
   };
 
   Task<void> changed_by_us(FunctionId id);
-  Task<Result<Function>> read(FunctionId id);
-  Task<void> refresh_some(std::vector<FunctionId> ids);
-  Task<Result<std::shared_ptr<const Rows>>> scan();
+  Task<Result<aws::SharedFunction>> read(FunctionId id);
+  Task<Result<aws::SharedFunction>> get_item(FunctionId id);
+  Task<bool> refresh_some(std::span<const aws::FunctionCache::Reading> readings);
+  Task<Result<SharedRows>> all_rows();
+  Task<Result<SharedRows>> scan();
+  Task<Result<SharedRows>> scan_once();
+  void forget_scan();
   [[nodiscard]] std::unexpected<Error> failed(const Error& error) const;
 
   aws::AwsClient& dynamodb_;
@@ -55,8 +68,12 @@ class DynamoDbFunctionStore final : public FunctionStore {
   Clock& clock_;
   const Announce announce_;
   aws::FunctionCache cache_;
+  aws::SingleFlight<aws::SharedFunction> reads_;
+  aws::SingleFlight<SharedRows> scans_;
+  std::atomic<bool> away_ = false;  // the last refresh got no answer
+  std::atomic<std::uint64_t> changes_ = 0;
   std::mutex mutex_;
-  Scan scan_;  // rows are null when there is none
+  Scan scan_;
 };
 
 }  // namespace infra

@@ -45,7 +45,7 @@ json::object number_attribute(std::int64_t number) {
   return {{"N", std::to_string(number)}};
 }
 json::object number_attribute(double number) {
-  return {{"N", json_number(number)}};
+  return {{"N", std::isfinite(number) ? json_number(number) : "0"}};
 }
 
 std::string text_attribute_of(const DynamoDbItem& item, std::string_view name) {
@@ -120,7 +120,7 @@ DynamoDbItem to_item(const LogRow& row) {
   item["duration"] = number_attribute(row.duration_ms);
   if (row.handler_ms) item["handlerDurationMs"] = number_attribute(*row.handler_ms);
   item["memoryMb"] = number_attribute(std::int64_t{row.memory_mb});
-  const auto expires = std::chrono::ceil<std::chrono::seconds>(row.expires_at.time_since_epoch());
+  const auto expires = std::chrono::floor<std::chrono::seconds>(row.expires_at.time_since_epoch());
   item["expiresAt"] = number_attribute(std::int64_t{expires.count()});
   return item;
 }

@@ -1,5 +1,6 @@
 #include "adapters/aws/dynamodb_log_store.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -18,8 +19,9 @@ constexpr const char* kQuery = "DynamoDB_20120810.Query";
 constexpr const char* kGetItem = "DynamoDB_20120810.GetItem";
 constexpr std::string_view kCursorKind = "logs";
 constexpr std::size_t kListMessageBytes =
-    4 * limits::kLogListMessageChars;  // as many characters as are shown, at least
-constexpr int kMaxSearchPages = 64;    // 1 MB each
+    4 * limits::kLogListMessageChars;   // as many characters as are shown, at least
+constexpr int kMaxPages = 64;           // of at most 1 MB; a listing goes on behind them with its cursor
+constexpr std::size_t kLeastRows = 50;  // a page that turns out to have expired is not followed by many small ones
 
 std::unexpected<Error> not_found() {
   return fail(ErrorKind::not_found, "log_not_found", "There is no log of this request; it may have expired.");
@@ -55,17 +57,17 @@ DynamoDbLogStore::DynamoDbLogStore(aws::AwsClient& dynamodb, std::string table, 
     : dynamodb_(dynamodb), table_(std::move(table)), clock_(clock) {}
 
 Task<Result<LogPage>> DynamoDbLogStore::list(const LogQuery& query) {
-  const auto limit = static_cast<std::size_t>(query.limit);
+  const auto limit = static_cast<std::size_t>(std::max(query.limit, 1));
   auto request = query_of(table_, query.function_id, query.start);
-  if (!query.cursor.empty()) {
+  const bool has_cursor = !query.cursor.empty();
+  if (has_cursor) {
     const auto key = read_cursor(kCursorKind, 1, query.cursor);
     if (!key) co_return fail(key.error());
     request["ExclusiveStartKey"] = key_of(query.function_id, key->front());
   }
-  const bool has_cursor = !query.cursor.empty();
   LogPage page;
-  while (page.rows.size() <= limit) {  // one more than is wanted tells whether there is a next page
-    request["Limit"] = limit + 1 - page.rows.size();
+  for (int pages = 1; page.rows.size() <= limit; ++pages) {  // one more than is wanted tells whether there are more
+    request["Limit"] = std::max(limit + 1 - page.rows.size(), kLeastRows);
     const auto answer = co_await dynamodb_.call_json(kQuery, request, Repeat::safe);
     if (!answer && answer.error().kind == ErrorKind::invalid && has_cursor) co_return invalid_cursor();
     if (!answer) co_return fail(aws::table_error(answer.error(), table_));
@@ -77,6 +79,10 @@ Task<Result<LogPage>> DynamoDbLogStore::list(const LogQuery& query) {
     });
     const auto* last = aws::object_in(*answer, "LastEvaluatedKey");
     if (last == nullptr) break;
+    if (pages == kMaxPages) {
+      page.next_cursor = make_cursor(kCursorKind, {aws::text_attribute_of(*last, "timestamp")});
+      break;
+    }
     request["ExclusiveStartKey"] = *last;
   }
   if (page.rows.size() > limit) {
@@ -108,7 +114,7 @@ Task<Result<LogRow>> DynamoDbLogStore::search(FunctionId function, RequestId req
   wanted["FilterExpression"] = "#request = :request";
   wanted["ExpressionAttributeNames"].get_object()["#request"] = "requestId";
   wanted["ExpressionAttributeValues"].get_object()[":request"] = aws::text_attribute(request.value);
-  for (int pages = 0; pages < kMaxSearchPages; ++pages) {
+  for (int pages = 0; pages < kMaxPages; ++pages) {
     const auto answer = co_await dynamodb_.call_json(kQuery, wanted, Repeat::safe);
     if (!answer) co_return fail(aws::table_error(answer.error(), table_));
     std::optional<LogRow> found;

@@ -17,7 +17,7 @@ namespace json = boost::json;
 using aws::Repeat;
 
 constexpr std::string_view kMark = "recordedBy";
-constexpr std::size_t kRemembered = 10'000;  // repeats come within seconds
+constexpr std::size_t kMaxUnfinished = 10'000;  // one that falls out can lose its count
 
 std::string make_mark(Random& random) {
   std::array<std::byte, 12> bytes{};
@@ -41,36 +41,42 @@ json::object key_of(const LogRow& row) {
 }  // namespace
 
 DynamoDbRunRecorder::DynamoDbRunRecorder(aws::AwsClient& dynamodb, RecorderTables tables, Random& random)
-    : dynamodb_(dynamodb), tables_(std::move(tables)), mark_(make_mark(random)) {}
+    : dynamodb_(dynamodb), tables_(std::move(tables)), random_(random) {}
 
 Task<Result<bool>> DynamoDbRunRecorder::record(const LogRow& row) {
   const LogRow wanted = row;
-  const auto written = co_await put(wanted);
-  if (!written) co_return fail(written.error());
-  if (*written == Put::others || !claim_count(wanted.request_id)) co_return false;
-  if (auto counted = co_await count(wanted); !counted) {
-    release_count(wanted.request_id);
-    co_return fail(counted.error());
+  const std::string key = wanted.function_id.value + '\n' + wanted.timestamp;
+  Attempt attempt = take_up(key);
+  auto done = co_await carry_out(wanted, attempt);
+  if (!done) put_off(key, std::move(attempt));
+  co_return done;
+}
+
+Task<Result<bool>> DynamoDbRunRecorder::carry_out(const LogRow& row, Attempt& attempt) {
+  if (!attempt.put) {
+    const auto ours = co_await put(row, attempt.mark);
+    if (!ours || !*ours) co_return ours;
+    attempt.put = true;
   }
+  if (const auto counted = co_await count(row); !counted) co_return fail(counted.error());
   co_return true;
 }
 
-Task<Result<DynamoDbRunRecorder::Put>> DynamoDbRunRecorder::put(LogRow row) {
+// A row that stands in the way may be our own, put by a request whose answer was lost.
+Task<Result<bool>> DynamoDbRunRecorder::put(const LogRow& row, const std::string& mark) {
   auto item = aws::to_item(row);
-  item[kMark] = aws::text_attribute(mark_);
+  item[kMark] = aws::text_attribute(mark);
   const auto answer = co_await dynamodb_.call_json("DynamoDB_20120810.PutItem",
                                                    {{"TableName", tables_.logs},
                                                     {"Item", std::move(item)},
                                                     {"ConditionExpression", "attribute_not_exists(functionId)"}},
                                                    Repeat::safe);
-  if (answer) co_return Put::ours;
+  if (answer) co_return true;
   if (answer.error().kind != ErrorKind::conflict) co_return fail(aws::table_error(answer.error(), tables_.logs));
-  const auto ours = co_await is_ours(std::move(row));
-  if (!ours) co_return fail(ours.error());
-  co_return *ours ? Put::ours : Put::others;
+  co_return co_await has_mark(row, mark);
 }
 
-Task<Result<bool>> DynamoDbRunRecorder::is_ours(LogRow row) {
+Task<Result<bool>> DynamoDbRunRecorder::has_mark(const LogRow& row, const std::string& mark) {
   const auto answer = co_await dynamodb_.call_json("DynamoDB_20120810.GetItem",
                                                    {{"TableName", tables_.logs},
                                                     {"Key", key_of(row)},
@@ -79,10 +85,10 @@ Task<Result<bool>> DynamoDbRunRecorder::is_ours(LogRow row) {
                                                    Repeat::safe);
   if (!answer) co_return fail(aws::table_error(answer.error(), tables_.logs));
   const auto* item = aws::object_in(*answer, "Item");
-  co_return item != nullptr&& aws::text_attribute_of(*item, kMark) == mark_;
+  co_return item != nullptr&& aws::text_attribute_of(*item, kMark) == mark;
 }
 
-Task<Result<void>> DynamoDbRunRecorder::count(LogRow row) {
+Task<Result<void>> DynamoDbRunRecorder::count(const LogRow& row) {
   aws::DynamoDbUpdate update;
   update.add("invocations", aws::number_attribute(std::int64_t{1}));
   update.add("totalDuration", aws::number_attribute(row.duration_ms));
@@ -103,20 +109,18 @@ Task<Result<void>> DynamoDbRunRecorder::count(LogRow row) {
   co_return Result<void>{};
 }
 
-bool DynamoDbRunRecorder::claim_count(const RequestId& id) {
-  const std::scoped_lock lock(mutex_);
-  if (!counted_.insert(id).second) return false;
-  counted_order_.push_back(id);
-  if (counted_order_.size() > kRemembered) {
-    counted_.erase(counted_order_.front());
-    counted_order_.pop_front();
+DynamoDbRunRecorder::Attempt DynamoDbRunRecorder::take_up(const std::string& key) {
+  {
+    const std::scoped_lock lock(mutex_);
+    if (auto found = unfinished_.extract(key)) return std::move(found.mapped());
   }
-  return true;
+  return {.mark = make_mark(random_)};
 }
 
-void DynamoDbRunRecorder::release_count(const RequestId& id) {
+void DynamoDbRunRecorder::put_off(std::string key, Attempt attempt) {
   const std::scoped_lock lock(mutex_);
-  counted_.erase(id);
+  if (unfinished_.size() >= kMaxUnfinished) unfinished_.erase(unfinished_.begin());
+  unfinished_.insert_or_assign(std::move(key), std::move(attempt));
 }
 
 }  // namespace infra

@@ -1,10 +1,9 @@
 // Finished runs in DynamoDB: the log row's conditional put decides who counts, and only that one adds to the counters.
 #pragma once
 
-#include <deque>
+#include <map>
 #include <mutex>
 #include <string>
-#include <unordered_set>
 
 #include "adapters/aws/aws_client.h"
 #include "ports/random.h"
@@ -17,29 +16,33 @@ struct RecorderTables {
   std::string logs;
 };
 
-// A row carries the mark of the recorder that put it, so that a put whose answer was lost is known again as ours when
-// it is repeated. A count whose answer was lost is not repeated: it may be lost, and is never added twice.
+// A row carries the mark of the attempt that put it. A put whose answer was lost is known again by it, when the client
+// or the caller repeats it, and a count that surely was not added is added then. One that may have been added is not
+// repeated: it may be lost, and is never added twice.
 class DynamoDbRunRecorder final : public RunRecorder {
  public:
   DynamoDbRunRecorder(aws::AwsClient& dynamodb, RecorderTables tables, Random& random);
   Task<Result<bool>> record(const LogRow& row) override;
 
  private:
-  enum class Put : std::uint8_t { ours, others };
+  // From the first call for a row to the one that succeeds.
+  struct Attempt {
+    std::string mark;
+    bool put = false;  // the row is there and ours; it remains to be counted
+  };
 
-  Task<Result<Put>> put(LogRow row);
-  Task<Result<bool>> is_ours(LogRow row);
-  Task<Result<void>> count(LogRow row);
-  // False if this recorder has counted it, or is about to.
-  [[nodiscard]] bool claim_count(const RequestId& id);
-  void release_count(const RequestId& id);
+  Task<Result<bool>> carry_out(const LogRow& row, Attempt& attempt);
+  Task<Result<bool>> put(const LogRow& row, const std::string& mark);
+  Task<Result<bool>> has_mark(const LogRow& row, const std::string& mark);
+  Task<Result<void>> count(const LogRow& row);
+  [[nodiscard]] Attempt take_up(const std::string& key);
+  void put_off(std::string key, Attempt attempt);
 
   aws::AwsClient& dynamodb_;
   const RecorderTables tables_;
-  const std::string mark_;
+  Random& random_;
   std::mutex mutex_;
-  std::unordered_set<RequestId> counted_;  // the last ones
-  std::deque<RequestId> counted_order_;
+  std::map<std::string, Attempt> unfinished_;  // by function and timestamp
 };
 
 }  // namespace infra

@@ -1,8 +1,10 @@
-// The function rows that a controller knows, so that a run costs no read: kept current by whoever owns it, and never
-// overwritten by what was read before a change.
+// The function rows that a controller knows, so that a run costs no read: as current as whoever reads the table makes
+// them, and never overwritten by what was read before a change.
 #pragma once
 
 #include <cstdint>
+#include <list>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <unordered_map>
@@ -13,36 +15,65 @@
 
 namespace infra::aws {
 
+using SharedFunction = std::shared_ptr<const Function>;
+
 // Any thread.
 class FunctionCache {
  public:
-  static constexpr std::chrono::seconds kRecent{60};      // used within it: re-read every second
-  static constexpr std::chrono::minutes kUnverified{10};  // older knowledge is not used, nor are rows kept unused
+  static constexpr std::chrono::seconds kCurrent{2};       // a row is taken for current so long after its read began
+  static constexpr std::chrono::seconds kRecent{60};       // used within it: worth reading again
+  static constexpr std::chrono::minutes kKnown{10};        // older knowledge is none; neither is what is unused so long
+  static constexpr std::size_t kDefaultCapacity = 10'000;  // rows; the longest unused go first
 
-  // The row, if it is known and current. Counts as a use.
-  [[nodiscard]] std::optional<Function> find(const FunctionId& id, SteadyTime now);
+  explicit FunctionCache(std::size_t capacity = kDefaultCapacity) : capacity_(capacity) {}
 
-  // A read begins: what it brings is taken only if nothing has changed since.
-  [[nodiscard]] std::uint64_t begin_read() const;
-  void put(Function row, std::uint64_t begun, SteadyTime now);
-  void erase(const FunctionId& id, std::uint64_t begun);
+  struct Known {
+    SharedFunction row;
+    bool current = false;
+  };
+  // Counts as a use.
+  [[nodiscard]] std::optional<Known> find(const FunctionId& id, SteadyTime now);
 
+  // A read of the table on its way.
+  struct Reading {
+    FunctionId id;
+    std::uint64_t order = 0;
+    SteadyTime begun;
+  };
+  [[nodiscard]] Reading begin_read(const FunctionId& id, SteadyTime now);
+  // Takes what was read, null for no row, unless a later read has been quicker. False, and nothing is taken, if the row
+  // may have changed since the read began: read again.
+  bool finish_read(const Reading& reading, SharedFunction row);
+
+  // Begins a read of every row used lately, and forgets those that were not used for long.
+  [[nodiscard]] std::vector<Reading> begin_refresh(SteadyTime now);
+
+  // What is known of it is wrong.
   void changed(const FunctionId& id);
+  // What is known may be wrong: known still, and not current.
   void all_changed();
 
-  // Those used lately; forgets those that were not used for long.
-  [[nodiscard]] std::vector<FunctionId> recently_used(SteadyTime now);
-
  private:
-  struct Entry {
-    Function row;
-    bool current = true;
-    SteadyTime used;
-    SteadyTime verified;
+  // Reads and changes are numbered in one order.
+  struct Slot {
+    FunctionId id;
+    SharedFunction row{};       // null: only being read
+    std::uint64_t changed = 0;  // the last change, or the making of this slot
+    std::uint64_t read = 0;     // the read that `row` is from
+    SteadyTime read_at{};       // when that began
+    bool doubted = false;
+    SteadyTime used{};
   };
-  mutable std::mutex mutex_;
-  std::uint64_t changes_ = 0;
-  std::unordered_map<FunctionId, Entry> entries_;
+  using Slots = std::list<Slot>;  // most recently used first
+
+  Slots::iterator use_locked(const FunctionId& id, SteadyTime now);
+  void forget_locked(Slots::iterator slot);
+
+  const std::size_t capacity_;
+  std::mutex mutex_;
+  std::uint64_t order_ = 0;
+  Slots slots_;
+  std::unordered_map<FunctionId, Slots::iterator> by_id_;
 };
 
 }  // namespace infra::aws
