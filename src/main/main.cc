@@ -1,5 +1,6 @@
 // The program's commands. Each one's wiring is a file of its own.
 #include <fmt/format.h>
+#include <malloc.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -57,6 +58,9 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  // Large buffers (bodies, parts of a bundle) go back to the system when they are freed. Left alone, glibc takes the
+  // largest that was freed for the measure, and every thread's arena then keeps some.
+  mallopt(M_MMAP_THRESHOLD, 1024 * 1024);
   try {
     return run(argc, argv);
   } catch (const std::exception& error) {

@@ -107,10 +107,11 @@ class Call final : public CurlTransfer {
       set(CURLOPT_NOBODY, 1L);
       return;
     }
-    if (!request_.body.empty() || request_.method == "POST" || request_.method == "PUT" || request_.method == "PATCH") {
+    const std::string_view body = request_.borrowed_body.empty() ? request_.body : request_.borrowed_body;
+    if (!body.empty() || request_.method == "POST" || request_.method == "PUT" || request_.method == "PATCH") {
       set(CURLOPT_POST, 1L);
-      set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request_.body.size()));
-      set(CURLOPT_POSTFIELDS, request_.body.data());
+      set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
+      set(CURLOPT_POSTFIELDS, body.data());
     }
     set(CURLOPT_CUSTOMREQUEST, request_.method.c_str());
   }

@@ -19,6 +19,8 @@ struct ClientRequest {
   std::string url{};
   Headers headers{};
   std::string body{};
+  // Sent in place of `body`, without a copy; the caller keeps it until send() has returned.
+  std::string_view borrowed_body{};
   milliseconds timeout{10'000};  // connect to last byte
   milliseconds connect_timeout{2'000};
   std::uint64_t max_response_bytes = 64 * 1024 * 1024;

@@ -78,7 +78,8 @@ struct AwsClient::State {
         clock(k),
         random(r) {}
 
-  // Keeps what it needs alive itself: a caller may be gone before its call is.
+  // Keeps what it needs alive itself, the body included, which is lent to each attempt: a caller may be gone before its
+  // call is.
   static Task<Result<net::Response>> run(std::shared_ptr<State> state, AwsRequest request);
 
   [[nodiscard]] WallTime service_now() const { return clock.now() + milliseconds{clock_offset_ms.load()}; }
@@ -88,7 +89,7 @@ struct AwsClient::State {
     net::ClientRequest out{.method = request.method,
                            .url = service.endpoint + request.path,
                            .headers = request.headers,
-                           .body = request.body,
+                           .borrowed_body = request.body,
                            .timeout = timeout,
                            .max_response_bytes = request.max_response_bytes};
     if (!request.query.empty()) out.url.append("?").append(request.query);

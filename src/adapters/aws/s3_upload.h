@@ -11,9 +11,8 @@
 
 namespace infra::aws {
 
-// S3 takes parts of 5 MiB or more. A part is in memory at most three times: here, as it is being signed, and as it is
-// being sent; so 24 MiB bound what an upload of any size takes.
-inline constexpr std::uint64_t kS3PartBytes = 8 * limits::kMiB;
+// The least that S3 takes for a part. One part is in memory at a time, and once, whatever an upload's size.
+inline constexpr std::uint64_t kS3PartBytes = 5 * limits::kMiB;
 
 // `file` as the object `key`, replacing it; seen whole or not at all. After an error nothing of it is left, unless S3
 // could not be told: the bucket's rule for unfinished uploads finds that.
