@@ -1,11 +1,11 @@
 #include "main/fleet_controller.h"
 
 #include "adapters/aws/dynamodb_function_store.h"
-#include "adapters/system/file_staging.h"
 #include "adapters/redis/redis_announcements.h"
 #include "adapters/redis/redis_probe.h"
 #include "adapters/redis/redis_rate_limiter.h"
 #include "adapters/redis/redis_result_bus.h"
+#include "adapters/system/file_staging.h"
 #include "adapters/system/system_random.h"
 #include "app/adopt_result.h"
 #include "main/controller.h"

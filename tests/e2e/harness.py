@@ -201,6 +201,10 @@ class Infra:
     def run(self, function, data=None, headers=None, **body):
         return self.request("POST", "/run", {"functionId": function, "inputData": data, **body}, headers)
 
+    def run_on(self, connection, function, data, is_async=False):
+        headers = {"x-async": "true"} if is_async else None
+        return self.request("POST", "/run", {"functionId": function, "inputData": data}, headers, connection=connection)
+
     def result(self, function, data=None, **body):
         answer = self.run(function, data, **body)
         assert answer.status == 200, answer

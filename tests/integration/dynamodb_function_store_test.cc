@@ -14,6 +14,12 @@ using std::chrono::seconds;
 
 INSTANTIATE_TYPED_TEST_SUITE_P(DynamoDb, FunctionStoreContract, DynamoDbWorld);
 
+FunctionChange to_memory(int memory_mb) {
+  FunctionChange change;
+  change.memory_mb = memory_mb;
+  return change;
+}
+
 class DynamoDbFunctionStoreTest : public DynamoDbTest {
  protected:
   int memory_of(FunctionStore& store, const std::string& id) {
@@ -22,8 +28,14 @@ class DynamoDbFunctionStoreTest : public DynamoDbTest {
   }
   // By another controller, which can tell nobody.
   void change(const std::string& id, int memory_mb) {
-    const auto changed = world_.run(elsewhere_.update({id}, {.memory_mb = memory_mb}, world_.now()));
+    const auto changed = world_.run(elsewhere_.update({id}, to_memory(memory_mb), world_.now()));
     ASSERT_TRUE(changed) << changed.error().message;
+  }
+  // Until the background has made its so manyth round.
+  void pass_a_second(int rounds) {
+    world_.clock.advance(seconds{1});
+    between_.await("BatchGetItem", rounds);
+    world_.await_sleepers(1);
   }
   std::vector<std::string> list(int limit, const std::string& cursor = "") {
     const auto page = world_.run(here_.list(limit, cursor));
@@ -83,16 +95,14 @@ TEST_F(DynamoDbFunctionStoreTest, WhatIsUsedIsReadAgainInTheBackground) {
   EXPECT_EQ(memory_of(here_, "f"), 256);
   EXPECT_EQ(memory_of(here_, "g"), 256);
   world_.spawn(here_.refresh());
+  world_.await_sleepers(1);
   for (int second = 1; second <= 5; ++second) {
-    world_.await_sleepers(1);
     change("f", 256 + second);
-    world_.clock.advance(seconds{1});
-    world_.await_sleepers(1);
+    pass_a_second(second);
     EXPECT_EQ(memory_of(here_, "f"), 256 + second);
   }
   ASSERT_TRUE(world_.run(elsewhere_.remove({"f"})));
-  world_.clock.advance(seconds{1});
-  world_.await_sleepers(1);
+  pass_a_second(6);
   EXPECT_EQ(between_.count("GetItem"), 2);  // the first two
   EXPECT_EQ(memory_of(here_, "f"), -1);
   EXPECT_EQ(between_.count("GetItem"), 3);
@@ -198,7 +208,7 @@ TEST_F(DynamoDbFunctionStoreTest, AWriteWhoseAnswerWasLostIsNotRepeatedAndItsOut
   insert(elsewhere_, "f");
   EXPECT_EQ(memory_of(here_, "f"), 256);
   between_.befall("UpdateItem", {Fault::lose});
-  EXPECT_EQ(world_.run(here_.update({"f"}, {.memory_mb = 512}, world_.now())).error().kind, ErrorKind::unavailable);
+  EXPECT_EQ(world_.run(here_.update({"f"}, to_memory(512), world_.now())).error().kind, ErrorKind::unavailable);
   const auto row = world_.run(here_.find({"f"}));
   ASSERT_TRUE(row);
   EXPECT_EQ(row->memory_mb, 512);
@@ -217,7 +227,7 @@ TEST_F(DynamoDbFunctionStoreTest, EveryWriteIsAnnounced) {
   DynamoDbFunctionStore store(world_.dynamodb, world_.functions_table, world_.clock,
                               [&](FunctionId id) { return note(announced, std::move(id)); });
   insert(store, "f");
-  ASSERT_TRUE(world_.run(store.update({"f"}, {.memory_mb = 512}, world_.now())));
+  ASSERT_TRUE(world_.run(store.update({"f"}, to_memory(512), world_.now())));
   ASSERT_TRUE(world_.run(store.remove({"f"})));
   EXPECT_EQ(announced, (std::vector<std::string>{"f", "f", "f"}));
 }
@@ -299,7 +309,8 @@ TEST_F(DynamoDbFunctionStoreTest, RowsOfTheReferenceAreListedFoundAndUpdated) {
   EXPECT_EQ(found->updated_at, found->uploaded_at);
   EXPECT_EQ(world_.run(here_.find({"bare"}))->name, "bare");
 
-  const FunctionChange change{.description = "", .memory_mb = 512};
+  FunctionChange change = to_memory(512);
+  change.description = "";
   ASSERT_TRUE(world_.run(here_.update({"old"}, change, world_.now())));
   const auto updated = world_.run(here_.find({"old"}));
   EXPECT_EQ(updated->memory_mb, 512);
@@ -312,7 +323,7 @@ TEST_F(DynamoDbFunctionStoreTest, AnUpdateLeavesCountersAlone) {
   insert(here_, "f");
   const LogRow row = make_log("r", world_.now(), world_.now() + limits::kLogTtl);
   ASSERT_TRUE(world_.run(world_.recorder().record(row)));
-  ASSERT_TRUE(world_.run(here_.update({"f"}, {.memory_mb = 512}, world_.now())));
+  ASSERT_TRUE(world_.run(here_.update({"f"}, to_memory(512), world_.now())));
   const auto after = world_.run(here_.find({"f"}));
   EXPECT_EQ(after->invocations, 1);
   EXPECT_DOUBLE_EQ(after->total_duration_ms, row.duration_ms);

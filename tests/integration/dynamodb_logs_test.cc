@@ -17,6 +17,9 @@ class DynamoDbLogsTest : public DynamoDbTest {
   LogRow make_row(const std::string& request, milliseconds age = {}) {
     return make_log(request, world_.now() - age, world_.now() + limits::kLogTtl);
   }
+  static LogQuery query(int limit, const std::string& cursor = "") {
+    return {.function_id = {"f"}, .limit = limit, .start = {}, .cursor = cursor};
+  }
   Result<bool> record(RunRecorder& recorder, const LogRow& row) { return world_.run(recorder.record(row)); }
 
   DynamoDbRunRecorder recorder_{between_.client(), world_.tables(), world_.random};
@@ -59,7 +62,7 @@ TEST_F(DynamoDbLogsTest, AListingCutsMessagesAndReadsPastTheFirstMegabyte) {
     row.message.assign(limits::kMaxLogMessageBytes, 'x');
     ASSERT_TRUE(record(world_.recorder(), row).value());
   }
-  const auto page = world_.run(logs_.list({.function_id = {"f"}, .limit = 6}));
+  const auto page = world_.run(logs_.list(query(6)));
   ASSERT_TRUE(page);
   ASSERT_EQ(page->rows.size(), 6U);
   EXPECT_EQ(page->rows.front().request_id.value, "r0");
@@ -76,11 +79,11 @@ TEST_F(DynamoDbLogsTest, APageIsFilledBehindRowsThatHaveExpired) {
     ASSERT_TRUE(record(world_.recorder(), row).value());
   }
   for (int i = 0; i < 3; ++i) ASSERT_TRUE(record(world_.recorder(), make_row(fmt::format("r{}", i), milliseconds{5})));
-  const auto page = world_.run(logs_.list({.function_id = {"f"}, .limit = 2}));
+  const auto page = world_.run(logs_.list(query(2)));
   ASSERT_TRUE(page);
   EXPECT_EQ(page->rows.size(), 2U);
-  EXPECT_EQ(world_.run(logs_.list({.function_id = {"f"}, .limit = 2, .cursor = page->next_cursor}))->rows.size(), 1U);
-  EXPECT_EQ(world_.run(logs_.list({.function_id = {"f"}, .limit = 0}))->rows.size(), 1U);
+  EXPECT_EQ(world_.run(logs_.list(query(2, page->next_cursor)))->rows.size(), 1U);
+  EXPECT_EQ(world_.run(logs_.list(query(0)))->rows.size(), 1U);
 }
 
 TEST_F(DynamoDbLogsTest, APutWhoseAnswerIsLostIsKnownAgainByTheNextTry) {

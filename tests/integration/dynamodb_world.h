@@ -5,12 +5,14 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <boost/json.hpp>
 #include <condition_variable>
 #include <deque>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -92,6 +94,10 @@ class Middleman {
     for (const auto& [action, times] : counts_) all += times;
     return all;
   }
+  void await(const std::string& action, int count) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return counts_[action] >= count; });
+  }
   // What befalls the next requests of this action.
   void befall(const std::string& action, std::vector<Fault> faults) {
     const std::scoped_lock lock(mutex_);
@@ -119,6 +125,7 @@ class Middleman {
   std::optional<Fault> note(const std::string& action) {
     const std::scoped_lock lock(mutex_);
     ++counts_[action];
+    changed_.notify_all();
     auto& coming = faults_[action];
     if (coming.empty()) return std::nullopt;
     const Fault fault = coming.front();

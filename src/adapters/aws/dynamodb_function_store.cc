@@ -106,7 +106,6 @@ Task<void> DynamoDbFunctionStore::changed_by_us(FunctionId id) {
 
 // Not sent again when its answer is lost: the row that then stood in the way would be our own.
 Task<Result<void>> DynamoDbFunctionStore::insert(const Function& function) {
-  const FunctionId id = function.id;
   const auto put = co_await dynamodb_.call_json(target("PutItem"),
                                                 {{"TableName", table_},
                                                  {"Item", aws::to_item(function)},
@@ -115,19 +114,18 @@ Task<Result<void>> DynamoDbFunctionStore::insert(const Function& function) {
   if (!put && put.error().kind == ErrorKind::conflict) {
     co_return fail(ErrorKind::conflict, "function_exists", "A function with this id exists already.");
   }
-  co_await changed_by_us(id);
+  co_await changed_by_us(function.id);
   if (!put) co_return failed(put.error());
   co_return Result<void>{};
 }
 
 Task<Result<Function>> DynamoDbFunctionStore::find(const FunctionId& id) {
-  const FunctionId wanted = id;
-  const auto known = cache_.find(wanted, clock_.steady_now());
+  const auto known = cache_.find(id, clock_.steady_now());
   if (known && (known->current || away_)) co_return *known->row;
-  const auto row = co_await reads_.run(wanted.value, [this, wanted] { return read(wanted); });
+  const auto row = co_await reads_.run(id.value, [this, id] { return read(id); });
   if (row) co_return **row;
   if (row.error().kind != ErrorKind::unavailable) co_return fail(row.error());
-  if (const auto kept = cache_.find(wanted, clock_.steady_now())) co_return *kept->row;
+  if (const auto kept = cache_.find(id, clock_.steady_now())) co_return *kept->row;
   co_return fail(row.error());
 }
 
@@ -153,15 +151,14 @@ Task<Result<aws::SharedFunction>> DynamoDbFunctionStore::get_item(FunctionId id)
 }
 
 Task<Result<Function>> DynamoDbFunctionStore::update(const FunctionId& id, const FunctionChange& change, WallTime now) {
-  const FunctionId wanted = id;
   json::object request{{"TableName", table_},
-                       {"Key", key_of(wanted)},
+                       {"Key", key_of(id)},
                        {"ConditionExpression", "attribute_exists(functionId)"},
                        {"ReturnValues", "ALL_OLD"}};
   update_of(change, now).write_to(request);
   // Not sent again when its answer is lost: the second time would give the new row as the old one.
   const auto answer = co_await dynamodb_.call_json(target("UpdateItem"), std::move(request), Repeat::unsafe);
-  co_await changed_by_us(wanted);
+  co_await changed_by_us(id);
   if (!answer && answer.error().kind == ErrorKind::conflict) co_return not_found();
   if (!answer) co_return failed(answer.error());
   const auto* before = aws::object_in(*answer, "Attributes");
@@ -170,11 +167,9 @@ Task<Result<Function>> DynamoDbFunctionStore::update(const FunctionId& id, const
 }
 
 Task<Result<Function>> DynamoDbFunctionStore::remove(const FunctionId& id) {
-  const FunctionId wanted = id;
   const auto answer = co_await dynamodb_.call_json(
-      target("DeleteItem"), {{"TableName", table_}, {"Key", key_of(wanted)}, {"ReturnValues", "ALL_OLD"}},
-      Repeat::unsafe);
-  co_await changed_by_us(wanted);
+      target("DeleteItem"), {{"TableName", table_}, {"Key", key_of(id)}, {"ReturnValues", "ALL_OLD"}}, Repeat::unsafe);
+  co_await changed_by_us(id);
   if (!answer) co_return failed(answer.error());
   const auto* before = aws::object_in(*answer, "Attributes");
   if (before == nullptr || before->empty()) co_return not_found();

@@ -44,10 +44,9 @@ DynamoDbRunRecorder::DynamoDbRunRecorder(aws::AwsClient& dynamodb, RecorderTable
     : dynamodb_(dynamodb), tables_(std::move(tables)), random_(random) {}
 
 Task<Result<bool>> DynamoDbRunRecorder::record(const LogRow& row) {
-  const LogRow wanted = row;
-  const std::string key = wanted.function_id.value + '\n' + wanted.timestamp;
+  const std::string key = row.function_id.value + '\n' + row.timestamp;
   Attempt attempt = take_up(key);
-  auto done = co_await carry_out(wanted, attempt);
+  auto done = co_await carry_out(row, attempt);
   if (!done) put_off(key, std::move(attempt));
   co_return done;
 }

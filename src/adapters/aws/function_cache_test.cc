@@ -88,8 +88,8 @@ TEST(FunctionCache, OnlyWhatWasUsedLatelyIsRefreshedAndWhatWasNotForLongIsForgot
   const auto some = cache.begin_refresh(kNow + FunctionCache::kRecent + milliseconds{1});
   ASSERT_EQ(some.size(), 1U);
   EXPECT_EQ(some[0].id.value, "b");
-  const auto early = cache.begin_read({"a"}, kNow);
-  (void)cache.begin_refresh(kNow + FunctionCache::kKnown + milliseconds{1});
+  const auto early = cache.begin_read({"a"}, kNow + FunctionCache::kRecent);
+  (void)cache.begin_refresh(kNow + FunctionCache::kRecent + FunctionCache::kKnown + milliseconds{1});
   EXPECT_FALSE(cache.finish_read(early, row_of_version(1, "a")));
 }
 

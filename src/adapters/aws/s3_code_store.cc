@@ -67,13 +67,12 @@ Task<Result<void>> S3CodeStore::put_bundle(const CodeRef& code, const fs::path& 
 }
 
 Task<Result<fs::path>> S3CodeStore::fetch_bundle(const CodeRef& code) {
-  const CodeRef wanted = code;
-  if (wanted.key.empty()) co_return no_code();
-  if (!is_sha256(wanted.sha256)) {
-    co_return co_await fetches_.run("key " + wanted.key, [this, wanted] { return fetch_unknown(wanted.key); });
+  if (code.key.empty()) co_return no_code();
+  if (!is_sha256(code.sha256)) {
+    co_return co_await fetches_.run("key " + code.key, [this, key = code.key] { return fetch_unknown(key); });
   }
-  if (auto kept = co_await find_kept(wanted.sha256)) co_return std::move(*kept);
-  co_return co_await fetches_.run(wanted.sha256, [this, wanted] { return fetch_known(wanted); });
+  if (auto kept = co_await find_kept(code.sha256)) co_return std::move(*kept);
+  co_return co_await fetches_.run(code.sha256, [this, code] { return fetch_known(code); });
 }
 
 Task<Result<fs::path>> S3CodeStore::fetch_known(CodeRef code) {
@@ -156,12 +155,11 @@ Task<Result<void>> S3CodeStore::retire_bundle(const CodeRef& code) {
 
 Task<Result<void>> S3CodeStore::put_object(const std::string& key, std::string_view bytes) {
   if (auto allowed = check_object_key(key); !allowed) co_return allowed;
-  const std::string name = key;
   aws::S3Body body{.bytes = std::string(bytes)};
   if (body.bytes.size() > kHashedInline) {
     co_await executor_.offload([&] { body.sha256 = sha256_of(body.bytes); });
   }
-  const auto put = co_await bucket_.put(name, std::move(body));
+  const auto put = co_await bucket_.put(key, std::move(body));
   if (!put) co_return fail(put.error());
   co_return Result<void>{};
 }

@@ -19,7 +19,7 @@ namespace infra {
 // A retired bundle is not deleted, because jobs in the queue may still name it: it is written anew under the tag
 // infra=retired, and the bucket's lifecycle rule deletes it when the queue's retention is over (docs/aws.md).
 //
-// Memory: an upload and a download each hold one part of 8 MiB (aws::kS3PartBytes), and copies of it while it is sent.
+// Memory: an upload and a download each hold one part (aws::kS3PartBytes), however large the bundle is.
 class S3CodeStore final : public CodeStore {
  public:
   // Throws std::filesystem::filesystem_error if the cache's folder can't be made.

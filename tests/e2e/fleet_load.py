@@ -1,0 +1,91 @@
+"""A crowd of clients on a fleet, while it is well or while its programs are being killed: used by the tests in small, and by
+`./dev bench fleet` at full size."""
+
+import http.client
+import threading
+import time
+
+INSTANT = "def handler(e, c): return e"
+PATIENT = 200  # seconds: a killed worker's job waits for its lease, perhaps twice; a sync wait is 290
+
+
+class Crowd:
+    """`connections` threads that together make `runs` runs, spread over the clients. A run is sync, or async for those whose
+    turn `is_async` says. What came of each is kept."""
+
+    def __init__(self, clients, function, runs, connections=32, is_async=lambda turn: False):
+        self.clients, self.function, self.runs, self.is_async = clients, function, runs, is_async
+        self.lock, self.next = threading.Lock(), 0
+        self.accepted, self.answered, self.refused, self.broken, self.wrong = [], [], [], [], []
+        self.threads = [threading.Thread(target=self.work, args=(n % len(clients),)) for n in range(connections)]
+
+    def start(self):
+        self.started = time.monotonic()
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def join(self):
+        for thread in self.threads:
+            thread.join()
+        self.seconds = time.monotonic() - self.started
+        return self
+
+    def turn(self):
+        with self.lock:
+            self.next += 1
+            return self.next if self.next <= self.runs else None
+
+    def work(self, index):
+        client = self.clients[index]
+        connection = client.connect(timeout=PATIENT)
+        while (turn := self.turn()) is not None:
+            started = time.monotonic()
+            try:
+                answer = client.run_on(connection, self.function, turn, self.is_async(turn))
+            except (OSError, http.client.HTTPException) as error:
+                self.broken.append((index, repr(error)))
+                connection.close()
+                connection = client.connect(timeout=PATIENT)
+                time.sleep(0.05)  # it is being started again
+                continue
+            self.note(index, turn, answer, time.monotonic() - started)
+        connection.close()
+
+    def note(self, index, turn, answer, took):
+        if answer.status == 202:
+            self.accepted.append(answer.json()["jobId"])
+        elif answer.status == 200 and answer.json().get("result") == turn:
+            self.answered.append((answer.json()["requestId"], took))
+        elif answer.status == 503:
+            self.refused.append((index, answer.text))
+        else:
+            self.wrong.append((index, answer.status, answer.text[:300]))
+
+    def percentile(self, part):
+        times = sorted(took for _, took in self.answered)
+        return times[min(int(len(times) * part), len(times) - 1)] if times else float("nan")
+
+
+class Killer:
+    """Kills a program with SIGKILL and starts it again, every `interval` seconds, the given ones by turns."""
+
+    def __init__(self, programs, interval=2.0):
+        self.programs, self.interval, self.kills = programs, interval, 0
+        self.over = threading.Event()
+        self.thread = threading.Thread(target=self.go_on)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        self.thread.join()
+
+    def go_on(self):
+        while not self.over.wait(self.interval):
+            program = self.programs[self.kills % len(self.programs)]
+            program.kill()
+            program.start()
+            self.kills += 1
