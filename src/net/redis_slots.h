@@ -11,7 +11,7 @@
 
 namespace infra::net {
 
-constexpr std::size_t kRedisSlots = 16384;
+inline constexpr std::size_t kRedisSlots = 16384;
 
 // Of the key, or of its part between the first '{' and the next '}' if that is not empty.
 [[nodiscard]] std::uint16_t redis_slot(std::string_view key);

@@ -5,7 +5,7 @@
 #include <atomic>
 #include <set>
 
-#include "adapters/aws/sqs_test_world.h"
+#include "adapters/aws/test_sqs_world.h"
 
 namespace infra::aws {
 namespace {

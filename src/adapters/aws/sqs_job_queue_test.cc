@@ -4,7 +4,7 @@
 #include <future>
 
 #include "adapters/aws/sqs_probe.h"
-#include "adapters/aws/sqs_test_world.h"
+#include "adapters/aws/test_sqs_world.h"
 #include "core/limits.h"
 
 namespace infra {
