@@ -50,6 +50,8 @@ class Crowd:
                 time.sleep(0.05)  # it is being started again
                 continue
             self.note(index, turn, answer, time.monotonic() - started)
+            if answer.status == 503:
+                time.sleep(0.5)  # as Retry-After asks, or nearly
         connection.close()
 
     def note(self, index, turn, answer, took):

@@ -137,9 +137,23 @@ TEST_F(RedisResultBusTest, AnEmptiedRedisLosesNoAsyncResultAndNoPendingMark) {
   world_.server.restart();
   RedisWorld::eventually([&] { return world_.controller.listens() && world_.redis.connected(); });
   EXPECT_EQ(state(kId), "kept");
-  RedisWorld::eventually([&] { return state(running) == "pending"; });
+  world_.spawn(world_.bus().watch());  // if the store could not be asked yet when the subscription came back
+  RedisWorld::eventually([&] {
+    world_.clock.advance(std::chrono::seconds{1});
+    return state(running) == "pending";
+  });
   ASSERT_TRUE(world_.run(worker_.publish(job(kId, RunMode::async), make_result(kId, "second"))));
   EXPECT_EQ(state(kId), "kept");  // the first result stays, though Redis had forgotten it
+}
+
+TEST_F(RedisResultBusTest, AJobThatWaitsLongerThanItsMarkStaysPending) {
+  ASSERT_TRUE(world_.run(world_.bus().mark_pending({kId})));
+  world_.server.advance(limits::kResultTtl + std::chrono::seconds{1});
+  EXPECT_EQ(state(kId), "none");
+  world_.spawn(world_.bus().watch());
+  world_.await_sleepers(1);
+  world_.clock.advance(std::chrono::seconds{5});
+  RedisWorld::eventually([&] { return state(kId) == "pending"; });
 }
 
 TEST_F(RedisResultBusTest, WithRedisGoneStatusAnswersFromTheBucketAndElseDoesNotKnow) {

@@ -17,7 +17,9 @@ constexpr std::string_view kReferencePrefix = "result:";
 constexpr std::size_t kAnnouncedWhole = 64 * 1024;  // a larger result is announced by its id
 constexpr std::size_t kMaxRemembered = 100'000;
 constexpr std::chrono::seconds kWatchInterval{5};
-constexpr std::size_t kReadsAtOnce = 32;
+constexpr std::chrono::seconds kRetryInterval{1};
+constexpr std::size_t kReadsAtOnce = 32;        // concurrently
+constexpr std::ptrdiff_t kReadsAtATime = 2000;  // every kWatchInterval
 
 std::string job_key(const RequestId& id) {
   return "job:" + id.value;
@@ -67,17 +69,20 @@ struct RedisResultBus::State : std::enable_shared_from_this<State> {
   // A run that this controller accepted and has not heard of yet.
   struct Open {
     bool waited_for = false;  // a client is connected; else it asks for the result later
+    SteadyTime looked_at;
   };
 
   void remember(const RequestId& id, bool waited_for);
   void drop(const RequestId& id);
   bool take(const RequestId& id);
+  [[nodiscard]] bool is_marked(const RequestId& id);
   void deliver(const RequestId& id, const SharedResult& result);
 
   Task<Result<void>> mark(RequestId id);
   Task<Result<SharedResult>> read_store(RequestId id, bool& known);
   Task<Result<SharedResult>> read_bucket(RequestId id);
   static Task<void> fetch(std::shared_ptr<State> self, RequestId id);
+  [[nodiscard]] std::vector<RequestId> due(bool after_loss);
   static Task<void> recheck(std::shared_ptr<State> self, bool after_loss);
   static Task<void> recheck_some(std::shared_ptr<State> self, std::vector<RequestId> ids, bool after_loss);
   Task<void> recheck_one(RequestId id, bool after_loss);
@@ -92,11 +97,12 @@ struct RedisResultBus::State : std::enable_shared_from_this<State> {
   WaitingRoom room;
   std::mutex mutex;
   std::unordered_map<RequestId, Open> open;
+  std::atomic<bool> loss_unchecked = false;  // something may have been lost, and the store could not be asked yet
 };
 
 void RedisResultBus::State::remember(const RequestId& id, bool waited_for) {
   const std::scoped_lock lock(mutex);
-  if (waited_for || open.size() < kMaxRemembered) open[id].waited_for = waited_for;
+  if (waited_for || open.size() < kMaxRemembered) open[id] = {waited_for, clock.steady_now()};
 }
 
 void RedisResultBus::State::drop(const RequestId& id) {
@@ -108,6 +114,13 @@ void RedisResultBus::State::drop(const RequestId& id) {
 bool RedisResultBus::State::take(const RequestId& id) {
   const std::scoped_lock lock(mutex);
   return open.erase(id) > 0;
+}
+
+// Whether it was marked pending: it was accepted, and nobody waits for it on a connection.
+bool RedisResultBus::State::is_marked(const RequestId& id) {
+  const std::scoped_lock lock(mutex);
+  const auto entry = open.find(id);
+  return entry != open.end() && !entry->second.waited_for;
 }
 
 void RedisResultBus::State::deliver(const RequestId& id, const SharedResult& result) {
@@ -140,6 +153,26 @@ Task<Result<SharedResult>> RedisResultBus::State::read_bucket(RequestId id) {
   co_return fail(text.error());
 }
 
+// All after a loss; else those that were not looked at for longest.
+std::vector<RequestId> RedisResultBus::State::due(bool after_loss) {
+  const SteadyTime now = clock.steady_now();
+  const std::scoped_lock lock(mutex);
+  std::vector<std::pair<SteadyTime, RequestId>> waiting;
+  for (const auto& [id, entry] : open) {
+    if (after_loss || now - entry.looked_at >= kWatchInterval) waiting.emplace_back(entry.looked_at, id);
+  }
+  if (!after_loss && waiting.size() > kReadsAtATime) {
+    std::ranges::nth_element(waiting, waiting.begin() + kReadsAtATime);
+    waiting.resize(kReadsAtATime);
+  }
+  std::vector<RequestId> ids;
+  for (auto& [looked_at, id] : waiting) {
+    open[id].looked_at = now;
+    ids.push_back(std::move(id));
+  }
+  return ids;
+}
+
 // An announcement that is only an id.
 Task<void> RedisResultBus::State::fetch(std::shared_ptr<State> self, RequestId id) {
   co_await self->recheck_one(id, true);
@@ -148,19 +181,17 @@ Task<void> RedisResultBus::State::fetch(std::shared_ptr<State> self, RequestId i
 Task<void> RedisResultBus::State::recheck_one(RequestId id, bool after_loss) {
   bool known = false;
   auto found = co_await read_store(id, known);
-  if (!found) co_return;
-  if (!*found && !known && after_loss) {
+  if (!found) {
+    if (after_loss) loss_unchecked = true;  // the subscription was quicker than the connection for commands
+    co_return;
+  }
+  // A run that a client waits for has no mark before its result is there, so that Redis does not know it means nothing.
+  const bool marked = is_marked(id);
+  if (!*found && !known && (marked || after_loss)) {
     found = co_await read_bucket(id);
     if (!found) co_return;
-    if (!*found) {
-      bool pending = false;
-      {
-        const std::scoped_lock lock(mutex);
-        const auto entry = open.find(id);
-        pending = entry != open.end() && !entry->second.waited_for;
-      }
-      if (pending) co_await mark(id);  // Redis was emptied; the job goes on all the same
-    }
+    if (!*found && marked)
+      co_await mark(id);  // Redis was emptied, or the mark has expired: the job goes on all the same
   }
   if (*found) deliver(id, *found);
 }
@@ -172,11 +203,8 @@ Task<void> RedisResultBus::State::recheck_some(std::shared_ptr<State> self, std:
 
 Task<void> RedisResultBus::State::recheck(std::shared_ptr<State> self, bool after_loss) {
   std::vector<std::vector<RequestId>> shares(kReadsAtOnce);
-  {
-    const std::scoped_lock lock(self->mutex);
-    std::size_t next = 0;
-    for (const auto& [id, entry] : self->open) shares[next++ % kReadsAtOnce].push_back(id);
-  }
+  std::size_t next = 0;
+  for (auto& id : self->due(after_loss)) shares[next++ % kReadsAtOnce].push_back(std::move(id));
   for (auto& share : shares) {
     if (!share.empty()) self->executor.spawn(recheck_some(self, std::move(share), after_loss));
   }
@@ -345,8 +373,9 @@ void RedisResultBus::resubscribed() {
 Task<void> RedisResultBus::watch() {
   const auto state = state_;
   while (true) {
-    co_await state->clock.sleep_until(state->clock.steady_now() + kWatchInterval);
-    co_await State::recheck(state, false);
+    const auto pause = state->loss_unchecked ? kRetryInterval : kWatchInterval;
+    co_await state->clock.sleep_until(state->clock.steady_now() + pause);
+    co_await State::recheck(state, state->loss_unchecked.exchange(false));
   }
 }
 
