@@ -16,4 +16,12 @@ std::string json_number(double value) {
   return fmt::format("{}", std::round(value * 1000) / 1000);
 }
 
+std::string json_counts(const std::map<std::string, int>& counts) {
+  std::string text = "{";
+  for (const auto& [name, count] : counts) {
+    text += fmt::format("{}{}:{}", text.size() > 1 ? "," : "", json_quote(name), count);
+  }
+  return text + "}";
+}
+
 }  // namespace infra

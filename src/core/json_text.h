@@ -1,6 +1,7 @@
 // Pieces of JSON text, for answers that are written straight through: Boost.JSON would write 3.1 as 3.1E0.
 #pragma once
 
+#include <map>
 #include <string>
 #include <string_view>
 
@@ -11,6 +12,9 @@ namespace infra {
 
 // At most three decimals, the shortest form: 3.1, 12, 0.005; null for what is no finite number.
 [[nodiscard]] std::string json_number(double value);
+
+// An object of whole numbers.
+[[nodiscard]] std::string json_counts(const std::map<std::string, int>& counts);
 
 // An array of what `to_json` writes for each of `items`.
 template <typename Range, typename ToJson>

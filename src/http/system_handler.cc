@@ -17,18 +17,10 @@ namespace json = boost::json;
 
 constexpr std::uint64_t kMaxHeartbeatBytes = 64 * 1024;
 
-std::string pools_json(const std::map<std::string, int>& pools) {
-  std::string text = "{";
-  for (const auto& [runtime, count] : pools) {
-    text += fmt::format("{}{}:{}", text.size() > 1 ? "," : "", json_quote(runtime), count);
-  }
-  return text + "}";
-}
-
 std::string worker_json(const Heartbeat& worker) {
   return fmt::format(
       R"({{"workerId":{},"status":{},"pools":{},"activeJobs":{},"uptimeSeconds":{},"timestamp":{},"lastSeen":"{}"}})",
-      json_quote(worker.worker_id.value), json_quote(worker.status), pools_json(worker.pools), worker.active_jobs,
+      json_quote(worker.worker_id.value), json_quote(worker.status), json_counts(worker.pools), worker.active_jobs,
       json_number(worker.uptime_seconds), json_quote(worker.timestamp), to_iso8601(worker.received_at));
 }
 
@@ -42,7 +34,7 @@ std::string model_json(const Model& model) {
 }
 
 Result<std::map<std::string, int>> read_pools(const json::object& body) {
-  std::map<std::string, int> pools = {{"python", 0}, {"nodejs", 0}, {"cpp", 0}, {"go", 0}};
+  auto pools = Heartbeat{}.pools;
   const auto* given = body.if_contains("pools");
   if (given == nullptr) return pools;
   if (!given->is_object()) return invalid_heartbeat("pools must be an object of whole numbers by runtime.");
@@ -134,7 +126,7 @@ Task<Result<net::Response>> SystemHandler::system_status(Context&) {
   const auto known = co_await known_workers();
   if (!known) co_return fail(known.error());
   int active = 0;
-  std::map<std::string, int> pools = {{"python", 0}, {"nodejs", 0}, {"cpp", 0}, {"go", 0}};
+  auto pools = Heartbeat{}.pools;
   for (const auto& worker : *known) {
     active += worker.active_jobs;
     for (const auto& [runtime, count] : worker.pools) pools[runtime] += count;
@@ -144,7 +136,7 @@ Task<Result<net::Response>> SystemHandler::system_status(Context&) {
       200,
       fmt::format(
           R"({{"status":"{}","worker_count":{},"active_jobs":{},"pools":{},"uptime_seconds":{},"timestamp":"{}"}})",
-          known->empty() ? "offline" : "online", known->size(), active, pools_json(pools), json_number(uptime.count()),
+          known->empty() ? "offline" : "online", known->size(), active, json_counts(pools), json_number(uptime.count()),
           to_iso8601(clock_.now())));
 }
 

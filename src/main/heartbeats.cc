@@ -11,14 +11,9 @@ namespace {
 constexpr milliseconds kPostTimeout{3000};
 
 std::string to_json(const Heartbeat& beat) {
-  std::string pools;
-  for (const auto& [runtime, count] : beat.pools) {
-    pools += fmt::format("{}{}:{}", pools.empty() ? "" : ",", json_quote(runtime), count);
-  }
-  return fmt::format(
-      R"({{"workerId":{},"status":{},"pools":{{{}}},"activeJobs":{},"uptimeSeconds":{},"timestamp":{}}})",
-      json_quote(beat.worker_id.value), json_quote(beat.status), pools, beat.active_jobs,
-      json_number(beat.uptime_seconds), json_quote(beat.timestamp));
+  return fmt::format(R"({{"workerId":{},"status":{},"pools":{},"activeJobs":{},"uptimeSeconds":{},"timestamp":{}}})",
+                     json_quote(beat.worker_id.value), json_quote(beat.status), json_counts(beat.pools),
+                     beat.active_jobs, json_number(beat.uptime_seconds), json_quote(beat.timestamp));
 }
 
 }  // namespace

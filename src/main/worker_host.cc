@@ -67,7 +67,6 @@ Heartbeat WorkerHost::heartbeat(std::string status) const {
   const auto seen = worker_.status();
   Heartbeat beat{.worker_id = id_,
                  .status = std::move(status),
-                 .pools = {{"python", 0}, {"nodejs", 0}, {"cpp", 0}, {"go", 0}},
                  .active_jobs = seen.active_jobs,
                  .uptime_seconds = seen.uptime_seconds,
                  .timestamp = to_iso8601(now),

@@ -15,7 +15,7 @@ namespace infra {
 struct Heartbeat {
   WorkerId worker_id;
   std::string status = "healthy";
-  std::map<std::string, int> pools;  // runtime -> warm instances
+  std::map<std::string, int> pools = {{"cpp", 0}, {"go", 0}, {"nodejs", 0}, {"python", 0}};  // warm instances
   int active_jobs = 0;
   double uptime_seconds = 0;
   std::string timestamp;  // as the worker wrote it

@@ -183,5 +183,34 @@ TEST_F(LeasedJobQueueTest, WhatCannotBeLeasedIsGivenBackAndWhatRunsGoesOn) {
   world_.server.thaw();
 }
 
+TEST_F(LeasedJobQueueTest, ALeaseWhoseAnswerWasLostIsNoStartAndKeepsNobodyWaiting) {
+  copies_.add("other", "o");
+  ASSERT_EQ(receive(one_).size(), 1U);  // the server knows the script
+  world_.server.freeze();
+  copies_.add("job", "first");
+  EXPECT_TRUE(receive(one_).empty());
+  world_.server.thaw();  // and takes the lease that nobody waits for any more
+  RedisWorld::eventually([&] { return world_.redis.connected() && world_.ask({"EXISTS", "infra:lease:job"}) == "1"; });
+  copies_.add("job", "second");
+  std::vector<Delivery> got;
+  RedisWorld::eventually([&] { return !got.empty() || !(got = receive(one_)).empty(); });
+  EXPECT_EQ(got[0].receives, 1);
+  EXPECT_TRUE(put_off_.empty());
+}
+
+TEST_F(LeasedJobQueueTest, AnEmptiedRedisLearnsOfWhatRunsAtTheNextExtension) {
+  copies_.add("job", "first");
+  ASSERT_EQ(receive(one_).size(), 1U);
+  world_.server.restart();
+  RedisWorld::eventually([&] { return world_.redis.connected(); });
+  ASSERT_TRUE(world_.run(one_.extend("first")));
+  copies_.add("job", "second");
+  EXPECT_TRUE(receive(two_).empty());
+  EXPECT_TRUE(put_off_.contains("second"));
+  world_.advance(limits::kVisibility + milliseconds{1});
+  copies_.add("job", "third", false);
+  EXPECT_EQ(receive(two_).at(0).receives, 2);  // the first start is remembered anew
+}
+
 }  // namespace
 }  // namespace infra::testing

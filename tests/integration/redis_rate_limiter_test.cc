@@ -78,6 +78,29 @@ TEST(RedisRateLimiter, WithRedisGoneTheOwnWindowHolds) {
   EXPECT_EQ(judged_here, 60);
 }
 
+TEST(RedisRateLimiter, AnEmptiedRedisLetsNoMoreThrough) {
+  RedisWorld world;
+  std::atomic<int> judged_here = 0;
+  RedisRateLimiter limiter(world.redis, kPolicy, world.clock, [&] { ++judged_here; });
+  EXPECT_EQ(let_through(world, limiter, 30), 30);
+  world.server.restart();
+  world.eventually([&] { return world.redis.connected(); });
+  EXPECT_EQ(let_through(world, limiter, 60), 20);
+  EXPECT_EQ(judged_here, 0);
+}
+
+TEST(RedisRateLimiter, WhatWasLetThroughAloneStillCountsWhenRedisIsBack) {
+  RedisWorld world;
+  RedisRateLimiter limiter(world.redis, kPolicy, world.clock, {});
+  world.eventually([&] { return world.redis.connected(); });
+  world.server.kill();
+  world.eventually([&] { return !world.redis.connected(); });
+  EXPECT_EQ(let_through(world, limiter, 40), 40);
+  world.server.restart();
+  world.eventually([&] { return world.redis.connected(); });
+  EXPECT_EQ(let_through(world, limiter, 60), 10);
+}
+
 TEST(RedisRateLimiter, WhatRedisRefusesLeavesNoTraceHere) {
   RedisWorld world;
   RedisRateLimiter greedy(world.redis, kPolicy, world.clock, {});

@@ -17,14 +17,10 @@ constexpr const char* kReference = "system:status";
 constexpr std::chrono::seconds kWatchInterval{2};
 
 std::string to_text(const Heartbeat& beat) {
-  std::string pools;
-  for (const auto& [runtime, count] : beat.pools) {
-    pools += fmt::format("{}{}:{}", pools.empty() ? "" : ",", json_quote(runtime), count);
-  }
-  return fmt::format(
-      R"({{"status":{},"pools":{{{}}},"activeJobs":{},"uptimeSeconds":{},"timestamp":{},"receivedAt":{}}})",
-      json_quote(beat.status), pools, beat.active_jobs, json_number(beat.uptime_seconds), json_quote(beat.timestamp),
-      beat.received_at.time_since_epoch().count());
+  return fmt::format(R"({{"status":{},"pools":{},"activeJobs":{},"uptimeSeconds":{},"timestamp":{},"receivedAt":{}}})",
+                     json_quote(beat.status), json_counts(beat.pools), beat.active_jobs,
+                     json_number(beat.uptime_seconds), json_quote(beat.timestamp),
+                     beat.received_at.time_since_epoch().count());
 }
 
 std::optional<json::object> read_object(std::string_view text) {
@@ -47,7 +43,7 @@ std::string text_in(const json::object& object, std::string_view name) {
 }
 
 std::map<std::string, int> pools_in(const json::object& object) {
-  std::map<std::string, int> pools = {{"python", 0}, {"nodejs", 0}, {"cpp", 0}, {"go", 0}};
+  auto pools = Heartbeat{}.pools;
   const auto* given = object.if_contains("pools");
   if (given == nullptr || !given->is_object()) return pools;
   for (auto& [runtime, count] : pools) {
