@@ -1,5 +1,6 @@
 #include "core/sliding_window.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace infra {
@@ -14,6 +15,11 @@ RateDecision SlidingWindow::admit(const RatePolicy& policy, SteadyTime now) {
   decision.remaining = policy.limit - static_cast<int>(admitted_.size());
   decision.reset_after = std::chrono::ceil<milliseconds>(admitted_.front() + policy.window - now) + milliseconds{1};
   return decision;
+}
+
+void SlidingWindow::withdraw(SteadyTime at) {
+  const auto found = std::ranges::lower_bound(admitted_, at);
+  if (found != admitted_.end() && *found == at) admitted_.erase(found);
 }
 
 bool SlidingWindow::is_idle(const RatePolicy& policy, SteadyTime now) const {

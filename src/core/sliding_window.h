@@ -26,6 +26,8 @@ class SlidingWindow {
  public:
   // Counts the request if it is let through; a refused one leaves no trace. `now` never goes back.
   RateDecision admit(const RatePolicy& policy, SteadyTime now);
+  // Takes back an admission that was made at `at`: no trace of it is left.
+  void withdraw(SteadyTime at);
   [[nodiscard]] bool is_idle(const RatePolicy& policy, SteadyTime now) const;
 
  private:

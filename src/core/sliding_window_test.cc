@@ -68,6 +68,29 @@ TEST(SlidingWindowTest, ResetAfterIsTheEarliestMillisecondThatLetsOneMoreThrough
   }));
 }
 
+TEST(SlidingWindowTest, AWithdrawnAdmissionLeavesNoTrace) {
+  EXPECT_TRUE(rc::check([] {
+    const RatePolicy policy = any_policy();
+    SlidingWindow with;
+    SlidingWindow without;
+    SteadyTime now = kStart;
+    for (int i = 0; i < 40; ++i) {
+      now += any_gap(policy);
+      const SteadyTime guest_at = now;
+      const bool had_guest = with.admit(policy, guest_at).allowed;
+      if (*rc::gen::arbitrary<bool>()) now += milliseconds{*rc::gen::inRange(0, 3)};
+      if (had_guest) with.withdraw(guest_at);
+      const RateDecision decision = with.admit(policy, now);
+      const RateDecision expected = without.admit(policy, now);
+      RC_ASSERT(decision.allowed == expected.allowed);
+      RC_ASSERT(decision.remaining == expected.remaining);
+      RC_ASSERT(decision.reset_after == expected.reset_after);
+    }
+    with.withdraw(now + seconds{1});  // none was made then
+    RC_ASSERT(with.admit(policy, now).remaining == without.admit(policy, now).remaining);
+  }));
+}
+
 TEST(SlidingWindowTest, LimitOfZeroTurnsItOff) {
   SlidingWindow window;
   for (int i = 0; i < 1000; ++i) ASSERT_TRUE(window.admit({.limit = 0, .window = seconds{60}}, kStart).allowed);

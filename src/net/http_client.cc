@@ -111,7 +111,7 @@ class Call final : public CurlTransfer {
     if (!body.empty() || request_.method == "POST" || request_.method == "PUT" || request_.method == "PATCH") {
       set(CURLOPT_POST, 1L);
       set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
-      set(CURLOPT_POSTFIELDS, body.data());
+      set(CURLOPT_POSTFIELDS, body.data());  // NOLINT(bugprone-suspicious-stringview-data-usage): its size is set above
     }
     set(CURLOPT_CUSTOMREQUEST, request_.method.c_str());
   }

@@ -194,6 +194,7 @@ TEST_F(LeasedJobQueueTest, ALeaseWhoseAnswerWasLostIsNoStartAndKeepsNobodyWaitin
   copies_.add("job", "second");
   std::vector<Delivery> got;
   RedisWorld::eventually([&] { return !got.empty() || !(got = receive(one_)).empty(); });
+  ASSERT_FALSE(got.empty());
   EXPECT_EQ(got[0].receives, 1);
   EXPECT_TRUE(put_off_.empty());
 }

@@ -7,11 +7,16 @@ namespace infra {
 MemoryRateLimiter::MemoryRateLimiter(RatePolicy policy, const Clock& clock) : policy_(policy), clock_(clock) {}
 
 Task<RateDecision> MemoryRateLimiter::admit(const std::string& key) {
-  if (policy_.limit <= 0) co_return RateDecision{};
-  co_return admit_in(shards_[std::hash<std::string>{}(key) % shards_.size()], key);
+  co_return count(key).decision;
 }
 
-RateDecision MemoryRateLimiter::admit_in(Shard& shard, const std::string& key) {
+MemoryRateLimiter::Shard& MemoryRateLimiter::shard_of(const std::string& key) {
+  return shards_[std::hash<std::string>{}(key) % shards_.size()];
+}
+
+MemoryRateLimiter::Admission MemoryRateLimiter::count(const std::string& key) {
+  if (policy_.limit <= 0) return {};
+  Shard& shard = shard_of(key);
   const std::scoped_lock lock(shard.mutex);
   const SteadyTime now = clock_.steady_now();  // read under the lock: a window's time must not go back
   drop_idle(shard, now);
@@ -22,7 +27,15 @@ RateDecision MemoryRateLimiter::admit_in(Shard& shard, const std::string& key) {
   }
   const RateDecision decision = found->second->window.admit(policy_, now);
   if (decision.allowed) shard.clients.splice(shard.clients.end(), shard.clients, found->second);
-  return decision;
+  return {decision, now};
+}
+
+void MemoryRateLimiter::take_back(const std::string& key, const Admission& admission) {
+  if (policy_.limit <= 0 || !admission.decision.allowed) return;
+  Shard& shard = shard_of(key);
+  const std::scoped_lock lock(shard.mutex);
+  const auto found = shard.by_key.find(key);
+  if (found != shard.by_key.end()) found->second->window.withdraw(admission.at);
 }
 
 void MemoryRateLimiter::drop_idle(Shard& shard, SteadyTime now) const {

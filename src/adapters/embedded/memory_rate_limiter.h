@@ -18,6 +18,14 @@ class MemoryRateLimiter final : public RateLimiter {
   MemoryRateLimiter(RatePolicy policy, const Clock& clock);
   Task<RateDecision> admit(const std::string& key) override;
 
+  // admit(), for a limiter that asks elsewhere as well and may have to take back what was let through here.
+  struct Admission {
+    RateDecision decision;
+    SteadyTime at;
+  };
+  [[nodiscard]] Admission count(const std::string& key);
+  void take_back(const std::string& key, const Admission& admission);
+
   [[nodiscard]] std::size_t tracked_keys() const;  // for tests and metrics; any thread
 
  private:
@@ -30,7 +38,7 @@ class MemoryRateLimiter final : public RateLimiter {
     std::list<Client> clients;                                                 // by their last admission, oldest first
     std::unordered_map<std::string_view, std::list<Client>::iterator> by_key;  // views into the list's keys
   };
-  RateDecision admit_in(Shard& shard, const std::string& key);
+  [[nodiscard]] Shard& shard_of(const std::string& key);
   void drop_idle(Shard& shard, SteadyTime now) const;
 
   const RatePolicy policy_;

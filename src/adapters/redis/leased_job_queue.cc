@@ -34,10 +34,13 @@ return {1, 0, starts + 1}
   return kScript;
 }
 
-// ARGV: holder, ms of the lease, ms of memory.
+// ARGV: holder, ms of the lease, ms of memory. A Redis that has lost its memory learns of the run, which was started
+// once at least.
 const net::RedisScript& renew_script() {
   static const net::RedisScript kScript(R"(
-if redis.call('HGET', KEYS[1], 'holder') ~= ARGV[1] then return 0 end
+local holder = redis.call('HGET', KEYS[1], 'holder')
+if not holder then redis.call('HSET', KEYS[1], 'holder', ARGV[1], 'starts', 1)
+elseif holder ~= ARGV[1] then return 0 end
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 redis.call('HSET', KEYS[1], 'until', string.format('%.0f', now + tonumber(ARGV[2])))
@@ -77,13 +80,17 @@ Task<Result<std::vector<Delivery>>> LeasedJobQueue::receive(int max, millisecond
     co_return fail(Error{ErrorKind::unavailable, "redis_unavailable", "No jobs are taken while Redis is away.",
                          std::chrono::seconds{1}});
   }
+  if (auto settled = co_await settle_doubts(); !settled) co_return fail(settled.error());
   auto received = co_await inner_.receive(max, wait);
   if (!received) co_return received;
   std::vector<Delivery> granted;
   for (auto& delivery : *received) {
     const auto verdict = co_await acquire(delivery);
-    if (verdict == Verdict::granted) granted.push_back(std::move(delivery));
-    if (verdict == Verdict::unknown) (void)co_await inner_.give_back(delivery.receipt);
+    if (verdict == Verdict::granted) {
+      granted.push_back(std::move(delivery));
+    } else if (verdict == Verdict::unknown) {
+      (void)co_await inner_.give_back(delivery.receipt);
+    }
   }
   co_return granted;
 }
@@ -92,7 +99,11 @@ Task<LeasedJobQueue::Verdict> LeasedJobQueue::acquire(Delivery& delivery) {
   Lease lease{.key = "infra:lease:" + delivery.job.request_id.value, .holder = new_holder()};
   const auto reply =
       co_await redis_.eval(acquire_script(), lease.key, {lease.holder, number(limits::kVisibility), number(kMemory)});
-  if (!reply || reply->elements.size() != 3) co_return Verdict::unknown;
+  if (!reply || reply->elements.size() != 3) {
+    const std::scoped_lock lock(mutex_);
+    doubtful_.push_back(std::move(lease));
+    co_return Verdict::unknown;
+  }
   if (reply->elements[0].integer == 0) {
     log::info("a job that runs elsewhere is put off", {{"requestId", delivery.job.request_id.value}});
     co_await postpone_(delivery.receipt, milliseconds{reply->elements[1].integer});
@@ -103,6 +114,30 @@ Task<LeasedJobQueue::Verdict> LeasedJobQueue::acquire(Delivery& delivery) {
   const std::scoped_lock lock(mutex_);
   leases_.insert_or_assign(delivery.receipt, std::move(lease));
   co_return Verdict::granted;
+}
+
+// Before anything else is taken: a lease that nobody uses would keep its job waiting, and its start would count.
+Task<Result<void>> LeasedJobQueue::settle_doubts() {
+  std::vector<Lease> leases;
+  {
+    const std::scoped_lock lock(mutex_);
+    leases.swap(doubtful_);
+  }
+  Result<void> settled;
+  for (auto& lease : leases) {
+    if (settled) settled = co_await let_go(lease, 1);
+    if (settled) continue;
+    const std::scoped_lock lock(mutex_);
+    doubtful_.push_back(std::move(lease));
+  }
+  co_return settled;
+}
+
+// `starts` are taken off.
+Task<Result<void>> LeasedJobQueue::let_go(Lease lease, int starts) {
+  const auto released = co_await redis_.eval(release_script(), lease.key, {lease.holder, std::to_string(starts)});
+  if (!released) co_return fail(released.error());
+  co_return Result<void>{};
 }
 
 std::optional<LeasedJobQueue::Lease> LeasedJobQueue::find(const std::string& receipt) const {
@@ -129,7 +164,7 @@ Task<void> LeasedJobQueue::finish(std::string receipt) {
     const std::scoped_lock lock(mutex_);
     leases_.erase(receipt);
   }
-  co_await redis_.eval(release_script(), lease->key, {lease->holder, "0"});
+  (void)co_await let_go(*lease, 0);
 }
 
 Task<Result<void>> LeasedJobQueue::acknowledge(const std::string& receipt) {
@@ -147,9 +182,10 @@ Task<Result<void>> LeasedJobQueue::bury(const std::string& receipt, const std::s
 // The lease first, so that whoever gets the message next is let have it.
 Task<Result<void>> LeasedJobQueue::give_back(const std::string& receipt) {
   if (const auto lease = find(receipt)) {
-    co_await redis_.eval(release_script(), lease->key, {lease->holder, "1"});
+    const auto released = co_await let_go(*lease, 1);
     const std::scoped_lock lock(mutex_);
     leases_.erase(receipt);
+    if (!released) doubtful_.push_back(*lease);
   }
   co_return co_await inner_.give_back(receipt);
 }

@@ -6,6 +6,7 @@
 #include <map>
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include "net/redis_client.h"
 #include "ports/job_queue.h"
@@ -41,6 +42,8 @@ class LeasedJobQueue final : public JobQueue {
   enum class Verdict : std::uint8_t { granted, put_off, unknown };
 
   Task<Verdict> acquire(Delivery& delivery);
+  Task<Result<void>> settle_doubts();
+  Task<Result<void>> let_go(Lease lease, int starts);
   [[nodiscard]] std::optional<Lease> find(const std::string& receipt) const;
   Task<void> finish(std::string receipt);
   [[nodiscard]] std::string new_holder();
@@ -52,6 +55,8 @@ class LeasedJobQueue final : public JobQueue {
   const Postpone postpone_;
   mutable std::mutex mutex_;
   std::map<std::string, Lease> leases_;  // by receipt
+  // Jobs that were not started, whose lease Redis may have all the same: its answer never came.
+  std::vector<Lease> doubtful_;
 };
 
 }  // namespace infra

@@ -42,26 +42,32 @@ RedisRateLimiter::RedisRateLimiter(net::RedisClient& redis, RatePolicy policy, c
                                    std::function<void()> on_local)
     : redis_(redis), policy_(policy), on_local_(std::move(on_local)), local_(policy, clock) {}
 
-// What Redis lets through is counted here too, so that this controller's own window is full when it has to judge alone;
-// what Redis refuses leaves no trace in either.
+// The own window first: what it refuses costs no round trip, and what it has let through while Redis was away, or
+// before Redis lost its memory, still counts. What Redis refuses is taken back, so that it leaves no trace in either.
 Task<RateDecision> RedisRateLimiter::admit(const std::string& key) {
   if (policy_.limit <= 0) co_return RateDecision{};
+  const auto own = local_.count(key);
+  if (!own.decision.allowed) {
+    if (on_local_ && !redis_.connected()) on_local_();
+    co_return own.decision;
+  }
   const std::string redis_key = "infra:rl:" + key;
   const auto window = std::chrono::duration_cast<std::chrono::microseconds>(policy_.window);
   const auto reply = co_await redis_.eval(script(), redis_key,
                                           {std::to_string(policy_.limit), std::to_string(window.count())}, kPatience);
   if (!reply || reply->elements.size() != 3) {
     if (on_local_) on_local_();
-    co_return co_await local_.admit(key);
+    co_return own.decision;
   }
-  const bool allowed = reply->elements[0].integer == 1;
-  if (allowed) co_await local_.admit(key);
   const auto count = static_cast<int>(reply->elements[1].integer);
   const std::chrono::microseconds until_oldest_leaves{reply->elements[2].integer};
-  co_return RateDecision{.allowed = allowed,
-                         .limit = policy_.limit,
-                         .remaining = std::max(policy_.limit - count, 0),
-                         .reset_after = std::chrono::ceil<milliseconds>(until_oldest_leaves) + milliseconds{1}};
+  const RateDecision shared{.allowed = reply->elements[0].integer == 1,
+                            .limit = policy_.limit,
+                            .remaining = std::max(policy_.limit - count, 0),
+                            .reset_after = std::chrono::ceil<milliseconds>(until_oldest_leaves) + milliseconds{1}};
+  if (!shared.allowed) local_.take_back(key, own);
+  if (shared.allowed && own.decision.remaining < shared.remaining) co_return own.decision;
+  co_return shared;
 }
 
 }  // namespace infra

@@ -326,18 +326,17 @@ Task<Result<void>> RedisResultBus::publish(const Job& job, SharedResult result) 
   const bool foreign = reply_to.empty();  // a reference controller listens for the result itself
   const std::string channel = foreign ? std::string(kReferencePrefix) + id.value : reply_to;
   const bool whole = foreign || text.size() <= kAnnouncedWhole;
-  const auto told = co_await state->redis.command({"PUBLISH", channel, whole ? std::move(text) : id.value}, "");
+  const auto told = co_await state->redis.command({"PUBLISH", channel, whole ? text : id.value}, "");
   if (!told) co_return fail(told.error());
   co_return Result<void>{};
 }
 
 Task<Result<StoredResult>> RedisResultBus::find(const RequestId& id) {
   const auto state = state_;
-  const RequestId wanted = id;
   bool known = false;
-  auto stored = co_await state->read_store(wanted, known);
+  auto stored = co_await state->read_store(id, known);
   if (stored && (*stored || known)) co_return StoredResult{*stored};
-  auto kept = co_await state->read_bucket(wanted);
+  auto kept = co_await state->read_bucket(id);
   if (kept && *kept) co_return StoredResult{*kept};
   if (!stored) co_return fail(stored.error());
   if (!kept) co_return fail(kept.error());
