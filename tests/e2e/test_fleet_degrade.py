@@ -2,18 +2,20 @@
 deadline, what can't be accepted is refused with Retry-After, and after recovery everything works without a restart."""
 
 import contextlib
+import re
 import threading
 import time
 import unittest
 
 from fleet_harness import FleetClients
-from harness import ECHO, SANITIZED, Infra, main, wait_for
+from harness import ECHO, SANITIZED, Infra, bundle, main, wait_for
 
 FACTOR = 4 if SANITIZED else 1
 NOTICED = 2.0 * FACTOR  # seconds to health's 503, and from recovery to work
 PATIENT = 6.0 * FACTOR  # the longest that a refused request may take
 POLL = 5.5  # seconds; the workers' longest poll is 5
-SERVICES = {"s3": "code", "sqs": "queue", "dynamodb": "functions", "redis": "redis"}
+SERVICES = {"s3": "code", "sqs": "queue", "dynamodb": "functions", "redis": "redis"}  # and their names in health
+AWAY = (("cut",), ("reset",), ("freeze",), ("half_open",))
 
 
 class Degrading(unittest.TestCase):
@@ -22,23 +24,26 @@ class Degrading(unittest.TestCase):
         cls.fleet = FleetClients(Infra, faulty=tuple(SERVICES)).start()
         cls.addClassCleanup(cls.fleet.close)
         cls.client = cls.fleet.clients[0]
+        cls.workers = [cls.fleet.client_to(worker) for worker in cls.fleet.fleet.workers]
         cls.function = cls.client.deploy(ECHO)
+        cls.sleeper = cls.client.deploy("import time\ndef handler(seconds, context):\n  time.sleep(seconds)\n  return 'slept'")
         cls.client.result(cls.function, 1)
+        cls.client.result(cls.sleeper, 0)
 
-    def unhealthy(self, check, client=None):
-        """Health turns 503, names the check, and does it in time."""
+    def unhealthy(self, check):
+        """Health turns 503, names the check, and does it in time; on every controller, and on the workers that use the engine."""
+        programs = self.fleet.clients if check == "functions" else (*self.fleet.clients, *self.workers)
+
         def says():
-            answer = (client or self.client).get("/health")
-            return answer.status == 503 and answer.json()["checks"][check]["status"] == "ERROR"
+            answers = [program.get("/health") for program in programs]
+            return all(a.status == 503 and a.json()["checks"][check]["status"] == "ERROR" for a in answers)
         wait_for(says, NOTICED, f"health's word about {check}")
 
     def works_again(self):
         """Within the bound: healthy, runs, accepts; on every controller."""
         def works():
-            for client in self.fleet.clients:
-                if client.get("/health").status != 200 or client.run(self.function, "again").status != 200:
-                    return False
-            return True
+            return all(client.get("/health").status == 200 and client.run(self.function, "again").status == 200
+                       for client in self.fleet.clients)
         wait_for(works, NOTICED, "recovery")
         for client in self.fleet.clients:
             job = client.run_async(self.function, "again")
@@ -70,49 +75,79 @@ class Degrading(unittest.TestCase):
             time.sleep(POLL)  # a poll whose connection broke still takes a message at the queue until it ends
         self.works_again()
 
+    def each_fault(self, engine, *faults):
+        """Inside each of these, one after the other; recovery is asserted after each."""
+        for fault, *arguments in faults:
+            with self.subTest(f"{engine}: {fault} {arguments[:1]}"), self.faulty(engine, fault, *arguments):
+                self.unhealthy(SERVICES[engine])
+                yield
+
     def test_redis_away(self):
-        for fault in ("cut", "freeze", "half_open"):
-            with self.subTest(fault), self.faulty("redis", fault):
-                self.unhealthy("redis")
-                self.assert_runs_are_refused()
-                answer = self.client.get("/functions")  # what needs no Redis goes on
-                self.assertEqual(answer.status, 200, answer)
+        for _ in self.each_fault("redis", *AWAY):
+            self.assert_runs_are_refused()
+            answer = self.client.get("/functions")  # what needs no Redis goes on
+            self.assertEqual(answer.status, 200, answer)
 
     def test_the_queue_away(self):
-        for fault in ("cut", "reset", "freeze", "half_open"):
-            with self.subTest(fault), self.faulty("sqs", fault):
-                self.unhealthy("queue")
-                self.assert_runs_are_refused()
+        for _ in self.each_fault("sqs", *AWAY):
+            self.assert_runs_are_refused()
 
     def test_the_queue_failing_and_throttling(self):
-        with self.subTest("500"), self.faulty("sqs", "answer", 500):
-            self.unhealthy("queue")
-            self.assert_runs_are_refused()
-        with self.subTest("throttled"), self.faulty("sqs", "throttle"):
-            self.unhealthy("queue")
+        for _ in self.each_fault("sqs", ("answer", 500), ("answer", 503), ("throttle",)):
             self.assert_runs_are_refused()
 
-    def test_the_tables_away(self):
+    def test_the_tables_away_failing_and_throttling(self):
         other = self.client.deploy(ECHO)
-        for fault in ("cut", "half_open"):
-            with self.subTest(fault), self.faulty("dynamodb", fault):
-                self.unhealthy("functions")
-                self.assert_refused(lambda: self.client.get("/functions"))
-                self.assert_refused(lambda: self.client.request("PUT", f"/functions/{other}", {"memoryMb": 256}))
-                # A function that is known is accepted, and settled when the tables are back.
-                job = self.client.run_async(self.function, "kept")
-            self.assertEqual(self.client.await_result(job)["result"], {"echo": "kept"})
+        for _ in self.each_fault("dynamodb", *AWAY, ("answer", 500), ("throttle",)):
+            self.assert_refused(lambda: self.client.get("/functions"))
+            self.assert_refused(lambda: self.client.get(f"/functions/{self.function}/logs"))
+            self.assert_refused(lambda: self.client.request("PUT", f"/functions/{other}", {"memoryMb": 256}))
+            self.assert_refused(lambda: self.client.request("DELETE", f"/functions/{other}"))
 
-    def test_the_bucket_away(self):
-        for fault in ("cut", "freeze"):
-            with self.subTest(fault), self.faulty("s3", fault):
-                self.unhealthy("code")
-                started = time.monotonic()
-                answer = self.client.upload(b"PK\x05\x06" + bytes(18))
-                self.assertIn(answer.status, (400, 503), answer)  # an empty ZIP is refused before S3 is asked
-                self.assertLess(time.monotonic() - started, PATIENT)
-                job = self.client.run_async(self.function, "kept")
-            self.assertEqual(self.client.await_result(job)["result"], {"echo": "kept"})
+    def test_what_a_controller_knows_runs_without_the_tables(self):
+        """Its row is known; it is accepted, run and answered, and written down when the tables are back."""
+        self.client.result(self.function, "known")
+        with self.faulty("dynamodb", "cut"):
+            answer = self.client.run(self.function, "kept", timeout=PATIENT)
+            self.assertEqual((answer.status, answer.json().get("result")), (200, {"echo": "kept"}), answer)
+        request = answer.headers["x-request-id"]
+        wait_for(lambda: self.client.get(f"/functions/{self.function}/logs/{request}").status == 200, 10, "its row")
+
+    def test_the_bucket_away_failing_and_throttling(self):
+        slow_down = b"<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"
+        code = bundle({"main.py": ECHO})
+        for _ in self.each_fault("s3", *AWAY, ("answer", 500), ("answer", 503, slow_down, "application/xml")):
+            self.assert_refused(lambda: self.client.upload(code))
+            self.assert_refused(lambda: self.client.upload(code, method="PUT", path=f"/functions/{self.function}"))
+            # What a worker has the code of goes on.
+            self.assertEqual(self.client.run(self.function, "warm", timeout=PATIENT).status, 200)
+
+    def test_a_job_whose_code_cannot_be_fetched_waits_for_the_bucket(self):
+        fresh = self.client.deploy(ECHO)
+        with self.faulty("s3", "cut"):
+            job = self.client.run_async(fresh, "kept")
+            self.assertEqual(self.client.get(f"/status/{job}").json(), {"status": "pending"})
+        self.assertEqual(self.client.await_result(job)["result"], {"echo": "kept"})
+
+    def test_an_engine_that_goes_away_during_a_run(self):
+        """The run was accepted: its waiter gets the answer, as late as the engine comes back, and it has run once."""
+        for engine, fault in (("redis", "cut"), ("redis", "freeze"), ("redis", "half_open"), ("sqs", "cut"), ("sqs", "freeze"),
+                              ("dynamodb", "cut"), ("dynamodb", "freeze")):
+            with self.subTest(f"{engine}: {fault}"):
+                before = self.client.get(f"/functions/{self.sleeper}").json()["invocations"]
+                answers = []
+                waiting = threading.Thread(target=lambda: answers.append(self.client.run(self.sleeper, 1.5)))  # noqa: B023
+                waiting.start()
+                wait_for(self.is_running, what="the run's start")
+                with self.faulty(engine, fault):
+                    time.sleep(2)  # it ends within this
+                waiting.join()
+                self.assertEqual((answers[0].status, answers[0].json().get("result")), (200, "slept"), answers)
+                wait_for(lambda: self.client.get(f"/functions/{self.sleeper}").json()["invocations"] == before + 1,  # noqa: B023
+                         5, "the count")
+
+    def is_running(self):
+        return any(re.search(r"(?m)^jobs_running [1-9]", worker.get("/metrics").text) for worker in self.workers)
 
     def test_everything_slow_but_there(self):
         for engine in SERVICES:
@@ -125,19 +160,27 @@ class Degrading(unittest.TestCase):
 
 class RateWithoutRedis(unittest.TestCase):
     def test_each_controllers_own_window_holds(self):
+        for fault in ("cut", "freeze"):
+            with self.subTest(fault):
+                self.check(fault)
+
+    def check(self, fault):
         fleet = FleetClients(Infra, {"RATE_LIMIT": "10", "RATE_LIMIT_WINDOW_SECONDS": "600"}, faulty=("redis",)).start()
         self.addCleanup(fleet.close)
         unknown = {"functionId": "01890000-0000-7000-8000-000000000000"}
         one, two = fleet.clients
 
         def let_through(client, count):
-            return sum(client.request("POST", "/run", unknown).status != 429 for _ in range(count))
+            answers = [client.request("POST", "/run", unknown).status for _ in range(count)]
+            self.assertLessEqual(set(answers), {404, 429})
+            return answers.count(404)
 
         self.assertEqual(let_through(one, 4) + let_through(two, 3), 7)
-        fleet.fleet.proxies["redis"].cut()
-        wait_for(lambda: one.get("/health").status == 503 and two.get("/health").status == 503, NOTICED, "the loss")
-        self.assertEqual(let_through(one, 15), 6)   # its own four count
+        getattr(fleet.fleet.proxies["redis"], fault)()
+        started = time.monotonic()
+        self.assertEqual(let_through(one, 15), 6)  # its own four count
         self.assertEqual(let_through(two, 15), 7)
+        self.assertLess(time.monotonic() - started, PATIENT)
         self.assertRegex(one.get("/metrics").text, r"(?m)^rate_limiter_local_total [1-9]")
 
 
