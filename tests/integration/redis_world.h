@@ -42,8 +42,11 @@ class RedisWorld : public EngineWorld {
   template <typename Condition>
   static void eventually(Condition condition) {
     const auto end = std::chrono::steady_clock::now() + std::chrono::seconds{10};
-    while (!condition() && std::chrono::steady_clock::now() < end) std::this_thread::sleep_for(milliseconds{2});
-    ASSERT_TRUE(condition());
+    bool met = condition();
+    for (; !met && std::chrono::steady_clock::now() < end; met = condition()) {
+      std::this_thread::sleep_for(milliseconds{2});
+    }
+    ASSERT_TRUE(met);
   }
 
   RedisServer server{{.fake_time = true}};
