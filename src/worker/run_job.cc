@@ -12,7 +12,9 @@ namespace {
 
 constexpr milliseconds kFirstRetry{100};
 constexpr milliseconds kLongestRetry{5000};
-constexpr milliseconds kHandOnPause{2000};
+constexpr milliseconds kStoreRetry{1000};  // while the code store is away
+constexpr milliseconds kStorePatience{
+    20'000};                      // then the job is given back, which the queue counts as one receive more
 constexpr int kMaxRefusals = 10;  // of an engine that answers, but not with yes
 
 JobResult refused(const Job& job, std::string code, std::string message) {
@@ -41,9 +43,13 @@ Task<void> Worker::process(const Delivery& delivery) {
     co_return;
   }
   const auto begun = deps_.clock.steady_now();
-  Attempt attempt = co_await execute(job, can_be_given_back(job) && delivery.receives < limits::kMaxReceives);
+  const bool may_retry = can_be_given_back(job) && delivery.receives < limits::kMaxReceives;
+  Attempt attempt = co_await execute(job, may_retry);
+  while (attempt.hand_on && deps_.clock.steady_now() - begun < kStorePatience && co_await stays_running(kStoreRetry)) {
+    attempt = co_await execute(job, may_retry);
+  }
   if (attempt.hand_on) {
-    co_await hand_on(delivery.receipt);
+    co_await give_back(delivery.receipt);
     co_return;
   }
   if (attempt.retry_later) co_return;
@@ -59,14 +65,14 @@ Task<void> Worker::process(const Delivery& delivery) {
   co_await settle(delivery, std::move(attempt.result));
 }
 
-// The pause keeps its slot, so that a worker whose store is away takes few jobs only to give them back.
-Task<void> Worker::hand_on(std::string receipt) {
-  const auto until = deps_.clock.steady_now() + kHandOnPause;
+// False as soon as the worker is to stop. Whoever waits keeps its slot: a worker whose store is away takes few jobs.
+Task<bool> Worker::stays_running(milliseconds time) {
+  const auto until = deps_.clock.steady_now() + time;
   while (phase() == Phase::running && deps_.clock.steady_now() < until) {
     const auto ticket = bell_.ticket();
     co_await ticket->wait_until(until);
   }
-  co_await give_back(std::move(receipt));
+  co_return phase() == Phase::running;
 }
 
 // True if there is nothing to run: it has its result, or nobody can say whether it has one.

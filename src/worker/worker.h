@@ -83,7 +83,7 @@ class Worker {
     JobResult result;
     bool interrupted = false;  // killed, or not begun, because the worker stops
     bool retry_later = false;  // an engine is away: the lease is let go, and the queue hands the job out again
-    bool hand_on = false;  // the code store is away, which is no fault of the job's: given back, so it counts nothing
+    bool hand_on = false;      // the code store is away, no fault of the job's: tried again, then given back
   };
 
   [[nodiscard]] Phase phase() const { return phase_; }
@@ -98,7 +98,7 @@ class Worker {
   Task<void> keep_lease(std::string receipt, std::shared_ptr<Signal> done);
   Task<void> settle(const Delivery& delivery, JobResult result);
   Task<void> give_back(std::string receipt);
-  Task<void> hand_on(std::string receipt);
+  Task<bool> stays_running(milliseconds time);
 
   Task<Attempt> execute(const Job& job, bool may_retry);
   Task<Result<InstancePtr>> obtain_instance(const Job& job);

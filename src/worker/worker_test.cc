@@ -349,6 +349,17 @@ TEST_F(FleetWorkerTest, AJobWhoseCodeStoreIsAwayIsGivenBackHoweverOftenItWasRece
   EXPECT_EQ(queue_.given_back, std::set<std::string>{"receipt-1"});
 }
 
+TEST_F(FleetWorkerTest, AJobWaitsForItsCodeStoreWithoutBeingGivenBack) {
+  const Job job = python("def handler(): return 1");
+  bundles_.away = true;
+  queue_.add(job, limits::kMaxReceives);
+  start();
+  eventually([&] { return bundles_.fetches == 2; });
+  bundles_.away = false;
+  EXPECT_EQ(settlement_.wait_for(job.request_id.value).value, "1");
+  EXPECT_TRUE(queue_.given_back.empty());
+}
+
 class SmallWorkerTest : public WorkerTest {
  protected:
   SmallWorkerTest()

@@ -113,6 +113,15 @@ TEST_F(RedisResultBusTest, ALostAnnouncementIsFoundByLookingAgain) {
   world_.clock.advance(std::chrono::seconds{5});
   EXPECT_EQ(await(*waiter), "found");
   RedisWorld::eventually([&] { return world_.controller.heard == 1; });
+  RedisWorld::eventually(
+      [&] { return world_.controller.foreign == 1; });  // perhaps a reference worker's: to be recorded
+}
+
+TEST_F(RedisResultBusTest, WhoeverIsSentAwayFindsItsJobPending) {
+  const auto waiter = expect(kId);
+  world_.bus().abandon_waiters();
+  EXPECT_EQ(await(*waiter), "shutting_down");
+  EXPECT_EQ(state(kId), "pending");
 }
 
 TEST_F(RedisResultBusTest, WhatWasPublishedDuringALossIsHeardAfterIt) {

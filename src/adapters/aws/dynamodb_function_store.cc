@@ -61,6 +61,7 @@ aws::DynamoDbUpdate update_of(const FunctionChange& change, WallTime now) {
   if (change.code) {
     set_text(update, "s3Key", change.code->key);
     set_text(update, "codeSha256", change.code->sha256);
+    set_text(update, "codeSha256Of", change.code->key);
   }
   update.set("updated_at", aws::text_attribute(to_iso8601(now)));
   update.increment_version("version");

@@ -74,6 +74,7 @@ DynamoDbItem to_item(const Function& f) {
   put_text(item, "runtime", to_string(f.runtime));
   put_text(item, "s3Key", f.code.key);
   put_text(item, "codeSha256", f.code.sha256);
+  put_text(item, "codeSha256Of", f.code.key);
   put_text(item, "uploadedAt", to_iso8601(f.uploaded_at));
   put_text(item, "updated_at", to_iso8601(f.updated_at));
   put_text(item, "envVars", to_json(f.env));
@@ -99,7 +100,9 @@ Function function_from(const DynamoDbItem& item) {
   f.timeout = milliseconds{std::clamp<std::int64_t>(whole(item, "timeoutMs", limits::kDefaultTimeout.count()),
                                                     limits::kMinTimeout.count(), limits::kMaxTimeout.count())};
   f.env = parse_environment(text_attribute_of(item, "envVars")).value_or(Environment{});
-  f.code = {text_attribute_of(item, "s3Key"), text_attribute_of(item, "codeSha256")};
+  f.code.key = text_attribute_of(item, "s3Key");
+  // A reference controller that replaces the code changes the key and leaves the hash of the old one.
+  if (text_attribute_of(item, "codeSha256Of") == f.code.key) f.code.sha256 = text_attribute_of(item, "codeSha256");
   f.version = whole(item, "version", 1);
   f.uploaded_at = time_of(item, "uploadedAt", {});
   f.updated_at = time_of(item, "updated_at", f.uploaded_at);

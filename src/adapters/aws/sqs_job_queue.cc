@@ -21,8 +21,8 @@ using aws::text_of;
 using std::chrono::seconds;
 
 constexpr int kMaxPerPoll = 10;
-constexpr seconds kPollGrace{5};     // for the answer to a poll that has waited to its end
-constexpr seconds kPayloadPause{2};  // before a job whose payload can't be read now comes again
+constexpr seconds kPollGrace{5};      // for the answer to a poll that has waited to its end
+constexpr seconds kPayloadPause{10};  // before a job whose payload can't be read now comes again
 
 // A receipt is SQS's handle and, where there is one, the key of the payload, behind a character that neither has.
 constexpr char kReceiptSeparator = '\n';

@@ -18,8 +18,9 @@ constexpr std::size_t kAnnouncedWhole = 64 * 1024;  // a larger result is announ
 constexpr std::size_t kMaxRemembered = 100'000;
 constexpr std::chrono::seconds kWatchInterval{5};
 constexpr std::chrono::seconds kRetryInterval{1};
-constexpr std::size_t kReadsAtOnce = 32;        // concurrently
-constexpr std::ptrdiff_t kReadsAtATime = 2000;  // every kWatchInterval
+constexpr std::chrono::hours kForgotten{14 * 24};  // no queue keeps a job for longer
+constexpr std::size_t kReadsAtOnce = 32;           // concurrently
+constexpr std::ptrdiff_t kReadsAtATime = 2000;     // every kWatchInterval
 
 std::string job_key(const RequestId& id) {
   return "job:" + id.value;
@@ -36,7 +37,7 @@ std::string ttl_seconds() {
 const net::RedisScript& keep_script() {
   static const net::RedisScript kScript(R"(
 local held = redis.call('GET', KEYS[1])
-if held and not (#held < 64 and string.find(held, '"status"%s*:%s*"pending"')) then return held end
+if held and not string.find(held, '^%s*{%s*"status"%s*:%s*"pending"') then return held end
 redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
 return false
 )");
@@ -70,13 +71,14 @@ struct RedisResultBus::State : std::enable_shared_from_this<State> {
   struct Open {
     bool waited_for = false;  // a client is connected; else it asks for the result later
     SteadyTime looked_at;
+    SteadyTime since;
   };
 
   void remember(const RequestId& id, bool waited_for);
   void drop(const RequestId& id);
   bool take(const RequestId& id);
   [[nodiscard]] bool is_marked(const RequestId& id);
-  void deliver(const RequestId& id, const SharedResult& result);
+  bool deliver(const RequestId& id, const SharedResult& result);
 
   Task<Result<void>> mark(RequestId id);
   Task<Result<SharedResult>> read_store(RequestId id, bool& known);
@@ -102,7 +104,7 @@ struct RedisResultBus::State : std::enable_shared_from_this<State> {
 
 void RedisResultBus::State::remember(const RequestId& id, bool waited_for) {
   const std::scoped_lock lock(mutex);
-  if (waited_for || open.size() < kMaxRemembered) open[id] = {waited_for, clock.steady_now()};
+  if (waited_for || open.size() < kMaxRemembered) open[id] = {waited_for, clock.steady_now(), clock.steady_now()};
 }
 
 void RedisResultBus::State::drop(const RequestId& id) {
@@ -123,11 +125,13 @@ bool RedisResultBus::State::is_marked(const RequestId& id) {
   return entry != open.end() && !entry->second.waited_for;
 }
 
-void RedisResultBus::State::deliver(const RequestId& id, const SharedResult& result) {
+// True for the first result of a run that this controller accepted.
+bool RedisResultBus::State::deliver(const RequestId& id, const SharedResult& result) {
   const bool first = take(id);
   (void)room.deliver(id, result, clock.now());
   room.settled(id);  // the store has it; nobody needs it from here
   if (first && options.on_heard) options.on_heard(*result);
+  return first;
 }
 
 Task<Result<void>> RedisResultBus::State::mark(RequestId id) {
@@ -157,6 +161,7 @@ Task<Result<SharedResult>> RedisResultBus::State::read_bucket(RequestId id) {
 std::vector<RequestId> RedisResultBus::State::due(bool after_loss) {
   const SteadyTime now = clock.steady_now();
   const std::scoped_lock lock(mutex);
+  std::erase_if(open, [now](const auto& entry) { return now - entry.second.since > kForgotten; });
   std::vector<std::pair<SteadyTime, RequestId>> waiting;
   for (const auto& [id, entry] : open) {
     if (after_loss || now - entry.looked_at >= kWatchInterval) waiting.emplace_back(entry.looked_at, id);
@@ -175,7 +180,14 @@ std::vector<RequestId> RedisResultBus::State::due(bool after_loss) {
 
 // An announcement that is only an id.
 Task<void> RedisResultBus::State::fetch(std::shared_ptr<State> self, RequestId id) {
-  co_await self->recheck_one(id, true);
+  bool known = false;
+  auto found = co_await self->read_store(id, known);
+  if (found && !*found) found = co_await self->read_bucket(id);
+  if (found && *found) {
+    self->deliver(id, *found);
+  } else if (!found) {
+    self->loss_unchecked = true;
+  }
 }
 
 Task<void> RedisResultBus::State::recheck_one(RequestId id, bool after_loss) {
@@ -193,7 +205,8 @@ Task<void> RedisResultBus::State::recheck_one(RequestId id, bool after_loss) {
     if (!*found && marked)
       co_await mark(id);  // Redis was emptied, or the mark has expired: the job goes on all the same
   }
-  if (*found) deliver(id, *found);
+  // It was not announced to us: perhaps a reference worker's, which nobody has recorded then.
+  if (*found && deliver(id, *found) && options.on_foreign) options.on_foreign(**found);
 }
 
 Task<void> RedisResultBus::State::recheck_some(std::shared_ptr<State> self, std::vector<RequestId> ids,
@@ -227,6 +240,8 @@ void RedisResultBus::State::hear_reference(const RequestId& id, std::string_view
 
 // A reference worker keeps its result in Redis alone, for whom an emptied Redis is a lost result.
 Task<void> RedisResultBus::State::keep_foreign(std::shared_ptr<State> self, SharedResult result) {
+  const auto earlier = co_await self->read_bucket(result->request_id);
+  if (earlier && *earlier) co_return;  // the first result stays
   const auto kept = co_await self->bucket.put_object(bucket_key(result->request_id), to_json(*result));
   if (!kept) log::warn("a result could not be kept in the bucket", {{"requestId", result->request_id.value}});
 }
@@ -256,7 +271,7 @@ class RedisResultBus::Waiter final : public ResultWaiter {
     // The job goes on: whoever asks for it now must not hear that it is unknown.
     goes_on_ = true;
     state_->remember(id_, false);
-    if (!outcome) (void)co_await state_->mark(id_);
+    (void)co_await state_->mark(id_);
     if (outcome) co_return std::move(*outcome);
     co_return fail(ErrorKind::timeout, "result_timeout",
                    "The function has not finished yet; ask /status for its result.");

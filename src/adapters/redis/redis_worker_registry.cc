@@ -35,6 +35,10 @@ double number_in(const json::object& object, std::string_view name) {
   return value != nullptr && value->is_number() ? value->to_number<double>() : 0;
 }
 
+int count_in(const json::object& object, std::string_view name) {
+  return static_cast<int>(std::clamp(number_in(object, name), 0.0, 1e6));
+}
+
 std::string text_in(const json::object& object, std::string_view name) {
   const auto* value = object.if_contains(name);
   if (value == nullptr) return {};
@@ -47,7 +51,7 @@ std::map<std::string, int> pools_in(const json::object& object) {
   const auto* given = object.if_contains("pools");
   if (given == nullptr || !given->is_object()) return pools;
   for (auto& [runtime, count] : pools) {
-    count = static_cast<int>(std::clamp(number_in(given->get_object(), runtime), 0.0, 1e6));
+    count = count_in(given->get_object(), runtime);
   }
   return pools;
 }
@@ -79,7 +83,7 @@ Task<Result<std::vector<Heartbeat>>> RedisWorkerRegistry::list() {
     alive.push_back({.worker_id = {reply->elements[i].text},
                      .status = text_in(*object, "status"),
                      .pools = pools_in(*object),
-                     .active_jobs = static_cast<int>(number_in(*object, "activeJobs")),
+                     .active_jobs = count_in(*object, "activeJobs"),
                      .uptime_seconds = number_in(*object, "uptimeSeconds"),
                      .timestamp = text_in(*object, "timestamp"),
                      .received_at = at});
@@ -102,7 +106,7 @@ Task<Result<std::optional<Heartbeat>>> RedisWorkerRegistry::reference_worker() {
   co_return Heartbeat{.worker_id = {id.empty() ? "reference-worker" : id},
                       .status = "healthy",
                       .pools = pools_in(*object),
-                      .active_jobs = static_cast<int>(number_in(*object, "active_jobs")),
+                      .active_jobs = count_in(*object, "active_jobs"),
                       .uptime_seconds = number_in(*object, "uptime_seconds"),
                       .timestamp = text_in(*object, "timestamp"),
                       .received_at = clock_.now()};
