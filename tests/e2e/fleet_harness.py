@@ -3,8 +3,9 @@
 The platform's tests use it in place of one program (INFRA_E2E_FLEET), the fleet's own tests as what it is.
 """
 
-import json
+import contextlib
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -13,12 +14,19 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
 from fleet import Fleet  # noqa: E402  (it stands in tools, for `./dev run fleet`)
+from fleet_parts import PATIENCE  # noqa: E402
 
 NOT_FOR_ALL = ("PORT", "INFRA_DATA_DIR", "INFRA_API_KEY", "HOME")
 
 
 def given(environment):
     return {name: value for name, value in environment.items() if name not in NOT_FOR_ALL}
+
+
+def last_words(programs):
+    """What is worth telling after a failure."""
+    return [f"{program.name}: {line}" for program in programs if program.log.exists()
+            for line in program.last_words(6).splitlines()]
 
 
 def as_one_program(base):
@@ -34,7 +42,7 @@ def as_one_program(base):
                 self.fleet = Fleet(base.program, Path(self.folder) / "fleet", base.key, environment=given(self.env))
                 self.fleet.start()
             else:
-                for program in (*self.fleet.controllers, *self.fleet.workers):
+                for program in self.programs:
                     program.environment.pop("RATE_LIMIT", None)
                     program.environment.update(given(self.env))
                     program.start(wait)
@@ -43,24 +51,34 @@ def as_one_program(base):
             return self
 
         @property
+        def programs(self):
+            return (*self.fleet.controllers, *self.fleet.workers)
+
+        @property
         def lines(self):
             if self.fleet is None:
-                return []
-            programs = (*self.fleet.controllers, *self.fleet.workers)
-            return [line for program in programs if program.log.exists()
+                return self.kept
+            return [line for program in self.programs if program.log.exists()
                     for line in program.log.read_text(errors="replace").splitlines()]
 
         @lines.setter
         def lines(self, value):
-            pass
+            self.kept = value
 
-        def stop(self, seconds=None):
-            programs = (*self.fleet.workers, *self.fleet.controllers)
-            return max(program.stop(seconds or 30) for program in programs)
+        def signal(self, number):
+            for program in self.programs:
+                program.signal(number)
+
+        def wait(self, seconds=PATIENCE):
+            """The first status that is none of success."""
+            statuses = [program.wait(seconds) for program in self.programs]
+            return next((status for status in statuses if status), 0)
 
         def close(self):
             if self.fleet is not None:
                 self.fleet.kill()
+                self.lines = last_words(self.programs)
+                self.fleet = None
             shutil.rmtree(self.folder, ignore_errors=True)
 
     return FleetAsInfra
@@ -78,24 +96,40 @@ class FleetClients:
 
     def start(self):
         self.fleet.start()
+        return self.connect()
+
+    def connect(self):
         self.clients = [self.client_to(controller) for controller in self.fleet.controllers]
+        self.worker_clients = [self.client_to(worker) for worker in self.fleet.workers]
         return self
 
     def client_to(self, program):
-        client = self.client_class(folder=self.folder)
+        client = self.client_class(arguments=(program.name,), folder=os.path.join(self.folder, "client"))
         client.port = program.port
         return client
 
-    def log(self):
-        """The JSON lines of every program."""
-        entries = []
-        for program in (*self.fleet.controllers, *self.fleet.workers):
-            for line in program.log.read_text(errors="replace").splitlines():
-                if line.startswith("{"):
-                    entries.append({"program": program.name, **json.loads(line)})
-        return entries
+    def jobs_running(self):
+        """By worker; of one that does not answer, none."""
+        def of(client):
+            with contextlib.suppress(OSError):
+                return int(sum_of(client.get("/metrics").text, "jobs_running"))
+            return 0
+        return [of(client) for client in self.worker_clients]
+
+    def busy_worker(self):
+        return next((worker for worker, jobs in zip(self.fleet.workers, self.jobs_running(), strict=True) if jobs), None)
+
+    def queue_is_empty(self):
+        return sum_of(self.clients[-1].get("/metrics").text, "job_queue_depth") == 0
 
     def close(self):
         self.fleet.kill()
+        if self.fleet.controllers:
+            self.clients[0].lines = last_words((*self.fleet.controllers, *self.fleet.workers))
         if not os.environ.get("INFRA_E2E_KEEP"):
             shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def sum_of(metrics, name):
+    """Of all samples of one name, whatever their labels."""
+    return sum(float(value) for value in re.findall(rf"(?m)^{name}(?:\{{[^}}]*\}})? (\S+)$", metrics))

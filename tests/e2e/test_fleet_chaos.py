@@ -49,14 +49,10 @@ class Chaos(unittest.TestCase):
         for job in crowd.accepted:
             self.assertEqual(self.client.await_result(job, 120)["status"], "SUCCESS")
         done = [request for request, _ in crowd.answered] + crowd.accepted
-        wait_for(lambda: self.queue_is_empty(), 120, "the end of the queue")
+        wait_for(self.fleet.queue_is_empty, 120, "the end of the queue")
         rows = self.assert_recorded(done, len(crowd.broken) + len(crowd.refused) + 1)
         self.assertLessEqual(self.counted(), rows)
         self.assertGreaterEqual(self.counted(), rows - killer.kills * 16, "more counts are lost than jobs ran when it was killed")
-
-    def queue_is_empty(self):
-        text = self.client.get("/metrics").text
-        return 'job_queue_depth{state="ready"} 0' in text and 'job_queue_depth{state="in_flight"} 0' in text
 
 
 if __name__ == "__main__":
