@@ -30,7 +30,8 @@ def last_words(programs):
 
 
 def as_one_program(base):
-    """The class `base` (harness.Infra) with a fleet behind its interface. A client talks to the first controller."""
+    """The class `base` (harness.Infra) with a fleet behind its interface. A client talks to the first controller. One worker,
+    because these tests ask whether the second run of a function is warm; the fleet's own tests have two."""
 
     class FleetAsInfra(base):
         fleet = None
@@ -39,7 +40,8 @@ def as_one_program(base):
             if self.arguments != ("serve",):
                 raise AssertionError("only `infra serve` can be a fleet")
             if self.fleet is None:
-                self.fleet = Fleet(base.program, Path(self.folder) / "fleet", base.key, environment=given(self.env))
+                self.fleet = Fleet(base.program, Path(self.folder) / "fleet", base.key, workers=1,
+                                   environment=given(self.env))
                 self.fleet.start()
             else:
                 for program in self.programs:

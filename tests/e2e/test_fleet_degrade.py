@@ -144,6 +144,7 @@ class Degrading(unittest.TestCase):
         for engine, fault in (("redis", "cut"), ("redis", "freeze"), ("redis", "half_open"), ("sqs", "cut"), ("sqs", "freeze"),
                               ("dynamodb", "cut"), ("dynamodb", "freeze")):
             with self.subTest(f"{engine}: {fault}"):
+                wait_for(lambda: not self.fleet.busy_worker(), what="the end of earlier runs")
                 before = self.counted(self.sleeper)
                 answers = []
                 waiting = threading.Thread(target=lambda: answers.append(self.client.run(self.sleeper, 1.5)))  # noqa: B023
