@@ -59,23 +59,38 @@ class Bench:
                 "elsewhere": sum(1 for index, *_ in (*crowd.broken, *crowd.refused) if index != 0)}
 
     def well(self):
-        return self.settle(self.crowd().start().join())
+        m = self.settle(self.crowd().start().join())
+        return m, [*complaints(m), *(f"{m[what]} {what} where {self.runs} were to be" for what in ("answers", "rows", "counted")
+                                     if m[what] != self.runs)]
 
     def killed(self):
+        """The first controller and the first worker, by turns."""
         from fleet_load import Killer
         fleet = self.fleet.fleet
-        with Killer([fleet.controllers[0], fleet.workers[0]]):
+        with Killer([fleet.controllers[0], fleet.workers[0]]) as killer:
             crowd = self.crowd(is_async=lambda turn: turn % 2 == 0).start().join()
-        return self.settle(crowd)
+        m = self.settle(crowd)
+        print(f"killed {killer.kills} times", file=sys.stderr)
+        return m, [*complaints(m), *([f"{m['elsewhere']} requests failed on the controller that lived"] if m["elsewhere"] else [])]
 
     def redis_gone(self):
         redis = self.fleet.fleet.redis
-        crowd = self.crowd(is_async=lambda turn: turn % 2 == 0).start()
+        over = threading.Event()
+        crowd = self.crowd(is_async=lambda turn: turn % 2 == 0, more=lambda: not over.is_set()).start()
         for step, pause in ((redis.kill, 3), (redis.restart, 3), (redis.freeze, 10), (redis.thaw, 3)):
             time.sleep(0.5)
             step()
             time.sleep(pause)
-        return self.settle(crowd.join())
+        over.set()
+        m = self.settle(crowd.join())
+        return m, [*complaints(m), *([f"{m['cut']} connections broke"] if m["cut"] else []),
+                   *([f"{m['counted']} counted of {m['rows']} runs"] if m["counted"] != m["rows"] else [])]
+
+
+def complaints(m):
+    """What must hold in every case."""
+    return [f"{m[what]} {words}" for what, words in (("wrong", "wrong answers"), ("lost", "accepted jobs lost"),
+                                                     ("twice", "runs recorded twice")) if m[what]]
 
 
 CASES = {"well": Bench.well, "kill -9 every 2 s": Bench.killed, "Redis stopped, emptied, frozen": Bench.redis_gone}
@@ -94,21 +109,22 @@ def main():
     threading.excepthook = lambda _: None
     print("| case | answers | 202 | 503 | cut | wrong | lost | rows | twice | counted | s | runs/s | p50 ms | p99 ms |")
     print("| --- " * 14 + "|")
-    broken = False
+    all_complaints = []
     for name, case in CASES.items():
         if given.cases and name not in given.cases:
             continue
         bench = Bench(given.runs, given.connections)
         try:
-            m = case(bench)
+            m, complained = case(bench)
         finally:
             bench.fleet.close()
         rate = (m["answers"] + m["accepted"]) / m["seconds"]
         print(f"| {name} | {m['answers']} | {m['accepted']} | {m['refused']} | {m['cut']} | {m['wrong']} | {m['lost']} | "
               f"{m['rows']} | {m['twice']} | {m['counted']} | {m['seconds']:.1f} | {rate:.0f} | {m['p50']:.1f} | "
               f"{m['p99']:.0f} |", flush=True)
-        broken = broken or m["wrong"] or m["lost"] or m["twice"]
-    return 1 if broken else 0
+        all_complaints += [f"{name}: {words}." for words in complained]
+    print("\n".join(all_complaints), file=sys.stderr)
+    return 1 if all_complaints else 0
 
 
 if __name__ == "__main__":

@@ -11,10 +11,10 @@ PATIENT = 200  # seconds: a killed worker's job waits for its lease, perhaps twi
 
 class Crowd:
     """`connections` threads that together make `runs` runs, spread over the clients. A run is sync, or async for those whose
-    turn `is_async` says. What came of each is kept."""
+    turn `is_async` says; after `runs` it goes on for as long as there is `more`. What came of each is kept."""
 
-    def __init__(self, clients, function, runs, connections=32, is_async=lambda turn: False):
-        self.clients, self.function, self.runs, self.is_async = clients, function, runs, is_async
+    def __init__(self, clients, function, runs, connections=32, is_async=lambda turn: False, more=lambda: False):
+        self.clients, self.function, self.runs, self.is_async, self.more = clients, function, runs, is_async, more
         self.lock, self.next = threading.Lock(), 0
         self.accepted, self.answered, self.refused, self.broken, self.wrong = [], [], [], [], []
         self.threads = [threading.Thread(target=self.work, args=(n % len(clients),)) for n in range(connections)]
@@ -34,7 +34,7 @@ class Crowd:
     def turn(self):
         with self.lock:
             self.next += 1
-            return self.next if self.next <= self.runs else None
+            return self.next if self.next <= self.runs or self.more() else None
 
     def work(self, index):
         client = self.clients[index]
