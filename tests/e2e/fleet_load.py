@@ -10,14 +10,15 @@ PATIENT = 200  # seconds: a killed worker's job waits for its lease, perhaps twi
 
 
 class Crowd:
-    """`connections` threads that together make `runs` runs, spread over the clients. A run is sync, or async for those whose
-    turn `is_async` says; after `runs` it goes on for as long as there is `more`. What came of each is kept."""
+    """`connections` threads that together make `runs` runs, spread over the clients, and go on for as long as there is `more`.
+    `is_async` says of a turn on a connection whether that run is. What came of each is kept."""
 
-    def __init__(self, clients, function, runs, connections=32, is_async=lambda turn: False, more=lambda: False):
+    def __init__(self, clients, function, runs, connections=32, is_async=lambda turn, connection: False, more=lambda: False):
         self.clients, self.function, self.runs, self.is_async, self.more = clients, function, runs, is_async, more
         self.lock, self.next = threading.Lock(), 0
         self.accepted, self.answered, self.refused, self.broken, self.wrong = [], [], [], [], []
-        self.threads = [threading.Thread(target=self.work, args=(n % len(clients),)) for n in range(connections)]
+        self.slowest = 0.0  # seconds to a 202 or a 503
+        self.threads = [threading.Thread(target=self.work, args=(number,)) for number in range(connections)]
 
     def start(self):
         self.started = time.monotonic()
@@ -36,13 +37,14 @@ class Crowd:
             self.next += 1
             return self.next if self.next <= self.runs or self.more() else None
 
-    def work(self, index):
+    def work(self, number):
+        index = number % len(self.clients)
         client = self.clients[index]
         connection = client.connect(timeout=PATIENT)
         while (turn := self.turn()) is not None:
             started = time.monotonic()
             try:
-                answer = client.run_on(connection, self.function, turn, self.is_async(turn))
+                answer = client.run_on(connection, self.function, turn, self.is_async(turn, number))
             except (OSError, http.client.HTTPException) as error:
                 self.broken.append((index, repr(error)))
                 connection.close()
@@ -55,6 +57,8 @@ class Crowd:
         connection.close()
 
     def note(self, index, turn, answer, took):
+        if answer.status in (202, 503):
+            self.slowest = max(self.slowest, took)
         if answer.status == 202:
             self.accepted.append(answer.json()["jobId"])
         elif answer.status == 200 and answer.json().get("result") == turn:
@@ -70,7 +74,7 @@ class Crowd:
 
 
 class Killer:
-    """Kills a program with SIGKILL and starts it again, every `interval` seconds, the given ones by turns."""
+    """Kills the given programs with SIGKILL and starts them again, every `interval` seconds."""
 
     def __init__(self, programs, interval=2.0):
         self.programs, self.interval, self.kills = programs, interval, 0
@@ -87,7 +91,8 @@ class Killer:
 
     def go_on(self):
         while not self.over.wait(self.interval):
-            program = self.programs[self.kills % len(self.programs)]
-            program.kill()
-            program.start()
+            for program in self.programs:
+                program.kill()
+            for program in self.programs:
+                program.start()
             self.kills += 1

@@ -7,6 +7,7 @@ import time
 import unittest
 
 from fleet_harness import FleetClients
+from fleet_load import INSTANT, Crowd
 from harness import ECHO, SANITIZED, Infra, bundle, main, wait_for
 
 FACTOR = 4 if SANITIZED else 1
@@ -95,6 +96,25 @@ class Degrading(unittest.TestCase):
                 self.assert_runs_are_refused()
                 answer = self.in_time(lambda: self.client.get("/functions"))  # what needs no Redis goes on
                 self.assertEqual(answer.status, 200, answer)
+
+    def test_what_was_under_way_when_redis_froze_ends_soon_after(self):
+        """Whatever the freeze falls into: a job whose lease Redis took, but told nobody of, must not wait for it to end."""
+        proxy = self.fleet.fleet.proxies["redis"]
+        for _ in range(6):
+            answers = []
+            threads = [threading.Thread(target=lambda: answers.append(self.client.run(self.function, "x"))) for _ in range(8)]
+            with self.faulty("redis", "delay", 3):
+                for thread in threads:
+                    thread.start()
+                time.sleep(0.01)  # now they are here and there
+                proxy.freeze()
+                time.sleep(1.5)  # a command waits for 1 s
+                proxy.pass_on()
+                thawed = time.monotonic()
+                for thread in threads:
+                    thread.join()
+                self.assertLess(time.monotonic() - thawed, PATIENT)
+            self.assertEqual([answer.status for answer in answers], [200] * 8)
 
     def test_the_queue_away(self):
         for fault in AWAY:
@@ -201,52 +221,34 @@ class RedisRestarts(unittest.TestCase):
         self.fleet = FleetClients(Infra)
         self.addCleanup(self.fleet.close)
 
-    def load(self, seconds):
-        """Async jobs as fast as they are accepted, sync ones between; every 202 is remembered."""
-        accepted, statuses, end = [], [], time.monotonic() + seconds
-
-        def ask(client):
-            while time.monotonic() < end:
-                started = time.monotonic()
-                answer = client.run(self.function, "x", {"x-async": "true"})
-                statuses.append((answer.status, time.monotonic() - started))
-                if answer.status == 202:
-                    accepted.append(answer.json()["jobId"])
-                else:
-                    time.sleep(0.02)
-
-        threads = [threading.Thread(target=ask, args=(client,)) for client in self.fleet.clients for _ in range(3)]
-        for thread in threads:
-            thread.start()
-        return threads, accepted, statuses
-
-    def check(self, threads, accepted, statuses):
-        for thread in threads:
-            thread.join()
-        self.assertLessEqual({status for status, _ in statuses}, {202, 503})
-        self.assertGreater(len(accepted), 20)
-        self.assertLess(max(took for _, took in statuses), PATIENT)
-        client = self.fleet.clients[1]
-        for job in accepted:
-            self.assertEqual(client.await_result(job, 60)["status"], "SUCCESS")
-        wait_for(lambda: client.get(f"/functions/{self.function}").json()["invocations"] == len(accepted), 10, "the counts")
-        rows = [row["requestId"] for row in client.pages(f"/functions/{self.function}/logs?limit=1000")]
-        self.assertEqual(sorted(rows), sorted(accepted))
-
     def test_restarted_empty_and_frozen_under_load(self):
         self.fleet.start()
-        self.function = self.fleet.clients[0].deploy(ECHO)
-        load = self.load(16)
+        client = self.fleet.clients[1]
+        function = client.deploy(INSTANT)
+        client.result(function, 0)
+        over = threading.Event()
+        # Connections that wait for a result ask nothing meanwhile: six never wait.
+        crowd = Crowd(self.fleet.clients, function, 0, 12, is_async=lambda _, connection: connection < 6,
+                      more=lambda: not over.is_set()).start()
         redis = self.fleet.fleet.redis
-        time.sleep(1)
-        redis.kill()
-        time.sleep(1.5)
-        redis.restart()  # empty
-        time.sleep(1.5)
-        redis.freeze()
-        time.sleep(6)
-        redis.thaw()
-        self.check(*load)
+        for step, pause in ((redis.kill, 1.5), (redis.restart, 1.5), (redis.freeze, 10), (redis.thaw, 1.5)):  # it restarts empty
+            time.sleep(0.5)
+            step()
+            time.sleep(pause)
+        over.set()
+        crowd.join()
+        self.assertEqual((crowd.wrong, crowd.broken), ([], []))
+        some = [len(crowd.accepted), len(crowd.answered), len(crowd.refused)]
+        self.assertGreater(min(some), 5, some)
+        self.assertLess(crowd.slowest, PATIENT)
+        for job in crowd.accepted:
+            self.assertEqual(client.await_result(job, 60)["status"], "SUCCESS")
+        done = crowd.accepted + [request for request, _ in crowd.answered]
+        wait_for(lambda: client.get(f"/functions/{function}").json()["invocations"] > len(done), 10, "the counts")
+        rows = [row["requestId"] for row in client.log_rows(function, len(done) + 1)]
+        self.assertEqual(client.get(f"/functions/{function}").json()["invocations"], len(done) + 1)
+        self.assertEqual(len(rows), len(done) + 1)
+        self.assertEqual(set(done) - set(rows), set())
 
     def test_not_there_at_the_start(self):
         fleet = self.fleet.fleet

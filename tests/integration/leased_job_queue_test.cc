@@ -55,7 +55,10 @@ class Copies final : public JobQueue {
     for (; !waiting.empty() && std::ssize(got) < max; waiting.pop_front()) got.push_back(waiting.front());
     co_return got;
   }
-  Task<Result<void>> extend(const std::string&) override { co_return Result<void>{}; }
+  Task<Result<void>> extend(const std::string& receipt) override {
+    extended.insert(receipt);
+    co_return Result<void>{};
+  }
   Task<Result<void>> acknowledge(const std::string& receipt) override {
     acknowledged.insert(receipt);
     co_return Result<void>{};
@@ -69,7 +72,7 @@ class Copies final : public JobQueue {
   Task<Result<QueueDepth>> depth() override { co_return QueueDepth{}; }
 
   std::deque<Delivery> waiting;
-  std::set<std::string> acknowledged, given_back;
+  std::set<std::string> acknowledged, given_back, extended;
   int receives = 0;
 };
 
@@ -171,32 +174,47 @@ TEST_F(LeasedJobQueueTest, WithoutRedisNothingIsTaken) {
   EXPECT_EQ(copies_.receives, 0);
 }
 
-TEST_F(LeasedJobQueueTest, WhatCannotBeLeasedIsGivenBackAndWhatRunsGoesOn) {
+TEST_F(LeasedJobQueueTest, WhatRunsGoesOnWithoutRedis) {
   copies_.add("running", "r");
   ASSERT_EQ(receive(one_).size(), 1U);
   world_.server.freeze();
-  copies_.add("job", "first");
-  EXPECT_TRUE(receive(one_).empty());
-  EXPECT_TRUE(copies_.given_back.contains("first"));
   EXPECT_TRUE(world_.run(one_.extend("r")));
   EXPECT_TRUE(world_.run(one_.acknowledge("r")));
   world_.server.thaw();
 }
 
-TEST_F(LeasedJobQueueTest, ALeaseWhoseAnswerWasLostIsNoStartAndKeepsNobodyWaiting) {
+// Another worker that got the message now would find the lease taken.
+TEST_F(LeasedJobQueueTest, WhatRedisMayHaveLeasedIsHeldUntilItHasLetGo) {
   copies_.add("other", "o");
   ASSERT_EQ(receive(one_).size(), 1U);  // the server knows the script
   world_.server.freeze();
   copies_.add("job", "first");
   EXPECT_TRUE(receive(one_).empty());
+  EXPECT_FALSE(world_.run(one_.receive(10, milliseconds{0})));
+  EXPECT_TRUE(copies_.extended.contains("first"));
+  EXPECT_FALSE(copies_.given_back.contains("first"));
   world_.server.thaw();  // and takes the lease that nobody waits for any more
   RedisWorld::eventually([&] { return world_.ask({"EXISTS", "infra:lease:job"}) == "1"; });
-  copies_.add("job", "second");
-  std::vector<Delivery> got;
-  RedisWorld::eventually([&] { return !got.empty() || !(got = receive(one_)).empty(); });
-  ASSERT_FALSE(got.empty());
+  RedisWorld::eventually([&] { return world_.run(one_.receive(10, milliseconds{0})).has_value(); });
+  ASSERT_TRUE(copies_.given_back.contains("first"));
+  copies_.add("job", "first again", false);
+  const auto got = receive(two_);
+  ASSERT_EQ(got.size(), 1U);
   EXPECT_EQ(got[0].receives, 1);
   EXPECT_TRUE(put_off_.empty());
+}
+
+TEST_F(LeasedJobQueueTest, WhatIsGivenBackWithoutRedisIsHeldUntilItHasLetGo) {
+  copies_.add("job", "first");
+  ASSERT_EQ(receive(one_).size(), 1U);
+  world_.server.freeze();
+  EXPECT_TRUE(world_.run(one_.give_back("first")));
+  EXPECT_FALSE(copies_.given_back.contains("first"));
+  world_.server.thaw();
+  RedisWorld::eventually([&] { return world_.run(one_.receive(10, milliseconds{0})).has_value(); });
+  EXPECT_TRUE(copies_.given_back.contains("first"));
+  copies_.add("job", "first again", false);
+  EXPECT_EQ(receive(two_).size(), 1U);
 }
 
 TEST_F(LeasedJobQueueTest, AnEmptiedRedisLearnsOfWhatRunsAtTheNextExtension) {

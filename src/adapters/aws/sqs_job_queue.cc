@@ -22,7 +22,13 @@ using std::chrono::seconds;
 
 constexpr int kMaxPerPoll = 10;
 constexpr seconds kPollGrace{5};      // for the answer to a poll that has waited to its end
-constexpr seconds kPayloadPause{10};  // before a job whose payload can't be read now comes again
+
+// Before a job whose payload can't be read now comes again: soon after a short outage, and not too often in a long one,
+// since the queue's redrive policy counts every receive.
+seconds payload_pause(int receives) {
+  constexpr int kSoon = 30;
+  return receives <= kSoon ? seconds{2} : seconds{10};
+}
 
 // A receipt is SQS's handle and, where there is one, the key of the payload, behind a character that neither has.
 constexpr char kReceiptSeparator = '\n';
@@ -161,7 +167,8 @@ Task<Result<Delivery>> SqsJobQueue::open(Message message) {
     if (!input) {
       log::warn("a job's payload could not be read; the job stays in the queue",
                 {{"requestId", read->job.request_id.value}, {"code", input.error().code}});
-      if (input.error().kind == ErrorKind::unavailable) (void)co_await set_visibility(message.receipt, kPayloadPause);
+      if (input.error().kind == ErrorKind::unavailable) 
+        (void)co_await set_visibility(message.receipt, payload_pause(message.receives));
       co_return fail(input.error());
     }
     read->job.input = std::move(*input);

@@ -198,7 +198,7 @@ TEST_F(SqsJobQueueTest, AMessageThatIsNoJobIsLeftToTheRedrivePolicy) {
 
 TEST_F(SqsJobQueueTest, AJobWhosePayloadCannotBeReadNowComesAgainSoon) {
   const std::string body = aws::write_job_message(make_job("r1"), "b", aws::payload_key({"r1"}));
-  serve({{message("1", body)}});
+  serve({{message("1", body)}, {message("1", body, 31)}});
   objects.fail_with(Error{ErrorKind::unavailable, "aws_unavailable", "told to", std::chrono::seconds{1}});
   auto queue = make_queue();
   const auto got = run(queue.receive(5, std::chrono::seconds{20}));
@@ -206,6 +206,9 @@ TEST_F(SqsJobQueueTest, AJobWhosePayloadCannotBeReadNowComesAgainSoon) {
   EXPECT_EQ(got.error().kind, ErrorKind::unavailable);
   const auto put_off = server.calls("ChangeMessageVisibilityBatch").at(0).body;
   EXPECT_EQ(put_off.at("Entries").at(0).at("VisibilityTimeout"), 2);
+  ASSERT_FALSE(run(queue.receive(5, std::chrono::seconds{20})));  // in a long outage, which the redrive policy counts
+  const auto later = server.calls("ChangeMessageVisibilityBatch").at(1).body;
+  EXPECT_EQ(later.at("Entries").at(0).at("VisibilityTimeout"), 10);
   EXPECT_TRUE(server.calls("DeleteMessageBatch").empty());
 }
 

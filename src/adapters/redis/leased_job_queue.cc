@@ -77,60 +77,72 @@ std::string LeasedJobQueue::new_holder() {
 
 Task<Result<std::vector<Delivery>>> LeasedJobQueue::receive(int max, milliseconds wait) {
   if (!redis_.connected()) {
+    co_await hold_doubts();
     co_return fail(Error{ErrorKind::unavailable, "redis_unavailable", "No jobs are taken while Redis is away.",
                          std::chrono::seconds{1}});
   }
-  if (auto settled = co_await settle_doubts(); !settled) co_return fail(settled.error());
+  if (auto settled = co_await settle_doubts(); !settled) {
+    co_await hold_doubts();
+    co_return fail(settled.error());
+  }
   auto received = co_await inner_.receive(max, wait);
   if (!received) co_return received;
   std::vector<Delivery> granted;
   for (auto& delivery : *received) {
-    const auto verdict = co_await acquire(delivery);
-    if (verdict == Verdict::granted) {
-      granted.push_back(std::move(delivery));
-    } else if (verdict == Verdict::unknown) {
-      (void)co_await inner_.give_back(delivery.receipt);
-    }
+    if (co_await acquire(delivery)) granted.push_back(std::move(delivery));
   }
   co_return granted;
 }
 
-Task<LeasedJobQueue::Verdict> LeasedJobQueue::acquire(Delivery& delivery) {
+// False: the job runs elsewhere, or Redis doesn't say.
+Task<bool> LeasedJobQueue::acquire(Delivery& delivery) {
   Lease lease{.key = "infra:lease:" + delivery.job.request_id.value, .holder = new_holder()};
   const auto reply =
       co_await redis_.eval(acquire_script(), lease.key, {lease.holder, number(limits::kVisibility), number(kMemory)});
   if (!reply || reply->elements.size() != 3) {
     const std::scoped_lock lock(mutex_);
-    doubtful_.push_back(std::move(lease));
-    co_return Verdict::unknown;
+    doubts_.push_back({std::move(lease), delivery.receipt});
+    co_return false;
   }
   if (reply->elements[0].integer == 0) {
     log::info("a job that runs elsewhere is put off", {{"requestId", delivery.job.request_id.value}});
     co_await postpone_(delivery.receipt, milliseconds{reply->elements[1].integer});
-    co_return Verdict::put_off;
+    co_return false;
   }
   delivery.receives = static_cast<int>(reply->elements[2].integer);
   delivery.fresh = delivery.fresh && delivery.receives == 1;
   const std::scoped_lock lock(mutex_);
   leases_.insert_or_assign(delivery.receipt, std::move(lease));
-  co_return Verdict::granted;
+  co_return true;
 }
 
 // Before anything else is taken: a lease that nobody uses would keep its job waiting, and its start would count.
 Task<Result<void>> LeasedJobQueue::settle_doubts() {
-  std::vector<Lease> leases;
+  std::vector<Doubt> doubts;
   {
     const std::scoped_lock lock(mutex_);
-    leases.swap(doubtful_);
+    doubts.swap(doubts_);
   }
   Result<void> settled;
-  for (auto& lease : leases) {
-    if (settled) settled = co_await let_go(lease, 1);
-    if (settled) continue;
+  for (auto& doubt : doubts) {
+    if (settled) settled = co_await let_go(doubt.lease, 1);
+    if (settled) {
+      (void)co_await inner_.give_back(doubt.receipt);
+      continue;
+    }
     const std::scoped_lock lock(mutex_);
-    doubtful_.push_back(std::move(lease));
+    doubts_.push_back(std::move(doubt));
   }
   co_return settled;
+}
+
+Task<void> LeasedJobQueue::hold_doubts() {
+  std::vector<std::string> receipts;
+  {
+    const std::scoped_lock lock(mutex_);
+    for (const auto& doubt : doubts_) receipts.push_back(doubt.receipt);
+  }
+  for (const auto& receipt : receipts) (void)co_await inner_.extend(receipt);
 }
 
 // `starts` are taken off.
@@ -185,7 +197,10 @@ Task<Result<void>> LeasedJobQueue::give_back(const std::string& receipt) {
     const auto released = co_await let_go(*lease, 1);
     const std::scoped_lock lock(mutex_);
     leases_.erase(receipt);
-    if (!released) doubtful_.push_back(*lease);
+    if (!released) {
+      doubts_.push_back({*lease, receipt});
+      co_return Result<void>{};
+    }
   }
   co_return co_await inner_.give_back(receipt);
 }

@@ -29,6 +29,7 @@ class LeasedJobQueue final : public JobQueue {
   Task<Result<std::vector<Delivery>>> receive(int max, milliseconds wait) override;
   Task<Result<void>> extend(const std::string& receipt) override;
   Task<Result<void>> acknowledge(const std::string& receipt) override;
+  // While Redis is away the message is held, and given back by the first receive() that reaches Redis again.
   Task<Result<void>> give_back(const std::string& receipt) override;
   Task<Result<void>> bury(const std::string& receipt, const std::string& reason) override;
   void wake_receivers() override { inner_.wake_receivers(); }
@@ -39,10 +40,16 @@ class LeasedJobQueue final : public JobQueue {
     std::string key;
     std::string holder;  // of this hand-over alone: one worker does not run two copies of a message either
   };
-  enum class Verdict : std::uint8_t { granted, put_off, unknown };
+  // A lease that Redis may have though nobody runs the job: an answer never came. The message stays ours until the
+  // lease is gone for sure, or whoever got it next would put it off for the whole of the lease.
+  struct Doubt {
+    Lease lease;
+    std::string receipt;
+  };
 
-  Task<Verdict> acquire(Delivery& delivery);
+  Task<bool> acquire(Delivery& delivery);
   Task<Result<void>> settle_doubts();
+  Task<void> hold_doubts();
   Task<Result<void>> let_go(Lease lease, int starts);
   [[nodiscard]] std::optional<Lease> find(const std::string& receipt) const;
   Task<void> finish(std::string receipt);
@@ -55,8 +62,7 @@ class LeasedJobQueue final : public JobQueue {
   const Postpone postpone_;
   mutable std::mutex mutex_;
   std::map<std::string, Lease> leases_;  // by receipt
-  // Jobs that were not started, whose lease Redis may have all the same: its answer never came.
-  std::vector<Lease> doubtful_;
+  std::vector<Doubt> doubts_;
 };
 
 }  // namespace infra
