@@ -29,6 +29,7 @@ struct Job {
   std::string reply_to;  // the channel that the waiting controller listens on; empty on one machine
   WallTime accepted_at;
   std::string traceparent;  // W3C trace context, empty if the client sent none
+  bool operator==(const Job&) const = default;
 };
 
 }  // namespace infra

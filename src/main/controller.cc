@@ -9,30 +9,28 @@ constexpr std::chrono::seconds kLastAnswers{2};  // for 503s to get out after th
 
 }  // namespace
 
-Controller::Controller(FrontDoor::Deps deps, ControllerEngines engines, net::HttpClient& http)
+Controller::Controller(Program& program, ControllerEngines engines)
     : engines_(std::move(engines)),
-      clock_(deps.clock),
-      models_(http, deps.config.ai_node_url, deps.config.ai_node_timeout),
-      deploy_(engines_.functions, engines_.code, bundles_, deps.executor, deps.clock, deps.ids),
-      invoke_(engines_.functions, engines_.queue, engines_.results, deps.clock),
+      clock_(program.clock),
+      models_(engines_.http, program.config.ai_node_url, program.config.ai_node_timeout),
+      deploy_(engines_.functions, engines_.code, bundles_, program.executor, program.clock, program.ids),
+      invoke_(engines_.functions, engines_.queue, engines_.results, program.clock),
       read_logs_(engines_.functions, engines_.logs),
       functions_handler_(deploy_, engines_.functions, engines_.staging),
       runs_handler_(invoke_, engines_.results),
       logs_handler_(read_logs_),
-      system_handler_(engines_.workers, models_, deps.clock, engines_.refresh_workers),
+      system_handler_(engines_.workers, models_, program.clock, engines_.refresh_workers),
       door_(
-          deps, engines_.probes, [this] { return gauges(); },
+          program, engines_.limiter, engines_.probes, [this] { return gauges(); },
           [&](http::StatusHandler& status) {
             return http::controller_routes({functions_handler_, runs_handler_, logs_handler_, status, system_handler_},
-                                           deps.config.metrics_public);
+                                           program.config.metrics_public);
           }) {}
 
 Task<GaugeSample> Controller::gauges() {
   GaugeSample sample;
   if (const auto depth = co_await engines_.queue.depth()) {
-    sample.queue_ready = depth->ready;
-    sample.queue_in_flight = depth->in_flight;
-    sample.queue_dead = depth->dead;
+    sample.queue = {.ready = depth->ready, .in_flight = depth->in_flight, .dead = depth->dead};
   }
   if (engines_.refresh_workers) co_await engines_.refresh_workers();
   if (const auto workers = co_await engines_.workers.list()) {

@@ -15,6 +15,8 @@
 namespace infra {
 
 struct ControllerEngines {
+  RateLimiter& limiter;
+  net::HttpClient& http;
   FunctionStore& functions;
   CodeStore& code;
   JobQueue& queue;
@@ -29,7 +31,7 @@ struct ControllerEngines {
 // What is referred to must outlive it.
 class Controller {
  public:
-  Controller(FrontDoor::Deps deps, ControllerEngines engines, net::HttpClient& http);
+  Controller(Program& program, ControllerEngines engines);
 
   [[nodiscard]] FrontDoor& door() { return door_; }
 

@@ -4,23 +4,17 @@
 
 #include <memory>
 
-#include "adapters/embedded/data_folder.h"
-#include "main/config.h"
 #include "main/platform.h"
-#include "net/event_loops.h"
-#include "ports/clock.h"
-#include "ports/executor.h"
+#include "main/program.h"
 #include "worker/sandbox/launcher.h"
 
 namespace infra {
 
 class EmbeddedPlatform final : public Platform {
  public:
-  // Opens the engines in `folder`. What is referred to must outlive the platform. The error is a sentence for the
-  // operator.
-  static Result<std::unique_ptr<EmbeddedPlatform>> open(const Config& config, DataFolder folder,
-                                                        worker::Launcher& launcher, net::EventLoops& loops,
-                                                        Executor& executor, Clock& clock);
+  // Opens the engines in the program's folder. What is referred to must outlive the platform. The error is a sentence
+  // for the operator.
+  static Result<std::unique_ptr<EmbeddedPlatform>> open(Program& program, worker::Launcher& launcher);
   ~EmbeddedPlatform() override;
 
   Result<std::uint16_t> start(const std::string& address) override;

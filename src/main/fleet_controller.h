@@ -4,20 +4,15 @@
 
 #include <memory>
 
-#include "adapters/embedded/data_folder.h"
-#include "main/config.h"
 #include "main/platform.h"
-#include "net/event_loops.h"
-#include "ports/clock.h"
-#include "ports/executor.h"
+#include "main/program.h"
 
 namespace infra {
 
 class FleetController final : public Platform {
  public:
-  // Uploads are staged in `folder`. What is referred to must outlive it.
-  FleetController(const Config& config, const Variables& variables, DataFolder folder, net::EventLoops& loops,
-                  Executor& executor, Clock& clock);
+  // Uploads are staged in the program's folder. What is referred to must outlive it.
+  FleetController(Program& program, const Variables& variables);
   ~FleetController() override;
 
   // Starts whether or not the engines answer: health says which do, and requests get 503 until they do.

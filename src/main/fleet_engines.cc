@@ -28,23 +28,22 @@ std::string bucket_endpoint(const FleetConfig& fleet) {
 
 }  // namespace
 
-FleetEngines::FleetEngines(const Config& config, const Variables& variables, const std::filesystem::path& data,
-                           net::EventLoops& loops, Executor& executor, Clock& clock, Random& random)
-    : fleet(*config.fleet),
-      http(loops),
-      credentials(aws::make_credential_chain(variables, fleet.region, http, executor, clock)),
-      s3({"s3", fleet.region, bucket_endpoint(fleet)}, http, *credentials, clock, random),
+FleetEngines::FleetEngines(Program& program, const Variables& variables)
+    : fleet(*program.config.fleet),
+      http(program.loops),
+      credentials(aws::make_credential_chain(variables, fleet.region, http, program.executor, program.clock)),
+      s3({"s3", fleet.region, bucket_endpoint(fleet)}, http, *credentials, program.clock, program.random),
       sqs({"sqs", fleet.region, fleet.sqs_endpoint.empty() ? origin_of(fleet.queue_url) : fleet.sqs_endpoint}, http,
-          *credentials, clock, random),
+          *credentials, program.clock, program.random),
       dynamodb({"dynamodb", fleet.region, service_endpoint(fleet.dynamodb_endpoint, "dynamodb", fleet.region)}, http,
-               *credentials, clock, random),
-      redis(loops, fleet.redis),
-      code(s3, fleet.bucket, {.folder = data / "bundles"}, executor, clock),
-      workers(redis, clock),
-      queue(sqs, fleet.queue_url, code, clock, executor,
+               *credentials, program.clock, program.random),
+      redis(program.loops, fleet.redis),
+      code(s3, fleet.bucket, {.folder = program.folder.path() / "bundles"}, program.executor, program.clock),
+      workers(redis, program.clock),
+      queue(sqs, fleet.queue_url, code, program.clock, program.executor,
             {.bucket = fleet.bucket, .reference_worker_alive = [this] { return workers.reference_worker_alive(); }}),
-      logs(dynamodb, fleet.logs_table, clock),
-      recorder(dynamodb, {.functions = fleet.functions_table, .logs = fleet.logs_table}, random),
+      logs(dynamodb, fleet.logs_table, program.clock),
+      recorder(dynamodb, {.functions = fleet.functions_table, .logs = fleet.logs_table}, program.random),
       code_probe(s3, fleet.bucket),
       queue_probe(sqs, fleet.queue_url),
       logs_probe("logs", dynamodb, fleet.logs_table, {"functionId", "timestamp"}) {}

@@ -1,7 +1,6 @@
 // The engines on S3, DynamoDB, SQS and Redis, wired: what controllers and workers of a fleet have in common.
 #pragma once
 
-#include <filesystem>
 #include <memory>
 
 #include "adapters/aws/aws_client.h"
@@ -13,21 +12,18 @@
 #include "adapters/aws/sqs_job_queue.h"
 #include "adapters/aws/sqs_probe.h"
 #include "adapters/redis/redis_worker_registry.h"
-#include "main/config.h"
-#include "net/event_loops.h"
+#include "main/program.h"
 #include "net/http_client.h"
 #include "net/redis_client.h"
-#include "ports/executor.h"
-#include "ports/random.h"
 
 namespace infra {
 
 // What is referred to must outlive it. Nothing connects before start().
 class FleetEngines {
  public:
-  // `config.fleet` is there. `variables` are where AWS credentials are looked for; bundles are kept below `data`.
-  FleetEngines(const Config& config, const Variables& variables, const std::filesystem::path& data,
-               net::EventLoops& loops, Executor& executor, Clock& clock, Random& random);
+  // The configuration has its fleet. `variables` are where AWS credentials are looked for; bundles are kept in the
+  // program's folder.
+  FleetEngines(Program& program, const Variables& variables);
 
   void start();
 

@@ -4,21 +4,16 @@
 
 #include <memory>
 
-#include "adapters/embedded/data_folder.h"
-#include "main/config.h"
 #include "main/platform.h"
-#include "net/event_loops.h"
-#include "ports/clock.h"
-#include "ports/executor.h"
+#include "main/program.h"
 #include "worker/sandbox/launcher.h"
 
 namespace infra {
 
 class FleetWorker final : public Platform {
  public:
-  // Bundles and their unpacked versions are kept in `folder`. What is referred to must outlive it.
-  FleetWorker(const Config& config, const Variables& variables, DataFolder folder, worker::Launcher& launcher,
-              net::EventLoops& loops, Executor& executor, Clock& clock);
+  // Bundles and their unpacked versions are kept in the program's folder. What is referred to must outlive it.
+  FleetWorker(Program& program, const Variables& variables, worker::Launcher& launcher);
   ~FleetWorker() override;
 
   // Its own health and metrics. Starts whether or not the engines answer, and works as soon as they do.

@@ -15,13 +15,14 @@ http::ApiSettings api_settings(const Config& config) {
 
 }  // namespace
 
-FrontDoor::FrontDoor(Deps deps, std::vector<HealthProbe*> probes, Gauges gauges, const Routes& routes)
-    : deps_(deps),
+FrontDoor::FrontDoor(Program& program, RateLimiter& limiter, std::vector<HealthProbe*> probes, Gauges gauges,
+                     const Routes& routes)
+    : program_(program),
       gauges_(std::move(gauges)),
-      health_(std::move(probes), deps.executor, deps.clock),
-      status_(health_, deps.metrics,
+      health_(std::move(probes), program.executor, program.clock),
+      status_(health_, program.metrics,
               {.draining = [this] { return draining_.load(); }, .gauges = [this] { return this->gauges(); }}),
-      api_(api_settings(deps.config), routes(status_), deps.limiter, deps.ids, deps.clock, deps.metrics) {}
+      api_(api_settings(program.config), routes(status_), limiter, program.ids, program.clock, program.metrics) {}
 
 Task<GaugeSample> FrontDoor::gauges() {
   auto sample = co_await gauges_();
@@ -31,11 +32,11 @@ Task<GaugeSample> FrontDoor::gauges() {
 
 Result<std::uint16_t> FrontDoor::open(const std::string& address) {
   server_ = std::make_unique<net::HttpServer>(
-      deps_.loops, net::HttpServerOptions{.address = address, .port = deps_.config.port},
+      program_.loops, net::HttpServerOptions{.address = address, .port = program_.config.port},
       [this](net::Request& request) { return api_.handle(request); },
       [this](const Error& error) { return api_.refuse(error); });
   if (auto listening = server_->start(); !listening) return fail(listening.error());
-  deps_.loops.run_blocking(health_.start());
+  program_.loops.run_blocking(health_.start());
   return server_->port();
 }
 

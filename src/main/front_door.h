@@ -7,10 +7,8 @@
 #include <vector>
 
 #include "app/health_monitor.h"
-#include "app/id_source.h"
 #include "http/api.h"
-#include "main/config.h"
-#include "net/event_loops.h"
+#include "main/program.h"
 #include "net/http_server.h"
 #include "ports/rate_limiter.h"
 
@@ -19,20 +17,12 @@ namespace infra {
 // What is referred to must outlive it, and so must the loops' threads that run its requests.
 class FrontDoor {
  public:
-  struct Deps {
-    const Config& config;
-    RateLimiter& limiter;
-    app::IdSource& ids;
-    Metrics& metrics;
-    net::EventLoops& loops;
-    Executor& executor;
-    Clock& clock;
-  };
   // Fills in the queue, the workers and their jobs; requests in flight are added here.
   using Gauges = std::function<Task<GaugeSample>()>;
   using Routes = std::function<std::vector<http::Route>(http::StatusHandler&)>;
 
-  FrontDoor(Deps deps, std::vector<HealthProbe*> probes, Gauges gauges, const Routes& routes);
+  FrontDoor(Program& program, RateLimiter& limiter, std::vector<HealthProbe*> probes, Gauges gauges,
+            const Routes& routes);
 
   // Probes every engine once, then listens; gives the port.
   Result<std::uint16_t> open(const std::string& address);
@@ -46,7 +36,7 @@ class FrontDoor {
  private:
   Task<GaugeSample> gauges();
 
-  const Deps deps_;
+  Program& program_;
   const Gauges gauges_;
   std::atomic<bool> draining_ = false;
   app::HealthMonitor health_;

@@ -141,17 +141,10 @@ struct Setting {
   std::string address;
 };
 
-Result<std::unique_ptr<Platform>> open_platform(const Setting& setting, DataFolder folder, net::EventLoops& loops,
-                                                Executor& executor, Clock& clock) {
-  if (setting.launcher == nullptr) {
-    return std::make_unique<FleetController>(setting.config, setting.variables, std::move(folder), loops, executor,
-                                             clock);
-  }
-  if (setting.config.fleet) {
-    return std::make_unique<FleetWorker>(setting.config, setting.variables, std::move(folder), *setting.launcher, loops,
-                                         executor, clock);
-  }
-  return EmbeddedPlatform::open(setting.config, std::move(folder), *setting.launcher, loops, executor, clock);
+Result<std::unique_ptr<Platform>> open_platform(const Setting& setting, Program& program) {
+  if (setting.launcher == nullptr) return std::make_unique<FleetController>(program, setting.variables);
+  if (program.config.fleet) return std::make_unique<FleetWorker>(program, setting.variables, *setting.launcher);
+  return EmbeddedPlatform::open(program, *setting.launcher);
 }
 
 // From the platform's start to its stop; gives the exit status.
@@ -162,7 +155,8 @@ int serve_until_stopped(const Setting& setting, DataFolder folder, sigset_t sign
   net::EventLoops loops(cores, static_cast<std::size_t>(jobs + kBlockingThreadsBesideJobs));
   SystemExecutor executor(loops);
   SystemClock clock;
-  auto platform = open_platform(setting, std::move(folder), loops, executor, clock);
+  Program program{.config = config, .folder = std::move(folder), .loops = loops, .executor = executor, .clock = clock};
+  auto platform = open_platform(setting, program);
   if (!platform) return give_up(platform.error());
   const auto port = (*platform)->start(setting.address);
   if (!port) return give_up(port.error());

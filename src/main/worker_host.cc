@@ -10,17 +10,18 @@
 namespace infra {
 namespace {
 
-worker::WorkerOptions worker_options(const worker::Launcher& launcher, bool is_alone) {
+worker::WorkerOptions worker_options(const worker::Launcher& launcher, WorkerHost::Company company) {
   const auto memory_mb = static_cast<std::int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE) / (1024 * 1024);
   worker::WorkerOptions options;
   options.max_concurrent = max_concurrent_jobs(launcher);
   options.memory_budget_mb = static_cast<int>(memory_mb * 3 / 4);  // the rest is for the system and Infra itself
-  options.others_take_over = !is_alone;
+  options.others_take_over = company == WorkerHost::Company::fleet;
   return options;
 }
 
-app::SettleJob::Observer observer_of(Metrics& metrics, bool is_alone) {
-  if (!is_alone) return {};  // the controller that accepted a run counts it, when it hears of its result
+app::SettleJob::Observer observer_of(Metrics& metrics, WorkerHost::Company company) {
+  if (company == WorkerHost::Company::fleet)
+    return {};  // the controller that accepted a run counts it, when it hears of its result
   return [&metrics](const JobResult& result) {
     metrics.run(result.function_id, result.status, result.duration_ms, result.handler_ms);
   };
@@ -39,28 +40,28 @@ WorkerId make_worker_id(app::IdSource& ids) {
   return {fmt::format("{}-{}", host.data(), ids.request_id().value.substr(24))};
 }
 
-WorkerHost::WorkerHost(Deps deps, WorkerEngines engines)
-    : id_(std::move(deps.id)),
-      clock_(deps.clock),
-      ai_proxy_(deps.loops, deps.http, deps.clock, deps.config.ai_node_url),
-      settle_(engines.results, engines.recorder, engines.logs, engines.queue, deps.clock,
-              observer_of(deps.metrics, deps.is_alone)),
+WorkerHost::WorkerHost(Program& program, WorkerId id, Company company, WorkerEngines engines)
+    : id_(std::move(id)),
+      clock_(program.clock),
+      ai_proxy_(program.loops, engines.http, program.clock, program.config.ai_node_url),
+      settle_(engines.results, engines.recorder, engines.logs, engines.queue, program.clock,
+              observer_of(program.metrics, company)),
       worker_({.queue = engines.queue,
                .code = engines.code,
                .bundles = bundles_,
                .settlement = settle_,
-               .launcher = deps.launcher,
+               .launcher = engines.launcher,
                .ai = &ai_proxy_,
-               .executor = deps.executor,
-               .clock = deps.clock,
-               .versions_root = versions_folder(deps.data),
+               .executor = program.executor,
+               .clock = program.clock,
+               .versions_root = versions_folder(program.folder.path()),
                .id = id_,
                .on_finished =
-                   [&metrics = deps.metrics](const JobResult& result, Runtime runtime) {
+                   [&metrics = program.metrics](const JobResult& result, Runtime runtime) {
                      metrics.job(runtime, result.status, result.cold_start, result.duration_ms);
                    }},
-              worker_options(deps.launcher, deps.is_alone)),
-      probe_(deps.launcher) {}
+              worker_options(engines.launcher, company)),
+      probe_(engines.launcher) {}
 
 Heartbeat WorkerHost::heartbeat(std::string status) const {
   const auto now = clock_.now();

@@ -6,13 +6,10 @@
 
 #include "adapters/libzip/zip_bundle_reader.h"
 #include "adapters/ollama/ollama_ai_proxy.h"
-#include "app/id_source.h"
 #include "app/settle_job.h"
-#include "main/config.h"
-#include "net/event_loops.h"
+#include "main/program.h"
 #include "net/http_client.h"
 #include "ports/worker_registry.h"
-#include "telemetry/metrics.h"
 #include "worker/launcher_probe.h"
 #include "worker/worker.h"
 
@@ -30,6 +27,8 @@ namespace infra {
 [[nodiscard]] WorkerId make_worker_id(app::IdSource& ids);
 
 struct WorkerEngines {
+  worker::Launcher& launcher;
+  net::HttpClient& http;
   JobQueue& queue;
   CodeStore& code;
   ResultBus& results;
@@ -40,19 +39,10 @@ struct WorkerEngines {
 // What is referred to must outlive it.
 class WorkerHost {
  public:
-  struct Deps {
-    const Config& config;
-    WorkerId id;
-    std::filesystem::path data;
-    worker::Launcher& launcher;
-    Metrics& metrics;
-    net::HttpClient& http;
-    net::EventLoops& loops;
-    Executor& executor;
-    Clock& clock;
-    bool is_alone;  // on this machine: counts runs for the controller beside it, and settles what nobody else could run
-  };
-  WorkerHost(Deps deps, WorkerEngines engines);
+  // One that is alone on its machine counts runs for the controller beside it, and settles what nobody else could run.
+  enum class Company : std::uint8_t { alone, fleet };
+
+  WorkerHost(Program& program, WorkerId id, Company company, WorkerEngines engines);
 
   [[nodiscard]] worker::Worker& worker() { return worker_; }
   [[nodiscard]] HealthProbe& probe() { return probe_; }

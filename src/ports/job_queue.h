@@ -19,6 +19,9 @@ struct Delivery {
   std::string receipt;
   int receives = 1;   // how often it has been handed out, this time included; a crash of the whole program costs none
   bool fresh = true;  // certainly for the first time: nobody can have settled it
+  // The input travelled beside the job and is gone. A late duplicate of a settled job is like that; any other can't
+  // run.
+  bool input_lost = false;
 };
 
 struct QueueDepth {

@@ -119,9 +119,13 @@ void Metrics::rate_limited(std::string_view bucket) {
 }
 
 std::string Metrics::render(const GaugeSample& sample) {
-  state_->queue.Add({{"state", "ready"}}).Set(static_cast<double>(sample.queue_ready));
-  state_->queue.Add({{"state", "in_flight"}}).Set(static_cast<double>(sample.queue_in_flight));
-  state_->queue.Add({{"state", "dead"}}).Set(static_cast<double>(sample.queue_dead));
+  const auto queue = sample.queue.value_or(GaugeSample::Queue{});
+  for (const auto& [state, depth] :
+       {std::pair{"ready", queue.ready}, {"in_flight", queue.in_flight}, {"dead", queue.dead}}) {
+    auto& gauge = state_->queue.Add({{"state", state}});
+    gauge.Set(static_cast<double>(depth));
+    if (!sample.queue) state_->queue.Remove(&gauge);
+  }
   state_->running.Set(static_cast<double>(sample.jobs_running));
   state_->in_flight.Set(static_cast<double>(sample.requests_in_flight));
   for (const auto& [runtime, count] : sample.pools) state_->pools.Add({{"runtime", runtime}}).Set(count);

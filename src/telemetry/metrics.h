@@ -16,9 +16,12 @@ namespace infra {
 
 // Read when a scraper asks.
 struct GaugeSample {
-  std::int64_t queue_ready = 0;
-  std::int64_t queue_in_flight = 0;
-  std::int64_t queue_dead = 0;
+  struct Queue {
+    std::int64_t ready = 0;
+    std::int64_t in_flight = 0;
+    std::int64_t dead = 0;
+  };
+  std::optional<Queue> queue{};  // none: it can't be asked now, and no depth is told
   std::int64_t jobs_running = 0;
   std::int64_t requests_in_flight = 0;
   std::map<std::string, int> pools;  // runtime -> warm instances

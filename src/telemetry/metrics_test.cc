@@ -33,11 +33,12 @@ TEST(Metrics, BoundsFunctionLabels) {
 TEST(Metrics, RunWithoutHandlerTimeLeavesThatHistogramAlone) {
   Metrics metrics;
   metrics.run({"f"}, RunStatus::error, 2, std::nullopt);
-  const std::string text = metrics.render({.queue_ready = 5, .pools = {{"python", 2}}});
+  const std::string text = metrics.render({.queue = {{.ready = 5}}, .pools = {{"python", 2}}});
   EXPECT_TRUE(has(text, R"(function_duration_seconds_count{functionId="f",status="ERROR"} 1)"));
   EXPECT_FALSE(has(text, "function_handler_duration_seconds_count{"));
   EXPECT_TRUE(has(text, R"(job_queue_depth{state="ready"} 5)"));
   EXPECT_TRUE(has(text, R"(worker_pool_instances{runtime="python"} 2)"));
+  EXPECT_FALSE(has(metrics.render({}), "job_queue_depth{"));
 }
 
 }  // namespace

@@ -42,6 +42,10 @@ Task<void> Worker::process(const Delivery& delivery) {
                                              "The job was started several times, and its worker was lost each time."));
     co_return;
   }
+  if (delivery.input_lost) {
+    co_await settle(delivery, platform_error(job, "input_lost", "The job's input is no longer in the bucket."));
+    co_return;
+  }
   const auto begun = deps_.clock.steady_now();
   const bool may_retry = can_be_given_back(job) && delivery.receives < limits::kMaxReceives;
   Attempt attempt = co_await execute(job, may_retry);

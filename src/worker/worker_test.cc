@@ -254,6 +254,19 @@ TEST_F(WorkerTest, AJobThatWasSettledOrLostTooOftenDoesNotRun) {
   EXPECT_EQ(bundles_.fetches, 0);
 }
 
+TEST_F(WorkerTest, AJobWhoseInputIsGoneIsSettledUnlessItWasBefore) {
+  Job settled = python("def handler(): return 1");
+  settlement_.settled_before.insert(settled.request_id.value);
+  queue_.add(settled, 1, true);
+  Job lost = python("def handler(): return 1");
+  queue_.add(lost, 1, true);
+  start();
+  EXPECT_EQ(settlement_.wait_for(lost.request_id.value).error_code, "input_lost");
+  drain(milliseconds(10'000));
+  EXPECT_FALSE(settlement_.has(settled.request_id.value));
+  EXPECT_EQ(queue_.acknowledged.size(), 2U);
+}
+
 TEST_F(WorkerTest, SettlingIsRetried) {
   settlement_.failures_left = 2;
   EXPECT_EQ(run(python("def handler(): return 1")).value, "1");

@@ -67,20 +67,7 @@ TEST(JobMessage, ComesBackAsItWasWithItsInputVerbatim) {
   const Job sent = make_job();
   const auto read = read_job_message(write_job_message(sent, "b"), kNow);
   ASSERT_TRUE(read) << read.error().message;
-  const Job& job = read->job;
-  EXPECT_EQ(job.request_id, sent.request_id);
-  EXPECT_EQ(job.function_id, sent.function_id);
-  EXPECT_EQ(job.runtime, sent.runtime);
-  EXPECT_EQ(job.memory_mb, sent.memory_mb);
-  EXPECT_EQ(job.timeout, sent.timeout);
-  EXPECT_EQ(job.code, sent.code);
-  EXPECT_EQ(job.input, sent.input);
-  EXPECT_EQ(job.model_id, sent.model_id);
-  EXPECT_EQ(job.env, sent.env);
-  EXPECT_EQ(job.mode, sent.mode);
-  EXPECT_EQ(job.reply_to, sent.reply_to);
-  EXPECT_EQ(job.accepted_at, sent.accepted_at);
-  EXPECT_EQ(job.traceparent, sent.traceparent);
+  EXPECT_EQ(read->job, sent);
   EXPECT_TRUE(read->input_key.empty());
 }
 

@@ -21,7 +21,7 @@ using aws::text_of;
 using std::chrono::seconds;
 
 constexpr int kMaxPerPoll = 10;
-constexpr seconds kPollGrace{5};      // for the answer to a poll that has waited to its end
+constexpr seconds kPollGrace{5};  // for the answer to a poll that has waited to its end
 
 // Before a job whose payload can't be read now comes again: soon after a short outage, and not too often in a long one,
 // since the queue's redrive policy counts every receive.
@@ -162,21 +162,24 @@ Task<Result<Delivery>> SqsJobQueue::open(Message message) {
               {{"messageId", message.id}, {"reason", read.error().message}});
     co_return fail(read.error());
   }
+  bool input_lost = false;
   if (!read->input_key.empty()) {
     auto input = co_await payloads_.get_object(read->input_key);
-    if (!input) {
+    input_lost = !input && input.error().kind == ErrorKind::not_found;
+    if (!input && !input_lost) {
       log::warn("a job's payload could not be read; the job stays in the queue",
                 {{"requestId", read->job.request_id.value}, {"code", input.error().code}});
-      if (input.error().kind == ErrorKind::unavailable) 
+      if (input.error().kind == ErrorKind::unavailable)
         (void)co_await set_visibility(message.receipt, payload_pause(message.receives));
       co_return fail(input.error());
     }
-    read->job.input = std::move(*input);
+    if (input) read->job.input = std::move(*input);
   }
   co_return Delivery{.job = std::move(read->job),
                      .receipt = make_receipt(std::move(message.receipt), read->input_key),
                      .receives = message.receives,
-                     .fresh = message.receives == 1};
+                     .fresh = message.receives == 1 && !input_lost,
+                     .input_lost = input_lost};
 }
 
 Task<Result<void>> SqsJobQueue::set_visibility(std::string_view receipt, seconds timeout) {

@@ -212,6 +212,17 @@ TEST_F(SqsJobQueueTest, AJobWhosePayloadCannotBeReadNowComesAgainSoon) {
   EXPECT_TRUE(server.calls("DeleteMessageBatch").empty());
 }
 
+// Its first copy was settled, or somebody emptied the bucket: the worker finds out which.
+TEST_F(SqsJobQueueTest, AJobWhosePayloadIsGoneIsHandedOutAsSuch) {
+  serve({{message("1", aws::write_job_message(make_job("r1"), "b", aws::payload_key({"r1"})))}});
+  auto queue = make_queue();
+  const auto got = run(queue.receive(5, std::chrono::seconds{20}));
+  ASSERT_TRUE(got);
+  ASSERT_EQ(got->size(), 1U);
+  EXPECT_TRUE(got->at(0).input_lost);
+  EXPECT_FALSE(got->at(0).fresh);
+}
+
 TEST_F(SqsJobQueueTest, ADeadReceiptEndsExtensionsOnlyAndKeepsThePayload) {
   const std::string body = aws::write_job_message(make_job("r1"), "b", aws::payload_key({"r1"}));
   ASSERT_TRUE(run(objects.put_object("payloads/r1.json", "[1]")));

@@ -1,0 +1,27 @@
+// What every program has, whichever its command and its engines.
+#pragma once
+
+#include "adapters/embedded/data_folder.h"
+#include "adapters/system/system_random.h"
+#include "app/id_source.h"
+#include "main/config.h"
+#include "net/event_loops.h"
+#include "ports/clock.h"
+#include "ports/executor.h"
+#include "telemetry/metrics.h"
+
+namespace infra {
+
+// Everything that is made over it refers to it, and ends before it does.
+struct Program {
+  const Config config;
+  const DataFolder folder;
+  net::EventLoops& loops;
+  Executor& executor;
+  Clock& clock;
+  SystemRandom random{};
+  app::IdSource ids{clock, random};
+  Metrics metrics{};
+};
+
+}  // namespace infra
