@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from sources import ROOT, Memory, files, fingerprint, read
 
-CPP_FOLDERS = ("src", "tests", "bench")
+CPP_FOLDERS = ("src", "tests", "bench", "runtimes")
 BUILD = "build/dev"
 
 
@@ -18,7 +18,7 @@ def run(command):
 
 
 def check_format():
-    done = run(["clang-format-19", "--dry-run", "-Werror", *map(str, files(".h", ".cc", under=CPP_FOLDERS))])
+    done = run(["clang-format-19", "--dry-run", "-Werror", *map(str, files(".h", ".hpp", ".cc", under=CPP_FOLDERS))])
     wrong = sorted(set(re.findall(r"^(\S+?):\d+:\d+: error", done.stdout, re.MULTILINE)))
     if done.returncode and not wrong:
         return [done.stdout]

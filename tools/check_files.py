@@ -9,7 +9,7 @@ from sources import INCLUDE, ROOT, files, read
 MAX_LINES = 500
 SCRIPTS = (Path("dev"), Path(".ci/run"))
 FOLDERS = ("src", "tests", "tools", "bench", "runtimes")  # an example opens as its reader would write it
-OPENING = {".h": "//", ".cc": "//", ".js": "//", ".mjs": "//", ".py": ('"""', "#", "r\"\"\"")}
+OPENING = {".h": "//", ".hpp": "//", ".go": "//", ".cc": "//", ".js": "//", ".mjs": "//", ".py": ('"""', "#", "r\"\"\"")}
 
 
 def opens_with_its_header(path, first_line):

@@ -208,6 +208,11 @@ class FakeReader : public BundleReader {
     return {};
   }
   [[nodiscard]] Result<void> verify(const std::filesystem::path&) const override { return {}; }
+  [[nodiscard]] Result<std::string> read_start(const std::filesystem::path&, std::string_view name,
+                                               std::size_t) const override {
+    return name == "main" ? program : "";
+  }
+  std::string program;  // what the bundle has as "main"
 };
 
 class DeployTest : public AppTest {
@@ -232,6 +237,16 @@ TEST_F(DeployTest, StoresTheBundleBeforeTheRowNamesIt) {
 TEST_F(DeployTest, RefusedBundleTouchesNothing) {
   reader_.entries = {{.name = "other.py"}};
   EXPECT_EQ(run_task(deploy_.create(wanted(), std::make_unique<FakeBundle>())).error().code, "bundle_entry_missing");
+  EXPECT_THAT(journal_.calls, IsEmpty());
+}
+
+TEST_F(DeployTest, ReadyBinaryThatCannotRunHereTouchesNothing) {
+  reader_.entries = {{.name = "main"}};
+  reader_.program = "#!/bin/sh";
+  auto compiled = wanted();
+  compiled.runtime = Runtime::go;
+  const auto created = run_task(deploy_.create(compiled, std::make_unique<FakeBundle>()));
+  EXPECT_EQ(created.error().code, "invalid_executable");
   EXPECT_THAT(journal_.calls, IsEmpty());
 }
 

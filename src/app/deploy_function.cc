@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "core/executable.h"
+
 namespace infra::app {
 namespace {
 
@@ -9,7 +11,12 @@ Result<void> check_file(const BundleReader& bundles, const std::filesystem::path
   const auto entries = bundles.list(path);
   if (!entries) return fail(entries.error());
   if (auto ok = check_bundle(*entries, runtime); !ok) return ok;
-  return bundles.verify(path);
+  if (auto ok = bundles.verify(path); !ok) return ok;
+  const auto entry = entry_file(*entries, runtime).value_or("");
+  if (entry != kReadyBinary) return {};
+  const auto start = bundles.read_start(path, entry, kExecutableStart);
+  if (!start) return fail(start.error());
+  return check_executable(*start);
 }
 
 }  // namespace

@@ -112,8 +112,8 @@ Result<void> check_duplicates(const std::vector<BundleEntry>& entries) {
 std::span<const std::string_view> entry_names(Runtime runtime) {
   static constexpr std::string_view kPython[] = {"main.py"};
   static constexpr std::string_view kNode[] = {"index.js", "index.mjs"};
-  static constexpr std::string_view kCpp[] = {"main.cpp", "main"};
-  static constexpr std::string_view kGo[] = {"main.go", "main"};
+  static constexpr std::string_view kCpp[] = {"main.cpp", kReadyBinary};
+  static constexpr std::string_view kGo[] = {"main.go", kReadyBinary};
   switch (runtime) {
     case Runtime::python:
       return kPython;

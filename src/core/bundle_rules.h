@@ -26,8 +26,11 @@ struct BundleEntry {
 // `invalid` (or `too_large`) with a sentence naming the rule and the entry; nothing is extracted before this passes.
 [[nodiscard]] Result<void> check_bundle(const std::vector<BundleEntry>& entries, Runtime runtime);
 
-// The bundle's entry file for a runtime, "main.py", or the first of "index.js", "index.mjs" that is there; nullopt if
-// none.
+// The entry file of a function that comes compiled.
+inline constexpr std::string_view kReadyBinary = "main";
+
+// The bundle's entry file for a runtime, "main.py", or the first of "index.js", "index.mjs" (or of "main.cpp",
+// "main") that is there; nullopt if none.
 [[nodiscard]] std::optional<std::string> entry_file(const std::vector<BundleEntry>& entries, Runtime runtime);
 
 }  // namespace infra

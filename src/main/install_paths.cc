@@ -31,6 +31,12 @@ Result<fs::path> runtimes_folder() {
                   installed.string(), built.string()));
 }
 
+fs::path native_runner_folder() {
+  fs::path installed = program_folder().parent_path() / "libexec/infra/native";
+  std::error_code ignored;
+  return fs::exists(installed / "runner", ignored) ? installed : program_folder() / "native";
+}
+
 fs::path examples_folder() {
   const fs::path folder = source_tree() / "examples";
   std::error_code ignored;

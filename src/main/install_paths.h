@@ -11,6 +11,10 @@ namespace infra {
 // the program was built in. `not_found` names both.
 [[nodiscard]] Result<std::filesystem::path> runtimes_folder();
 
+// The folder with the compiled functions' runner: `libexec/infra/native` of an installation, or `native` beside the
+// program in its build tree. It may not be there.
+[[nodiscard]] std::filesystem::path native_runner_folder();
+
 // The examples of the source tree; empty if the program is installed elsewhere.
 [[nodiscard]] std::filesystem::path examples_folder();
 

@@ -117,6 +117,7 @@ Result<std::optional<worker::SpawnerHandle>> isolate(const Config& config, const
   worker::SpawnerOptions options;
   options.versions_root = versions_folder(data);
   options.runners = runtimes;
+  options.native_runner = native_runner_folder();
   auto spawner = worker::start_spawner(options);
   if (!spawner) return fail(spawner.error());
   return std::move(*spawner);
@@ -127,8 +128,10 @@ std::unique_ptr<worker::Launcher> make_launcher(std::optional<worker::SpawnerHan
                                                 const std::filesystem::path& runtimes) {
   if (spawner) return std::make_unique<worker::SandboxLauncher>(std::move(*spawner));
   log::warn("INFRA_SANDBOX=none: functions run WITHOUT isolation, with this program's rights; only for code you trust");
-  return std::make_unique<worker::PlainLauncher>(worker::PlainLauncher::Options{
-      .versions = versions_folder(data), .runtimes = runtimes, .temporary = data / "instances"});
+  return std::make_unique<worker::PlainLauncher>(
+      worker::PlainLauncher::Options{.versions = versions_folder(data),
+                                     .runners = {.runtimes = runtimes, .native = native_runner_folder()},
+                                     .temporary = data / "instances"});
 }
 
 // What a command's platform is made of.

@@ -1,7 +1,10 @@
 // Looks into ZIPs and unpacks them. Blocking: call it on the blocking pool.
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/bundle_rules.h"
@@ -27,6 +30,10 @@ class BundleReader {
   // Reads every entry to its end and throws the bytes away: sizes and checksums are true. What upload does before it
   // accepts.
   [[nodiscard]] virtual Result<void> verify(const std::filesystem::path& zip) const = 0;
+
+  // The first `max_bytes` of the entry of this name, or all of it if it is shorter. `not_found`.
+  [[nodiscard]] virtual Result<std::string> read_start(const std::filesystem::path& zip, std::string_view name,
+                                                       std::size_t max_bytes) const = 0;
 };
 
 }  // namespace infra

@@ -36,7 +36,7 @@ void apply_answer(JobResult& result, const Answer& answer) {
   if (!answer.ok) return set_failure(result, RunStatus::failed, answer.code, answer.message, kFailed);
   if (answer.plain && answer.exit_code != 0) {
     return set_failure(result, RunStatus::failed, "exited",
-                       fmt::format("The script ended with exit code {}.", answer.exit_code), answer.exit_code);
+                       fmt::format("The program ended with exit code {}.", answer.exit_code), answer.exit_code);
   }
   result.status = RunStatus::success;
   result.value = answer.value;

@@ -21,7 +21,6 @@
 #include <system_error>
 #include <vector>
 
-#include "worker/runtimes.h"
 #include "worker/sandbox/unique_fd.h"
 
 namespace infra::worker {
@@ -214,6 +213,7 @@ class PlainSandbox : public Sandbox {
 }  // namespace
 
 PlainLauncher::PlainLauncher(Options options) : options_(std::move(options)) {
+  for (auto* folder : {&options_.runners.runtimes, &options_.runners.native}) *folder = fs::absolute(*folder);
   fs::remove_all(options_.temporary);
   fs::create_directories(options_.temporary);
 }
@@ -229,7 +229,7 @@ Result<std::unique_ptr<Sandbox>> PlainLauncher::launch(const LaunchRequest& requ
     return fail(channels.error());
   }
 
-  auto command = runner_command(request.runtime, fs::absolute(options_.runtimes));
+  auto command = runner_command(request.runtime, options_.runners);
   std::vector<std::string> environment = {"PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8",
                                           "TMPDIR=" + (folder / "tmp").string(),
                                           "OUTPUT_DIR=" + (folder / "output").string()};

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <filesystem>
 
+#include "worker/runtimes.h"
 #include "worker/sandbox/launcher.h"
 
 namespace infra::worker {
@@ -13,8 +14,8 @@ namespace infra::worker {
 class PlainLauncher : public Launcher {
  public:
   struct Options {
-    std::filesystem::path versions;   // the worker's versions root
-    std::filesystem::path runtimes;   // the folder that holds python/runner.py and nodejs/runner.js
+    std::filesystem::path versions;  // the worker's versions root
+    RunnerFolders runners;
     std::filesystem::path temporary;  // emptied at start; one folder an instance below it
     int capacity = 16;
   };

@@ -4,7 +4,6 @@
 
 #include "core/job_result.h"
 #include "telemetry/log.h"
-#include "worker/runtimes.h"
 #include "worker/worker.h"
 
 namespace infra::worker {
@@ -125,11 +124,6 @@ Task<void> Worker::settle(const Delivery& delivery, JobResult result) {
 
 Task<Worker::Attempt> Worker::execute(const Job& job, bool may_retry) {
   Attempt attempt;
-  if (!can_run(job.runtime)) {
-    attempt.result = refused(job, "runtime_unavailable",
-                             "This worker cannot run " + std::string(to_string(job.runtime)) + " functions.");
-    co_return attempt;
-  }
   const auto obtained = co_await obtain_instance(job);
   if (!obtained) {
     const Error& error = obtained.error();

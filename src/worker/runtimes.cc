@@ -2,21 +2,17 @@
 
 namespace infra::worker {
 
-bool can_run(Runtime runtime) {
+std::vector<std::string> runner_command(Runtime runtime, const RunnerFolders& folders) {
   switch (runtime) {
     case Runtime::python:
+      return {"/usr/bin/python3", "-I", "-B", "-u", folders.runtimes / "python/runner.py"};
     case Runtime::nodejs:
-      return true;
-    case Runtime::cpp:  // these need a compiler at deploy, and a runner that starts a binary
+      return {"/usr/bin/node", folders.runtimes / "nodejs/runner.js"};
+    case Runtime::cpp:
     case Runtime::go:
-      return false;
+      return {folders.native / "runner"};
   }
-  return false;
-}
-
-std::vector<std::string> runner_command(Runtime runtime, const std::filesystem::path& runtimes) {
-  if (runtime == Runtime::nodejs) return {"/usr/bin/node", runtimes / "nodejs/runner.js"};
-  return {"/usr/bin/python3", "-I", "-B", "-u", runtimes / "python/runner.py"};
+  return {};
 }
 
 }  // namespace infra::worker

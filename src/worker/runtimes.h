@@ -9,9 +9,13 @@
 
 namespace infra::worker {
 
-[[nodiscard]] bool can_run(Runtime runtime);
+// Where the runners are.
+struct RunnerFolders {
+  std::filesystem::path runtimes;  // holds python/runner.py and nodejs/runner.js
+  std::filesystem::path native;    // holds the compiled functions' `runner`
+};
 
-// The command that starts a runtime's runner without a sandbox. Only for runtimes that can_run().
-[[nodiscard]] std::vector<std::string> runner_command(Runtime runtime, const std::filesystem::path& runtimes);
+// The command that starts a runtime's runner without a sandbox.
+[[nodiscard]] std::vector<std::string> runner_command(Runtime runtime, const RunnerFolders& folders);
 
 }  // namespace infra::worker

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/bundle_rules.h"
+#include "worker/executables.h"
 #include "worker/file_hash.h"
 
 namespace infra::worker {
@@ -23,6 +24,15 @@ std::uint64_t size_of(const fs::path& folder) {
     if (!error) bytes += size;
   }
   return bytes;
+}
+
+// Of a bundle with a ready binary; source is compiled later.
+Result<void> ready_blocking(const fs::path& folder, const std::vector<BundleEntry>& entries, Runtime runtime) {
+  if (!is_compiled(runtime)) return {};
+  std::error_code ignored;
+  fs::remove_all(folder / kOwnFolder, ignored);
+  if (entry_file(entries, runtime) != kReadyBinary) return {};
+  return prepare_executable(folder, kReadyBinary);
 }
 
 }  // namespace
@@ -123,6 +133,10 @@ Result<std::uint64_t> Versions::unpack_blocking(const fs::path& bundle, const st
   const fs::path temporary = root_ / fmt::format("{}.tmp-{}", sha256, number);
   if (auto extracted = reader_.extract(bundle, temporary); !extracted) return fail(extracted.error());
   std::error_code error;
+  if (auto readied = ready_blocking(temporary, *entries, runtime); !readied) {
+    fs::remove_all(temporary, error);
+    return fail(readied.error());
+  }
   fs::rename(temporary, root_ / sha256, error);
   if (error) {
     std::error_code ignored;

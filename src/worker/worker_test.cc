@@ -27,8 +27,10 @@ using ::testing::HasSubstr;
 class WorkerTest : public ::testing::Test {
  protected:
   explicit WorkerTest(WorkerOptions options = {}) {
-    launcher_.emplace(PlainLauncher::Options{
-        .versions = root_ / "versions", .runtimes = INFRA_RUNTIMES, .temporary = root_ / "instances", .capacity = 4});
+    launcher_.emplace(PlainLauncher::Options{.versions = root_ / "versions",
+                                             .runners = {.runtimes = INFRA_RUNTIMES, .native = INFRA_NATIVE_RUNNER},
+                                             .temporary = root_ / "instances",
+                                             .capacity = 4});
     options.max_concurrent = 2;
     worker_.emplace(WorkerDeps{.queue = queue_,
                                .code = bundles_,
@@ -170,7 +172,7 @@ TEST_F(WorkerTest, EachWayToFailHasItsMessage) {
   expect_failed(run(python("import os\ndef handler(): os._exit(7)")), "exited", "exit code 7");
   expect_failed(run(python("import os\ndef handler(): os.kill(os.getpid(), 11)")), "crashed", "signal 11 (SIGSEGV)");
   expect_failed(run(node("console.log('in'); process.exit(3)")), "exited", "exit code 3");
-  expect_failed(run(job(Runtime::cpp, "main.cpp", "")), "runtime_unavailable", "cannot run cpp functions");
+  expect_failed(run(job(Runtime::cpp, "main", "#!/bin/sh")), "invalid_executable", "is a script");
   const std::string nest = "def handler():\n  a = 1\n  for i in range(700): a = [a]\n  return a";
   expect_failed(run(python(nest)), "result_not_json", "levels deep");
   const auto once = run(python("def handler(e, c): raise KeyError('o' + 'nce')")).err;

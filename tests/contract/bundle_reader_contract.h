@@ -245,9 +245,20 @@ TYPED_TEST_P(BundleReaderContract, LeavesAnExistingFolderAlone) {
   EXPECT_TRUE(std::filesystem::exists(this->target() / "kept"));
 }
 
-REGISTER_TYPED_TEST_SUITE_P(BundleReaderContract, UnpacksWhatWasPacked, KeepsRawNamesAndTypesForTheRules,
-                            RefusesWhatIsNoZip, AnEmptyZipIsAListOfNothing, SurvivesAnyDamage,
-                            RefusesMoreThanTenThousandEntries, RefusesADirectoryThatLiesAboutSizes,
+TYPED_TEST_P(BundleReaderContract, ReadsTheStartOfAnEntry) {
+  const std::string big = noise(300'000);
+  const auto path = this->zip(ZipBuilder().add("small", "hello").add("big", big));
+  EXPECT_EQ(this->reader_->read_start(path, "small", 100).value_or("nothing"), "hello");
+  EXPECT_EQ(this->reader_->read_start(path, "small", 5).value_or("nothing"), "hello");
+  EXPECT_EQ(this->reader_->read_start(path, "big", 100'000).value_or("nothing"), big.substr(0, 100'000));
+  const auto missing = this->reader_->read_start(path, "main", 100);
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().kind, ErrorKind::not_found);
+}
+
+REGISTER_TYPED_TEST_SUITE_P(BundleReaderContract, UnpacksWhatWasPacked, ReadsTheStartOfAnEntry,
+                            KeepsRawNamesAndTypesForTheRules, RefusesWhatIsNoZip, AnEmptyZipIsAListOfNothing,
+                            SurvivesAnyDamage, RefusesMoreThanTenThousandEntries, RefusesADirectoryThatLiesAboutSizes,
                             RefusesAWrongChecksum, StopsABombWhateverItsDirectorySays, RefusesOverlappingEntries,
                             RefusesOtherCompressionMethods, NeverWritesOutsideTheFolder, LeavesAnExistingFolderAlone);
 

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <string>
@@ -173,6 +174,27 @@ Result<void> ZipBundleReader::verify(const std::filesystem::path& zip) const {
     if (auto ok = archive->read(i, budget, [](std::span<const char>) { return Result<void>{}; }); !ok) return ok;
   }
   return {};
+}
+
+Result<std::string> ZipBundleReader::read_start(const std::filesystem::path& zip, std::string_view name,
+                                                std::size_t max_bytes) const {
+  const auto archive = ZipArchive::open(zip);
+  if (!archive) return fail(archive.error());
+  const auto& entries = archive->entries();
+  const auto found = std::ranges::find(entries, name, &BundleEntry::name);
+  if (found == entries.end()) {
+    return fail(ErrorKind::not_found, "bundle_entry_missing", fmt::format("The ZIP has no entry \"{}\".", name));
+  }
+  std::string start;
+  UnpackBudget budget;
+  const auto read = archive->read(static_cast<std::size_t>(found - entries.begin()), budget,
+                                  [&](std::span<const char> bytes) -> Result<void> {
+                                    start.append(bytes.data(), std::min(bytes.size(), max_bytes - start.size()));
+                                    if (start.size() < max_bytes) return {};
+                                    return fail(ErrorKind::conflict, "enough_read", "The rest is not wanted.");
+                                  });
+  if (!read && start.size() < max_bytes) return fail(read.error());
+  return start;
 }
 
 }  // namespace infra

@@ -14,6 +14,8 @@ class ZipBundleReader final : public BundleReader {
   [[nodiscard]] Result<void> extract(const std::filesystem::path& zip,
                                      const std::filesystem::path& directory) const override;
   [[nodiscard]] Result<void> verify(const std::filesystem::path& zip) const override;
+  [[nodiscard]] Result<std::string> read_start(const std::filesystem::path& zip, std::string_view name,
+                                               std::size_t max_bytes) const override;
 };
 
 }  // namespace infra

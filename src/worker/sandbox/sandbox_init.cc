@@ -209,17 +209,22 @@ Result<pid_t> start_runner(const RunnerCommand& command, RunnerStreams streams) 
   return runner;
 }
 
+const UniqueFd& runner_folder(const PreparedRoot& root, Runtime runtime) {
+  if (runtime == Runtime::python) return root.python_runner;
+  return runtime == Runtime::nodejs ? root.node_runner : root.native_runner;
+}
+
 Result<pid_t> run_function(const SandboxPlan& plan, Parked parked, const InitCommand& command) {
   const auto runtime = static_cast<Runtime>(command.runtime);
   auto runner = runner_command(plan.options, runtime, static_cast<int>(command.memory_mb));
   if (!runner) return fail(runner.error());
-  const UniqueFd& folder = runtime == Runtime::python ? parked.root.python_runner : parked.root.node_runner;
+  const UniqueFd& folder = runner_folder(parked.root, runtime);
   const uid_t uid = plan.options.base_uid + static_cast<uid_t>(plan.slot);
   if (auto finished = finish_root(parked.root, folder, to_hex(command.version), uid); !finished)
     return fail(finished.error());
   if (auto given_up = give_up_privileges(plan, parked.user_namespace); !given_up) return fail(given_up.error());
-  for (UniqueFd* fd :
-       {&parked.root.python_runner, &parked.root.node_runner, &parked.root.code_map, &parked.user_namespace})
+  for (UniqueFd* fd : {&parked.root.python_runner, &parked.root.node_runner, &parked.root.native_runner,
+                       &parked.root.code_map, &parked.user_namespace})
     fd->reset();
   return start_runner(*runner, std::move(parked.streams));
 }

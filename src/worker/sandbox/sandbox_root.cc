@@ -212,6 +212,7 @@ Result<void> enter_root(const std::string& root) {
 }
 
 UniqueFd clone_runner(const std::filesystem::path& folder) {
+  if (folder.empty()) return {};
   auto tree = clone_mount(folder.string(), kReadOnly);
   return tree ? std::move(*tree) : UniqueFd();
 }
@@ -256,6 +257,7 @@ Result<PreparedRoot> prepare_root(const SpawnerOptions& options, uid_t uid) {
   if (!versions) return fail(versions.error());
   PreparedRoot prepared{.python_runner = clone_runner(options.runners / "python"),
                         .node_runner = clone_runner(options.runners / "nodejs"),
+                        .native_runner = clone_runner(options.native_runner),
                         .code_uid = 0,
                         .code_gid = 0,
                         .code_map = {}};

@@ -16,6 +16,7 @@ namespace infra::worker {
 struct PreparedRoot {
   UniqueFd python_runner;  // detached read-only mounts of the runners' folders; not valid if the folder is missing
   UniqueFd node_runner;
+  UniqueFd native_runner;
   // Of the versions root, whose owner mostly owns each version too.
   uid_t code_uid = 0;
   gid_t code_gid = 0;

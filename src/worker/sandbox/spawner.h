@@ -18,6 +18,7 @@ struct SpawnerOptions {
   uid_t base_uid = 1'000'000;           // slot n runs as uid and gid base + n
   std::filesystem::path python = "/usr/bin/python3";  // below /usr, which is what a sandbox sees; may be missing
   std::filesystem::path node = "/usr/bin/node";
+  std::filesystem::path native_runner{};  // absolute; the folder with the compiled functions' `runner`; may be missing
 };
 
 [[nodiscard]] int default_slots();  // max(16, 8 * cores), at most 512

@@ -1,0 +1,25 @@
+// What a ready binary must be to run on this machine: rules over its first bytes, which the upload and the worker both
+// hold it against, so that a wrong one is refused in words instead of failing at its first run.
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+
+#include "core/error.h"
+
+namespace infra {
+
+inline constexpr std::size_t kExecutableStart = 64 * 1024;  // bytes; a linker puts the tables at the front
+
+// Programs that stay warm carry this text (runtimes/cpp/infra.hpp, runtimes/go/infra): nothing else in an executable
+// survives stripping in both languages.
+inline constexpr std::string_view kWarmMarker = "infra-warm-handler/1:5f0c8e9b7d3a4261";
+
+// The name of this machine's processor, as builds are kept under: "x86_64", "aarch64".
+[[nodiscard]] std::string_view machine_name();
+
+// `start` is the file's beginning, at most kExecutableStart. `invalid` (code invalid_executable) says what it is
+// instead of a 64-bit Linux program for this machine.
+[[nodiscard]] Result<void> check_executable(std::string_view start);
+
+}  // namespace infra
