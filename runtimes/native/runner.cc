@@ -1,6 +1,7 @@
 // Runs one version of a C++ or Go function inside its sandbox (docs/runner-protocol.md). A program that speaks the
 // protocol itself is given the socket and takes this process's place; any other is run once a call.
 #include <fcntl.h>
+#include <poll.h>
 #include <spawn.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -145,8 +146,6 @@ class Runner {
     while (read_frame(frame)) {
       const auto call = infra::native::read_call(frame);
       if (!call || !write_frame(run(*call))) return;
-      // With what is left of a call still running, the next one must have another sandbox.
-      if (has_children()) return;
     }
   }
 
@@ -178,9 +177,12 @@ class Runner {
     int status = 0;
     while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
     }
+    const double took = now_ms() - started;
     char answer[128];
-    std::snprintf(answer, sizeof answer, R"({"ok":true,"plain":true,"exitCode":%d,"handlerMs":%.3f})",
-                  WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), now_ms() - started);
+    // With what is left of a call still running, the next one must have another sandbox.
+    std::snprintf(answer, sizeof answer, R"({"ok":true,"plain":true,"exitCode":%d,"handlerMs":%.3f,"reusable":%s})",
+                  WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), took,
+                  has_children() ? "false" : "true");
     return answer;
   }
 
@@ -194,6 +196,15 @@ class Runner {
 
   Folders folders_;
 };
+
+// It may wait long before anybody knows which function it is for; that one's code is mounted over this folder then.
+bool await_function() {
+  pollfd first{kControl, POLLIN, 0};
+  while (poll(&first, 1, -1) < 0 && errno == EINTR) {
+  }
+  char folder[4096];
+  return getcwd(folder, sizeof folder) != nullptr && chdir(folder) == 0;
+}
 
 // Does not return if the program takes over. It was ready before its own first instruction: what it does from there is
 // the function's affair.
@@ -210,7 +221,7 @@ void become_program() {
 }  // namespace
 
 int main() {
-  if (!write_frame(R"({"ready":true})")) return 1;
+  if (!write_frame(R"({"ready":true})") || !await_function()) return 1;
   if (access(kWarmMark, F_OK) == 0) {
     become_program();
     return 0;

@@ -1,4 +1,5 @@
-"""Runs one version of a Python function, call after call, inside its sandbox (docs/runner-protocol.md).
+"""Runs one version of a Python function, call after call, inside its sandbox (docs/runner-protocol.md). It may wait for its
+first call long before anybody knows which function that will be of: the workspace is not there before.
 
 Everything the runner needs is bound before the user's code is loaded, so that a function that patches json, os, sys or
 builtins spoils its own result at most, never the framing.
@@ -30,7 +31,7 @@ BASE_ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": TEMPORARY, "
                     "OUTPUT_DIR": os.environ.get("OUTPUT_DIR") or "/output"}
 
 os_read, os_write, os_getpid, os_exit = os.read, os.write, os.getpid, os._exit
-os_path_exists, os_path_join = os.path.exists, os.path.join
+os_path_exists, os_path_join, os_chdir = os.path.exists, os.path.join, os.chdir
 environ, environ_data, putenv, unsetenv = os.environ, os.environ._data, os.putenv, os.unsetenv
 int_from_bytes, int_to_bytes = int.from_bytes, int.to_bytes
 wall_time, perf_counter = time.time, time.perf_counter
@@ -273,6 +274,7 @@ class Function:
         event, context = call.get("input"), Context(call)
         self.sdk._begin(event, context)
         if self.handler is None:
+            enter_workspace(self.workspace)
             self.handler, self.arguments = load_handler(self.workspace)
         return encode_result(self.run(event, context))
 
@@ -323,16 +325,20 @@ def timing(function):
     return "" if function.handler_ms is None else f',"handlerMs":{round(function.handler_ms, 3)}'
 
 
-def prepare_imports(workspace):
-    """The bundle's root comes first; sdk and ai_client are found unless the bundle brings modules of these names."""
+def import_sdk():
+    """sdk and ai_client are found unless the bundle brings modules of these names."""
     sys.path.append(OWN_FOLDER)
-    sdk = import_module("sdk")
+    return import_module("sdk")
+
+
+def enter_workspace(workspace):
+    """The bundle's root comes first. What it has is mounted over the folder that this process has been in so far."""
+    os_chdir(workspace)
     if any(os_path_exists(os_path_join(workspace, name)) for name in ("sdk.py", "sdk")):
-        del sys.modules["sdk"]
+        sys.modules.pop("sdk", None)
     sys.path.insert(0, workspace)
     invalidate_caches()
     sys.modules["__main__"] = types.ModuleType("__main__")  # this file's names are no function's business
-    return sdk
 
 
 def serve():
@@ -340,7 +346,7 @@ def serve():
     for stream in (print_out, print_err):
         stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     workspace = os.getcwd()
-    function = Function(workspace, prepare_imports(workspace))
+    function = Function(workspace, import_sdk())
     own_pid = os_getpid()
     write_frame(control, '{"ready":true}')
     while (call := read_frame(control)) is not None:

@@ -71,11 +71,12 @@ class Reader {
   void flag(std::string_view name, bool& target) {
     const auto value = text(name);
     if (!value) return;
-    if (*value != "true" && *value != "false") {
+    const bool on = *value == "true" || *value == "1";
+    if (!on && *value != "false" && *value != "0") {
       problem(fmt::format("{} must be true or false, not \"{}\".", name, *value));
       return;
     }
-    target = *value == "true";
+    target = on;
   }
 
   void problem(std::string sentence) { problems_.sentences.push_back(std::move(sentence)); }
@@ -229,6 +230,7 @@ std::expected<Config, ConfigProblems> read_config(const Variables& variables, Co
   reader.whole("SHUTDOWN_TIMEOUT_SECONDS", 0, 3600,
                [&](auto value) { config.shutdown_timeout = std::chrono::seconds(value); });
   reader.flag("METRICS_PUBLIC", config.metrics_public);
+  reader.flag("INFRA_PYTHON_EXEC", config.python_exec);
   read_url(reader, "AI_NODE_URL", "http://127.0.0.1:11434", config.ai_node_url);
   read_url(reader, "CONTROLLER_URL", "http://10.0.0.5:8080", config.controller_url);
   read_origins(reader, config.cors_origins);

@@ -41,7 +41,8 @@ struct Config {
   std::string ai_node_url = "http://127.0.0.1:11434";
   milliseconds ai_node_timeout{2000};
   std::filesystem::path data_dir = "./.infra";
-  bool isolate = true;  // INFRA_SANDBOX=none turns it off
+  bool isolate = true;       // INFRA_SANDBOX=none turns it off
+  bool python_exec = false;  // an interpreter's start an instance, instead of a fork of a loaded one
   bool metrics_public = false;
   std::vector<std::string> cors_origins;
   std::chrono::seconds shutdown_timeout{30};

@@ -30,6 +30,7 @@ TEST(Config, ReadsEverything) {
                                    {"AI_NODE_TIMEOUT", "500"},
                                    {"INFRA_DATA_DIR", "/data"},
                                    {"INFRA_SANDBOX", "none"},
+                                   {"INFRA_PYTHON_EXEC", "1"},
                                    {"METRICS_PUBLIC", "true"},
                                    {"CORS_ORIGINS", "https://a.example, http://localhost:3000"},
                                    {"SHUTDOWN_TIMEOUT_SECONDS", "3"}},
@@ -43,6 +44,7 @@ TEST(Config, ReadsEverything) {
   EXPECT_EQ(config->ai_node_timeout.count(), 500);
   EXPECT_EQ(config->data_dir, "/data");
   EXPECT_FALSE(config->isolate);
+  EXPECT_TRUE(config->python_exec);
   EXPECT_TRUE(config->metrics_public);
   EXPECT_THAT(config->cors_origins, ElementsAre("https://a.example", "http://localhost:3000"));
   EXPECT_EQ(config->shutdown_timeout.count(), 3);

@@ -37,6 +37,13 @@ fs::path native_runner_folder() {
   return fs::exists(installed / "runner", ignored) ? installed : program_folder() / "native";
 }
 
+fs::path zygote_library() {
+  constexpr const char* kName = "libinfra_zygote.so";
+  fs::path installed = program_folder().parent_path() / "lib/infra" / kName;
+  std::error_code ignored;
+  return fs::exists(installed, ignored) ? installed : program_folder() / kName;
+}
+
 fs::path examples_folder() {
   const fs::path folder = source_tree() / "examples";
   std::error_code ignored;

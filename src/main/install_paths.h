@@ -15,6 +15,10 @@ namespace infra {
 // program in its build tree. It may not be there.
 [[nodiscard]] std::filesystem::path native_runner_folder();
 
+// The library that lets Python's runners be forked from a loaded interpreter: `lib/infra` of an installation, or beside
+// the program in its build tree. It may not be there.
+[[nodiscard]] std::filesystem::path zygote_library();
+
 // The examples of the source tree; empty if the program is installed elsewhere.
 [[nodiscard]] std::filesystem::path examples_folder();
 

@@ -118,6 +118,9 @@ Result<std::optional<worker::SpawnerHandle>> isolate(const Config& config, const
   options.versions_root = versions_folder(data);
   options.runners = runtimes;
   options.native_runner = native_runner_folder();
+  std::error_code ignored;
+  if (const auto library = zygote_library(); !config.python_exec && std::filesystem::exists(library, ignored))
+    options.zygote_library = library;
   auto spawner = worker::start_spawner(options);
   if (!spawner) return fail(spawner.error());
   return std::move(*spawner);

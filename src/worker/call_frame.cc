@@ -144,6 +144,7 @@ Result<Answer> parse_answer(std::string_view text) {
     const auto* code = object.if_contains("exitCode");
     if (code == nullptr || !code->is_int64()) return no_answer("A script's answer has no exit code.");
     answer.exit_code = static_cast<int>(code->get_int64() & 0xff);  // wait(2) has no more
+    answer.reusable = !object.contains("reusable") || is_true(object, "reusable");
     return answer;
   }
   const auto* value = object.if_contains("value");

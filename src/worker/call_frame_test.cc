@@ -36,6 +36,8 @@ TEST(CallFrameTest, FailuresAndScripts) {
   EXPECT_TRUE(failure->reusable);
   EXPECT_FALSE(failure->handler_ms.has_value());
   EXPECT_EQ(parse_answer(R"({"ok":true,"plain":true,"exitCode":137})")->exit_code, 137);
+  EXPECT_TRUE(parse_answer(R"({"ok":true,"plain":true,"exitCode":0})")->reusable);
+  EXPECT_FALSE(parse_answer(R"({"ok":true,"plain":true,"exitCode":0,"reusable":false})")->reusable);
 }
 
 TEST(CallFrameTest, ACallIsJsonAndThePlatformsNamesWin) {

@@ -37,6 +37,11 @@ int digit(char c) {
 
 }  // namespace
 
+std::filesystem::path runner_folder(const SpawnerOptions& options, Runtime runtime) {
+  if (runtime == Runtime::python) return options.runners / "python";
+  return runtime == Runtime::nodejs ? options.runners / "nodejs" : options.native_runner;
+}
+
 Result<RunnerCommand> runner_command(const SpawnerOptions& options, Runtime runtime, int memory_mb) {
   if (runtime == Runtime::python) {
     auto program = interpreter(options.python, "Python");
@@ -49,7 +54,12 @@ Result<RunnerCommand> runner_command(const SpawnerOptions& options, Runtime runt
     return RunnerCommand{
         {*program, fmt::format("--max-old-space-size={}", node_heap_mb(memory_mb)), "/runtime/runner.js"}};
   }
-  return RunnerCommand{{"/runtime/runner"}};  // whether it is there shows when its folder is mounted
+  std::error_code error;
+  if (!std::filesystem::exists(options.native_runner / "runner", error)) {
+    return fail(ErrorKind::unavailable, "sandbox_failed",
+                fmt::format("the runner of compiled functions is missing: {}", options.native_runner.string()));
+  }
+  return RunnerCommand{{"/runtime/runner"}};
 }
 
 std::string to_hex(const VersionHash& hash) {

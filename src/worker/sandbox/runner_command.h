@@ -18,6 +18,9 @@ struct RunnerCommand {
   std::vector<std::string> arguments;  // the first is the program; at most kMaxArguments
 };
 
+// The folder that a sandbox for `runtime` has as /runtime.
+[[nodiscard]] std::filesystem::path runner_folder(const SpawnerOptions& options, Runtime runtime);
+
 // `unavailable` if this machine lacks the runtime or it can't be seen from a sandbox.
 [[nodiscard]] Result<RunnerCommand> runner_command(const SpawnerOptions& options, Runtime runtime, int memory_mb);
 

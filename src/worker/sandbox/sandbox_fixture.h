@@ -43,6 +43,7 @@ while True:
     head = control.recv(4, socket.MSG_WAITALL)
     if len(head) < 4: break
     code = control.recv(struct.unpack('<I', head)[0], socket.MSG_WAITALL).decode()
+    os.chdir('/workspace')
     state['out'] = ''
     try: exec(code, state)
     except BaseException as e: state['out'] = f'{type(e).__name__}: {e}'
@@ -89,6 +90,13 @@ class Folder {
   [[nodiscard]] const fs::path& path() const { return path_; }
   [[nodiscard]] SpawnerOptions options(int slots) const {
     return {.versions_root = path_ / "versions", .runners = path_ / "runners", .slots = slots};
+  }
+  // Python's runners are forked from an interpreter from now on, where this build has the library for it.
+  [[nodiscard]] SpawnerOptions with_zygote(SpawnerOptions options) const {
+    fs::copy_file(fs::path(INFRA_RUNTIMES) / "python/zygote.py", path_ / "runners/python/zygote.py",
+                  fs::copy_options::skip_existing);
+    options.zygote_library = INFRA_ZYGOTE;
+    return options;
   }
 
  private:
@@ -171,8 +179,9 @@ class SandboxTest : public testing::Test {
     if (auto possible = check_isolation(); !possible) GTEST_SKIP() << possible.error().message;
     start();
   }
-  void start(int slots = 6) {
-    auto handle = start_spawner(folder_.options(slots));
+  void start(int slots = 6) { start_with(folder_.options(slots)); }
+  void start_with(const SpawnerOptions& options) {
+    auto handle = start_spawner(options);
     ASSERT_TRUE(handle) << handle.error().message;
     spawner_pid_ = handle->pid;
     launcher_ = std::make_unique<SandboxLauncher>(std::move(*handle));

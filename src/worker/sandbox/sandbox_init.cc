@@ -24,7 +24,6 @@
 #include "worker/sandbox/message_socket.h"
 #include "worker/sandbox/privileges.h"
 #include "worker/sandbox/raw_fork.h"
-#include "worker/sandbox/runner_command.h"
 #include "worker/sandbox/sandbox_root.h"
 #include "worker/sandbox/system_error.h"
 #include "worker/sandbox/user_namespace.h"
@@ -41,10 +40,11 @@ struct RunnerStreams {
   UniqueFd control, out, err;
 };
 
+// What init keeps until it learns which function it is for.
 struct Parked {
   PreparedRoot root;
-  RunnerStreams streams;
   UniqueFd user_namespace;
+  pid_t runner = -1;  // 0: this process is the runner
 };
 
 // What was open in the spawner (other sandboxes' sockets among it) must not live on in here.
@@ -87,55 +87,31 @@ Result<std::pair<UniqueFd, std::uint16_t>> listen_for_ai() {
   return std::pair(std::move(socket), ntohs(address.sin_port));
 }
 
-// Makes the streams, keeps the runner's ends and reports the worker's.
-Result<RunnerStreams> hand_out_streams(UniqueFd listener, std::uint16_t port, uid_t uid) {
+struct Streams {
+  RunnerStreams runner;
+  UniqueFd control, out, err;  // the worker's ends
+};
+
+Result<Streams> make_streams(uid_t uid) {
   int control[2] = {-1, -1};
   int out[2] = {-1, -1};
   int err[2] = {-1, -1};
+  Streams streams;
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, control) != 0) return system_failure("socketpair");
-  RunnerStreams inner{.control = UniqueFd(control[1]), .out = {}, .err = {}};
-  const UniqueFd outer_control(control[0]);
+  streams.control.reset(control[0]);
+  streams.runner.control.reset(control[1]);
   if (::pipe2(out, O_CLOEXEC) != 0) return system_failure("pipe");
-  inner.out.reset(out[1]);
-  const UniqueFd outer_out(out[0]);
+  streams.out.reset(out[0]);
+  streams.runner.out.reset(out[1]);
   if (::pipe2(err, O_CLOEXEC) != 0) return system_failure("pipe");
-  inner.err.reset(err[1]);
-  const UniqueFd outer_err(err[0]);
-  ::fcntl(outer_out.get(), F_SETFL, O_NONBLOCK);
-  ::fcntl(outer_err.get(), F_SETFL, O_NONBLOCK);
+  streams.err.reset(err[0]);
+  streams.runner.err.reset(err[1]);
+  ::fcntl(streams.out.get(), F_SETFL, O_NONBLOCK);
+  ::fcntl(streams.err.get(), F_SETFL, O_NONBLOCK);
   // Its owner may open a pipe anew by /dev/stdout.
-  if (::fchown(inner.out.get(), uid, uid) != 0 || ::fchown(inner.err.get(), uid, uid) != 0)
+  if (::fchown(streams.runner.out.get(), uid, uid) != 0 || ::fchown(streams.runner.err.get(), uid, uid) != 0)
     return system_failure("fchown");
-  const InitReport prepared{.kind = InitReportKind::prepared, .ai_port = port};
-  const std::array<int, kMaxPassedFds> fds{outer_control.get(), outer_out.get(), outer_err.get(), listener.get()};
-  if (!send_message(kReportFd, prepared, fds)) return system_failure("reporting to the spawner");
-  return inner;
-}
-
-Result<Parked> prepare(const SandboxPlan& plan) {
-  for (const auto& file : plan.join_files) {
-    if (auto joined = write_cgroup(file, "0"); !joined) return fail(joined.error());
-  }
-  const uid_t uid = plan.options.base_uid + static_cast<uid_t>(plan.slot);
-  if (::setgroups(0, nullptr) != 0) return system_failure("giving up supplementary groups");
-  ::umask(022);
-  constexpr std::string_view kHostname = "sandbox";
-  if (::sethostname(kHostname.data(), kHostname.size()) != 0) return system_failure("naming the host");
-  if (auto raised = raise_loopback(); !raised) return fail(raised.error());
-  auto listener = listen_for_ai();
-  if (!listener) return fail(listener.error());
-  Parked parked;
-  auto root = prepare_root(plan.options, uid);
-  if (!root) return fail(root.error());
-  parked.root = std::move(*root);
-  auto space =
-      make_user_namespace({.uid_inside = kInsideUid, .uid_outside = uid, .gid_inside = kInsideUid, .gid_outside = uid});
-  if (!space) return fail(space.error());
-  parked.user_namespace = std::move(*space);
-  auto streams = hand_out_streams(std::move(listener->first), listener->second, uid);
-  if (!streams) return fail(streams.error());
-  parked.streams = std::move(*streams);
-  return parked;
+  return streams;
 }
 
 Result<void> limit_resources() {
@@ -157,76 +133,129 @@ Result<void> limit_resources() {
 }
 
 // Order matters: the bounding set needs CAP_SETPCAP, the ids need the new user namespace, the filter comes last of all.
-Result<void> give_up_privileges(const SandboxPlan& plan, const UniqueFd& user_namespace) {
+Result<void> give_up_privileges(const SandboxPlan& plan, const UniqueFd& user_namespace, bool dumpable) {
   if (auto limited = limit_resources(); !limited) return limited;
   if (::setns(user_namespace.get(), CLONE_NEWUSER) != 0) return system_failure("entering the user namespace");
   if (auto dropped = drop_bounding_set(); !dropped) return dropped;
   if (::setresgid(kInsideUid, kInsideUid, kInsideUid) != 0) return system_failure("switching the group id");
   if (::setresuid(kInsideUid, kInsideUid, kInsideUid) != 0) return system_failure("switching the user id");
   if (auto dropped = drop_capability_sets(); !dropped) return dropped;
-  // Not dumpable: the runner, of the same uid, can't open this process's memory or descriptors in /proc.
-  if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return system_failure("protecting init");
+  // The runner, of the same uid, can't open the memory or descriptors of one that is not dumpable in /proc.
+  if (::prctl(PR_SET_DUMPABLE, dumpable ? 1 : 0, 0, 0, 0) != 0) return system_failure("protecting init");
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return system_failure("setting no_new_privs");
   if (!bind_life_to_spawner()) return system_failure("waiting for the spawner", EPIPE);
   return install_seccomp_filter(plan.seccomp);
 }
 
-[[noreturn]] void become_runner(const RunnerCommand& command, const RunnerStreams& streams, int failed) {
-  ::setsid();
-  ::signal(SIGPIPE, SIG_DFL);
-  // Out of the way of 0 to 3 first: these may already be among them.
+// Out of the way of 0 to 3 first: these may already be among them. Gives the new place of `note`.
+Result<UniqueFd> arrange_descriptors(const RunnerStreams& streams, const UniqueFd& note) {
   const int control = ::fcntl(streams.control.get(), F_DUPFD_CLOEXEC, 10);
   const int out = ::fcntl(streams.out.get(), F_DUPFD_CLOEXEC, 10);
   const int err = ::fcntl(streams.err.get(), F_DUPFD_CLOEXEC, 10);
-  const int note = ::fcntl(failed, F_DUPFD_CLOEXEC, 10);
+  UniqueFd moved(::fcntl(note.get(), F_DUPFD_CLOEXEC, 10));
   const int null = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
-  if (::chdir("/workspace") == 0 && ::dup2(null, 0) == 0 && ::dup2(out, 1) == 1 && ::dup2(err, 2) == 2 &&
-      ::dup2(control, 3) == 3 && ::close_range(4, ~0U, CLOSE_RANGE_CLOEXEC) == 0) {
-    std::array<char*, kMaxArguments + 1> arguments{};
-    for (std::size_t i = 0; i < command.arguments.size(); ++i)
-      arguments[i] = const_cast<char*>(command.arguments[i].c_str());
-    char* no_environment = nullptr;
-    ::execve(arguments[0], arguments.data(), &no_environment);
-  }
-  const int error = errno;
-  (void)!::write(note, &error, sizeof error);
-  ::_exit(127);
+  if (::dup2(null, 0) != 0 || ::dup2(out, 1) != 1 || ::dup2(err, 2) != 2 || ::dup2(control, 3) != 3)
+    return system_failure("arranging the runner's descriptors");
+  const auto kept = static_cast<unsigned>(moved.get());
+  if (::close_range(4, kept - 1, 0) != 0 || ::close_range(kept + 1, ~0U, 0) != 0)
+    return system_failure("closing what is not the runner's");
+  return moved;
 }
 
-// Returns when the runner has been exec'd.
-Result<pid_t> start_runner(const RunnerCommand& command, RunnerStreams streams) {
-  int failed[2] = {-1, -1};
-  if (::pipe2(failed, O_CLOEXEC) != 0) return system_failure("pipe");
-  const UniqueFd read_end(failed[0]);
-  UniqueFd write_end(failed[1]);
-  const pid_t runner = raw_fork();
+// In the runner. Returns when it has to go on as the program that called; else it is executed.
+Result<void> become_runner(const SandboxPlan& plan, const Parked& parked, const RunnerStreams& streams,
+                           UniqueFd& note) {
+  ::setsid();
+  ::signal(SIGPIPE, SIG_DFL);
+  if (auto given_up = give_up_privileges(plan, parked.user_namespace, true); !given_up) return given_up;
+  auto moved = arrange_descriptors(streams, note);
+  if (!moved) return fail(moved.error());
+  (void)note.release();  // closed under its old number
+  note = std::move(*moved);
+  if (::chdir("/workspace") != 0) return system_failure("entering the workspace");
+  if (!plan.command) return {};
+  std::array<char*, kMaxArguments + 1> arguments{};
+  for (std::size_t i = 0; i < plan.command->arguments.size(); ++i)
+    arguments[i] = const_cast<char*>(plan.command->arguments[i].c_str());
+  char* no_environment = nullptr;
+  ::execve(arguments[0], arguments.data(), &no_environment);
+  return system_failure("starting " + plan.command->arguments.front());
+}
+
+// Returns when the runner's own code is about to run; 0 in the runner of a plan without a command.
+Result<pid_t> start_runner(const SandboxPlan& plan, const Parked& parked, RunnerStreams streams) {
+  int pipe[2] = {-1, -1};
+  if (::pipe2(pipe, O_CLOEXEC) != 0) return system_failure("pipe");
+  UniqueFd read_end(pipe[0]);
+  UniqueFd note(pipe[1]);
+  // A program that goes on needs libc to know that it is another process by now.
+  const pid_t runner = plan.command ? raw_fork() : ::fork();
   if (runner < 0) return system_failure("forking the runner");
-  if (runner == 0) become_runner(command, streams, write_end.get());
-  write_end.reset();
-  int error = 0;
-  if (::read(read_end.get(), &error, sizeof error) > 0)
-    return system_failure("starting " + command.arguments.front(), error);
+  if (runner == 0) {
+    const auto became = become_runner(plan, parked, streams, note);
+    if (became) {
+      // arrange_descriptors() has closed them, whatever their numbers belong to now.
+      for (UniqueFd* fd : {&read_end, &streams.control, &streams.out, &streams.err}) (void)fd->release();
+      return 0;
+    }
+    (void)!::write(note.get(), became.error().message.data(), became.error().message.size());
+    ::_exit(127);
+  }
+  note.reset();
+  std::array<char, kTextBytes> why{};
+  if (const ssize_t size = ::read(read_end.get(), why.data(), why.size()); size > 0) {
+    return fail(ErrorKind::unavailable, "sandbox_failed", std::string(why.data(), static_cast<std::size_t>(size)));
+  }
   return runner;
 }
 
-const UniqueFd& runner_folder(const PreparedRoot& root, Runtime runtime) {
-  if (runtime == Runtime::python) return root.python_runner;
-  return runtime == Runtime::nodejs ? root.node_runner : root.native_runner;
+Result<Parked> prepare(const SandboxPlan& plan) {
+  for (const auto& file : plan.join_files) {
+    if (auto joined = write_cgroup(file, "0"); !joined) return fail(joined.error());
+  }
+  const uid_t uid = plan.options.base_uid + static_cast<uid_t>(plan.slot);
+  if (::setgroups(0, nullptr) != 0) return system_failure("giving up supplementary groups");
+  ::umask(022);
+  constexpr std::string_view kHostname = "sandbox";
+  if (::sethostname(kHostname.data(), kHostname.size()) != 0) return system_failure("naming the host");
+  if (auto raised = raise_loopback(); !raised) return fail(raised.error());
+  auto listener = listen_for_ai();
+  if (!listener) return fail(listener.error());
+  auto root = prepare_root(plan.options, plan.runner, uid);
+  if (!root) return fail(root.error());
+  auto space =
+      make_user_namespace({.uid_inside = kInsideUid, .uid_outside = uid, .gid_inside = kInsideUid, .gid_outside = uid});
+  if (!space) return fail(space.error());
+  auto streams = make_streams(uid);
+  if (!streams) return fail(streams.error());
+  Parked parked{.root = std::move(*root), .user_namespace = std::move(*space)};
+  auto runner = start_runner(plan, parked, std::move(streams->runner));
+  if (!runner) return fail(runner.error());
+  parked.runner = *runner;
+  if (*runner == 0) {
+    for (UniqueFd* fd : {&streams->control, &streams->out, &streams->err, &listener->first, &parked.root.code_map,
+                         &parked.user_namespace}) {
+      (void)fd->release();  // closed, as above
+    }
+    return parked;
+  }
+  const InitReport prepared{.kind = InitReportKind::prepared, .ai_port = listener->second};
+  const std::array<int, kMaxPassedFds> fds{streams->control.get(), streams->out.get(), streams->err.get(),
+                                           listener->first.get()};
+  if (!send_message(kReportFd, prepared, fds)) return system_failure("reporting to the spawner");
+  return parked;
 }
 
-Result<pid_t> run_function(const SandboxPlan& plan, Parked parked, const InitCommand& command) {
-  const auto runtime = static_cast<Runtime>(command.runtime);
-  auto runner = runner_command(plan.options, runtime, static_cast<int>(command.memory_mb));
-  if (!runner) return fail(runner.error());
-  const UniqueFd& folder = runner_folder(parked.root, runtime);
+// Nothing of the user's runs before the worker has the streams, which it gets when this is done.
+Result<void> open_for(const VersionHash& version, const SandboxPlan& plan, Parked& parked) {
+  if (::waitpid(parked.runner, nullptr, WNOHANG) != 0) {
+    return fail(ErrorKind::unavailable, "sandbox_failed", "the runner ended while it waited for a function");
+  }
   const uid_t uid = plan.options.base_uid + static_cast<uid_t>(plan.slot);
-  if (auto finished = finish_root(parked.root, folder, to_hex(command.version), uid); !finished)
-    return fail(finished.error());
-  if (auto given_up = give_up_privileges(plan, parked.user_namespace); !given_up) return fail(given_up.error());
-  for (UniqueFd* fd : {&parked.root.python_runner, &parked.root.node_runner, &parked.root.native_runner,
-                       &parked.root.code_map, &parked.user_namespace})
-    fd->reset();
-  return start_runner(*runner, std::move(parked.streams));
+  if (auto finished = finish_root(parked.root, to_hex(version), uid); !finished) return finished;
+  if (auto given_up = give_up_privileges(plan, parked.user_namespace, false); !given_up) return given_up;
+  for (UniqueFd* fd : {&parked.root.code_map, &parked.user_namespace}) fd->reset();
+  return {};
 }
 
 [[noreturn]] void fail_and_exit(const Error& error) {
@@ -234,6 +263,17 @@ Result<pid_t> run_function(const SandboxPlan& plan, Parked parked, const InitCom
   put_text(report.text, error.message);
   send_message(kReportFd, report);
   ::_exit(1);
+}
+
+[[noreturn]] void reap_until_the_end(pid_t runner) {
+  for (;;) {
+    int status = 0;
+    const pid_t ended = ::waitpid(-1, &status, 0);
+    if (ended < 0 && errno == EINTR) continue;
+    if (ended >= 0 && ended != runner) continue;  // an orphan of the runner's
+    send_message(kReportFd, InitReport{.kind = InitReportKind::exited, .ai_port = 0, .wait_status = status});
+    ::_exit(0);
+  }
 }
 
 // The standard streams are the program's own until here.
@@ -250,20 +290,13 @@ void run_sandbox_init(const SandboxPlan& plan, int report) {
   if (!bind_life_to_spawner()) ::_exit(0);
   auto parked = prepare(plan);
   if (!parked) fail_and_exit(parked.error());
+  if (parked->runner == 0) return;
   leave_standard_streams();
   InitCommand command;
   if (receive_message(kReportFd, command) != Received::message) ::_exit(0);
-  auto runner = run_function(plan, std::move(*parked), command);
-  if (!runner) fail_and_exit(runner.error());
+  if (auto opened = open_for(command.version, plan, *parked); !opened) fail_and_exit(opened.error());
   send_message(kReportFd, InitReport{.kind = InitReportKind::running});
-  for (;;) {
-    int status = 0;
-    const pid_t ended = ::waitpid(-1, &status, 0);
-    if (ended < 0 && errno == EINTR) continue;
-    if (ended >= 0 && ended != *runner) continue;  // an orphan of the runner's
-    send_message(kReportFd, InitReport{.kind = InitReportKind::exited, .ai_port = 0, .wait_status = status});
-    ::_exit(0);
-  }
+  reap_until_the_end(parked->runner);
 }
 
 }  // namespace infra::worker

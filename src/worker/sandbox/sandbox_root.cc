@@ -211,12 +211,6 @@ Result<void> enter_root(const std::string& root) {
   return {};
 }
 
-UniqueFd clone_runner(const std::filesystem::path& folder) {
-  if (folder.empty()) return {};
-  auto tree = clone_mount(folder.string(), kReadOnly);
-  return tree ? std::move(*tree) : UniqueFd();
-}
-
 constexpr const char* kVersions = "/.stage/versions";
 
 // The code's owner on disk becomes the slot's uid, in this mount only: the function owns its files and may change its
@@ -251,30 +245,25 @@ Result<UniqueFd> clone_version(const PreparedRoot& prepared, const std::string& 
 
 }  // namespace
 
-Result<PreparedRoot> prepare_root(const SpawnerOptions& options, uid_t uid) {
+Result<PreparedRoot> prepare_root(const SpawnerOptions& options, const std::filesystem::path& runner, uid_t uid) {
   if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return system_failure("making mounts private");
   auto versions = clone_mount(options.versions_root.string(), kReadOnly);
   if (!versions) return fail(versions.error());
-  PreparedRoot prepared{.python_runner = clone_runner(options.runners / "python"),
-                        .node_runner = clone_runner(options.runners / "nodejs"),
-                        .native_runner = clone_runner(options.native_runner),
-                        .code_uid = 0,
-                        .code_gid = 0,
-                        .code_map = {}};
+  auto program = clone_mount(runner.string(), kReadOnly);
+  if (!program) return fail(program.error());
+  PreparedRoot prepared;
   const std::string root = kBuildSite;
-  const auto built =
-      in_order([&] { return mount_new("tmpfs", root, MS_NOSUID | MS_NODEV, "size=1m,nr_inodes=256,mode=755"); },
-               [&] { return add_system(root); }, [&] { return add_etc(root); }, [&] { return add_devices(root); },
-               [&] { return add_proc(root); }, [&] { return add_scratch(root, uid); },
-               [&] { return attach(*versions, root + "/.stage/versions"); }, [&] { return enter_root(root); },
-               [&] { return prepare_code_map(prepared, uid); });
+  const auto built = in_order(
+      [&] { return mount_new("tmpfs", root, MS_NOSUID | MS_NODEV, "size=1m,nr_inodes=256,mode=755"); },
+      [&] { return add_system(root); }, [&] { return add_etc(root); }, [&] { return add_devices(root); },
+      [&] { return add_proc(root); }, [&] { return add_scratch(root, uid); },
+      [&] { return attach(*program, root + "/runtime"); }, [&] { return attach(*versions, root + "/.stage/versions"); },
+      [&] { return enter_root(root); }, [&] { return prepare_code_map(prepared, uid); });
   if (!built) return fail(built.error());
   return prepared;
 }
 
-Result<void> finish_root(const PreparedRoot& prepared, const UniqueFd& runner, std::string_view version, uid_t uid) {
-  if (!runner.valid()) return system_failure("finding the runner of this runtime", ENOENT);
-  if (auto attached = attach(runner, "/runtime"); !attached) return attached;
+Result<void> finish_root(const PreparedRoot& prepared, std::string_view version, uid_t uid) {
   auto lower = clone_version(prepared, std::string(kVersions) + "/" + std::string(version), uid);
   if (!lower) return fail(lower.error());
   if (auto attached = attach(*lower, "/.stage/lower"); !attached) return attached;

@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <filesystem>
 #include <string_view>
 
 #include "core/error.h"
@@ -14,9 +15,6 @@ namespace infra::worker {
 
 // What a parked sandbox holds until it learns which function it is for.
 struct PreparedRoot {
-  UniqueFd python_runner;  // detached read-only mounts of the runners' folders; not valid if the folder is missing
-  UniqueFd node_runner;
-  UniqueFd native_runner;
   // Of the versions root, whose owner mostly owns each version too.
   uid_t code_uid = 0;
   gid_t code_gid = 0;
@@ -24,12 +22,12 @@ struct PreparedRoot {
 };
 
 // Builds the new root as far as it is the same for every function, and makes it "/". As real root, in a new mount and
-// pid namespace. `uid` will own what the function may write.
-[[nodiscard]] Result<PreparedRoot> prepare_root(const SpawnerOptions& options, uid_t uid);
+// pid namespace. `runner` becomes /runtime; `uid` will own what the function may write.
+[[nodiscard]] Result<PreparedRoot> prepare_root(const SpawnerOptions& options, const std::filesystem::path& runner,
+                                                uid_t uid);
 
-// Adds /runtime and /workspace and makes the root read-only: nothing of the machine is reachable from then on but what
-// is mounted. `version` is 64 hexadecimal digits.
-[[nodiscard]] Result<void> finish_root(const PreparedRoot& prepared, const UniqueFd& runner, std::string_view version,
-                                       uid_t uid);
+// Adds /workspace and makes the root read-only: nothing of the machine is reachable from then on but what is mounted.
+// `version` is 64 hexadecimal digits.
+[[nodiscard]] Result<void> finish_root(const PreparedRoot& prepared, std::string_view version, uid_t uid);
 
 }  // namespace infra::worker

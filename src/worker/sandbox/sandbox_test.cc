@@ -40,16 +40,24 @@ TEST_F(SandboxTest, EverySlotHasAUidOfItsOwn) {
   auto first = launch();
   auto second = launch();
   ASSERT_TRUE(first && second);
-  std::set<uid_t> uids;
-  for (const pid_t pid : sandbox_processes(folder_)) {
-    std::ifstream status("/proc/" + std::to_string(pid) + "/status");
-    for (std::string word; status >> word;) {
-      uid_t uid = 0;
-      if (word == "Uid:" && status >> uid && uid != 0) uids.insert(uid);  // parked ones are still root's
+  std::map<std::string, std::set<uid_t>> uids;  // by slot; what is parked has a runner of its own, and root's init
+  for (const auto& group : slot_groups(folder_)) {
+    for (const pid_t pid : cgroup_processes(group)) {
+      std::ifstream status("/proc/" + std::to_string(pid) + "/status");
+      for (std::string word; status >> word;) {
+        uid_t uid = 0;
+        if (word == "Uid:" && status >> uid && uid != 0) uids[fs::path(group).filename()].insert(uid);
+      }
     }
   }
-  EXPECT_EQ(uids.size(), 2U);
-  EXPECT_TRUE(std::ranges::all_of(uids, [](uid_t uid) { return uid >= 1'000'000 && uid < 1'000'512; }));
+  std::set<uid_t> all;
+  for (const auto& [slot, of_slot] : uids) {
+    EXPECT_EQ(of_slot.size(), 1U) << slot;
+    all.insert(of_slot.begin(), of_slot.end());
+  }
+  EXPECT_GE(all.size(), 2U);
+  EXPECT_EQ(all.size(), uids.size());
+  EXPECT_TRUE(std::ranges::all_of(all, [](uid_t uid) { return uid >= 1'000'000 && uid < 1'000'100; }));
 }
 
 TEST_F(SandboxTest, HostFilesAreOutOfReach) {

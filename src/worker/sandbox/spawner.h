@@ -19,6 +19,8 @@ struct SpawnerOptions {
   std::filesystem::path python = "/usr/bin/python3";  // below /usr, which is what a sandbox sees; may be missing
   std::filesystem::path node = "/usr/bin/node";
   std::filesystem::path native_runner{};  // absolute; the folder with the compiled functions' `runner`; may be missing
+  // Python's runners are forked from an interpreter that has this library; empty: each executes one of its own.
+  std::filesystem::path zygote_library{};
 };
 
 [[nodiscard]] int default_slots();  // max(16, 8 * cores), at most 512

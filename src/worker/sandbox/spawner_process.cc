@@ -21,9 +21,10 @@
 namespace infra::worker {
 namespace {
 
-constexpr std::size_t kParkedSlots = 4;
+constexpr std::size_t kSpareSlots = 64;  // beside those that run: parked, or not yet cleared away
 constexpr int kRetryMs = 2;
-constexpr int kIdleMs = 5;  // launches come first: the pool is refilled when this long nothing was asked
+constexpr int kIdleMs = 5;  // launches come first: the stock is filled up when this long nothing was asked
+constexpr int kSurplusMs = 10'000;
 
 bool is_valid(const SpawnerRequest& request) {
   return request.runtime <= static_cast<std::uint32_t>(Runtime::go) &&
@@ -39,17 +40,29 @@ SpawnerProcess::SpawnerProcess(const SpawnerOptions& options, int socket, Cgroup
       socket_(socket),
       cgroups_(cgroups),
       seccomp_(seccomp),
-      slots_(static_cast<std::size_t>(options.slots)) {}
+      slots_(static_cast<std::size_t>(options.slots) + kSpareSlots),
+      stock_(basic_kinds()),
+      zygote_(options) {}
+
+std::vector<SandboxKind> SpawnerProcess::basic_kinds() const {
+  std::vector<SandboxKind> kinds;
+  for (const auto runtime : {Runtime::python, Runtime::cpp, Runtime::nodejs}) {
+    if (runner_command(options_, runtime, limits::kDefaultMemoryMb))
+      kinds.push_back(sandbox_kind(runtime, limits::kDefaultMemoryMb));
+  }
+  return kinds;
+}
 
 void SpawnerProcess::run() {
+  zygote_.start();
   while (!stop_ && wait_for_events()) {
   }
   shut_down();
 }
 
 bool SpawnerProcess::wait_for_events() {
-  std::vector<pollfd> polled{{socket_, POLLIN, 0}};
-  std::vector<std::pair<std::size_t, Source>> sources{{0, Source::program}};
+  std::vector<pollfd> polled{{socket_, POLLIN, 0}, {zygote_.socket(), POLLIN, 0}};
+  std::vector<std::pair<std::size_t, Source>> sources{{0, Source::program}, {0, Source::zygote}};
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     if (slots_[i].report.valid()) {
       polled.push_back({slots_[i].report.get(), POLLIN, 0});
@@ -60,19 +73,27 @@ bool SpawnerProcess::wait_for_events() {
       sources.emplace_back(i, Source::exit);
     }
   }
-  const bool short_of_parked =
-      preparing_works_ && count(State::parked) + count(State::preparing) < kParkedSlots && count(State::free) > 0;
-  const int timeout = count(State::draining) > 0 ? kRetryMs : (short_of_parked ? kIdleMs : -1);
-  const int events = ::poll(polled.data(), polled.size(), timeout);
+  const int events = ::poll(polled.data(), polled.size(), time_to_wait());
   if (events < 0) return errno == EINTR;
   if (count(State::draining) > 0) retry_removals();
-  if (events == 0 && short_of_parked) refill();
   for (std::size_t i = 1; i < polled.size(); ++i) {
     if (polled[i].revents == 0) continue;
     const auto [index, source] = sources[i];
-    source == Source::report ? take_reports(index) : take_exit(index);
+    if (source == Source::zygote) {
+      zygote_.listen();
+    } else {
+      source == Source::report ? take_reports(index) : take_exit(index);
+    }
   }
-  return polled[0].revents == 0 || take_requests();
+  if (polled[0].revents != 0 && !take_requests()) return false;
+  if (!refill(stock_.short_of(counter())) && events == 0 && !refill(stock_.lacking(counter()))) give_up_surplus();
+  return true;
+}
+
+int SpawnerProcess::time_to_wait() {
+  if (stock_.short_of(counter())) return 0;
+  if (count(State::draining) > 0) return kRetryMs;
+  return stock_.lacking(counter()) ? kIdleMs : kSurplusMs;
 }
 
 bool SpawnerProcess::take_requests() {
@@ -112,30 +133,34 @@ void SpawnerProcess::launch(const SpawnerRequest& request) {
     put_text(refusal.text, "the request is not one that a worker makes");
     return send(refusal);
   }
-  const auto runner =
-      runner_command(options_, static_cast<Runtime>(request.runtime), static_cast<int>(request.memory_mb));
-  if (!runner) {
+  const auto runtime = static_cast<Runtime>(request.runtime);
+  const auto kind = sandbox_kind(runtime, static_cast<int>(request.memory_mb));
+  if (const auto runner = runner_command(options_, runtime, static_cast<int>(request.memory_mb)); !runner) {
     put_text(refusal.text, runner.error().message);
     return send(refusal);
   }
-  const auto take = [&](State state) {
-    return std::ranges::find_if(slots_, [&](const Slot& slot) { return slot.state == state && slot.request == 0; });
+  const auto find_in = [&](State state) {
+    return std::ranges::find_if(slots_, [&](const Slot& slot) {
+      return slot.state == state && slot.request == 0 && (state == State::free || slot.kind == kind);
+    });
   };
-  auto slot = take(State::parked);
-  if (slot == slots_.end()) slot = take(State::preparing);
-  if (slot == slots_.end()) {
-    slot = take(State::free);
-    if (slot == slots_.end()) {
-      refusal.kind = SpawnerEventKind::no_free_slot;
-      return send(refusal);
-    }
-    if (!prepare(static_cast<std::size_t>(slot - slots_.begin()))) {
-      put_text(refusal.text, slot->failure);
-      return send(refusal);
-    }
+  auto slot = find_in(State::parked);
+  const bool found = slot != slots_.end();
+  if (!found) slot = find_in(State::preparing);
+  const bool is_new = slot == slots_.end();
+  if (is_new) slot = find_in(State::free);
+  if (slot == slots_.end() || in_use() >= options_.slots) {
+    refusal.kind = SpawnerEventKind::no_free_slot;
+    return send(refusal);
+  }
+  stock_.launched(kind, found, std::chrono::steady_clock::now());
+  if (is_new && !prepare(static_cast<std::size_t>(slot - slots_.begin()), kind)) {
+    put_text(refusal.text, slot->failure);
+    return send(refusal);
   }
   slot->request = request.id;
-  slot->command = {.runtime = request.runtime, .memory_mb = request.memory_mb, .version = request.version};
+  slot->memory_mb = request.memory_mb;
+  slot->version = request.version;
   if (slot->state == State::parked) command(static_cast<std::size_t>(slot - slots_.begin()));
 }
 
@@ -143,10 +168,10 @@ void SpawnerProcess::answer_usage(const SpawnerRequest& request) {
   SpawnerEvent answer{
       .kind = SpawnerEventKind::unknown_sandbox, .ai_port = 0, .id = request.id, .sandbox = request.sandbox};
   if (const Slot* slot = find(request.sandbox)) {
-    const SandboxUsage usage = cgroups_.usage(static_cast<int>(slot - slots_.data()));
+    const SandboxUsage used = usage(static_cast<std::size_t>(slot - slots_.data()));
     answer.kind = SpawnerEventKind::usage;
-    answer.cpu_us = usage.cpu_us;
-    answer.peak_memory_bytes = usage.peak_memory_bytes;
+    answer.cpu_us = used.cpu_us;
+    answer.peak_memory_bytes = used.peak_memory_bytes;
   }
   send(answer);
 }
@@ -158,17 +183,26 @@ void SpawnerProcess::answer_list(const SpawnerRequest& request) {
   send(answer);
 }
 
-void SpawnerProcess::refill() {
-  for (std::size_t i = 0; i < slots_.size(); ++i) {
-    if (slots_[i].state != State::free) continue;
-    preparing_works_ = prepare(i);
-    return;
-  }
+bool SpawnerProcess::refill(std::optional<SandboxKind> kind) {
+  if (!kind) return false;
+  const auto slot = std::ranges::find(slots_, State::free, &Slot::state);
+  if (slot == slots_.end() || !prepare(static_cast<std::size_t>(slot - slots_.begin()), *kind)) stock_.failed(*kind);
+  return true;
 }
 
-bool SpawnerProcess::prepare(std::size_t index) {
+void SpawnerProcess::give_up_surplus() {
+  const auto kind = stock_.surplus(counter(), std::chrono::steady_clock::now());
+  if (!kind) return;
+  const auto slot = std::ranges::find_if(slots_, [&](const Slot& candidate) {
+    return candidate.state == State::parked && candidate.request == 0 && candidate.kind == *kind;
+  });
+  if (slot != slots_.end()) kill(*slot);
+}
+
+bool SpawnerProcess::prepare(std::size_t index, const SandboxKind& kind) {
   Slot& slot = slots_[index];
   slot = Slot{};
+  slot.kind = kind;
   if (auto created = cgroups_.create(static_cast<int>(index)); !created) {
     slot.failure = created.error().message;
     return false;
@@ -180,19 +214,30 @@ bool SpawnerProcess::prepare(std::size_t index) {
   }
   slot.report.reset(ends[0]);
   const UniqueFd theirs(ends[1]);
-  slot.init = clone_init(index, theirs.get());
-  if (slot.init < 0) {
-    slot.failure = system_failure("cloning into new namespaces").error().message;
+  auto init = start_init(index, kind, theirs.get());
+  if (!init) {
+    slot.failure = init.error().message;
     slot.report.reset();
     return false;
   }
+  slot.init_fd = std::move(*init);
   slot.state = State::preparing;
   return true;
 }
 
-// Not fork(): the namespaces and the group have to be there from the first instruction.
-pid_t SpawnerProcess::clone_init(std::size_t index, int report) {
+Result<UniqueFd> SpawnerProcess::start_init(std::size_t index, const SandboxKind& kind, int report) {
+  if (kind.runtime != Runtime::python || !zygote_.ready()) return clone_init(index, kind, report);
   const int number = static_cast<int>(index);
+  auto child = zygote_.fork(number, cgroups_.clone_target(number), cgroups_.join_files(number), report);
+  if (child) return std::move(child->pid_fd);
+  return clone_init(index, kind, report);
+}
+
+// Not fork(): the namespaces and the group have to be there from the first instruction.
+Result<UniqueFd> SpawnerProcess::clone_init(std::size_t index, const SandboxKind& kind, int report) {
+  const int number = static_cast<int>(index);
+  auto runner = runner_command(options_, kind.runtime, kind.memory_mb);
+  if (!runner) return fail(runner.error());
   int pid_fd = -1;
   clone_args arguments{};
   arguments.flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_PIDFD;
@@ -203,20 +248,30 @@ pid_t SpawnerProcess::clone_init(std::size_t index, int report) {
     arguments.cgroup = static_cast<std::uint64_t>(group);
   }
   const auto child = static_cast<pid_t>(::syscall(SYS_clone3, &arguments, sizeof arguments));
-  if (child == 0) run_sandbox_init({options_, seccomp_, number, cgroups_.join_files(number)}, report);
-  slots_[index].init_fd.reset(pid_fd);
-  return child;
+  if (child == 0) {
+    run_sandbox_init({.options = options_,
+                      .seccomp = seccomp_,
+                      .slot = number,
+                      .runner = runner_folder(options_, kind.runtime),
+                      .join_files = cgroups_.join_files(number),
+                      .command = std::move(*runner)},
+                     report);
+    ::_exit(1);
+  }
+  if (child < 0) return system_failure("cloning into new namespaces");
+  return UniqueFd(pid_fd);
 }
 
 void SpawnerProcess::command(std::size_t index) {
   Slot& slot = slots_[index];
   slot.state = State::launching;
   slot.sandbox = ++last_sandbox_;
-  if (auto limited = cgroups_.limit(static_cast<int>(index), static_cast<int>(slot.command.memory_mb)); !limited) {
+  if (auto limited = cgroups_.limit(static_cast<int>(index), static_cast<int>(slot.memory_mb)); !limited) {
     slot.failure = limited.error().message;
     return kill(slot);
   }
-  send_message(slot.report.get(), slot.command);  // if it is gone, its exit says so
+  slot.prepared_cpu_us = cgroups_.usage(static_cast<int>(index)).cpu_us;
+  send_message(slot.report.get(), InitCommand{slot.version});  // if it is gone, its exit says so
 }
 
 void SpawnerProcess::take_reports(std::size_t index) {
@@ -242,7 +297,6 @@ void SpawnerProcess::take_report(std::size_t index, const InitReport& report, Pa
       slot.streams = std::move(fds);
       slot.ai_port = report.ai_port;
       slot.state = State::parked;
-      preparing_works_ = true;
       if (slot.request != 0) command(index);
       return;
     case InitReportKind::running: {
@@ -278,18 +332,18 @@ void SpawnerProcess::take_exit(std::size_t index) {
 void SpawnerProcess::tell_end(std::size_t index) {
   const Slot& slot = slots_[index];
   if (slot.state == State::running) {
-    const SandboxUsage usage = cgroups_.usage(static_cast<int>(index));
+    const SandboxUsage used = usage(index);
     SpawnerEvent ended{.kind = SpawnerEventKind::ended, .ai_port = 0, .id = 0, .sandbox = slot.sandbox};
     ended.exited = slot.has_status && WIFEXITED(slot.wait_status) ? 1 : 0;
     ended.exit_code = ended.exited != 0 ? WEXITSTATUS(slot.wait_status) : 0;
     ended.signal = ended.exited != 0 ? 0 : (slot.has_status ? WTERMSIG(slot.wait_status) : SIGKILL);
     ended.out_of_memory = cgroups_.out_of_memory(static_cast<int>(index)) ? 1 : 0;
-    ended.cpu_us = usage.cpu_us;
-    ended.peak_memory_bytes = usage.peak_memory_bytes;
+    ended.cpu_us = used.cpu_us;
+    ended.peak_memory_bytes = used.peak_memory_bytes;
     return send(ended);
   }
   if (slot.request == 0) {
-    preparing_works_ = false;
+    if (slot.state == State::preparing) stock_.failed(slot.kind);
     return;
   }
   SpawnerEvent failed{.kind = SpawnerEventKind::launch_failed, .ai_port = 0, .id = slot.request};
@@ -331,6 +385,29 @@ SpawnerProcess::Slot* SpawnerProcess::find(std::uint64_t sandbox) {
   const auto slot = std::ranges::find_if(
       slots_, [&](const Slot& candidate) { return candidate.state == State::running && candidate.sandbox == sandbox; });
   return slot == slots_.end() ? nullptr : &*slot;
+}
+
+int SpawnerProcess::ready(const SandboxKind& kind) const {
+  return static_cast<int>(std::ranges::count_if(slots_, [&](const Slot& slot) {
+    return (slot.state == State::parked || slot.state == State::preparing) && slot.request == 0 && slot.kind == kind;
+  }));
+}
+
+// While the zygote starts there are enough for Python: soon they will cost a tenth.
+Stock::Count SpawnerProcess::counter() const {
+  return [this](const SandboxKind& kind) {
+    return kind.runtime == Runtime::python && zygote_.starting() ? stock_.wanted(kind) : ready(kind);
+  };
+}
+
+int SpawnerProcess::in_use() const {
+  return static_cast<int>(std::ranges::count_if(slots_, [](const Slot& slot) { return slot.request != 0; }));
+}
+
+SandboxUsage SpawnerProcess::usage(std::size_t index) const {
+  SandboxUsage used = cgroups_.usage(static_cast<int>(index));
+  used.cpu_us -= std::min(used.cpu_us, slots_[index].prepared_cpu_us);
+  return used;
 }
 
 std::size_t SpawnerProcess::count(State state) const {

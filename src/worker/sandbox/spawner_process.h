@@ -12,6 +12,8 @@
 #include "worker/sandbox/message_socket.h"
 #include "worker/sandbox/seccomp_filter.h"
 #include "worker/sandbox/spawner.h"
+#include "worker/sandbox/stock.h"
+#include "worker/sandbox/zygote.h"
 
 namespace infra::worker {
 
@@ -26,30 +28,34 @@ class SpawnerProcess {
   enum class State {
     free,
     preparing,  // its init builds the sandbox; a launch may already be waiting for it
-    parked,     // ready for any function
+    parked,     // its runner waits for a function
     launching,  // its init has been told what to run
     running,
     draining,  // its processes are gone, but the kernel still holds its groups
   };
   struct Slot {
     State state = State::free;
-    pid_t init = -1;
+    SandboxKind kind;
     UniqueFd init_fd;  // pidfd
     UniqueFd report;
     PassedFds streams;
     std::uint32_t ai_port = 0;
     std::uint64_t sandbox = 0;
-    std::uint64_t request = 0;  // of the launch that waits for it; 0: none
-    InitCommand command;
+    std::uint64_t request = 0;    // of the launch that waits for it; 0: none
+    std::uint32_t memory_mb = 0;  // and what it asked for
+    VersionHash version{};
+    std::int64_t prepared_cpu_us = 0;  // used before it had a function
     bool has_status = false;
     int wait_status = 0;
     std::string failure;
   };
-  enum class Source { program, report, exit };
+  enum class Source { program, zygote, report, exit };
 
   [[nodiscard]] bool wait_for_events();
   [[nodiscard]] bool take_requests();
-  void refill();
+  [[nodiscard]] int time_to_wait();
+  bool refill(std::optional<SandboxKind> kind);
+  void give_up_surplus();
   void retry_removals();
   void shut_down();
 
@@ -58,8 +64,9 @@ class SpawnerProcess {
   void answer_usage(const SpawnerRequest& request);
   void answer_list(const SpawnerRequest& request);
 
-  bool prepare(std::size_t index);
-  [[nodiscard]] pid_t clone_init(std::size_t index, int report);
+  bool prepare(std::size_t index, const SandboxKind& kind);
+  [[nodiscard]] Result<UniqueFd> start_init(std::size_t index, const SandboxKind& kind, int report);
+  [[nodiscard]] Result<UniqueFd> clone_init(std::size_t index, const SandboxKind& kind, int report);
   void command(std::size_t index);
   void take_reports(std::size_t index);
   void take_report(std::size_t index, const InitReport& report, PassedFds fds);
@@ -67,6 +74,11 @@ class SpawnerProcess {
   void tell_end(std::size_t index);
   void clear(std::size_t index);
   void kill(const Slot& slot) const;
+  [[nodiscard]] std::vector<SandboxKind> basic_kinds() const;
+  [[nodiscard]] int ready(const SandboxKind& kind) const;
+  [[nodiscard]] Stock::Count counter() const;
+  [[nodiscard]] int in_use() const;
+  [[nodiscard]] SandboxUsage usage(std::size_t index) const;
 
   [[nodiscard]] Slot* find(std::uint64_t sandbox);
   [[nodiscard]] std::size_t count(State state) const;
@@ -77,8 +89,9 @@ class SpawnerProcess {
   CgroupSlots& cgroups_;
   const SeccompProgram& seccomp_;
   std::vector<Slot> slots_;
+  Stock stock_;
+  Zygote zygote_;
   std::uint64_t last_sandbox_ = 0;
-  bool preparing_works_ = true;  // off after a failure, until a launch tries again
   bool stop_ = false;
 };
 

@@ -52,10 +52,8 @@ struct SpawnerEvent {
   std::array<char, kTextBytes> text{};
 };
 
-// Spawner to a parked init: what to become.
+// Spawner to a parked init: whose code to run.
 struct InitCommand {
-  std::uint32_t runtime = 0;
-  std::uint32_t memory_mb = 0;
   VersionHash version{};
 };
 

@@ -129,7 +129,7 @@ TEST_F(SpawnerTest, TwoHundredLaunchesLeakNothing) {
   for (int i = 0; i < 200; ++i) {
     // Half of them find a parked sandbox, as a launch mostly does; the others come too fast for that.
     const bool parked = i % 2 == 0;
-    if (parked) ASSERT_TRUE(eventually([&] { return launcher_->counts()->prepared > 0; }));
+    if (parked) ASSERT_TRUE(eventually([&] { return launcher_->counts()->prepared > 1; }));  // one is Node.js
     const auto started = steady_clock::now();
     auto sandbox = launcher_->launch({.runtime = Runtime::python, .version = version('a'), .memory_mb = 128});
     ASSERT_TRUE(sandbox) << sandbox.error().message;
@@ -137,12 +137,12 @@ TEST_F(SpawnerTest, TwoHundredLaunchesLeakNothing) {
   }
   EXPECT_EQ(open_descriptors(), before);
   EXPECT_EQ(launcher_->counts()->running, 0);
-  EXPECT_LE(slot_groups(folder_).size(), 4U * 6U);
+  EXPECT_LE(slot_groups(folder_).size(), 4U * 24U);  // what is parked, and a few
   const std::string spawner_fds = "/proc/" + std::to_string(spawner_pid_) + "/fd";
-  EXPECT_LT(std::distance(fs::directory_iterator(spawner_fds), {}), 60);
+  EXPECT_LT(std::distance(fs::directory_iterator(spawner_fds), {}), 24 * 6 + 10);
   std::ranges::sort(latencies);
-  std::cout << "request to exec, ms: least " << latencies.front() << " median " << latencies[50] << " p99 "
-            << latencies[98] << "\n";
+  std::cout << "request to a runner that waits, ms: least " << latencies.front() << " median " << latencies[50]
+            << " p99 " << latencies[98] << "\n";
   launcher_.reset();
   EXPECT_TRUE(slot_groups(folder_).empty());
 }
@@ -151,9 +151,7 @@ TEST_F(SpawnerTest, TheProjectsOwnRunnersStart) {
   launcher_.reset();
   SpawnerOptions options = folder_.options(2);
   options.runners = INFRA_RUNTIMES;
-  auto handle = start_spawner(options);
-  ASSERT_TRUE(handle) << handle.error().message;
-  launcher_ = std::make_unique<SandboxLauncher>(std::move(*handle));
+  start_with(options);
   for (const Runtime runtime : {Runtime::python, Runtime::nodejs}) {
     auto sandbox = launcher_->launch({.runtime = runtime, .version = version('a'), .memory_mb = 128});
     ASSERT_TRUE(sandbox) << sandbox.error().message;

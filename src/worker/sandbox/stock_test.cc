@@ -1,0 +1,81 @@
+#include "worker/sandbox/stock.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+
+namespace infra::worker {
+namespace {
+
+constexpr SteadyTime kStart{std::chrono::hours(1)};
+const SandboxKind kPython = sandbox_kind(Runtime::python, 512);
+const SandboxKind kNode = sandbox_kind(Runtime::nodejs, 128);
+
+class StockTest : public testing::Test {
+ protected:
+  Stock::Count count() {
+    return [this](const SandboxKind& kind) {
+      for (const auto& [counted, number] : ready_) {
+        if (counted == kind) return number;
+      }
+      return 0;
+    };
+  }
+  void set(const SandboxKind& kind, int number) {
+    std::erase_if(ready_, [&](const auto& entry) { return entry.first == kind; });
+    ready_.emplace_back(kind, number);
+  }
+  // Prepares whatever is lacking; gives how many of `kind` there are then.
+  int fill(const SandboxKind& kind) {
+    while (const auto next = stock_.lacking(count())) set(*next, count()(*next) + 1);
+    return count()(kind);
+  }
+
+  std::vector<std::pair<SandboxKind, int>> ready_;
+  Stock stock_{{kPython, kNode}};
+};
+
+TEST_F(StockTest, KeepsAFewOfEachBasicKind) {
+  EXPECT_EQ(fill(kPython), 2);
+  EXPECT_EQ(fill(kNode), 1);
+  EXPECT_FALSE(stock_.surplus(count(), kStart));
+}
+
+TEST_F(StockTest, GrowsWithLaunchesThatFoundNoneAndForgetsThem) {
+  (void)fill(kPython);
+  stock_.launched(kPython, true, kStart);
+  EXPECT_EQ(fill(kPython), 2);
+  for (int i = 0; i < 10; ++i) stock_.launched(kPython, false, kStart);
+  set(kPython, 5);
+  EXPECT_EQ(stock_.short_of(count()), kPython);  // less than half of what is wanted can't wait
+  EXPECT_EQ(fill(kPython), 16);
+  EXPECT_FALSE(stock_.short_of(count()));
+  EXPECT_FALSE(stock_.surplus(count(), kStart + std::chrono::seconds(59)));
+  EXPECT_EQ(stock_.surplus(count(), kStart + Stock::kMemory), kPython);
+  EXPECT_EQ(fill(kPython), 16) << "none is made anew";
+}
+
+TEST_F(StockTest, AKindThatIsAskedForOnceStaysForAWhile) {
+  const SandboxKind large = sandbox_kind(Runtime::nodejs, 1024);
+  stock_.launched(large, false, kStart);
+  EXPECT_EQ(fill(large), 1);
+  EXPECT_EQ(stock_.surplus(count(), kStart + Stock::kMemory), large);
+  set(large, 0);
+  EXPECT_EQ(fill(large), 0);
+}
+
+TEST_F(StockTest, WhatCannotBePreparedIsLeftUntilALaunchAsks) {
+  stock_.failed(kPython);
+  EXPECT_EQ(fill(kPython), 0);
+  stock_.launched(kPython, false, kStart);
+  EXPECT_GT(fill(kPython), 0);
+}
+
+TEST(SandboxKindTest, OnlyNodeDependsOnTheMemory) {
+  EXPECT_EQ(sandbox_kind(Runtime::python, 128), sandbox_kind(Runtime::python, 1024));
+  EXPECT_EQ(sandbox_kind(Runtime::go, 128), sandbox_kind(Runtime::cpp, 1024));
+  EXPECT_NE(sandbox_kind(Runtime::nodejs, 128), sandbox_kind(Runtime::nodejs, 1024));
+}
+
+}  // namespace
+}  // namespace infra::worker

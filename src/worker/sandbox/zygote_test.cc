@@ -1,0 +1,120 @@
+// Runners that are forked from the zygote: as confined as those that are executed, and there without it too.
+#include <cmath>
+
+#include "worker/sandbox/sandbox_fixture.h"
+
+namespace infra::worker {
+namespace {
+
+class ZygoteTest : public SandboxTest {
+ protected:
+  void SetUp() override {
+    if (std::string_view(INFRA_ZYGOTE).empty()) GTEST_SKIP() << "a build with sanitizers has no library for it";
+    if (auto possible = check_isolation(); !possible) GTEST_SKIP() << possible.error().message;
+    start_with_zygote(6);
+  }
+  void start_with_zygote(int slots) {
+    start_with(folder_.with_zygote(folder_.options(slots)));
+    ASSERT_TRUE(eventually([&] { return is_forked(*launch()); })) << "the zygote is never ready";
+  }
+  // A forked runner's command line is the zygote's.
+  static bool is_forked(Sandbox& sandbox) {
+    return run(sandbox, "out = open('/proc/self/cmdline').read()").find("zygote.py") != std::string::npos;
+  }
+  [[nodiscard]] pid_t zygote_pid() const {
+    for (const auto& entry : fs::directory_iterator("/proc")) {
+      const std::string command = Folder::read(entry.path() / "cmdline");
+      if (command.find((folder_.path() / "runners/python/zygote.py").string()) != std::string::npos &&
+          Folder::read(entry.path() / "stat").find(" " + std::to_string(spawner_pid_) + " ") != std::string::npos &&
+          fs::read_symlink(entry.path() / "ns/pid") == fs::read_symlink("/proc/self/ns/pid"))
+        return std::stoi(entry.path().filename());
+    }
+    return -1;
+  }
+};
+
+TEST_F(ZygoteTest, AForkedRunnerHasNoPrivilegesAndNothingOfTheZygotes) {
+  auto sandbox = launch();
+  ASSERT_TRUE(sandbox);
+  ASSERT_TRUE(is_forked(*sandbox));
+  const std::string status = run(*sandbox, "out = open('/proc/self/status').read()");
+  for (const char* line : {"CapPrm:\t0000000000000000", "CapEff:\t0000000000000000", "CapBnd:\t0000000000000000",
+                           "CapAmb:\t0000000000000000", "NoNewPrivs:\t1", "Seccomp:\t2", "Uid:\t1000\t1000\t1000\t1000",
+                           "Gid:\t1000\t1000\t1000\t1000", "Groups:\t \n", "PPid:\t1\n"}) {
+    EXPECT_NE(status.find(line), std::string::npos) << line << " is not in\n" << status;
+  }
+  EXPECT_EQ(run(*sandbox, "out = sorted(os.listdir('/proc/self/fd'))"), "['0', '1', '2', '3', '4']");  // 4: the listing
+  EXPECT_EQ(run(*sandbox, "out = [os.readlink(f'/proc/self/fd/{n}').split(':')[0] for n in range(4)]"),
+            "['/dev/null', 'pipe', 'pipe', 'socket']");
+  EXPECT_EQ(run(*sandbox, "out = open('/proc/self/environ').read()"), "");
+  EXPECT_EQ(run(*sandbox, "out = os.getcwd(), os.getsid(0) == os.getpid(), os.getppid()"), "('/workspace', True, 1)");
+  EXPECT_EQ(run(*sandbox, "out = open('main.py').read()"), "original");
+  for (const char* path : {"/proc/1/mem", "/proc/1/environ", "/proc/1/fd", "/proc/1/root/etc", "/proc/1/maps"}) {
+    const std::string said =
+        run(*sandbox, std::string("out = os.stat('") + path + "') and (os.listdir if os.path.isdir('" + path +
+                          "') else open)('" + path + "')");
+    EXPECT_NE(said.find("PermissionError"), std::string::npos) << path << ": " << said;
+  }
+}
+
+TEST_F(ZygoteTest, ForkedRunnersShareNoRandomness) {
+  auto first = launch();
+  auto second = launch();
+  ASSERT_TRUE(first && second);
+  ASSERT_TRUE(is_forked(*first) && is_forked(*second));
+  constexpr const char* kDraw = "import random, uuid, ssl\nout = random.random(), uuid.uuid4(), ssl.RAND_bytes(8)";
+  EXPECT_NE(run(*first, kDraw), run(*second, kDraw));
+}
+
+TEST_F(ZygoteTest, ThreadsSubprocessesAndSignalsWorkInAForkedRunner) {
+  auto sandbox = launch();
+  ASSERT_TRUE(sandbox);
+  ASSERT_TRUE(is_forked(*sandbox));
+  EXPECT_EQ(run(*sandbox,
+                "import threading\nfound = []\nthread = threading.Thread(target=lambda: found.append(6 * 7))\n"
+                "thread.start(); thread.join(); out = found"),
+            "[42]");
+  EXPECT_EQ(run(*sandbox, "import subprocess\nout = subprocess.run(['echo', 'hello'], capture_output=True).stdout"),
+            "b'hello\\n'");
+  EXPECT_EQ(run(*sandbox,
+                "import signal\ngot = []\nsignal.signal(signal.SIGALRM, lambda *_: got.append(1))\n"
+                "signal.setitimer(signal.ITIMER_REAL, 0.01); signal.pause(); out = got"),
+            "[1]");
+  EXPECT_EQ(run(*sandbox, "import asyncio\nasync def f(): return 7\nout = asyncio.run(f())"), "7");
+  EXPECT_EQ(run(*sandbox, "try: os.kill(os.getpid(), 2)\nexcept KeyboardInterrupt: out = 'interrupted'"),
+            "interrupted");
+}
+
+TEST_F(ZygoteTest, AKilledZygoteIsReplacedAndNobodyWaits) {
+  const pid_t zygote = zygote_pid();
+  ASSERT_GT(zygote, 0);
+  ASSERT_EQ(::kill(zygote, SIGKILL), 0);
+  for (int i = 0; i < 8; ++i) EXPECT_TRUE(launch());  // whatever they come from
+  EXPECT_TRUE(eventually([&] { return is_forked(*launch()) && zygote_pid() > 0; }));
+  EXPECT_NE(zygote_pid(), zygote);
+}
+
+TEST_F(ZygoteTest, EverythingEndsWithTheSpawner) {
+  const pid_t zygote = zygote_pid();
+  ASSERT_GT(zygote, 0);
+  auto sandbox = launch();
+  ::kill(spawner_pid_, SIGKILL);
+  EXPECT_EQ(sandbox->wait(milliseconds(5000)).signal, SIGKILL);
+  EXPECT_TRUE(eventually([&] { return sandbox_processes(folder_).empty() && ::kill(zygote, 0) != 0; }));
+}
+
+TEST_F(ZygoteTest, ExitsAndUsageAreToldAsOfAnyRunner) {
+  auto sandbox = launch();
+  ASSERT_TRUE(sandbox);
+  ASSERT_TRUE(is_forked(*sandbox));
+  EXPECT_LT(sandbox->usage().cpu_us, 50'000) << "what was used before the launch is nobody's";
+  run(*sandbox, "import time\nt = time.process_time()\nwhile time.process_time() < t + 0.1: pass");
+  EXPECT_GE(sandbox->usage().cpu_us, 90'000);
+  EXPECT_EQ(run(*sandbox, "os._exit(7)"), "(gone)");
+  const auto exit = sandbox->wait(milliseconds(5000));
+  EXPECT_TRUE(exit.exited);
+  EXPECT_EQ(exit.exit_code, 7);
+}
+
+}  // namespace
+}  // namespace infra::worker
