@@ -176,6 +176,13 @@ std::string log_timestamp(const RequestId& id, WallTime fallback) {
   return fmt::format("{}{:09}Z", text, fnv1a(id.value) % 1'000'000'000);
 }
 
+std::optional<RunProfile> profile_of(const JobResult& result) {
+  if (result.peak_memory_bytes <= 0) return std::nullopt;
+  return RunProfile{.peak_memory_bytes = result.peak_memory_bytes,
+                    .cpu_usage_us = result.cpu_usage_us,
+                    .cold_start = result.cold_start};
+}
+
 LogRow make_log_row(const JobResult& result, WallTime accepted_at, WallTime now) {
   std::string message = replace_invalid_utf8(result.out);
   for (const std::string* part : {&result.err, &result.error_message}) {
@@ -195,6 +202,8 @@ LogRow make_log_row(const JobResult& result, WallTime accepted_at, WallTime now)
           .duration_ms = result.duration_ms,
           .handler_ms = result.handler_ms,
           .memory_mb = result.allocated_memory_mb,
+          .profile = profile_of(result),
+          .error_code = result.error_code,
           .message = std::move(message),
           .expires_at = now + limits::kLogTtl};
 }

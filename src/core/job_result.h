@@ -64,6 +64,14 @@ struct JobResult {
 // A result for a job that did not get to run, or that the platform broke.
 [[nodiscard]] JobResult platform_error(const Job& job, std::string code, std::string message);
 
+// What a run used.
+struct RunProfile {
+  std::int64_t peak_memory_bytes = 0;
+  std::int64_t cpu_usage_us = 0;
+  bool cold_start = false;
+  bool operator==(const RunProfile&) const = default;
+};
+
 // A row of the execution log. (function_id, timestamp) is its key.
 struct LogRow {
   FunctionId function_id;
@@ -73,6 +81,8 @@ struct LogRow {
   double duration_ms = 0;
   std::optional<double> handler_ms;
   int memory_mb = 0;
+  std::optional<RunProfile> profile;  // none: it did not get to run, or the row is the reference platform's
+  std::string error_code;             // as the result's
   std::string message;
   WallTime expires_at;
 };
@@ -80,6 +90,9 @@ struct LogRow {
 // The request id's own millisecond in ISO 8601, with nine more fraction digits hashed from the id: a row that is put
 // twice is one row, and two runs in a millisecond are two. For an id without a time, `fallback`'s millisecond.
 [[nodiscard]] std::string log_timestamp(const RequestId& id, WallTime fallback);
+
+// Nullopt if nothing of the function was measured, which always has some peak.
+[[nodiscard]] std::optional<RunProfile> profile_of(const JobResult& result);
 
 // `message` holds stdout, stderr and the error, cut at a character with a note past kMaxLogMessageBytes.
 [[nodiscard]] LogRow make_log_row(const JobResult& result, WallTime accepted_at, WallTime now);

@@ -175,6 +175,19 @@ TEST(LogRowTest, HoldsOutputAndTheErrorOnce) {
   EXPECT_EQ(row.timestamp, log_timestamp(kRequest, kAccepted));
 }
 
+TEST(LogRowTest, HoldsWhatTheRunUsedIfItRan) {
+  JobResult r = full_result();
+  r.peak_memory_bytes = 9'437'184;
+  r.cpu_usage_us = 2100;
+  r.cold_start = true;
+  r.error_code = "out_of_memory";
+  const LogRow row = make_log_row(r, kAccepted, kAccepted);
+  EXPECT_EQ(row.profile, (RunProfile{.peak_memory_bytes = 9'437'184, .cpu_usage_us = 2100, .cold_start = true}));
+  EXPECT_EQ(row.error_code, "out_of_memory");
+  r.peak_memory_bytes = 0;
+  EXPECT_FALSE(make_log_row(r, kAccepted, kAccepted).profile);
+}
+
 TEST(LogRowTest, CutsLongOutputAtACharacterAndSaysSo) {
   JobResult r = full_result();
   r.err.clear();

@@ -23,11 +23,20 @@ std::string_view first_characters(std::string_view text, std::size_t count) {
   return text;
 }
 
+std::string profile_json(const std::optional<RunProfile>& profile) {
+  if (!profile) return R"("peakMemoryBytes":null,"cpuUsage":null,"coldStart":null)";
+  return fmt::format(R"("peakMemoryBytes":{},"cpuUsage":{},"coldStart":{})", profile->peak_memory_bytes,
+                     profile->cpu_usage_us, profile->cold_start);
+}
+
 std::string to_json(const LogRow& row, std::string_view message) {
   return fmt::format(
-      R"({{"id":{0},"requestId":{0},"timestamp":{1},"status":"{2}","duration":{3},"handlerDurationMs":{4},"memory":{5},"message":{6}}})",
-      json_quote(row.request_id.value), json_quote(row.timestamp), to_string(row.status), json_number(row.duration_ms),
-      row.handler_ms ? json_number(*row.handler_ms) : "null", row.memory_mb, json_quote(replace_invalid_utf8(message)));
+      R"({{"id":{0},"requestId":{0},"timestamp":{1},"status":"{2}","code":{3},"duration":{4},"handlerDurationMs":{5},)"
+      R"("memory":{6},{7},"message":{8}}})",
+      json_quote(row.request_id.value), json_quote(row.timestamp), to_string(row.status),
+      row.error_code.empty() ? "null" : json_quote(row.error_code), json_number(row.duration_ms),
+      row.handler_ms ? json_number(*row.handler_ms) : "null", row.memory_mb, profile_json(row.profile),
+      json_quote(replace_invalid_utf8(message)));
 }
 
 }  // namespace

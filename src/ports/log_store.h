@@ -16,6 +16,7 @@ struct LogQuery {
   int limit = 50;
   std::optional<WallTime> start;  // rows at or after it
   std::string cursor;             // empty, or a page's next_cursor
+  bool messages = true;           // false: rows come with an empty `message`, which may be most of what is read
 };
 
 struct LogPage {

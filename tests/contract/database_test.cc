@@ -8,6 +8,7 @@
 #include <fstream>
 #include <future>
 
+#include "adapters/embedded/sqlite_log_store.h"
 #include "contract/embedded_world.h"
 
 namespace infra {
@@ -112,6 +113,34 @@ TEST(Database, TheWriteAheadLogStaysBounded) {
     })));
   }
   EXPECT_LT(std::filesystem::file_size(world.folder.path() / "infra.db-wal"), 16U << 20);
+}
+
+TEST(Database, AFileOfTheFirstSchemaIsBroughtUpToDate) {
+  EmbeddedWorld world;
+  ASSERT_TRUE(world.run(world.database->write<void>([](Connection& connection) {
+    return connection.execute_script(R"sql(
+      DROP TABLE logs;
+      CREATE TABLE logs(
+        function_id TEXT NOT NULL, timestamp TEXT NOT NULL, request_id TEXT NOT NULL, status INTEGER NOT NULL,
+        duration_ms REAL NOT NULL, handler_ms REAL, memory_mb INTEGER NOT NULL, expires_at INTEGER NOT NULL,
+        message TEXT NOT NULL);
+      CREATE UNIQUE INDEX logs_by_time ON logs(function_id, timestamp);
+      CREATE INDEX logs_by_request ON logs(request_id);
+      CREATE INDEX logs_by_expiry ON logs(expires_at);
+      INSERT INTO logs VALUES('f', '2026-11-23T21:09:02.123Z', 'r', 1, 2.5, NULL, 256, 9999999999999, 'said');
+      PRAGMA user_version = 1)sql");
+  })));
+  world.database.reset();
+  world.database = world.open(world.folder.path());
+  SqliteLogStore logs(*world.database);
+  const auto row = world.run(logs.find({"f"}, {"r"}));
+  ASSERT_TRUE(row) << row.error().message;
+  EXPECT_EQ(row->message, "said");
+  EXPECT_EQ(row->status, RunStatus::failed);
+  EXPECT_EQ(row->memory_mb, 256);
+  EXPECT_FALSE(row->handler_ms);
+  EXPECT_FALSE(row->profile);
+  EXPECT_EQ(world.run(logs.list({.function_id = {"f"}, .limit = 5, .start = {}, .cursor = {}}))->rows.size(), 1U);
 }
 
 TEST(Database, SaysWhyAFileCannotBeOpened) {

@@ -55,6 +55,8 @@ TYPED_TEST_P(LogStoreContract, KeepsEveryField) {
   EXPECT_EQ(found->duration_ms, row.duration_ms);
   EXPECT_EQ(found->handler_ms, row.handler_ms);
   EXPECT_EQ(found->memory_mb, row.memory_mb);
+  EXPECT_EQ(found->profile, row.profile);
+  EXPECT_EQ(found->error_code, row.error_code);
   EXPECT_EQ(this->engine_.run(this->store().find({"g"}, {"r"})).error().kind, ErrorKind::not_found);
   EXPECT_EQ(this->engine_.run(this->store().find({"f"}, {"s"})).error().kind, ErrorKind::not_found);
 }
@@ -78,6 +80,37 @@ TYPED_TEST_P(LogStoreContract, ListsNewestFirstInPages) {
   EXPECT_EQ(this->engine_.run(this->store().list(other)).error().code, "invalid_cursor");
 }
 
+TYPED_TEST_P(LogStoreContract, ARunThatWasNotMeasuredHasNoProfile) {
+  LogRow row = make_log("r", this->engine_.now(), this->engine_.now() + limits::kLogTtl);
+  row.profile.reset();
+  row.error_code.clear();
+  ASSERT_TRUE(this->engine_.run(this->engine_.recorder().record(row)).value());
+  const auto found = this->engine_.run(this->store().find({"f"}, {"r"}));
+  ASSERT_TRUE(found);
+  EXPECT_FALSE(found->profile);
+  EXPECT_EQ(found->error_code, "");
+}
+
+TYPED_TEST_P(LogStoreContract, AListingMayLeaveTheMessagesOut) {
+  const LogRow row = this->record("r");
+  for (const bool messages : {true, false}) {
+    const auto page = this->engine_.run(
+        this->store().list({.function_id = {"f"}, .limit = 5, .start = {}, .cursor = {}, .messages = messages}));
+    ASSERT_TRUE(page) << page.error().message;
+    ASSERT_EQ(page->rows.size(), 1U);
+    LogRow seen = page->rows.front();
+    EXPECT_EQ(seen.message, messages ? row.message : "");
+    EXPECT_EQ(seen.request_id, row.request_id);
+    EXPECT_EQ(seen.timestamp, row.timestamp);
+    EXPECT_EQ(seen.status, row.status);
+    EXPECT_EQ(seen.error_code, row.error_code);
+    EXPECT_EQ(seen.handler_ms, row.handler_ms);
+    EXPECT_EQ(seen.duration_ms, row.duration_ms);
+    EXPECT_EQ(seen.memory_mb, row.memory_mb);
+    EXPECT_EQ(seen.profile, row.profile);
+  }
+}
+
 TYPED_TEST_P(LogStoreContract, StartIsInclusiveToTheMillisecond) {
   this->record("new", milliseconds{9});
   this->record("at", milliseconds{10});
@@ -96,7 +129,8 @@ TYPED_TEST_P(LogStoreContract, ExpiredRowsAreNeverGivenOut) {
   EXPECT_EQ(this->engine_.run(this->store().find({"f"}, {"r"})).error().kind, ErrorKind::not_found);
 }
 
-REGISTER_TYPED_TEST_SUITE_P(LogStoreContract, KeepsEveryField, ListsNewestFirstInPages,
-                            StartIsInclusiveToTheMillisecond, ExpiredRowsAreNeverGivenOut);
+REGISTER_TYPED_TEST_SUITE_P(LogStoreContract, KeepsEveryField, ARunThatWasNotMeasuredHasNoProfile,
+                            AListingMayLeaveTheMessagesOut, ListsNewestFirstInPages, StartIsInclusiveToTheMillisecond,
+                            ExpiredRowsAreNeverGivenOut);
 
 }  // namespace infra

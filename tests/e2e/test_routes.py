@@ -8,7 +8,8 @@ from harness import API_KEY, ECHO, UUID_V7, Case, FakeOllama, bundle, form, main
 
 FUNCTION_FIELDS = {"functionId", "id", "name", "description", "runtime", "memoryMb", "invocations", "avgDuration",
                    "avgHandlerDuration", "uploadedAt", "updatedAt"}
-LOG_FIELDS = {"id", "requestId", "timestamp", "status", "duration", "handlerDurationMs", "memory", "message"}
+LOG_FIELDS = {"id", "requestId", "timestamp", "status", "code", "duration", "handlerDurationMs", "memory", "peakMemoryBytes",
+              "cpuUsage", "coldStart", "message"}
 UNKNOWN = "01890000-0000-7000-8000-000000000000"
 ISO = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3,}Z$"
 

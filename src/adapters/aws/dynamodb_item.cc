@@ -48,6 +48,10 @@ json::object number_attribute(double number) {
   return {{"N", std::isfinite(number) ? json_number(number) : "0"}};
 }
 
+json::object boolean_attribute(bool value) {
+  return {{"BOOL", value}};
+}
+
 std::string text_attribute_of(const DynamoDbItem& item, std::string_view name) {
   const auto* typed = attribute(item, name);
   const auto* text = typed == nullptr ? nullptr : typed->if_contains("S");
@@ -63,6 +67,12 @@ std::optional<double> number_attribute_of(const DynamoDbItem& item, std::string_
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
   if (error != std::errc{} || end != digits.data() + digits.size()) return std::nullopt;
   return number;
+}
+
+bool boolean_attribute_of(const DynamoDbItem& item, std::string_view name) {
+  const auto* typed = attribute(item, name);
+  const auto* value = typed == nullptr ? nullptr : typed->if_contains("BOOL");
+  return value != nullptr && value->is_bool() && value->get_bool();
 }
 
 DynamoDbItem to_item(const Function& f) {
@@ -123,6 +133,12 @@ DynamoDbItem to_item(const LogRow& row) {
   item["duration"] = number_attribute(row.duration_ms);
   if (row.handler_ms) item["handlerDurationMs"] = number_attribute(*row.handler_ms);
   item["memoryMb"] = number_attribute(std::int64_t{row.memory_mb});
+  put_text(item, "code", row.error_code);
+  if (row.profile) {
+    item["peakMemoryBytes"] = number_attribute(row.profile->peak_memory_bytes);
+    item["cpuUsage"] = number_attribute(row.profile->cpu_usage_us);
+    item["coldStart"] = boolean_attribute(row.profile->cold_start);
+  }
   const auto expires = std::chrono::floor<std::chrono::seconds>(row.expires_at.time_since_epoch());
   item["expiresAt"] = number_attribute(std::int64_t{expires.count()});
   return item;
@@ -138,6 +154,12 @@ LogRow log_row_from(const DynamoDbItem& item) {
   row.duration_ms = number_attribute_of(item, "duration").value_or(0);
   row.handler_ms = number_attribute_of(item, "handlerDurationMs");
   row.memory_mb = static_cast<int>(std::clamp<std::int64_t>(whole(item, "memoryMb", 0), 0, limits::kMaxMemoryMb));
+  row.error_code = text_attribute_of(item, "code");
+  if (const auto peak = whole(item, "peakMemoryBytes", 0); peak > 0) {
+    row.profile = {.peak_memory_bytes = peak,
+                   .cpu_usage_us = whole(item, "cpuUsage", 0),
+                   .cold_start = boolean_attribute_of(item, "coldStart")};
+  }
   // A row without a date to go stays.
   const auto expires = whole(item, "expiresAt", 0);
   row.expires_at = expires > 0 ? WallTime{std::chrono::seconds{expires}} : WallTime::max();

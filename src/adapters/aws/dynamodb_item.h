@@ -13,15 +13,17 @@
 
 namespace infra::aws {
 
-using DynamoDbItem = boost::json::object;  // attribute name -> {"S": …} or {"N": …}
+using DynamoDbItem = boost::json::object;  // attribute name -> {"S": …}, {"N": …} or {"BOOL": …}
 
 [[nodiscard]] boost::json::object text_attribute(std::string_view text);
 [[nodiscard]] boost::json::object number_attribute(std::int64_t number);
 [[nodiscard]] boost::json::object number_attribute(double number);  // three decimals
+[[nodiscard]] boost::json::object boolean_attribute(bool value);
 
-// Empty, nullopt for what is absent or of another type.
+// Empty, nullopt, false for what is absent or of another type.
 [[nodiscard]] std::string text_attribute_of(const DynamoDbItem& item, std::string_view name);
 [[nodiscard]] std::optional<double> number_attribute_of(const DynamoDbItem& item, std::string_view name);
+[[nodiscard]] bool boolean_attribute_of(const DynamoDbItem& item, std::string_view name);
 
 // A function's row with its counters. What is empty is left out.
 [[nodiscard]] DynamoDbItem to_item(const Function& function);

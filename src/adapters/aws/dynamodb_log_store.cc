@@ -31,6 +31,18 @@ json::object key_of(const FunctionId& function, std::string_view timestamp) {
   return {{"functionId", aws::text_attribute(function.value)}, {"timestamp", aws::text_attribute(timestamp)}};
 }
 
+// All but the message, which may be most of a row.
+constexpr std::string_view kShortRow =
+    "#function, #timestamp, requestId, #status, #duration, handlerDurationMs, memoryMb, expiresAt, #code, "
+    "peakMemoryBytes, cpuUsage, coldStart";
+
+// The names of kShortRow that DynamoDB reserves.
+void leave_out_messages(json::object& request) {
+  request["ProjectionExpression"] = kShortRow;
+  auto& names = request["ExpressionAttributeNames"].get_object();
+  for (const char* name : {"timestamp", "status", "duration", "code"}) names["#" + std::string(name)] = name;
+}
+
 // Newest first, from `start` on.
 json::object query_of(const std::string& table, const FunctionId& function, const std::optional<WallTime>& start) {
   json::object names{{"#function", "functionId"}};
@@ -59,6 +71,7 @@ DynamoDbLogStore::DynamoDbLogStore(aws::AwsClient& dynamodb, std::string table, 
 Task<Result<LogPage>> DynamoDbLogStore::list(const LogQuery& query) {
   const auto limit = static_cast<std::size_t>(std::max(query.limit, 1));
   auto request = query_of(table_, query.function_id, query.start);
+  if (!query.messages) leave_out_messages(request);
   const bool has_cursor = !query.cursor.empty();
   if (has_cursor) {
     const auto key = read_cursor(kCursorKind, 1, query.cursor);

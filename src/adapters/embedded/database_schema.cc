@@ -53,7 +53,22 @@ CREATE TABLE write_check(id INTEGER PRIMARY KEY, writes INTEGER NOT NULL);
 CREATE TABLE retired_code(position INTEGER PRIMARY KEY, sha256 TEXT NOT NULL UNIQUE);
 )sql";
 
-constexpr std::array kSteps = {kFirst};
+// What runs used. The table is written anew so that `message` stays its last column.
+constexpr const char* kRunProfiles = R"sql(
+ALTER TABLE logs RENAME TO plain_logs;
+CREATE TABLE logs(
+  function_id TEXT NOT NULL, timestamp TEXT NOT NULL, request_id TEXT NOT NULL, status INTEGER NOT NULL,
+  duration_ms REAL NOT NULL, handler_ms REAL, memory_mb INTEGER NOT NULL, expires_at INTEGER NOT NULL,
+  peak_memory_bytes INTEGER, cpu_usage_us INTEGER, cold_start INTEGER, error_code TEXT NOT NULL, message TEXT NOT NULL);
+INSERT INTO logs SELECT function_id, timestamp, request_id, status, duration_ms, handler_ms, memory_mb, expires_at,
+  NULL, NULL, NULL, '', message FROM plain_logs;
+DROP TABLE plain_logs;
+CREATE UNIQUE INDEX logs_by_time ON logs(function_id, timestamp);
+CREATE INDEX logs_by_request ON logs(request_id);
+CREATE INDEX logs_by_expiry ON logs(expires_at);
+)sql";
+
+constexpr std::array kSteps = {kFirst, kRunProfiles};
 
 Result<void> take_steps(sqlite::Connection& connection) {
   const auto version = connection.query_integer("PRAGMA user_version");

@@ -12,15 +12,13 @@ namespace {
 using sqlite::Connection;
 using sqlite::Statement;
 
-constexpr std::string_view kFind =
-    "SELECT function_id, timestamp, request_id, status, duration_ms, handler_ms, memory_mb, expires_at, message FROM "
-    "logs "
-    "WHERE request_id=? AND function_id=? AND expires_at>?";
+constexpr std::string_view kFind = "SELECT * FROM logs WHERE request_id=? AND function_id=? AND expires_at>?";
 // A listing shows the beginning of a message only: a page of 1000 whole ones could be 350 MB. Rows are cut to 1024
 // characters.
 constexpr std::string_view kList =
     "SELECT function_id, timestamp, request_id, status, duration_ms, handler_ms, memory_mb, expires_at, "
-    "substr(message, 1, 1024) FROM logs "
+    "peak_memory_bytes, cpu_usage_us, cold_start, error_code, CASE WHEN ? THEN substr(message, 1, 1024) ELSE '' END "
+    "FROM logs "
     "WHERE function_id=? AND timestamp>=? AND timestamp<? AND expires_at>? ORDER BY timestamp DESC LIMIT ?";
 constexpr std::string_view kSweep =
     "DELETE FROM logs WHERE rowid IN (SELECT rowid FROM logs WHERE expires_at<=? ORDER BY expires_at LIMIT ?)";
@@ -28,6 +26,7 @@ constexpr std::string_view kSweep =
 constexpr std::string_view kCursorKind = "logs";
 constexpr std::string_view kAfterAll = "~";  // sorts behind every ISO 8601 time
 
+// Columns in the order of the table.
 LogRow read_row(const Statement& row) {
   LogRow log;
   log.function_id = {row.text(0)};
@@ -38,7 +37,12 @@ LogRow read_row(const Statement& row) {
   if (!row.is_null(5)) log.handler_ms = row.real(5);
   log.memory_mb = static_cast<int>(row.integer(6));
   log.expires_at = time_from_column(row.integer(7));
-  log.message = row.text(8);
+  if (!row.is_null(8)) {
+    log.profile = {
+        .peak_memory_bytes = row.integer(8), .cpu_usage_us = row.integer(9), .cold_start = row.integer(10) != 0};
+  }
+  log.error_code = row.text(11);
+  log.message = row.text(12);
   return log;
 }
 
@@ -60,10 +64,22 @@ Result<Range> read_range(const LogQuery& query) {
   return range;
 }
 
-Result<LogPage> read_page(Connection& connection, const std::string& function, const Range& range, int limit,
-                          WallTime now) {
+struct Wanted {
+  std::string function;
+  Range range;
+  int limit = 1;
+  bool messages = true;
+};
+
+Result<LogPage> read_page(Connection& connection, const Wanted& wanted, WallTime now) {
+  const auto& [function, range, limit, messages] = wanted;
   auto statement = connection.prepare(kList);
-  statement.bind(function).bind(range.from).bind(range.before).bind(to_column(now)).bind(limit + 1);
+  statement.bind(messages ? 1 : 0)
+      .bind(function)
+      .bind(range.from)
+      .bind(range.before)
+      .bind(to_column(now))
+      .bind(limit + 1);
   LogPage page;
   while (true) {
     const auto row = statement.step();
@@ -82,11 +98,14 @@ Result<LogPage> read_page(Connection& connection, const std::string& function, c
 Task<Result<LogPage>> SqliteLogStore::list(const LogQuery& query) {
   auto range = read_range(query);
   if (!range) co_return fail(range.error());
-  co_return co_await database_.read<LogPage>([function = query.function_id.value, range = std::move(*range),
-                                              limit = std::max(query.limit, 1),
-                                              now = database_.clock().now()](Connection& connection) {
-    return read_page(connection, function, range, limit, now);
-  });
+  Wanted wanted{.function = query.function_id.value,
+                .range = std::move(*range),
+                .limit = std::max(query.limit, 1),
+                .messages = query.messages};
+  co_return co_await database_.read<LogPage>(
+      [wanted = std::move(wanted), now = database_.clock().now()](Connection& connection) {
+        return read_page(connection, wanted, now);
+      });
 }
 
 Task<Result<LogRow>> SqliteLogStore::find(const FunctionId& function, const RequestId& request) {

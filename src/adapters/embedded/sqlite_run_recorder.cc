@@ -11,7 +11,8 @@ using sqlite::Connection;
 
 constexpr std::string_view kInsert =
     "INSERT INTO logs(function_id, timestamp, request_id, status, duration_ms, handler_ms, memory_mb, expires_at, "
-    "message) VALUES(?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING";
+    "peak_memory_bytes, cpu_usage_us, cold_start, error_code, message) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?) "
+    "ON CONFLICT DO NOTHING";
 constexpr std::string_view kCount =
     "UPDATE function_counters SET invocations=invocations+1, total_duration_ms=total_duration_ms+?, "
     "handler_invocations=handler_invocations+?, total_handler_ms=total_handler_ms+? WHERE function_id=?";
@@ -21,7 +22,15 @@ Result<bool> insert_row(Connection& connection, const LogRow& row) {
   auto statement = connection.prepare(kInsert);
   statement.bind(row.function_id.value).bind(row.timestamp).bind(row.request_id.value);
   statement.bind(static_cast<int>(row.status)).bind(row.duration_ms).bind(row.handler_ms).bind(row.memory_mb);
-  if (auto done = statement.bind(to_column(row.expires_at)).bind(row.message).run(); !done) return fail(done.error());
+  statement.bind(to_column(row.expires_at));
+  if (row.profile) {
+    statement.bind(row.profile->peak_memory_bytes)
+        .bind(row.profile->cpu_usage_us)
+        .bind(row.profile->cold_start ? 1 : 0);
+  } else {
+    for (int i = 0; i < 3; ++i) statement.bind(std::optional<double>());
+  }
+  if (auto done = statement.bind(row.error_code).bind(row.message).run(); !done) return fail(done.error());
   return connection.changes() > 0;
 }
 
