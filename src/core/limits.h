@@ -19,6 +19,7 @@ inline constexpr std::uint64_t kMaxRatio = 200;
 inline constexpr int kMinMemoryMb = 128;
 inline constexpr int kMaxMemoryMb = 10'240;
 inline constexpr int kDefaultMemoryMb = 128;
+inline constexpr int kMemoryPerCpuMb = 1769;  // CPU goes with memory in this proportion: AWS Lambda's documented scale
 inline constexpr std::chrono::milliseconds kMinTimeout{100};
 inline constexpr std::chrono::milliseconds kMaxTimeout{900'000};
 inline constexpr std::chrono::milliseconds kDefaultTimeout{300'000};

@@ -24,6 +24,7 @@ std::vector<Route> controller_routes(Handlers h, bool metrics_public) {
   using F = FunctionsHandler;
   using R = RunsHandler;
   using L = LogsHandler;
+  using A = AdviceHandler;
   using S = SystemHandler;
   using P = StatusHandler;
   return {
@@ -36,6 +37,8 @@ std::vector<Route> controller_routes(Handlers h, bool metrics_public) {
       {"DELETE", "/functions/:id", key, limited, bind(h.functions, &F::remove)},
       {"GET", "/functions/:id/logs", key, free, bind(h.logs, &L::list)},
       {"GET", "/functions/:id/logs/:requestId", key, free, bind(h.logs, &L::get)},
+      {"GET", "/functions/:id/advice", key, free, bind(h.advice, &A::get)},
+      {"PUT", "/functions/:id/advice", key, limited, bind(h.advice, &A::apply)},
       {"GET", "/health", open, free, bind(h.status, &P::health)},
       {"GET", "/metrics", metrics, free, bind(h.status, &P::metrics)},
       {"GET", "/logs", key, free, bind(h.status, &P::logs)},

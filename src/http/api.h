@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "app/id_source.h"
+#include "http/advice_handler.h"
 #include "http/functions_handler.h"
 #include "http/logs_handler.h"
 #include "http/middleware.h"
@@ -28,6 +29,7 @@ struct Handlers {
   FunctionsHandler& functions;
   RunsHandler& runs;
   LogsHandler& logs;
+  AdviceHandler& advice;
   StatusHandler& status;
   SystemHandler& system;
 };

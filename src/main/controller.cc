@@ -16,15 +16,18 @@ Controller::Controller(Program& program, ControllerEngines engines)
       deploy_(engines_.functions, engines_.code, bundles_, program.executor, program.clock, program.ids),
       invoke_(engines_.functions, engines_.queue, engines_.results, program.clock),
       read_logs_(engines_.functions, engines_.logs),
+      advise_memory_(engines_.functions, engines_.logs, deploy_, program.clock),
       functions_handler_(deploy_, engines_.functions, engines_.staging),
       runs_handler_(invoke_, engines_.results),
       logs_handler_(read_logs_),
+      advice_handler_(advise_memory_),
       system_handler_(engines_.workers, models_, program.clock, engines_.refresh_workers),
       door_(
           program, engines_.limiter, engines_.probes, [this] { return gauges(); },
           [&](http::StatusHandler& status) {
-            return http::controller_routes({functions_handler_, runs_handler_, logs_handler_, status, system_handler_},
-                                           program.config.metrics_public);
+            return http::controller_routes(
+                {functions_handler_, runs_handler_, logs_handler_, advice_handler_, status, system_handler_},
+                program.config.metrics_public);
           }) {}
 
 Task<GaugeSample> Controller::gauges() {

@@ -5,6 +5,7 @@
 
 #include "adapters/libzip/zip_bundle_reader.h"
 #include "adapters/ollama/ollama_model_catalog.h"
+#include "app/advise_memory.h"
 #include "app/deploy_function.h"
 #include "app/invoke_function.h"
 #include "app/read_logs.h"
@@ -49,9 +50,11 @@ class Controller {
   app::DeployFunction deploy_;
   app::InvokeFunction invoke_;
   app::ReadLogs read_logs_;
+  app::AdviseMemory advise_memory_;
   http::FunctionsHandler functions_handler_;
   http::RunsHandler runs_handler_;
   http::LogsHandler logs_handler_;
+  http::AdviceHandler advice_handler_;
   http::SystemHandler system_handler_;
   FrontDoor door_;
 };

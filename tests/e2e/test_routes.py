@@ -15,7 +15,8 @@ ISO = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3,}Z$"
 
 KEYED = [("POST", "/run"), ("GET", f"/status/{UNKNOWN}"), ("POST", "/upload"), ("GET", "/functions"),
          ("GET", f"/functions/{UNKNOWN}"), ("PUT", f"/functions/{UNKNOWN}"), ("DELETE", f"/functions/{UNKNOWN}"),
-         ("GET", f"/functions/{UNKNOWN}/logs"), ("GET", f"/functions/{UNKNOWN}/logs/{UNKNOWN}"), ("GET", "/metrics"),
+         ("GET", f"/functions/{UNKNOWN}/logs"), ("GET", f"/functions/{UNKNOWN}/logs/{UNKNOWN}"),
+         ("GET", f"/functions/{UNKNOWN}/advice"), ("PUT", f"/functions/{UNKNOWN}/advice"), ("GET", "/metrics"),
          ("GET", "/logs"), ("POST", "/worker/heartbeat"), ("GET", "/workers"), ("GET", "/worker/status"),
          ("GET", "/system/status"), ("GET", "/models")]
 

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <ranges>
 #include <string>
 #include <utility>
 #include <vector>
@@ -90,6 +91,7 @@ class FakeFunctions : public FunctionStore {
     if (!rows.contains(id)) co_return fail(ErrorKind::not_found, "function_not_found", "none");
     const Function before = rows[id];
     if (change.code) rows[id].code = *change.code;
+    if (change.memory_mb) rows[id].memory_mb = *change.memory_mb;
     if (auto ok = journal_.answer("functions.update"); !ok) co_return fail(ok.error());
     co_return before;
   }
@@ -189,7 +191,22 @@ class FakeLogs : public LogStore {
   explicit FakeLogs(Journal& journal) : journal_(journal) {}
   std::map<std::pair<std::string, std::string>, LogRow> rows;
 
-  Task<Result<LogPage>> list(const LogQuery&) override { co_return LogPage{}; }
+  // The cursor is the last timestamp.
+  Task<Result<LogPage>> list(const LogQuery& query) override {
+    if (auto ok = journal_.note("logs.list"); !ok) co_return fail(ok.error());
+    const std::string from = query.start ? to_iso8601(*query.start) : "";
+    LogPage page;
+    for (const auto& [key, row] : rows | std::views::reverse) {
+      if (key.first != query.function_id.value || key.second.substr(0, 23) < from.substr(0, 23)) continue;
+      if (!query.cursor.empty() && key.second >= query.cursor) continue;
+      if (std::cmp_equal(page.rows.size(), query.limit)) {
+        page.next_cursor = page.rows.back().timestamp;
+        break;
+      }
+      page.rows.push_back(row);
+    }
+    co_return page;
+  }
   Task<Result<LogRow>> find(const FunctionId& function, const RequestId& request) override {
     if (auto ok = journal_.note("logs.find"); !ok) co_return fail(ok.error());
     for (const auto& [key, row] : rows) {

@@ -1,0 +1,143 @@
+"""What runs used, wherever it is told; and advice on a function's memory from its runs, asked for and followed."""
+
+from harness import Case, bundle, main, wait_for
+
+UNKNOWN = "01890000-0000-7000-8000-000000000000"
+MIB = 1024 * 1024
+ADVICE_FIELDS = {"functionId", "since", "allocatedMemoryMb", "runs", "coldStarts", "outOfMemoryRuns", "peakMemoryBytes", "cpu",
+                 "verdict", "confidence", "recommendedMemoryMb", "estimatedSavings", "optimizationTip", "apply"}
+HOLDING = "def handler(megabytes, context):\n    return len(bytearray(megabytes << 20))\n"
+
+
+class Advice(Case):
+    def path(self, function):
+        return f"/functions/{function}/advice"
+
+    def advice(self, function, runs):
+        """Once that many runs are in the log, which they may be a moment after their answer."""
+        def read():
+            answer = self.infra.get(self.path(function))
+            self.assertEqual(answer.status, 200, answer)
+            found = answer.json()
+            self.assertEqual(set(found), ADVICE_FIELDS)
+            return found["runs"] >= runs and found
+        return wait_for(read, 2, f"advice from {runs} runs")
+
+    def run_times(self, function, count, megabytes):
+        for _ in range(count):
+            result = self.infra.result(function, megabytes)
+            self.assertEqual(result["result"], megabytes * MIB, result)
+
+    def test_lowers_what_is_too_large_and_is_applied(self):
+        function = self.infra.deploy(HOLDING, memoryMb=1024)
+        self.run_times(function, 9, 10)
+        few = self.advice(function, 9)
+        self.assertEqual((few["verdict"], few["recommendedMemoryMb"], few["apply"]), ("unknown", None, None))
+        self.assertIn("a recommendation needs 10", few["optimizationTip"])
+        self.assert_error(self.infra.request("PUT", self.path(function)), 409, "nothing_to_apply", "a recommendation needs 10")
+
+        self.run_times(function, 5, 100)
+        found = self.advice(function, 14)
+        peaks = found["peakMemoryBytes"]
+        self.assertEqual((found["functionId"], found["allocatedMemoryMb"], found["runs"]), (function, 1024, 14))
+        self.assertEqual((found["coldStarts"], found["outOfMemoryRuns"]), (1, 0))
+        self.assertTrue(100 * MIB < peaks["max"] < 180 * MIB, peaks)
+        self.assertLess(peaks["p50"], 100 * MIB)
+        self.assertTrue(peaks["p50"] <= peaks["p95"] <= peaks["max"] == max(peaks["coldMax"], peaks["warmMax"]), peaks)
+        self.assertEqual((found["verdict"], found["confidence"]), ("lower", "low"))
+        wanted = found["recommendedMemoryMb"]
+        self.assertTrue(peaks["max"] < wanted * MIB and wanted <= 256, found)
+        self.assertEqual(found["estimatedSavings"], f"{100 - 100 * wanted / 1024:.0f}%")
+        self.assertIn(f"{wanted} MB are enough", found["optimizationTip"])
+        self.assertEqual(found["apply"], {"memoryMb": wanted})
+        self.assertAlmostEqual(found["cpu"]["share"], 1024 / 1769, 2)
+        self.assertGreater(found["cpu"]["used"], 0)
+        self.assertFalse(found["cpu"]["bound"])
+
+        answer = self.infra.request("PUT", "/api" + self.path(function))
+        self.assertEqual((answer.status, answer.json()), (200, {"success": True, "functionId": function, "memoryMb": wanted}))
+        self.assertEqual(self.infra.get(f"/functions/{function}").json()["memoryMb"], wanted)
+        self.run_times(function, 10, 100)  # and it still holds what it held
+        after = self.advice(function, 10)
+        self.assertEqual((after["allocatedMemoryMb"], after["runs"], after["verdict"]), (wanted, 10, "keep"), after)
+
+    def test_the_body_it_names_can_be_put_as_it_is(self):
+        function = self.infra.deploy(HOLDING, memoryMb=512)
+        self.run_times(function, 10, 1)
+        body = self.advice(function, 10)["apply"]
+        self.assertEqual(self.infra.request("PUT", f"/functions/{function}", body).status, 200)
+        self.assertEqual(self.infra.get(f"/functions/{function}").json()["memoryMb"], body["memoryMb"])
+
+    def test_one_run_out_of_memory_is_enough_to_raise(self):
+        function = self.infra.deploy(HOLDING)
+        self.assertEqual(self.infra.result(function, 1)["status"], "SUCCESS")
+        self.assertEqual(self.infra.result(function, 180)["code"], "out_of_memory")
+        found = self.advice(function, 2)
+        self.assertEqual((found["verdict"], found["recommendedMemoryMb"], found["outOfMemoryRuns"]), ("raise", 256, 1), found)
+        self.assertIsNone(found["estimatedSavings"])
+        self.assertEqual(self.infra.request("PUT", self.path(function), b"{}").json()["memoryMb"], 256)
+        self.assertEqual(self.infra.result(function, 180)["status"], "SUCCESS")
+
+    def test_new_code_is_judged_by_its_own_runs(self):
+        function = self.infra.deploy(HOLDING, memoryMb=256)
+        self.run_times(function, 10, 100)
+        self.advice(function, 10)
+        answer = self.infra.upload(bundle({"main.py": "def handler(e, c): return 1"}), path=f"/functions/{function}", method="PUT")
+        self.assertEqual(answer.status, 200, answer)
+        self.assertEqual(self.infra.get(self.path(function)).json()["runs"], 0)
+
+    def test_what_can_be_wrong(self):
+        for method in ("GET", "PUT"):
+            self.assert_error(self.infra.request(method, self.path(UNKNOWN)), 404)
+            self.assert_error(self.infra.request(method, self.path(UNKNOWN), key="wrong"), 401)
+        function = self.infra.deploy(HOLDING)
+        self.assert_error(self.infra.request("PUT", self.path(function), {"memoryMb": 256}), 400, "unexpected_body")
+        self.assert_error(self.infra.request("DELETE", self.path(function)), 405)
+        never = self.infra.get(self.path(function)).json()
+        self.assertEqual((never["runs"], never["peakMemoryBytes"], never["confidence"]), (0, None, "none"))
+
+
+class Profile(Case):
+    """Every run that ran tells what it used: in its answer, at /status and in its log row, however it ended."""
+
+    ENDINGS = {
+        "well": ("def handler(e, c):\n  spin()\n  return 1", "SUCCESS", None, {}),
+        "by an exception": ("def handler(e, c):\n  spin()\n  raise ValueError('x')", "FAILED", "handler_error", {}),
+        "by the end of its time": ("def handler(e, c):\n  spin()\n  time.sleep(60)", "TIMEOUT", "timeout", {"timeoutMs": 1500}),
+        "by a crash": ("def handler(e, c):\n  spin()\n  os.abort()", "FAILED", "crashed", {}),
+        "out of memory": ("def handler(e, c):\n  spin()\n  return len(b'x' * (400 << 20))", "FAILED", "out_of_memory", {}),
+    }
+    SPIN = ("import os, time\nheld = bytearray(20 << 20)\ndef spin():\n"
+            "  end = time.process_time() + 0.05\n  while time.process_time() < end: pass\n")
+
+    def assert_measured(self, result, is_cold, answers):
+        self.assertTrue(20 * MIB < result["peakMemoryBytes"] <= 128 * MIB, result)
+        self.assertTrue(50_000 <= result["cpuUsage"] < 20_000_000, result)
+        self.assertEqual((result["coldStart"], result["allocatedMemoryMb"]), (is_cold, 128))
+        self.assertGreater(result["durationMs"], 50)
+        if answers:
+            self.assertTrue(50 <= result["handlerDurationMs"] <= result["durationMs"], result)
+
+    def test_in_result_status_and_log_row(self):
+        for name, (code, status, error_code, settings) in self.ENDINGS.items():
+            with self.subTest(name):
+                function = self.infra.deploy(self.SPIN + code, **settings)
+                answers = error_code in (None, "handler_error")
+                for rows, is_cold in enumerate((True, False) if answers else (True,), 1):
+                    job = self.infra.run_async(function)
+                    result = self.infra.await_result(job)
+                    self.assertEqual((result["status"], result.get("code")), (status, error_code), result)
+                    self.assert_measured(result, is_cold, answers)
+                    self.infra.log_rows(function, rows)
+                    row = self.infra.get(f"/functions/{function}/logs/{job}").json()
+                    self.assertEqual((row["status"], row["code"], row["memory"]), (status, error_code, 128))
+                    for in_row, in_result in [("duration", "durationMs"), ("handlerDurationMs",) * 2, ("peakMemoryBytes",) * 2,
+                                              ("cpuUsage",) * 2, ("coldStart",) * 2]:
+                        self.assertEqual(row[in_row], result[in_result], (in_row, row, result))
+                self.assertIn(row, self.infra.get(f"/functions/{function}/logs").json())
+                answer = self.infra.result(function)
+                self.assert_measured(answer, not answers, answers)
+
+
+if __name__ == "__main__":
+    main()
