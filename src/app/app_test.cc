@@ -123,6 +123,19 @@ TEST_F(SettleTest, TellsKeepsRecordsAndOnlyThenDeletes) {
   EXPECT_EQ(row.handler_ms, 2.5);
 }
 
+TEST_F(SettleTest, AResultIsToldWithWhatTheRunsBeforeItAdvise) {
+  Delivery once = delivery();
+  JobResult small = result();
+  once.job.memory_mb = small.allocated_memory_mb = 1024;
+  small.peak_memory_bytes = 40 << 20;
+  for (int i = 1; i <= 10; ++i) {
+    once.job.request_id = small.request_id = ids_.request_id();
+    ASSERT_TRUE(run_task(settle_.settle(once, small)));
+    EXPECT_EQ(results_.published.back()->recommended_memory_mb.has_value(), i >= 10) << i;
+    ASSERT_TRUE(run_task(settle_.settle(once, small)));  // it came again, and its row was there: no second run
+  }
+}
+
 TEST_F(SettleTest, SecondSettlementIsNotObservedButDeletesItsMessage) {
   ASSERT_TRUE(run_task(settle_.settle(delivery(), result())));
   ASSERT_TRUE(run_task(settle_.settle(delivery(2), result())));

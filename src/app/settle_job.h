@@ -1,9 +1,11 @@
 // Settling: what came of a job is told, kept, logged and counted once, and only then does its message go. A job that a
-// reference platform's controller accepted is told and kept; that controller logs and counts it.
+// reference platform's controller accepted is told and kept; that controller logs and counts it. Results carry what the
+// function's recent runs advise.
 #pragma once
 
 #include <functional>
 
+#include "app/recent_runs.h"
 #include "ports/clock.h"
 #include "ports/log_store.h"
 #include "ports/result_bus.h"
@@ -39,6 +41,7 @@ class SettleJob : public Settlement {
   JobQueue& queue_;
   const Clock& clock_;
   Observer observer_;
+  RecentRuns recent_runs_;
 };
 
 }  // namespace infra::app

@@ -36,7 +36,8 @@ class Advice(Case):
         self.assertIn("a recommendation needs 10", few["optimizationTip"])
         self.assert_error(self.infra.request("PUT", self.path(function)), 409, "nothing_to_apply", "a recommendation needs 10")
 
-        self.run_times(function, 5, 100)
+        self.run_times(function, 4, 100)
+        told = self.infra.result(function, 100)  # results carry the same advice
         found = self.advice(function, 14)
         peaks = found["peakMemoryBytes"]
         self.assertEqual((found["functionId"], found["allocatedMemoryMb"], found["runs"]), (function, 1024, 14))
@@ -50,6 +51,8 @@ class Advice(Case):
         self.assertEqual(found["estimatedSavings"], f"{100 - 100 * wanted / 1024:.0f}%")
         self.assertIn(f"{wanted} MB are enough", found["optimizationTip"])
         self.assertEqual(found["apply"], {"memoryMb": wanted})
+        for field in ("recommendedMemoryMb", "estimatedSavings", "optimizationTip"):
+            self.assertEqual(told[field], found[field])
         self.assertAlmostEqual(found["cpu"]["share"], 1024 / 1769, 2)
         self.assertGreater(found["cpu"]["used"], 0)
         self.assertFalse(found["cpu"]["bound"])

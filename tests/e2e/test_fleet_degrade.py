@@ -132,6 +132,8 @@ class Degrading(unittest.TestCase):
             with self.noticed("dynamodb", *fault):
                 self.assert_refused(lambda: self.client.get("/functions"))
                 self.assert_refused(lambda: self.client.get(f"/functions/{self.function}/logs"))
+                for method in ("GET", "PUT"):
+                    self.assert_refused(lambda method=method: self.client.request(method, f"/functions/{self.function}/advice"))
                 self.assert_refused(lambda: self.client.request("PUT", f"/functions/{other}", {"memoryMb": 256}))
                 self.assert_refused(lambda: self.client.request("DELETE", f"/functions/{other}"))
 
