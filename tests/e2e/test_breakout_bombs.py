@@ -1,0 +1,206 @@
+"""Functions of every runtime turn on the platform itself: bombs, floods, spins, forged answers, and what they leave behind.
+
+After each the worker is healthy, its bait untouched, and a neighbour function's next answer is its own.
+"""
+
+import os
+import time
+
+from breakout_host import RUNTIMES, BreakoutCase, sandboxed, still_there
+from harness import PATIENCE, SANITIZED, FakeOllama, bundle, main, wait_for
+
+SECOND = 1000
+OUT_OF_MEMORY, TIMEOUT = ("FAILED", "out_of_memory"), ("TIMEOUT", "timeout")
+# What each does, how long it may take, its memory, and how it must end.
+ENDS = [
+    ("fork_for_ever", "a fork bomb ends with its time", SECOND, 512, [TIMEOUT, OUT_OF_MEMORY]),
+    ("starve_init", "a fork bomb that takes the processor from its init does as well", SECOND, 512, [TIMEOUT, OUT_OF_MEMORY]),
+    ("spin", "threads that spin with every signal ignored are stopped", SECOND, 128, [TIMEOUT]),
+    ("spin_in_a_signal_handler", "a spin in a signal handler is stopped", SECOND, 128, [TIMEOUT]),
+    ("stop", "a process that stopped itself is ended", SECOND, 128, [TIMEOUT]),
+    ("flood", "output without end is cut, and ends with its time", SECOND, 128, [TIMEOUT]),
+    ("become_another_program", "another program in the runner's place is no answer", SECOND, 128, [TIMEOUT, ("FAILED", "crashed"), ("FAILED", "runner_broken")]),
+    ("crash", "a crash is told as one", PATIENCE * SECOND, 128, [("FAILED", "crashed")]),
+    ("kill_all", "so is a death by its own hand", PATIENCE * SECOND, 128, [("FAILED", "crashed")]),
+    ("close_everything", "a runner without descriptors has ended", PATIENCE * SECOND, 128, [("FAILED", "exited"), ("FAILED", "runner_broken"), ("FAILED", "crashed")]),
+    ("eat_memory", "a memory bomb is told as one", PATIENCE * SECOND, 128, [OUT_OF_MEMORY]),
+    ("eat_memory_by_files", "files in memory count", PATIENCE * SECOND, 128, [OUT_OF_MEMORY]),
+    ("eat_memory_in_a_memfd", "nameless files count", PATIENCE * SECOND, 128, [OUT_OF_MEMORY]),
+    ("eat_memory_in_shared_segments", "shared segments count", PATIENCE * SECOND, 128, [OUT_OF_MEMORY]),
+    ("eat_memory_in_a_child", "a child's memory counts", PATIENCE * SECOND, 128, [OUT_OF_MEMORY, ("SUCCESS", None)]),
+]
+MOST_PROCESSES, MOST_FILES, MOST_INODES = 1024, 1024, 16384
+FOLDERS = {"/tmp": 64, "/output": 64, "/workspace": 64, "/dev/shm": 16}  # MiB
+
+
+class Bombs(BreakoutCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.node = FakeOllama()
+        cls.addClassCleanup(cls.node.close)
+        cls.environment = {"AI_NODE_URL": cls.node.url}
+        super().setUpClass()
+
+    def bomb(self, runtime, name, proves, function=None, timeout=PATIENCE * SECOND, memory=256, **facts):
+        """The result of a try in a function of its own, which is printed with what it proves."""
+        function = function or self.deploy(runtime, timeoutMs=timeout, memoryMb=memory)
+        started = time.monotonic()
+        result = self.run_try(function, name, **facts)
+        print(f"  {runtime}: {proves}: {name}: {result['status']} {result.get('code', '')} in {time.monotonic() - started:.1f} s")
+        return result
+
+    def for_each(self, proves, check):
+        """Calls check(runtime) as a subtest for every runtime."""
+        for runtime in RUNTIMES:
+            with self.subTest(runtime=runtime, proves=proves):
+                check(runtime)
+
+    def test_ends(self):
+        for name, proves, timeout, memory, ends in ENDS:
+            self.for_each(proves, lambda runtime: self.assert_ends(runtime, name, proves, timeout, memory, ends))
+
+    def assert_ends(self, runtime, name, proves, timeout, memory, ends):
+        before = sandboxed(self.infra).items()
+        started = time.monotonic()
+        result = self.bomb(runtime, name, proves, timeout=timeout, memory=memory)
+        self.assertIn((result["status"], result.get("code")), ends, result)
+        self.assertIs(result["result"] is None, result["status"] != "SUCCESS", result)
+        self.assertLess(len(result["stdout"]) + len(result["stderr"]), (2 << 20) + 8192)
+        if timeout == SECOND and not SANITIZED:
+            self.assertLess(time.monotonic() - started, 8, "it was not ended in its time")
+        if result["status"] != "SUCCESS":
+            wait_for(lambda: sandboxed(self.infra).items() <= before, what="the end of all that it started")
+
+    def test_limits(self):
+        self.for_each("no more processes, files, disk or inodes than the limits give", self.assert_limits)
+
+    def assert_limits(self, runtime):
+        forked = self.bomb(runtime, "fork_until_refused", "processes are bounded", memory=1024)
+        self.assertEqual(forked["status"], "SUCCESS", forked)
+        self.assertTrue(10 < forked["result"][0] < MOST_PROCESSES and "never" not in forked["result"][1], forked["result"])
+        opened = self.bomb(runtime, "open_files", "open files are bounded")
+        self.assertTrue(100 < opened["result"][0] < MOST_FILES and "never" not in opened["result"][1], opened["result"])
+        filled = self.bomb(runtime, "fill_disks", "disk is bounded", memory=512)["result"]
+        self.assertEqual({folder: mib for folder, (mib, _) in filled.items()}, FOLDERS)
+        many = self.bomb(runtime, "fill_inodes", "inodes are bounded", memory=512)["result"]
+        self.assertEqual(set(many), set(FOLDERS))
+        for folder, (count, why) in many.items():
+            self.assertTrue(0 < count <= MOST_INODES and "never" not in why, many)
+
+    def test_results(self):
+        self.for_each("a result is at most 6 MiB and 499 levels", self.assert_results)
+
+    def assert_results(self, runtime):
+        function = self.deploy(runtime)
+        much = self.bomb(runtime, "return_much", "results are bounded", function, size=7 << 20)
+        self.assertEqual((much["status"], much["code"]), ("FAILED", "result_too_large"), much)
+        fits = self.bomb(runtime, "return_much", "results are bounded", function, size=5 << 20)
+        self.assertEqual(fits["result"], "x" * (5 << 20))
+        deep = self.bomb(runtime, "return_deeply", "depth is bounded", function, depth=900)
+        self.assertEqual((deep["status"], deep["code"]), ("FAILED", "result_not_json"), deep)
+        fits = self.bomb(runtime, "return_deeply", "depth is bounded", function, depth=400)
+        self.assertEqual(fits["status"], "SUCCESS", fits["status"])
+
+    def test_forged_answers(self):
+        self.for_each("what a function writes to the worker's socket is its own failure, or its own answer", self.assert_forged_answers)
+
+    def assert_forged_answers(self, runtime):
+        names = self.bomb(runtime, "frames", "forged answers")["result"]
+        self.assertGreater(len(names), 15)
+        quick, patient = self.deploy(runtime, timeoutMs=500), self.deploy(runtime)
+        for name in names:
+            with self.subTest(runtime=runtime, frame=name):
+                self.assert_well_formed(self.bomb(runtime, "write_frame", f"forged: {name}", patient, frame=name))
+                self.assert_well_formed(self.bomb(runtime, "write_frame", f"forged, and no more: {name}", quick, frame=name, then="wait"))
+                self.assertEqual(self.bomb(runtime, "frames", "and the next call", patient)["result"], names)
+        for then in ("return", "wait"):
+            shut = self.bomb(runtime, "shut_the_socket", "a socket that was shut is the end", timeout=3 * SECOND, then=then)
+            self.assertEqual(shut["status"], "FAILED", shut)
+
+    def assert_well_formed(self, result):
+        """A forged answer may be taken for the function's, which it is; nothing else may be."""
+        if result["status"] == "SUCCESS":
+            self.assertIn(result["result"], ("forged", 1, 2, "the runner's own", None))
+        else:
+            self.assertIn((result["status"], result["code"]), [("FAILED", "runner_broken"), ("FAILED", "result_not_json"), TIMEOUT])
+        self.assertGreaterEqual(result["handlerDurationMs"] or 0, 0)
+        self.assertLess(result["handlerDurationMs"] or 0, 1e6)
+
+    def test_what_stays_behind(self):
+        self.for_each("what a call leaves running speaks in no other function's call, and ends with its instance", self.assert_what_stays_behind)
+
+    def assert_what_stays_behind(self, runtime):
+        for name, facts in (("leave_process", {}), ("leave_process", {"answers": True}), ("leave_thread", {}), ("take_the_question", {}), ("start_sleeper", {})):
+            with self.subTest(left=name, **facts):
+                self.leave(runtime, name, facts)
+
+    def leave(self, runtime, name, facts):
+        before = sandboxed(self.infra).items()
+        function = self.deploy(runtime, timeoutMs=SECOND)
+        result = self.bomb(runtime, name, "left behind", function, **facts)
+        self.assertIn((result["status"], result.get("code")), [("SUCCESS", None), ("FAILED", "runner_broken")], result)
+        left = dict(sandboxed(self.infra).items() - before)
+        for _ in range(20):
+            self.assert_unharmed()
+        again = self.bomb(runtime, "frames", "the next call of the same version", function)
+        if again["status"] == "SUCCESS":
+            self.assertIn(again["result"], ("forged", self.frames(runtime)))
+        else:
+            self.assertIn(again["code"], ("runner_broken", "timeout"), again)
+        self.replace(function, runtime)
+        wait_for(lambda: not still_there(left), what="the end of what was left")
+
+    def frames(self, runtime):
+        return self.infra.result(self.deploy(runtime), {"try": "frames"})["result"]
+
+    def replace(self, function, runtime):
+        """Another version of a function, and that it answers for itself."""
+        code = {"python": {"main.py": "import json, os, sys\ndef handler(e, c): return [len(os.listdir('/tmp')), json.dumps({'a': e}), os.environ.get('LEFT')]"},
+                "nodejs": {"index.js": "exports.handler = (e) => [require('fs').readdirSync('/tmp').length, JSON.stringify({a: e}).replace(':', ': '), process.env.LEFT ?? null]"}}
+        answer = self.infra.upload(bundle(code[runtime]), path=f"/functions/{function}", method="PUT")
+        self.assertEqual(answer.status, 200, answer)
+        result = self.infra.result(function, 1)
+        self.assertEqual((result["status"], result["result"], result["stderr"]), ("SUCCESS", [0, '{"a": 1}', None], ""), result)
+        self.assertEqual(len(result["stdout"].splitlines()), 1, result)
+
+    def code_on_disk(self, runtime):
+        """What lies where a runtime's try functions were unpacked, as text by file name."""
+        versions = os.path.join(self.infra.data, "versions")
+        for version in os.listdir(versions):
+            names = os.listdir(os.path.join(versions, version))
+            found = {}
+            for name in names:
+                with open(os.path.join(versions, version, name), encoding="utf-8") as file:
+                    found[name] = file.read()
+            if found.items() >= RUNTIMES[runtime].items():
+                return found
+        raise AssertionError("the version of the try functions is not on the disk, or was changed there")
+
+    def test_poison(self):
+        self.for_each("a process that a version spoiled serves no other version, and its files are gone with it", self.assert_poison)
+
+    def assert_poison(self, runtime):
+        function = self.deploy(runtime)
+        self.infra.result(function, {"try": "frames"})
+        before = self.code_on_disk(runtime)
+        self.assertEqual(self.bomb(runtime, "poison", "poisoned", function)["result"], "poisoned")
+        self.assertEqual(self.code_on_disk(runtime), before, "the code on disk was changed")
+        again = self.bomb(runtime, "frames", "the same version afterwards", function)
+        self.assertIn(again["status"], ("SUCCESS", "FAILED"))
+        other = self.deploy(runtime)  # the same code, another function
+        self.assertEqual(self.bomb(runtime, "frames", "another function of the same code", other)["status"], "SUCCESS")
+        self.replace(function, runtime)
+
+    def test_ai_endpoint(self):
+        self.for_each("a flood of its own AI endpoint takes nobody else's", self.assert_ai_endpoint)
+        self.assertEqual({path for path, asked in self.node.requests if asked}, {"/api/generate"})
+
+    def assert_ai_endpoint(self, runtime):
+        asks = self.infra.deploy("import ai_client\ndef handler(e, c): return ai_client.generate(e)")
+        flooded = self.bomb(runtime, "flood_the_ai_endpoint", "AI endpoint flooded")
+        self.assertEqual(flooded["status"], "SUCCESS", flooded)
+        self.assertEqual(self.infra.result(asks, "hello")["result"], "generated:hello")
+
+
+if __name__ == "__main__":
+    main()
