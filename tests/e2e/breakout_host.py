@@ -22,8 +22,9 @@ def source(name):
         return file.read()
 
 
-# A new runtime is one entry: its name, and the files of a bundle that answers as breakout/main.py does.
-RUNTIMES = {"python": {name: source(name) for name in ("main.py", "bombs.py")}}
+# A new runtime is one entry: the files of a bundle that answers as breakout/main.py does.
+RUNTIMES = {runtime: {name: source(name) for name in files} for runtime, files in
+            {"python": ("main.py", "bombs.py"), "nodejs": ("index.js", "bombs.js", "main.py")}.items()}
 
 
 class Bait:

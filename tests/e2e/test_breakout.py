@@ -82,11 +82,15 @@ class Breakout(BreakoutCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.functions = {runtime: cls.infra.deploy(files, runtime, timeoutMs=20000) for runtime, files in RUNTIMES.items()}
+        cls.functions = cls.deploy_all()
 
-    def assert_held(self, name, proves, words="(refused|contained): ", **facts):
+    @classmethod
+    def deploy_all(cls):
+        return {runtime: cls.infra.deploy(files, runtime, timeoutMs=20000) for runtime, files in RUNTIMES.items()}
+
+    def assert_held(self, name, proves, words="(refused|contained): ", fresh=False, **facts):
         """One kind of try in every runtime: each single try must be refused or contained."""
-        for runtime, function in self.functions.items():
+        for runtime, function in (self.deploy_all() if fresh else self.functions).items():
             result = self.run_try(function, name, **facts)
             self.assertEqual(result["status"], "SUCCESS", result)
             self.assertTrue(result["result"], "nothing was tried")
@@ -142,7 +146,7 @@ class Breakout(BreakoutCase):
         self.assert_held("others", "no process of the machine is seen, and init's memory, files and namespaces are closed")
         self.assert_held("kill", "no process outside is signalled", pids=[self.infra.process.pid, os.getpid(), *self.bait.pids])
         self.assert_held("core_dump", "a crash leaves no core")
-        self.assert_held("descriptors", "no descriptor is inherited but the runner's own")
+        self.assert_held("descriptors", "no descriptor is inherited but the runner's own", fresh=True)
 
     def test_rights(self):
         self.assert_held("rights", "no user id, group or capability is gained")
@@ -161,6 +165,9 @@ class Breakout(BreakoutCase):
         self.assert_held("unix_sockets", "no socket of the machine is reached", names=[self.bait.abstract, self.bait.path, "/run/systemd/private", "/var/run/docker.sock"])
         self.assert_held("network_of_its_own", "the network is this sandbox's alone, another's AI endpoint is not in it", port=self.infra.port,
                          ai_ports=[int(self.infra.result(self.neighbour, 0)["result"][1].rpartition(":")[2])])
+
+    def test_debuggers(self):
+        self.assert_held("inspector", "a runtime's own debugger and internals lead no further than its process")
 
     def test_watching(self):
         self.assert_held("watch", "changes outside are not told", paths=[self.bait.folder])

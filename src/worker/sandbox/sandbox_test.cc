@@ -139,14 +139,15 @@ TEST_F(SandboxTest, DangerousCallsAreRefused) {
       "x86_64");
   constexpr int kEperm = 1;
   // ptrace, mount, umount2, unshare(NEWUSER), setns, bpf, keyctl, io_uring_setup, perf_event_open, userfaultfd,
-  // process_vm_readv, open_by_handle_at, init_module, reboot, clone(NEWUSER | SIGCHLD), personality(ADDR_NO_RANDOMIZE)
+  // process_vm_readv, open_by_handle_at, init_module, reboot, clone(NEWUSER | SIGCHLD), personality(ADDR_NO_RANDOMIZE);
+  // init's setpriority, sched_setscheduler, prlimit64
   for (const char* call : {"101, 0, 1, 0, 0", "165, 0, 0, 0, 0, 0", "166, 0, 0", "272, 0x10000000", "308, 3, 0",
                            "321, 0, 0, 0", "250, 0, 0", "425, 1, 0", "298, 0, 0, 0, 0, 0", "323, 0",
                            "310, 1, 0, 0, 0, 0, 0", "304, 0, 0, 0", "175, 0, 0, 0", "169, 0, 0, 0, 0"}) {
     EXPECT_EQ(run(*sandbox, std::string("out = call(") + call + ")"), std::to_string(kEperm)) << call;
   }
-  for (const char* call :
-       {"56, 0x10000011, 0, 0, 0, 0", "135, 0x40000", "435, 0, 0", "16, 0, 0x5412, 0", "16, 0, 0x100005412, 0"}) {
+  for (const char* call : {"56, 0x10000011, 0, 0, 0, 0", "135, 0x40000", "435, 0, 0", "16, 0, 0x5412, 0",
+                           "16, 0, 0x100005412, 0", "141, 0, 1, 19", "144, 1, 5, 0", "302, 1, 7, 0, 0"}) {
     EXPECT_EQ(run(*sandbox, std::string("out = call(") + call + ")"), "38") << call;  // ENOSYS
   }
   EXPECT_TRUE(run(*sandbox, "socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)").starts_with("OSError"))

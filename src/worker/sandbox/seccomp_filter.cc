@@ -6,6 +6,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -46,15 +47,15 @@ constexpr auto kAllowed = std::to_array<const char*>({
     // processes, threads and signals
     "fork", "vfork", "execve", "execveat", "exit", "exit_group", "wait4", "waitid", "kill", "tkill", "tgkill", "futex",
     "futex_waitv", "set_robust_list", "get_robust_list", "set_tid_address", "rseq", "arch_prctl", "prctl",
-    "sched_yield", "sched_getaffinity", "sched_setaffinity", "sched_getparam", "sched_setparam", "sched_getscheduler",
-    "sched_setscheduler", "sched_get_priority_max", "sched_get_priority_min", "sched_rr_get_interval", "sched_getattr",
-    "sched_setattr", "getpriority", "setpriority", "getcpu", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn",
+    "sched_yield", "sched_getaffinity", "sched_setaffinity", "sched_getparam", "sched_getscheduler",
+    "sched_get_priority_max", "sched_get_priority_min", "sched_rr_get_interval", "sched_getattr", "getpriority",
+    "getcpu", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn",
     "rt_sigpending", "rt_sigtimedwait", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "rt_sigsuspend", "sigaltstack", "pause",
     "alarm", "getitimer", "setitimer", "timer_create", "timer_settime", "timer_gettime", "timer_getoverrun",
     "timer_delete", "restart_syscall", "pidfd_open", "pidfd_send_signal", "getpid", "getppid", "gettid", "getpgid",
     "getpgrp", "setpgid", "getsid", "setsid", "getuid", "geteuid", "getgid", "getegid", "getresuid", "getresgid",
     "getgroups", "setuid", "setgid", "setreuid", "setregid", "setresuid", "setresgid", "capget", "getrlimit",
-    "setrlimit", "prlimit64", "getrusage", "times",
+    "setrlimit", "getrusage", "times",
     // System V shared memory and friends, of its own IPC namespace
     "shmget", "shmat", "shmctl", "shmdt", "semget", "semop", "semtimedop", "semctl", "msgget", "msgsnd", "msgrcv",
     "msgctl",
@@ -123,6 +124,19 @@ bool add_ioctls(void* filter) {
   });
 }
 
+// For the calling thread only, which is number 0. Init shares the function's user id: made idle among a hundred
+// children that spin, it would take many seconds to end them when the function's time is over. The kernel looks at 32
+// bits.
+bool add_scheduling(void* filter) {
+  constexpr std::uint64_t kWord = 0xffffffffULL;
+  const auto own = std::to_array<int>(
+      {SCMP_SYS(sched_setscheduler), SCMP_SYS(sched_setparam), SCMP_SYS(sched_setattr), SCMP_SYS(prlimit64)});
+  if (!std::ranges::all_of(own, [&](int call) { return allow_if(filter, call, masked_equal(0, kWord, 0)); }))
+    return false;
+  const std::array<scmp_arg_cmp, 2> own_priority{masked_equal(0, kWord, PRIO_PROCESS), masked_equal(1, kWord, 0)};
+  return ::seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(setpriority), 2, own_priority.data()) == 0;
+}
+
 // personality(0xffffffff) only asks.
 bool add_personality(void* filter) {
   return allow_if(filter, SCMP_SYS(personality), equal(0, 0xffffffffULL));
@@ -135,7 +149,8 @@ bool add_rules(void* filter) {
   for (const char* name : kForbidden) {
     if (!add(filter, SCMP_ACT_ERRNO(EPERM), name)) return false;
   }
-  return add_clone(filter) && add_sockets(filter) && add_ioctls(filter) && add_personality(filter);
+  return add_clone(filter) && add_sockets(filter) && add_ioctls(filter) && add_scheduling(filter) &&
+         add_personality(filter);
 }
 
 }  // namespace

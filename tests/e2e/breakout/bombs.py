@@ -126,14 +126,14 @@ def eat_memory_by_files(_):
     eat_memory(_)
 
 
-def eat_memory_in_a_memfd(_):
+def eat_memory_another_way(_):
     files = [os.memfd_create(str(n)) for n in range(20)]
     for file in files:
         for _ in range(100):
             os.write(file, b"\1" * (1 << 20))
 
 
-def eat_memory_in_shared_segments(_):
+def eat_memory_a_third_way(_):
     libc = ctypes.CDLL(None)
     libc.shmat.restype = ctypes.c_void_p
     for key in range(1, 100):

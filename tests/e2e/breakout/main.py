@@ -303,6 +303,13 @@ def priorities(_):
     for name in ("RLIMIT_NOFILE", "RLIMIT_CORE", "RLIMIT_FSIZE", "RLIMIT_MSGQUEUE", "RLIMIT_MEMLOCK"):
         _, hard = resource.getrlimit(getattr(resource, name))
         found[name] = refused(resource.setrlimit, getattr(resource, name), (hard, hard + 1))
+    # Init ends the sandbox when its time is over: whoever takes the processor from it stays longer.
+    for what, action in {"limits": (resource.prlimit, 1, resource.RLIMIT_NOFILE, (9, 9)), "idle": (os.sched_setscheduler, 1, os.SCHED_IDLE, os.sched_param(0)),
+                         "sched_setattr": (raw, 314, 1, struct.pack("<IIQiIQQQ", 48, os.SCHED_IDLE, 0, 0, 0, 0, 0, 0), 0),
+                         "sched_setparam": (os.sched_setparam, 1, os.sched_param(0)), "nice": (os.setpriority, os.PRIO_PROCESS, 1, 19),
+                         "nice by group": (os.setpriority, os.PRIO_PGRP, 1, 19), "nice by user": (os.setpriority, os.PRIO_USER, 0, 19),
+                         "nice in 64 bits": (raw, 141, 1 << 32, (1 << 32) + 1, 19), "idle in 64 bits": (raw, 144, (1 << 32) + 1, 5, [4])}.items():
+        found[f"init: {what}"] = refused(*action)
     return found | {"in the end": contained(os.sched_getscheduler(0) == idle, "the scheduler is the usual one")}
 
 
@@ -384,6 +391,17 @@ def watch(facts):
     return {"inotify": contained(facts["paths"] and MARKER.search(seen) is None, "no event of the machine")}
 
 
+def inspector(_):
+    """Python's own ways into a process: its memory, and a file that a debugger of another would load."""
+    with open("/proc/self/mem", "r+b", buffering=0) as memory:
+        memory.seek(id(memory))
+        found = {"its own memory": contained(len(memory.read(8)) == 8, "may be read, being its own")}
+    found["init's memory"] = refused(open, "/proc/1/mem", "r+b")
+    found["a module of the runner"] = contained("runner" not in sys.modules and not hasattr(sys.modules["__main__"], "serve"), "its names are not lent")
+    found["a library"] = refused(ctypes.CDLL, "/proc/1/root/lib/x86_64-linux-gnu/libc.so.6")
+    return found
+
+
 def network_of_its_own(facts):
     """The controller's port can be had here, because this network is another one."""
     tables = [line.split() for name in ("tcp", "tcp6") for line in read(f"/proc/net/{name}").decode().splitlines()[1:]]
@@ -406,7 +424,7 @@ def network_of_its_own(facts):
 
 TRIES = {action.__name__: action for action in (
     calls, read_files, write_files, connect, unix_sockets, kill, resolve, markers, masked, change_tree, links, set_id_programs,
-    run_from_memory, others, rights, priorities, core_dump, other_abi, descriptors, watch, network_of_its_own)}
+    run_from_memory, others, rights, priorities, core_dump, other_abi, descriptors, watch, inspector, network_of_its_own)}
 
 
 def handler(event, context):
