@@ -4,6 +4,7 @@ With -v in a test run (or ctest -V) every try is printed with what came of it.
 """
 
 import os
+import platform
 import unittest
 
 from breakout_host import RUNTIMES, BreakoutCase, host_addresses, sandboxed
@@ -66,7 +67,10 @@ SYSTEM_CALLS = {
     "nothing is typed into a terminal": {
         "TIOCSTI": [16, 0, 0x5412, "x"], "TIOCSTI in 64 bits": [16, 0, 0x100005412, "x"], "TIOCLINUX": [16, 0, 0x541c, [8]],
         "TIOCSCTTY": [16, 0, 0x540e, 1]},
-    "no file system is watched from outside": {"fanotify_init": [300, 0, 0], "fanotify_mark": [301, 0, 1, 8, -100, "/"]},
+    "what others do to files that all see is not told, and nobody is made to wait": {
+        "inotify_init": [253], "inotify_init1": [294, 0], "inotify_add_watch": [254, 3, "/usr/bin", 0xfff],
+        "dnotify": [72, 0, 1026, 1], "dnotify in 64 bits": [72, 0, (1 << 32) + 1026, 1], "lease": [72, 0, 1024, 0], "io_setup": [206, 8, [8]],
+        "fanotify_init": [300, 0, 0], "fanotify_mark": [301, 0, 1, 8, -100, "/"]},
     "memory of others is neither moved nor hidden": {
         "migrate_pages": [256, 1, 1, [8], [8]], "move_pages": [279, 1, 0, 0, 0, 0, 0], "mbind": [237, 0, 0, 0, 0, 0, 0],
         "memfd_secret": [447, 0]},
@@ -99,6 +103,7 @@ class Breakout(BreakoutCase):
                 with self.subTest(runtime=runtime, proves=proves, tried=what):
                     self.assertRegex(came, "^" + words)
 
+    @unittest.skipUnless(platform.machine() == "x86_64", "the calls have other numbers on other machines")
     def test_system_calls(self):
         for proves, calls in SYSTEM_CALLS.items():
             self.assert_held("calls", proves, BY_THE_FILTER, calls=calls)
@@ -168,9 +173,6 @@ class Breakout(BreakoutCase):
 
     def test_debuggers(self):
         self.assert_held("inspector", "a runtime's own debugger and internals lead no further than its process")
-
-    def test_watching(self):
-        self.assert_held("watch", "changes outside are not told", paths=[self.bait.folder])
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 #include "worker/sandbox/seccomp_filter.h"
 
+#include <fcntl.h>
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <seccomp.h>
@@ -33,10 +34,10 @@ constexpr auto kAllowed = std::to_array<const char*>({
     "getcwd", "chdir", "fchdir", "mkdir", "mkdirat", "rmdir", "unlink", "unlinkat", "rename", "renameat", "renameat2",
     "link", "linkat", "symlink", "symlinkat", "chmod", "fchmod", "fchmodat", "chown", "fchown", "lchown", "fchownat",
     "utime", "utimes", "utimensat", "futimesat", "truncate", "ftruncate", "fallocate", "fadvise64", "readahead",
-    "sync_file_range", "fsync", "fdatasync", "sync", "syncfs", "flock", "umask", "dup", "dup2", "dup3", "fcntl", "pipe",
+    "sync_file_range", "fsync", "fdatasync", "sync", "syncfs", "flock", "umask", "dup", "dup2", "dup3", "pipe",
     "pipe2", "sendfile", "splice", "tee", "vmsplice", "copy_file_range", "memfd_create", "getxattr", "lgetxattr",
     "fgetxattr", "listxattr", "llistxattr", "flistxattr", "setxattr", "lsetxattr", "fsetxattr", "removexattr",
-    "lremovexattr", "fremovexattr", "inotify_init", "inotify_init1", "inotify_add_watch", "inotify_rm_watch",
+    "lremovexattr", "fremovexattr",
     // waiting
     "poll", "ppoll", "select", "pselect6", "epoll_create", "epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait",
     "epoll_pwait2", "eventfd", "eventfd2", "signalfd", "signalfd4", "timerfd_create", "timerfd_settime",
@@ -79,7 +80,7 @@ constexpr auto kForbidden = std::to_array<const char*>({
     "settimeofday", "clock_settime", "clock_adjtime", "adjtimex", "quotactl", "quotactl_fd", "acct", "iopl", "ioperm",
     "modify_ldt", "syslog", "vhangup", "sethostname", "setdomainname", "mknod", "mknodat", "capset", "setgroups",
     "fanotify_init", "fanotify_mark", "lookup_dcookie", "nfsservctl", "mbind", "set_mempolicy", "get_mempolicy",
-    "migrate_pages", "move_pages", "memfd_secret", "landlock_create_ruleset", "seccomp",
+    "inotify_init", "inotify_init1", "inotify_add_watch", "inotify_rm_watch", "migrate_pages", "move_pages", "memfd_secret", "landlock_create_ruleset", "seccomp",
 });
 // clang-format on
 
@@ -124,6 +125,22 @@ bool add_ioctls(void* filter) {
   });
 }
 
+// No F_NOTIFY, which like inotify tells of what others do to files that all see (a function's start opens some in
+// /usr); inotify's instances are moreover counted against root's for the whole machine. No leases either, which make
+// others wait.
+bool add_fcntl(void* filter) {
+  constexpr auto kCommands =
+      std::to_array<std::uint64_t>({F_DUPFD,           F_GETFD,      F_SETFD,         F_GETFL,       F_SETFL,
+                                    F_GETLK,           F_SETLK,      F_SETLKW,        F_SETOWN,      F_GETOWN,
+                                    F_SETSIG,          F_GETSIG,     F_SETOWN_EX,     F_GETOWN_EX,   F_OFD_GETLK,
+                                    F_OFD_SETLK,       F_OFD_SETLKW, F_DUPFD_CLOEXEC, F_SETPIPE_SZ,  F_GETPIPE_SZ,
+                                    F_ADD_SEALS,       F_GET_SEALS,  F_GET_RW_HINT,   F_SET_RW_HINT, F_GET_FILE_RW_HINT,
+                                    F_SET_FILE_RW_HINT});
+  return std::ranges::all_of(kCommands, [&](std::uint64_t command) {
+    return allow_if(filter, SCMP_SYS(fcntl), masked_equal(1, 0xffffffffULL, command));
+  });
+}
+
 // For the calling thread only, which is number 0. Init shares the function's user id: made idle among a hundred
 // children that spin, it would take many seconds to end them when the function's time is over. The kernel looks at 32
 // bits.
@@ -149,8 +166,8 @@ bool add_rules(void* filter) {
   for (const char* name : kForbidden) {
     if (!add(filter, SCMP_ACT_ERRNO(EPERM), name)) return false;
   }
-  return add_clone(filter) && add_sockets(filter) && add_ioctls(filter) && add_scheduling(filter) &&
-         add_personality(filter);
+  return add_clone(filter) && add_sockets(filter) && add_ioctls(filter) && add_fcntl(filter) &&
+         add_scheduling(filter) && add_personality(filter);
 }
 
 }  // namespace

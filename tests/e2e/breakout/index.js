@@ -208,6 +208,7 @@ const TRIES = {
     return {
       inspector: contained(url !== undefined, 'its port is in this sandbox alone'),
       'a worker thread': contained(/Seccomp:\t2/.test(status) && /CapEff:\t0+\n/.test(status), 'has the same filter and no rights'),
+      'fs.watch': refused(() => fs.watch('/usr/bin').close()),
       'process.binding': refused(() => process.binding('process_methods').setuid?.(0) ?? process.binding('fs').open('/etc/shadow', 0, 0)),
       'another debugger': contained(process._debugProcess(1) === undefined && fs.existsSync('/proc/1'), 'init takes no signal'),
     };
@@ -232,7 +233,8 @@ const TRIES = {
 
   async network_of_its_own({ port, ai_ports: aiPorts }) {
     const own = Number(new URL(process.env.AI_ENDPOINT).port);
-    const found = { interfaces: contained(Object.keys(os.networkInterfaces()).join() === 'lo', Object.keys(os.networkInterfaces()).join()) };
+    const interfaces = refused(() => Object.keys(os.networkInterfaces()));
+    const found = { interfaces: interfaces.startsWith('refused') ? interfaces : contained(interfaces.endsWith(' lo'), 'lo alone') };
     const server = net.createServer();
     await new Promise((resolve, reject) => server.on('error', reject).listen(port === own ? 0 : port, '0.0.0.0', resolve));
     server.close();

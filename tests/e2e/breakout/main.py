@@ -379,18 +379,6 @@ def descriptors(_):
     return {"descriptors": contained(good, f"{sorted(kinds)}")}
 
 
-def watch(facts):
-    """inotify tells only of this sandbox's own tree: a change that the test makes to the machine's folder is not seen."""
-    fd = LIBC.inotify_init1(os.O_NONBLOCK)
-    for folder in ("/", "/tmp", "/etc", "/proc", *facts["paths"]):
-        LIBC.inotify_add_watch(fd, folder.encode(), 0xfff)
-    try:
-        seen = os.read(fd, 4096)
-    except BlockingIOError:
-        seen = b""
-    return {"inotify": contained(facts["paths"] and MARKER.search(seen) is None, "no event of the machine")}
-
-
 def inspector(_):
     """Python's own ways into a process: its memory, and a file that a debugger of another would load."""
     with open("/proc/self/mem", "r+b", buffering=0) as memory:
@@ -424,7 +412,7 @@ def network_of_its_own(facts):
 
 TRIES = {action.__name__: action for action in (
     calls, read_files, write_files, connect, unix_sockets, kill, resolve, markers, masked, change_tree, links, set_id_programs,
-    run_from_memory, others, rights, priorities, core_dump, other_abi, descriptors, watch, inspector, network_of_its_own)}
+    run_from_memory, others, rights, priorities, core_dump, other_abi, descriptors, inspector, network_of_its_own)}
 
 
 def handler(event, context):
