@@ -19,6 +19,10 @@ class NoBundles : public BundleReader {
   [[nodiscard]] Result<std::vector<BundleEntry>> list(const std::filesystem::path&) const override {
     return std::vector<BundleEntry>{};
   }
+  [[nodiscard]] Result<std::string> read_start(const std::filesystem::path&, std::string_view,
+                                               std::size_t) const override {
+    return std::string();
+  }
   [[nodiscard]] Result<void> verify(const std::filesystem::path&) const override { return {}; }
   [[nodiscard]] Result<void> extract(const std::filesystem::path&, const std::filesystem::path&) const override {
     return {};
