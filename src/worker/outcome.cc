@@ -48,6 +48,7 @@ void apply_answer(JobResult& result, const Answer& answer) {
 }
 
 void apply_timeout(JobResult& result, const Job& job) {
+  result.handler_ms = static_cast<double>(job.timeout.count());  // its time began with the call, so it is known
   set_failure(result, RunStatus::timeout, "timeout",
               fmt::format("The function did not finish within its {} ms.", job.timeout.count()), kTimedOut);
 }

@@ -103,43 +103,61 @@ class Advice(Case):
 class Profile(Case):
     """Every run that ran tells what it used: in its answer, at /status and in its log row, however it ended."""
 
-    ENDINGS = {
-        "well": ("def handler(e, c):\n  spin()\n  return 1", "SUCCESS", None, {}),
-        "by an exception": ("def handler(e, c):\n  spin()\n  raise ValueError('x')", "FAILED", "handler_error", {}),
-        "by the end of its time": ("def handler(e, c):\n  spin()\n  time.sleep(60)", "TIMEOUT", "timeout", {"timeoutMs": 1500}),
-        "by a crash": ("def handler(e, c):\n  spin()\n  os.abort()", "FAILED", "crashed", {}),
-        "out of memory": ("def handler(e, c):\n  spin()\n  return len(b'x' * (400 << 20))", "FAILED", "out_of_memory", {}),
-    }
-    SPIN = ("import os, time\nheld = bytearray(20 << 20)\ndef spin():\n"
-            "  end = time.process_time() + 0.05\n  while time.process_time() < end: pass\n")
+    PYTHON = ("import os, time\nheld = bytearray(20 << 20)\ndef spin():\n"
+              "  end = time.process_time() + 0.05\n  while time.process_time() < end: pass\ndef handler(event, context):\n  spin()\n")
+    NODE = ("const held = Buffer.alloc(20 << 20, 1);\n"
+            "const used = () => { const {user, system} = process.cpuUsage(); return user + system; };\n"
+            "const spin = () => { const end = used() + 50000 + 0 * held.length; while (used() < end); };\n"
+            "exports.handler = async () => { spin();\n")
+    # How it ends, and the result's status and code.
+    ENDINGS = [
+        ("python", "  return 1", "SUCCESS", None),
+        ("python", "  raise ValueError('x')", "FAILED", "handler_error"),
+        ("python", "  time.sleep(60)", "TIMEOUT", "timeout"),
+        ("python", "  os.abort()", "FAILED", "crashed"),
+        ("python", "  return len(b'x' * (400 << 20))", "FAILED", "out_of_memory"),
+        ("nodejs", "return held.length; };", "SUCCESS", None),
+        ("nodejs", "throw new Error('x'); };", "FAILED", "handler_error"),
+        ("nodejs", "await new Promise(r => setTimeout(r, 60000)); };", "TIMEOUT", "timeout"),
+        ("nodejs", "process.abort(); };", "FAILED", "crashed"),
+        ("nodejs", "return Buffer.alloc(400 << 20, 1).length; };", "FAILED", "out_of_memory"),
+    ]
+    TIMEOUT_MS = 1500
 
-    def assert_measured(self, result, is_cold, answers):
+    def assert_measured(self, result, is_cold):
         self.assertTrue(20 * MIB < result["peakMemoryBytes"] <= 128 * MIB, result)
         self.assertTrue(50_000 <= result["cpuUsage"] < 20_000_000, result)
         self.assertEqual((result["coldStart"], result["allocatedMemoryMb"]), (is_cold, 128))
         self.assertGreater(result["durationMs"], 50)
-        if answers:
+        code = result.get("code")
+        if code == "timeout":
+            self.assertEqual(result["handlerDurationMs"], self.TIMEOUT_MS)
+        elif code in (None, "handler_error"):
             self.assertTrue(50 <= result["handlerDurationMs"] <= result["durationMs"], result)
+        else:  # nobody was left to say it
+            self.assertIsNone(result["handlerDurationMs"])
 
     def test_in_result_status_and_log_row(self):
-        for name, (code, status, error_code, settings) in self.ENDINGS.items():
-            with self.subTest(name):
-                function = self.infra.deploy(self.SPIN + code, **settings)
-                answers = error_code in (None, "handler_error")
-                for rows, is_cold in enumerate((True, False) if answers else (True,), 1):
+        for runtime, end, status, code in self.ENDINGS:
+            with self.subTest(f"{runtime}: {end}"):
+                begin = self.PYTHON if runtime == "python" else self.NODE
+                settings = {"timeoutMs": self.TIMEOUT_MS} if code == "timeout" else {}
+                function = self.infra.deploy(begin + end, runtime, **settings)
+                goes_on = code in (None, "handler_error")
+                for rows, is_cold in enumerate((True, False) if goes_on else (True,), 1):
                     job = self.infra.run_async(function)
                     result = self.infra.await_result(job)
-                    self.assertEqual((result["status"], result.get("code")), (status, error_code), result)
-                    self.assert_measured(result, is_cold, answers)
+                    self.assertEqual((result["status"], result.get("code")), (status, code), result)
+                    self.assert_measured(result, is_cold)
                     self.infra.log_rows(function, rows)
                     row = self.infra.get(f"/functions/{function}/logs/{job}").json()
-                    self.assertEqual((row["status"], row["code"], row["memory"]), (status, error_code, 128))
+                    self.assertEqual((row["status"], row["code"], row["memory"]), (status, code, 128))
                     for in_row, in_result in [("duration", "durationMs"), ("handlerDurationMs",) * 2, ("peakMemoryBytes",) * 2,
                                               ("cpuUsage",) * 2, ("coldStart",) * 2]:
                         self.assertEqual(row[in_row], result[in_result], (in_row, row, result))
-                self.assertIn(row, self.infra.get(f"/functions/{function}/logs").json())
-                answer = self.infra.result(function)
-                self.assert_measured(answer, not answers, answers)
+                listed = self.infra.get(f"/functions/{function}/logs").json()[0]
+                self.assertEqual({**listed, "message": None}, {**row, "message": None})
+                self.assert_measured(self.infra.result(function), not goes_on)
 
 
 if __name__ == "__main__":
