@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <pwd.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -77,6 +78,14 @@ void exit_on_second_signal(sigset_t signals) {
     fmt::print(stderr, "infra: stopped at once by a second signal\n");
     _exit(128 + received);
   }).detach();
+}
+
+// Each instance has four descriptors of the program's; most machines' soft limit is for small programs.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 // The spawner looks for code below the versions folder from its start on. Made with the rights that the program starts
@@ -204,6 +213,7 @@ int run_server(Command command, const ServerOptions& options) {
   const auto data = std::filesystem::absolute(config->data_dir).lexically_normal();
 
   const sigset_t signals = block_stop_signals();
+  raise_descriptor_limit();
   if (auto made = make_folders(data, *identity); !made) return give_up(made.error());
   Result<std::optional<worker::SpawnerHandle>> spawner;
   if (runs_functions) spawner = isolate(*config, data, *runtimes);

@@ -4,17 +4,32 @@
 #include <unistd.h>
 
 #include <array>
+#include <fstream>
 #include <thread>
 #include <utility>
 
 namespace infra {
 namespace {
 
+// A tenth is what the kernel and the rest of the machine want to go on with.
+bool short_of_memory() {
+  std::ifstream file("/proc/meminfo");
+  std::string name, unit;
+  std::int64_t kib = 0, total = 0;
+  while (file >> name >> kib) {
+    if (name == "MemTotal:") total = kib;
+    if (name == "MemAvailable:") return kib < total / 10;
+    std::getline(file, unit);
+  }
+  return false;
+}
+
 worker::WorkerOptions worker_options(const worker::Launcher& launcher, WorkerHost::Company company) {
   const auto memory_mb = static_cast<std::int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE) / (1024 * 1024);
   worker::WorkerOptions options;
   options.max_concurrent = max_concurrent_jobs(launcher);
   options.memory_budget_mb = static_cast<int>(memory_mb * 3 / 4);  // the rest is for the system and Infra itself
+  options.short_of_memory = short_of_memory;
   options.others_take_over = company == WorkerHost::Company::fleet;
   return options;
 }

@@ -16,6 +16,11 @@ using std::chrono::steady_clock;
 
 constexpr auto kStartTime = std::chrono::seconds(20);  // a cold Node.js takes 0.1 s; a loaded machine many times that
 constexpr milliseconds kExitPatience{1000};
+constexpr int kUncountedMb = 1;  // an instance's namespaces, mounts and page tables, which no group is charged for
+
+double since(steady_clock::time_point begun) {
+  return std::chrono::duration<double, std::milli>(steady_clock::now() - begun).count();
+}
 
 }  // namespace
 
@@ -26,10 +31,12 @@ struct CallEnd {
 };
 
 Result<std::shared_ptr<Instance>> Instance::start(InstanceKey key, Version version, Launcher& launcher, AiProxy* ai) {
+  const auto begun = steady_clock::now();
   auto sandbox = launcher.launch({.runtime = key.runtime, .version = key.sha256, .memory_mb = key.memory_mb});
   if (!sandbox) return fail(sandbox.error());
   std::shared_ptr<Instance> instance(new Instance(std::move(key), std::move(version), std::move(*sandbox)));
   if (auto ready = instance->wait_until_ready(); !ready) return fail(ready.error());
+  instance->cold_start_ms_ = since(begun);
   auto& handles = instance->sandbox_->handles();
   if (ai != nullptr && handles.ai_listener >= 0) instance->ai_ = ai->serve(std::exchange(handles.ai_listener, -1));
   return instance;
@@ -51,6 +58,8 @@ JobResult Instance::call(const Job& job, const CallSetup& setup) {
   result.allocated_memory_mb = job.memory_mb;
   result.cold_start = std::exchange(cold_, false);
 
+  if (std::exchange(frozen_, false)) sandbox_->thaw();
+  const auto begun = steady_clock::now();
   SandboxUsage before;
   if (!result.cold_start) {
     // What threads of an earlier call printed since belongs to nobody any more.
@@ -69,6 +78,8 @@ JobResult Instance::call(const Job& job, const CallSetup& setup) {
   conclude(end, job, result);
   result.cpu_usage_us = std::max<std::int64_t>(0, end.used.cpu_us - before.cpu_us);
   result.peak_memory_bytes = end.used.peak_memory_bytes;
+  held_mb_ = static_cast<int>(end.used.peak_memory_bytes / static_cast<std::int64_t>(limits::kMiB)) + kUncountedMb;
+  if (result.cold_start) cold_start_ms_ += std::max(0.0, since(begun) - result.handler_ms.value_or(0));
   if (ai_) result.llm_tokens = ai_->take_tokens();
   return result;
 }
@@ -109,6 +120,10 @@ void Instance::end() {
 void Instance::abort() {
   aborted_ = true;
   sandbox_->kill();
+}
+
+void Instance::freeze() {
+  if (!std::exchange(frozen_, true)) sandbox_->freeze();
 }
 
 bool Instance::reusable() const {

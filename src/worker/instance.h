@@ -45,6 +45,14 @@ class Instance {
   void abort();
   [[nodiscard]] bool was_aborted() const { return interrupted_; }  // the last call was cut off by abort()
   [[nodiscard]] bool reusable() const;                             // another call may be made
+
+  // For one that waits for its next call; that call thaws it. Does not block.
+  void freeze();
+  [[nodiscard]] bool frozen() const { return frozen_; }
+
+  // After a call: what it holds while it waits, and what it took to have it beyond the handler's own time.
+  [[nodiscard]] int held_mb() const { return held_mb_; }
+  [[nodiscard]] double cold_start_ms() const { return cold_start_ms_; }
   [[nodiscard]] const InstanceKey& key() const { return key_; }
 
  private:
@@ -58,8 +66,11 @@ class Instance {
   const Version version_;  // keeps the folder
   std::unique_ptr<Sandbox> sandbox_;
   std::unique_ptr<AiEndpoint> ai_;
+  int held_mb_ = 0;
+  double cold_start_ms_ = 0;
   bool cold_ = true;
   bool reusable_ = true;
+  bool frozen_ = false;
   bool interrupted_ = false;
   std::atomic<bool> aborted_ = false;
 };

@@ -182,6 +182,8 @@ class PlainSandbox : public Sandbox {
     return exit_ ? usage_ : read_usage();
   }
 
+  void freeze() override {}
+  void thaw() override {}
   void reset_peak() override { std::ofstream(fmt::format("/proc/{}/clear_refs", pid_)) << "5"; }  // proc(5)
 
  private:

@@ -187,7 +187,7 @@ Task<Result<InstancePtr>> Worker::start_instance(InstanceKey key, const Job& job
 Task<Result<void>> Worker::reserve_place(InstanceKey key) {
   while (true) {
     const auto ticket = bell_.ticket();
-    auto place = pool_.reserve(key);
+    auto place = pool_.reserve(key, deps_.clock.steady_now());
     if (place.granted) co_return Result<void>();
     if (phase() == Phase::stopping)
       co_return fail(ErrorKind::unavailable, "shutting_down", "The platform is stopping.");

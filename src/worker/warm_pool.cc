@@ -4,19 +4,32 @@
 #include <iterator>
 
 namespace infra::worker {
+namespace {
+
+// Its processes can't hold more than their limit, whatever was measured at its peak.
+int held_by(const Instance& instance) {
+  return std::clamp(instance.held_mb(), 1, instance.key().memory_mb);
+}
+
+}  // namespace
 
 InstancePtr WarmPool::take(const InstanceKey& key) {
   const std::lock_guard lock(mutex_);
   for (auto it = idle_.rbegin(); it != idle_.rend(); ++it) {
-    if (it->instance->key() != key) continue;
-    InstancePtr taken = std::move(it->instance);
-    idle_.erase(std::next(it).base());
-    return taken;
+    if (it->instance->key() == key) return take_locked(std::next(it).base());
   }
   return nullptr;
 }
 
-WarmPool::Place WarmPool::reserve(const InstanceKey& key) {
+// From here on it counts with its limit: it is called or ended next.
+InstancePtr WarmPool::take_locked(std::list<Idle>::iterator idle) {
+  InstancePtr taken = std::move(idle->instance);
+  memory_mb_ += taken->key().memory_mb - held_by(*taken);
+  idle_.erase(idle);
+  return taken;
+}
+
+WarmPool::Place WarmPool::reserve(const InstanceKey& key, SteadyTime now) {
   const std::lock_guard lock(mutex_);
   const bool fits = instances_ < limits_.instances && memory_mb_ + key.memory_mb <= limits_.memory_mb;
   if (fits || instances_ == 0) {
@@ -26,18 +39,37 @@ WarmPool::Place WarmPool::reserve(const InstanceKey& key) {
     if (function.instances++ == 0) function.current = key;
     return {.granted = true, .end_first = nullptr};
   }
-  if (idle_.empty()) return {};
-  InstancePtr oldest = std::move(idle_.front().instance);
-  idle_.pop_front();
-  return {.granted = false, .end_first = std::move(oldest)};
+  return {.granted = false, .end_first = take_least_valuable_locked(now)};
+}
+
+InstancePtr WarmPool::take_least_valuable(SteadyTime now) {
+  const std::lock_guard lock(mutex_);
+  return take_least_valuable_locked(now);
+}
+
+InstancePtr WarmPool::take_least_valuable_locked(SteadyTime now) {
+  if (idle_.empty()) return nullptr;
+  return take_locked(std::ranges::min_element(idle_, {}, [now](const Idle& idle) {
+    const double seconds = std::chrono::duration<double>(now - idle.since).count();
+    return idle.instance->cold_start_ms() / held_by(*idle.instance) / (1 + seconds);
+  }));
 }
 
 bool WarmPool::put_back(InstancePtr instance, SteadyTime now) {
   const std::lock_guard lock(mutex_);
   const auto function = functions_.find(instance->key().function_id);
   if (function == functions_.end() || function->second.current != instance->key()) return false;
+  memory_mb_ -= instance->key().memory_mb - held_by(*instance);
   idle_.push_back({std::move(instance), now});
   return true;
+}
+
+void WarmPool::freeze_idle(SteadyTime now) {
+  const std::lock_guard lock(mutex_);
+  for (auto& idle : idle_) {
+    if (now - idle.since < kFreezeAfter) return;
+    idle.instance->freeze();
+  }
 }
 
 void WarmPool::remove(const InstanceKey& key) {
@@ -84,8 +116,8 @@ std::vector<InstancePtr> WarmPool::take_idle_if(Predicate predicate) {
       ++it;
       continue;
     }
-    taken.push_back(std::move(it->instance));
-    it = idle_.erase(it);
+    const auto found = it++;
+    taken.push_back(take_locked(found));
   }
   return taken;
 }

@@ -16,7 +16,7 @@ namespace infra::worker {
 
 struct PoolLimits {
   int instances = 4;     // running or idle
-  int memory_mb = 4096;  // the sum of their limits
+  int memory_mb = 4096;  // the sum of what idle ones hold and running ones may use
   milliseconds idle_timeout = std::chrono::minutes(10);
 };
 
@@ -30,13 +30,13 @@ class WarmPool {
   // The idle instance for this key that ran last; null if there is none.
   [[nodiscard]] InstancePtr take(const InstanceKey& key);
 
-  // A place for a new instance; or else one idle instance to end first (then remove() and ask again); or else neither:
-  // wait until something is put back or removed. A function larger than the whole budget runs alone.
+  // A place for a new instance; or else the least valuable idle one to end first (then remove() and ask again); or else
+  // neither: wait until something is put back or removed. A function larger than the whole budget runs alone.
   struct Place {
     bool granted = false;
     InstancePtr end_first;
   };
-  [[nodiscard]] Place reserve(const InstanceKey& key);
+  [[nodiscard]] Place reserve(const InstanceKey& key, SteadyTime now);
 
   // After a call. False if it is to be ended instead, because its function has newer code or settings.
   [[nodiscard]] bool put_back(InstancePtr instance, SteadyTime now);
@@ -46,6 +46,12 @@ class WarmPool {
   [[nodiscard]] std::vector<InstancePtr> supersede(const InstanceKey& current);
   [[nodiscard]] std::vector<InstancePtr> take_expired(SteadyTime now);
   [[nodiscard]] std::vector<InstancePtr> take_all_idle();
+  // The one that is missed least: by what a cold start costs, what it holds and how long nobody wanted it. Null if none
+  // is idle.
+  [[nodiscard]] InstancePtr take_least_valuable(SteadyTime now);
+  // Those that have been idle for kFreezeAfter, so that nothing in them runs on; whoever is called sooner pays nothing.
+  void freeze_idle(SteadyTime now);
+  static constexpr milliseconds kFreezeAfter{1000};
 
   [[nodiscard]] std::map<Runtime, int> idle_by_runtime() const;
 
@@ -61,6 +67,8 @@ class WarmPool {
 
   template <typename Predicate>
   std::vector<InstancePtr> take_idle_if(Predicate predicate);
+  InstancePtr take_locked(std::list<Idle>::iterator idle);
+  InstancePtr take_least_valuable_locked(SteadyTime now);
 
   const PoolLimits limits_;
   mutable std::mutex mutex_;

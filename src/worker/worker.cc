@@ -9,7 +9,7 @@ namespace {
 
 constexpr milliseconds kReceiveWait{20'000};    // SQS's longest long poll
 constexpr milliseconds kDrainReceiveWait{100};  // while draining: is there a sync job left?
-constexpr milliseconds kReaperPeriod{15'000};
+constexpr milliseconds kReaperPeriod{1000};
 constexpr auto kForever = std::chrono::hours(24);
 
 }  // namespace
@@ -106,7 +106,12 @@ WorkerStatus Worker::status() const {
 Task<void> Worker::reap_idle() {
   const milliseconds period = std::clamp(options_.idle_timeout / 4, milliseconds(10), kReaperPeriod);
   while (phase() != Phase::stopping) {
-    co_await end_instances(pool_.take_expired(deps_.clock.steady_now()));
+    const SteadyTime now = deps_.clock.steady_now();
+    pool_.freeze_idle(now);
+    co_await end_instances(pool_.take_expired(now));
+    if (options_.short_of_memory && options_.short_of_memory()) {
+      if (auto least = pool_.take_least_valuable(now)) co_await end_instances(std::vector{std::move(least)});
+    }
     const auto wake_at = deps_.clock.steady_now() + period;
     while (phase() != Phase::stopping) {
       const auto ticket = bell_.ticket();

@@ -30,6 +30,7 @@ struct WorkerOptions {
   milliseconds idle_timeout = std::chrono::minutes(10);
   VersionLimits versions{};
   std::string default_model = "llama3:8b";  // for jobs that name none; the contract's default
+  std::function<bool()> short_of_memory{};  // asked every second; then one idle instance goes. May be empty
   bool others_take_over = false;  // a fleet: what this worker can't finish while stopping is given back, whoever waits
 };
 

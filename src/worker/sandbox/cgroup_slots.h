@@ -41,6 +41,8 @@ class CgroupSlots {
   // Where the kernel can't (v2 before 6.12) the peak stays that of the sandbox's whole life.
   virtual void reset_peak(int slot) = 0;
   [[nodiscard]] virtual bool out_of_memory(int slot) const = 0;
+  // Stops or continues all its processes, where there is a hierarchy that can (v2, or v1 with v2 beside it).
+  virtual void freeze(int slot, bool frozen) = 0;
   // False while the kernel still counts a dying process in it.
   virtual bool remove(int slot) = 0;
   // The groups above the slots, when all slots are gone.

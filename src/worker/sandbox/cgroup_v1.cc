@@ -11,9 +11,10 @@ namespace infra::worker {
 
 Result<std::unique_ptr<CgroupV1Slots>> CgroupV1Slots::open(const std::string& instance) {
   auto slots = std::make_unique<CgroupV1Slots>();
-  constexpr std::array<std::string_view, kControllers> kNames{"memory", "cpu", "cpuacct", "pids"};
-  for (std::size_t i = 0; i < kControllers; ++i) {
-    const auto place = find_cgroup_v1(kNames[i]);
+  constexpr std::array<std::string_view, kHierarchies> kNames{"memory", "cpu", "cpuacct", "pids", ""};
+  for (std::size_t i = 0; i < kHierarchies; ++i) {
+    const auto place = i == kUnified ? find_cgroup_v2() : find_cgroup_v1(kNames[i]);
+    if (i == kUnified && !place) continue;
     if (!place) return system_failure("finding the cgroup controller " + std::string(kNames[i]), ENOENT);
     auto base = make_instance_cgroup(place->own, instance);
     if (!base) return fail(base.error());
@@ -22,12 +23,13 @@ Result<std::unique_ptr<CgroupV1Slots>> CgroupV1Slots::open(const std::string& in
   return slots;
 }
 
-std::string CgroupV1Slots::group(Controller controller, int slot) const {
-  return bases_[controller] + "/slot-" + std::to_string(slot);
+std::string CgroupV1Slots::group(Hierarchy hierarchy, int slot) const {
+  return bases_[hierarchy] + "/slot-" + std::to_string(slot);
 }
 
 Result<void> CgroupV1Slots::sweep() {
   for (const auto& base : bases_) {
+    if (base.empty()) continue;
     for (const auto& left : child_cgroups(base)) {
       if (auto removed = kill_and_remove_cgroup(left); !removed) return removed;
     }
@@ -36,16 +38,17 @@ Result<void> CgroupV1Slots::sweep() {
 }
 
 Result<void> CgroupV1Slots::create(int slot) {
-  for (const auto controller : {kMemory, kCpu, kCpuAccounting, kPids}) {
-    if (auto made = make_cgroup(group(controller, slot)); !made) return made;
+  for (const auto hierarchy : {kMemory, kCpu, kCpuAccounting, kPids, kUnified}) {
+    if (bases_[hierarchy].empty()) continue;
+    if (auto made = make_cgroup(group(hierarchy, slot)); !made) return made;
   }
   return write_cgroup(group(kPids, slot) + "/pids.max", std::to_string(kMaxProcesses));
 }
 
 std::vector<std::string> CgroupV1Slots::join_files(int slot) const {
   std::vector<std::string> files;
-  for (const auto controller : {kMemory, kCpu, kCpuAccounting, kPids}) {
-    files.push_back(group(controller, slot) + "/cgroup.procs");
+  for (const auto hierarchy : {kMemory, kCpu, kCpuAccounting, kPids, kUnified}) {
+    if (!bases_[hierarchy].empty()) files.push_back(group(hierarchy, slot) + "/cgroup.procs");
   }
   return files;
 }
@@ -80,16 +83,22 @@ bool CgroupV1Slots::out_of_memory(int slot) const {
   return read_cgroup_key(group(kMemory, slot) + "/memory.oom_control", "oom_kill") > 0;
 }
 
+void CgroupV1Slots::freeze(int slot, bool frozen) {
+  if (!bases_[kUnified].empty()) (void)write_cgroup(group(kUnified, slot) + "/cgroup.freeze", frozen ? "1" : "0");
+}
+
 bool CgroupV1Slots::remove(int slot) {
   bool gone = true;
-  for (const auto controller : {kMemory, kCpu, kCpuAccounting, kPids}) {
-    if (::rmdir(group(controller, slot).c_str()) != 0 && errno != ENOENT) gone = false;
+  for (const auto hierarchy : {kMemory, kCpu, kCpuAccounting, kPids, kUnified}) {
+    if (bases_[hierarchy].empty()) continue;
+    if (::rmdir(group(hierarchy, slot).c_str()) != 0 && errno != ENOENT) gone = false;
   }
   return gone;
 }
 
 void CgroupV1Slots::remove_parents() {
   for (const auto& base : bases_) {
+    if (base.empty()) continue;
     ::rmdir(base.c_str());
     ::rmdir(base.substr(0, base.rfind('/')).c_str());  // fails while another instance is there
   }

@@ -19,15 +19,17 @@ class CgroupV1Slots final : public CgroupSlots {
   SandboxUsage usage(int slot) const override;
   void reset_peak(int slot) override;
   bool out_of_memory(int slot) const override;
+  void freeze(int slot, bool frozen) override;
   bool remove(int slot) override;
   void remove_parents() override;
 
  private:
-  enum Controller : std::size_t { kMemory, kCpu, kCpuAccounting, kPids, kControllers };
-  [[nodiscard]] std::string group(Controller controller, int slot) const;
+  // The last is the v2 hierarchy that most such machines have beside: without controllers, but it can freeze.
+  enum Hierarchy : std::size_t { kMemory, kCpu, kCpuAccounting, kPids, kUnified, kHierarchies };
+  [[nodiscard]] std::string group(Hierarchy hierarchy, int slot) const;
 
-  // <own group>/infra/<instance> of each controller; two may be the same folder ("cpu,cpuacct").
-  std::array<std::string, kControllers> bases_;
+  // <own group>/infra/<instance> of each; two may be the same folder ("cpu,cpuacct"), the last may be missing.
+  std::array<std::string, kHierarchies> bases_;
 };
 
 }  // namespace infra::worker

@@ -139,6 +139,10 @@ bool CgroupV2Slots::out_of_memory(int slot) const {
   return read_cgroup_key(group(slot) + "/memory.events", "oom_kill") > 0;
 }
 
+void CgroupV2Slots::freeze(int slot, bool frozen) {
+  (void)write_cgroup(group(slot) + "/cgroup.freeze", frozen ? "1" : "0");
+}
+
 bool CgroupV2Slots::remove(int slot) {
   opened(slot) = Open{};
   return ::rmdir(group(slot).c_str()) == 0 || errno == ENOENT;

@@ -24,6 +24,7 @@ class CgroupV2Slots final : public CgroupSlots {
   SandboxUsage usage(int slot) const override;
   void reset_peak(int slot) override;
   bool out_of_memory(int slot) const override;
+  void freeze(int slot, bool frozen) override;
   bool remove(int slot) override;
   void remove_parents() override;
 

@@ -47,6 +47,9 @@ class Sandbox {
   virtual SandboxExit wait(milliseconds patience) = 0;
   [[nodiscard]] virtual SandboxUsage usage() = 0;
   virtual void reset_peak() = 0;
+  // Nothing in it runs between the two; where the machine can't, it stays as it is. Neither blocks; any thread.
+  virtual void freeze() = 0;
+  virtual void thaw() = 0;
 };
 
 struct LaunchRequest {

@@ -29,7 +29,7 @@ class SpawnedSandbox final : public Sandbox {
   SpawnedSandbox& operator=(const SpawnedSandbox&) = delete;
 
   SandboxHandles& handles() override { return handles_; }
-  void kill() override { connection_->tell({.op = SpawnerOp::kill, .runtime = 0, .id = 0, .sandbox = id_}); }
+  void kill() override { tell(SpawnerOp::kill); }
 
   SandboxExit wait(milliseconds patience) override {
     if (auto ended = life_->wait(patience)) return *ended;
@@ -47,11 +47,13 @@ class SpawnedSandbox final : public Sandbox {
     return life_->final_usage().value_or(SandboxUsage{});
   }
 
-  void reset_peak() override {
-    connection_->tell({.op = SpawnerOp::reset_peak, .runtime = 0, .id = 0, .sandbox = id_});
-  }
+  void reset_peak() override { tell(SpawnerOp::reset_peak); }
+  void freeze() override { tell(SpawnerOp::freeze); }
+  void thaw() override { tell(SpawnerOp::thaw); }
 
  private:
+  void tell(SpawnerOp op) { connection_->tell({.op = op, .runtime = 0, .id = 0, .sandbox = id_}); }
+
   std::shared_ptr<SpawnerConnection> connection_;
   std::shared_ptr<SandboxLife> life_;
   std::uint64_t id_;

@@ -23,15 +23,15 @@
 namespace infra::worker {
 namespace {
 
-constexpr int kMaxSlots = 512;
+constexpr int kMaxSlots = 4096;
 constexpr int kSocketFd = 3;
 
 Result<void> check_options(SpawnerOptions& options) {
-  if (options.slots == 0) options.slots = default_slots();
+  if (options.slots == 0) options.slots = kDefaultSlots;
   const auto refuse = [](std::string why) {
     return fail(ErrorKind::invalid, "invalid_spawner_options", std::move(why));
   };
-  if (options.slots < 1 || options.slots > kMaxSlots) return refuse("the number of sandboxes must be 1 to 512");
+  if (options.slots < 1 || options.slots > kMaxSlots) return refuse("the number of sandboxes must be 1 to 4096");
   if (options.base_uid < 1000) return refuse("the sandboxes' first uid must be 1000 or more");
   for (auto* folder : {&options.versions_root, &options.runners}) {
     if (!folder->is_absolute()) return refuse("the folder " + folder->string() + " must be an absolute path");
@@ -107,11 +107,6 @@ Result<void> serve(const SpawnerOptions& options, int socket) {
 }
 
 }  // namespace
-
-int default_slots() {
-  const int cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
-  return std::min(kMaxSlots, std::max(16, 8 * cores));
-}
 
 Result<SpawnerHandle> start_spawner(SpawnerOptions options) {
   if (auto checked = check_options(options); !checked) return fail(checked.error());

@@ -14,7 +14,7 @@ namespace infra::worker {
 struct SpawnerOptions {
   std::filesystem::path versions_root;  // absolute, must exist; unpacked code is in <root>/<64 hex digits>/
   std::filesystem::path runners;        // absolute; holds python/runner.py and nodejs/runner.js
-  int slots = 0;                        // 1 to 512; 0: default_slots()
+  int slots = 0;                        // 1 to 4096; 0: kDefaultSlots
   uid_t base_uid = 1'000'000;           // slot n runs as uid and gid base + n
   std::filesystem::path python = "/usr/bin/python3";  // below /usr, which is what a sandbox sees; may be missing
   std::filesystem::path node = "/usr/bin/node";
@@ -23,7 +23,9 @@ struct SpawnerOptions {
   std::filesystem::path zygote_library{};
 };
 
-[[nodiscard]] int default_slots();  // max(16, 8 * cores), at most 512
+// Instances, most of them idle. What an idle one holds bounds their number in practice: a megabyte of Python, twenty of
+// Node.js.
+inline constexpr int kDefaultSlots = 1024;
 
 struct SpawnerHandle {
   UniqueFd socket;

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -40,6 +41,7 @@ SpawnerProcess::SpawnerProcess(const SpawnerOptions& options, int socket, Cgroup
       socket_(socket),
       cgroups_(cgroups),
       seccomp_(seccomp),
+      watched_(::epoll_create1(EPOLL_CLOEXEC)),
       slots_(static_cast<std::size_t>(options.slots) + kSpareSlots),
       stock_(basic_kinds()),
       zygote_(options) {}
@@ -61,33 +63,44 @@ void SpawnerProcess::run() {
 }
 
 bool SpawnerProcess::wait_for_events() {
-  std::vector<pollfd> polled{{socket_, POLLIN, 0}, {zygote_.socket(), POLLIN, 0}};
-  std::vector<std::pair<std::size_t, Source>> sources{{0, Source::program}, {0, Source::zygote}};
-  for (std::size_t i = 0; i < slots_.size(); ++i) {
-    if (slots_[i].report.valid()) {
-      polled.push_back({slots_[i].report.get(), POLLIN, 0});
-      sources.emplace_back(i, Source::report);
-    }
-    if (slots_[i].init_fd.valid()) {
-      polled.push_back({slots_[i].init_fd.get(), POLLIN, 0});
-      sources.emplace_back(i, Source::exit);
-    }
-  }
-  const int events = ::poll(polled.data(), polled.size(), time_to_wait());
-  if (events < 0) return errno == EINTR;
+  std::array<pollfd, 3> polled{{{socket_, POLLIN, 0}, {zygote_.socket(), POLLIN, 0}, {watched_.get(), POLLIN, 0}}};
+  const int ready_count = ::poll(polled.data(), polled.size(), time_to_wait());
+  if (ready_count < 0) return errno == EINTR;
   if (count(State::draining) > 0) retry_removals();
-  for (std::size_t i = 1; i < polled.size(); ++i) {
-    if (polled[i].revents == 0) continue;
-    const auto [index, source] = sources[i];
-    if (source == Source::zygote) {
-      zygote_.listen();
+  if (polled[2].revents != 0) take_slot_events();
+  if (polled[1].revents != 0) zygote_.listen();
+  if (polled[0].revents != 0 && !take_requests()) return false;
+  if (!refill(stock_.short_of(counter())) && ready_count == 0 && !refill(stock_.lacking(counter()))) give_up_surplus();
+  return true;
+}
+
+// There may be a thousand slots, of which few have something to say.
+void SpawnerProcess::take_slot_events() {
+  std::array<epoll_event, 64> events{};
+  const int got = ::epoll_wait(watched_.get(), events.data(), static_cast<int>(events.size()), 0);
+  for (int i = 0; i < got; ++i) {
+    const std::uint64_t tag = events[static_cast<std::size_t>(i)].data.u64;
+    const auto index = static_cast<std::size_t>(tag >> 1);
+    if ((tag & 1) != 0) {
+      if (slots_[index].init_fd.valid()) take_exit(index);
     } else {
-      source == Source::report ? take_reports(index) : take_exit(index);
+      take_reports(index);
     }
   }
-  if (polled[0].revents != 0 && !take_requests()) return false;
-  if (!refill(stock_.short_of(counter())) && events == 0 && !refill(stock_.lacking(counter()))) give_up_surplus();
-  return true;
+}
+
+void SpawnerProcess::watch(std::size_t index) {
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.u64 = index << 1;
+  ::epoll_ctl(watched_.get(), EPOLL_CTL_ADD, slots_[index].report.get(), &event);
+  event.data.u64 |= 1;
+  ::epoll_ctl(watched_.get(), EPOLL_CTL_ADD, slots_[index].init_fd.get(), &event);
+}
+
+// Not left to close(): a child that is still being made has a copy.
+void SpawnerProcess::unwatch(const UniqueFd& fd) const {
+  if (fd.valid()) ::epoll_ctl(watched_.get(), EPOLL_CTL_DEL, fd.get(), nullptr);
 }
 
 int SpawnerProcess::time_to_wait() {
@@ -119,6 +132,11 @@ void SpawnerProcess::handle(const SpawnerRequest& request) {
       return;
     case SpawnerOp::reset_peak:
       if (const Slot* slot = find(request.sandbox)) cgroups_.reset_peak(static_cast<int>(slot - slots_.data()));
+      return;
+    case SpawnerOp::freeze:
+    case SpawnerOp::thaw:
+      if (const Slot* slot = find(request.sandbox))
+        cgroups_.freeze(static_cast<int>(slot - slots_.data()), request.op == SpawnerOp::freeze);
       return;
     case SpawnerOp::usage:
       return answer_usage(request);
@@ -222,6 +240,7 @@ bool SpawnerProcess::prepare(std::size_t index, const SandboxKind& kind) {
   }
   slot.init_fd = std::move(*init);
   slot.state = State::preparing;
+  watch(index);
   return true;
 }
 
@@ -282,6 +301,7 @@ void SpawnerProcess::take_reports(std::size_t index) {
       case Received::nothing:
         return;
       case Received::closed:
+        unwatch(slots_[index].report);
         slots_[index].report.reset();
         return;
       case Received::message:
@@ -355,6 +375,8 @@ void SpawnerProcess::tell_end(std::size_t index) {
 }
 
 void SpawnerProcess::clear(std::size_t index) {
+  unwatch(slots_[index].report);
+  unwatch(slots_[index].init_fd);
   slots_[index] = Slot{};
   if (!cgroups_.remove(static_cast<int>(index))) slots_[index].state = State::draining;
 }

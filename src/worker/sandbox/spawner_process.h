@@ -49,10 +49,11 @@ class SpawnerProcess {
     int wait_status = 0;
     std::string failure;
   };
-  enum class Source { program, zygote, report, exit };
-
   [[nodiscard]] bool wait_for_events();
   [[nodiscard]] bool take_requests();
+  void take_slot_events();
+  void watch(std::size_t index);
+  void unwatch(const UniqueFd& fd) const;
   [[nodiscard]] int time_to_wait();
   bool refill(std::optional<SandboxKind> kind);
   void give_up_surplus();
@@ -88,6 +89,7 @@ class SpawnerProcess {
   const int socket_;
   CgroupSlots& cgroups_;
   const SeccompProgram& seccomp_;
+  const UniqueFd watched_;  // epoll: the slots' reports and pidfds, each by its slot's number
   std::vector<Slot> slots_;
   Stock stock_;
   Zygote zygote_;

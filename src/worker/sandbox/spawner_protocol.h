@@ -13,13 +13,13 @@ using VersionHash = std::array<std::uint8_t, 32>;
 inline constexpr std::size_t kTextBytes = 240;
 inline constexpr std::size_t kMaxPassedFds = 4;  // control socket, stdout, stderr, AI listener
 
-enum class SpawnerOp : std::uint32_t { launch = 1, kill, usage, reset_peak, list };
+enum class SpawnerOp : std::uint32_t { launch = 1, kill, usage, reset_peak, freeze, thaw, list };
 
 struct SpawnerRequest {
   SpawnerOp op = SpawnerOp::list;
   std::uint32_t runtime = 0;
   std::uint64_t id = 0;       // the reply carries it; 0: no reply wanted
-  std::uint64_t sandbox = 0;  // of kill, usage and reset_peak
+  std::uint64_t sandbox = 0;  // of all but launch and list
   std::uint32_t memory_mb = 0;
   VersionHash version{};
 };

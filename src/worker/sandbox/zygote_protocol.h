@@ -7,7 +7,7 @@
 
 namespace infra::worker {
 
-inline constexpr std::size_t kMaxJoinFiles = 4;
+inline constexpr std::size_t kMaxJoinFiles = 5;
 inline constexpr std::size_t kPathBytes = 512;
 
 // With the new sandbox's report socket and, if `into_group`, its group's descriptor.

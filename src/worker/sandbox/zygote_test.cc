@@ -103,6 +103,26 @@ TEST_F(ZygoteTest, EverythingEndsWithTheSpawner) {
   EXPECT_TRUE(eventually([&] { return sandbox_processes(folder_).empty() && ::kill(zygote, 0) != 0; }));
 }
 
+TEST_F(ZygoteTest, AFrozenSandboxStandsStillAndGoesOn) {
+  auto sandbox = launch();
+  ASSERT_TRUE(sandbox);
+  run(*sandbox,
+      "import threading\nticks = 0\ndef tick():\n  global ticks\n  import time\n  while True:\n    ticks += 1\n    "
+      "time.sleep(0.001)\nthreading.Thread(target=tick, daemon=True).start()");
+  sandbox->freeze();
+  const auto used = [&] { return sandbox->usage().cpu_us; };  // answered after the freeze
+  std::int64_t before = used();
+  EXPECT_TRUE(eventually([&] { return std::exchange(before, used()) == before; }));
+  std::this_thread::sleep_for(milliseconds(50));  // in which it would have ticked
+  EXPECT_EQ(used(), before);
+  sandbox->thaw();
+  EXPECT_TRUE(eventually([&] { return used() > before; }));
+  EXPECT_GT(std::stoi(run(*sandbox, "out = ticks")), 0);
+  sandbox->freeze();
+  sandbox->kill();
+  EXPECT_EQ(sandbox->wait(milliseconds(5000)).signal, SIGKILL);
+}
+
 TEST_F(ZygoteTest, ExitsAndUsageAreToldAsOfAnyRunner) {
   auto sandbox = launch();
   ASSERT_TRUE(sandbox);

@@ -1,0 +1,151 @@
+// Which instances the pool lets go, and what they count while they wait: instances over sandboxes that only pretend.
+#include "worker/warm_pool.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <thread>
+
+#include "core/limits.h"
+
+namespace infra::worker {
+namespace {
+
+using std::chrono::seconds;
+
+// Answers every call before it is made.
+class PretendedSandbox : public Sandbox {
+ public:
+  PretendedSandbox(std::int64_t peak_bytes, int& frozen) : peak_bytes_(peak_bytes), frozen_(frozen) {
+    int pair[2] = {-1, -1};
+    int pipes[2] = {-1, -1};
+    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    EXPECT_EQ(::pipe2(pipes, O_CLOEXEC | O_NONBLOCK), 0);
+    handles_.control = pair[0];
+    handles_.stdout_pipe = pipes[0];
+    handles_.stderr_pipe = ::dup(pipes[0]);
+    theirs_ = pair[1];
+    out_ = pipes[1];
+    say(R"({"ready":true})");
+  }
+  ~PretendedSandbox() override {
+    for (const int fd : {handles_.control, handles_.stdout_pipe, handles_.stderr_pipe, theirs_, out_}) ::close(fd);
+  }
+  void say(std::string_view body) const {
+    std::string frame(4, '\0');
+    frame[0] = static_cast<char>(body.size());
+    frame += body;
+    EXPECT_EQ(::send(theirs_, frame.data(), frame.size(), 0), static_cast<ssize_t>(frame.size()));
+  }
+  SandboxHandles& handles() override { return handles_; }
+  void kill() override {}
+  SandboxExit wait(milliseconds) override { return {}; }
+  SandboxUsage usage() override { return {.cpu_us = 1, .peak_memory_bytes = peak_bytes_}; }
+  void reset_peak() override {}
+  void freeze() override { ++frozen_; }
+  void thaw() override { --frozen_; }
+
+ private:
+  const std::int64_t peak_bytes_;
+  int& frozen_;
+  SandboxHandles handles_;
+  int theirs_ = -1;
+  int out_ = -1;
+};
+
+class WarmPoolTest : public testing::Test, public Launcher {
+ protected:
+  Result<std::unique_ptr<Sandbox>> launch(const LaunchRequest&) override {
+    std::this_thread::sleep_for(start_);  // what its cold start costs
+    auto sandbox = std::make_unique<PretendedSandbox>(peak_mb_ * static_cast<std::int64_t>(limits::kMiB), frozen_);
+    last_ = sandbox.get();
+    return sandbox;
+  }
+  [[nodiscard]] int capacity() const override { return 100; }
+
+  static InstanceKey key(const std::string& function, int memory_mb = 512) {
+    return {.function_id = {function}, .sha256 = "a", .runtime = Runtime::python, .memory_mb = memory_mb};
+  }
+  // One that has run once and holds `peak_mb` and a megabyte.
+  InstancePtr run(const std::string& function, int peak_mb = 9, milliseconds start = {}) {
+    peak_mb_ = peak_mb;
+    start_ = start;
+    auto instance = Instance::start(key(function), nullptr, *this, nullptr).value();
+    call(*instance);
+    return instance;
+  }
+  void call(Instance& instance) const {
+    last_->say(R"({"ok":true,"handlerMs":0,"value":1})");
+    Job job;
+    job.timeout = seconds(10);
+    const auto result = instance.call(job, {.model_id = "m", .deadline = {}});
+    EXPECT_EQ(result.value, "1") << result.error_message;
+  }
+  // Runs `function` and lets it wait.
+  void keep(const std::string& function, int peak_mb = 9, milliseconds start = {}) {
+    ASSERT_TRUE(pool_.reserve(key(function), now_).granted);
+    ASSERT_TRUE(pool_.put_back(run(function, peak_mb, start), now_));
+  }
+
+  const SteadyTime now_{std::chrono::hours(1)};
+  int peak_mb_ = 9;
+  milliseconds start_{};
+  int frozen_ = 0;
+  PretendedSandbox* last_ = nullptr;
+  WarmPool pool_{{.instances = 100, .memory_mb = 1024}};
+};
+
+TEST_F(WarmPoolTest, AnIdleInstanceCountsWhatItHoldsAndARunningOneItsLimit) {
+  for (int i = 0; i < 50; ++i) keep("f" + std::to_string(i));  // of 512 MB each, holding 10
+  EXPECT_TRUE(pool_.reserve(key("running"), now_).granted) << "500 and 512 MB are within 1024";
+  EXPECT_FALSE(pool_.reserve(key("another"), now_).granted);
+}
+
+TEST_F(WarmPoolTest, WhatIsTakenCountsWithItsLimitAgain) {
+  keep("f");
+  auto instance = pool_.take(key("f"));
+  ASSERT_TRUE(instance);
+  EXPECT_TRUE(pool_.reserve(key("g"), now_).granted);
+  const auto third = pool_.reserve(key("h"), now_);
+  EXPECT_FALSE(third.granted);
+  EXPECT_FALSE(third.end_first) << "nobody is idle";
+  pool_.remove(instance->key());
+  EXPECT_TRUE(pool_.reserve(key("h"), now_).granted);
+}
+
+TEST_F(WarmPoolTest, TheLargeTheCheapAndTheForgottenGoFirst) {
+  keep("large", 200, milliseconds(20));
+  keep("cheap", 9, milliseconds(2));
+  keep("dear", 9, milliseconds(60));
+  const auto next = [&](SteadyTime now) {
+    const auto least = pool_.take_least_valuable(now);
+    if (!least) return std::string("nobody");
+    pool_.remove(least->key());
+    return least->key().function_id.value;
+  };
+  EXPECT_EQ(next(now_), "large");
+  EXPECT_EQ(next(now_), "cheap");
+  ASSERT_TRUE(pool_.reserve(key("fresh"), now_).granted);
+  ASSERT_TRUE(pool_.put_back(run("fresh", 9, milliseconds(20)), now_ + seconds(600)));
+  EXPECT_EQ(next(now_ + seconds(600)), "dear") << "nobody wanted it for ten minutes";
+  EXPECT_EQ(next(now_), "fresh");
+  EXPECT_EQ(next(now_), "nobody");
+}
+
+TEST_F(WarmPoolTest, FreezesWhatHasBeenIdleForAMomentAndItsNextCallThawsIt) {
+  keep("f");
+  pool_.freeze_idle(now_ + milliseconds(999));
+  EXPECT_EQ(frozen_, 0);
+  pool_.freeze_idle(now_ + WarmPool::kFreezeAfter);
+  pool_.freeze_idle(now_ + WarmPool::kFreezeAfter);
+  EXPECT_EQ(frozen_, 1);
+  auto instance = pool_.take(key("f"));
+  EXPECT_TRUE(instance->reusable());
+  call(*instance);
+  EXPECT_EQ(frozen_, 0);
+}
+
+}  // namespace
+}  // namespace infra::worker
