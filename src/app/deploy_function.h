@@ -6,6 +6,7 @@
 
 #include "app/id_source.h"
 #include "core/function.h"
+#include "ports/bundle_compiler.h"
 #include "ports/bundle_reader.h"
 #include "ports/code_store.h"
 #include "ports/executor.h"
@@ -27,10 +28,16 @@ struct NewFunction {
 class DeployFunction {
  public:
   DeployFunction(FunctionStore& functions, CodeStore& code, const BundleReader& bundles, Executor& executor,
-                 const Clock& clock, IdSource& ids)
-      : functions_(functions), code_(code), bundles_(bundles), executor_(executor), clock_(clock), ids_(ids) {}
+                 const Clock& clock, IdSource& ids, BundleCompiler* compiler = nullptr)
+      : functions_(functions),
+        code_(code),
+        bundles_(bundles),
+        executor_(executor),
+        clock_(clock),
+        ids_(ids),
+        compiler_(compiler) {}
 
-  // `bundle` is finished. Refusals are `invalid` or `too_large` and leave nothing behind.
+  // `bundle` is finished. Refusals are `invalid`, `too_large` or `unusable` and leave nothing behind.
   Task<Result<Function>> create(NewFunction wanted, std::unique_ptr<StagedFile> bundle);
 
   // Changes a function, its code too if `bundle` is not null. The row changes at once or not at all; the code it named
@@ -52,6 +59,7 @@ class DeployFunction {
   Executor& executor_;
   const Clock& clock_;
   IdSource& ids_;
+  BundleCompiler* compiler_;  // null: code is compiled by the first worker that runs it
 };
 
 }  // namespace infra::app

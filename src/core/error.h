@@ -11,6 +11,7 @@ namespace infra {
 
 enum class ErrorKind : std::uint8_t {
   invalid,             // what was asked is malformed; the message names the field and what is allowed
+  unusable,            // what was asked is well-formed, but what it brings can't be used: code that does not compile
   unauthorized,        // no key, or a wrong one
   not_found,           // no such thing, or it has expired
   method_not_allowed,  // the thing exists, but can't be used this way

@@ -2,7 +2,9 @@
 // hold it against, so that a wrong one is refused in words instead of failing at its first run.
 #pragma once
 
+#include <array>
 #include <cstddef>
+#include <string>
 #include <string_view>
 
 #include "core/error.h"
@@ -14,6 +16,11 @@ inline constexpr std::size_t kExecutableStart = 64 * 1024;  // bytes; a linker p
 // Programs that stay warm carry this text (runtimes/cpp/infra.hpp, runtimes/go/infra): nothing else in an executable
 // survives stripping in both languages.
 inline constexpr std::string_view kWarmMarker = "infra-warm-handler/1:5f0c8e9b7d3a4261";
+
+// The code store's name for the program that a bundle of this hash was compiled to. Whoever deletes the bundle deletes
+// these, for every machine in kMachines.
+inline constexpr std::array<std::string_view, 2> kMachines = {"x86_64", "aarch64"};
+[[nodiscard]] std::string build_key(std::string_view bundle_sha256, std::string_view machine);
 
 // The name of this machine's processor, as builds are kept under: "x86_64", "aarch64".
 [[nodiscard]] std::string_view machine_name();

@@ -12,6 +12,8 @@ int status_of(const Error& error) {
   switch (error.kind) {
     case ErrorKind::invalid:
       return 400;
+    case ErrorKind::unusable:
+      return 422;
     case ErrorKind::unauthorized:
       return 401;
     case ErrorKind::not_found:

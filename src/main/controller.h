@@ -27,6 +27,7 @@ struct ControllerEngines {
   WorkerRegistry& workers;
   std::vector<HealthProbe*> probes;
   std::function<Task<void>()> refresh_workers{};  // before they are listed; may be empty
+  BundleCompiler* compiler = nullptr;             // the worker beside it, if there is one
 };
 
 // What is referred to must outlive it.

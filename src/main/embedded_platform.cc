@@ -78,7 +78,8 @@ EmbeddedPlatform::Parts::Parts(Program& p, worker::Launcher& launcher, std::uniq
                            .staging = staging,
                            .workers = workers,
                            .probes = {&database_probe, &code_probe, &host.probe()},
-                           .refresh_workers = [this] { return record_worker(); }}) {}
+                           .refresh_workers = [this] { return record_worker(); },
+                           .compiler = &host.worker()}) {}
 
 Task<void> EmbeddedPlatform::Parts::record_worker() {
   co_await workers.record(host.heartbeat());

@@ -130,8 +130,9 @@ Task<Worker::Attempt> Worker::execute(const Job& job, bool may_retry) {
     attempt.interrupted = phase() == Phase::stopping;
     attempt.hand_on = options_.others_take_over && error.code == Versions::kStoreAway;
     attempt.retry_later = !attempt.interrupted && may_retry && error.kind == ErrorKind::unavailable;
-    // A bundle that breaks a rule is the function's own fault; anything else is the platform's.
-    const bool own_fault = error.kind == ErrorKind::invalid || error.kind == ErrorKind::too_large;
+    // A bundle that breaks a rule or does not compile is the function's own fault; anything else is the platform's.
+    const bool own_fault =
+        error.kind == ErrorKind::invalid || error.kind == ErrorKind::too_large || error.kind == ErrorKind::unusable;
     attempt.result =
         own_fault ? refused(job, error.code, error.message) : platform_error(job, error.code, error.message);
     log::warn("a job could not be started", {{"requestId", job.request_id.value}, {"code", error.code}});
@@ -177,10 +178,7 @@ Task<Result<InstancePtr>> Worker::start_instance(InstanceKey key, const Job& job
   if (auto reserved = co_await reserve_place(key); !reserved) co_return fail(reserved.error());
   Result<InstancePtr> started;
   co_await deps_.executor.offload([&] { started = Instance::start(key, *version, deps_.launcher, deps_.ai); });
-  if (!started) {
-    pool_.remove(key);
-    bell_.ring();
-  }
+  if (!started) release_place(key);
   co_return started;
 }
 
@@ -199,6 +197,11 @@ Task<Result<void>> Worker::reserve_place(InstanceKey key) {
       co_await ticket->wait_until(deps_.clock.steady_now() + std::chrono::seconds(1));
     }
   }
+}
+
+void Worker::release_place(const InstanceKey& key) {
+  pool_.remove(key);
+  bell_.ring();
 }
 
 Task<void> Worker::finish_instance(InstancePtr instance) {

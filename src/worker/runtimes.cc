@@ -15,4 +15,8 @@ std::vector<std::string> runner_command(Runtime runtime, const RunnerFolders& fo
   return {};
 }
 
+std::vector<std::string> builder_command(Runtime runtime, const RunnerFolders& folders) {
+  return {"/usr/bin/python3", "-I", "-B", "-u", folders.runtimes / "build/builder.py", std::string(to_string(runtime))};
+}
+
 }  // namespace infra::worker

@@ -15,6 +15,9 @@ struct RunnerFolders {
   std::filesystem::path native;    // holds the compiled functions' `runner`
 };
 
+// The command that compiles a runtime's source without a sandbox.
+[[nodiscard]] std::vector<std::string> builder_command(Runtime runtime, const RunnerFolders& folders);
+
 // The command that starts a runtime's runner without a sandbox.
 [[nodiscard]] std::vector<std::string> runner_command(Runtime runtime, const RunnerFolders& folders);
 

@@ -37,9 +37,15 @@ Result<void> ready_blocking(const fs::path& folder, const std::vector<BundleEntr
 
 }  // namespace
 
-Versions::Versions(fs::path root, CodeStore& store, const BundleReader& reader, Executor& executor, Clock& clock,
-                   VersionLimits limits)
-    : root_(std::move(root)), store_(store), reader_(reader), executor_(executor), clock_(clock), limits_(limits) {
+Versions::Versions(fs::path root, CodeStore& store, const BundleReader& reader, Builds& builds, Executor& executor,
+                   Clock& clock, VersionLimits limits)
+    : root_(std::move(root)),
+      store_(store),
+      reader_(reader),
+      builds_(builds),
+      executor_(executor),
+      clock_(clock),
+      limits_(limits) {
   fs::create_directories(root_);
   for (const auto& left : fs::directory_iterator(root_)) fs::remove_all(left.path());
 }
@@ -62,6 +68,14 @@ Task<Result<std::string>> Versions::identify(CodeRef code) {
 }
 
 Task<Result<Version>> Versions::acquire(CodeRef code, std::string sha256, Runtime runtime) {
+  return acquire_from({.code = std::move(code), .file = {}}, std::move(sha256), runtime);
+}
+
+Task<Result<Version>> Versions::acquire_file(fs::path bundle, std::string sha256, Runtime runtime) {
+  return acquire_from({.code = {}, .file = std::move(bundle)}, std::move(sha256), runtime);
+}
+
+Task<Result<Version>> Versions::acquire_from(Source source, std::string sha256, Runtime runtime) {
   while (true) {
     std::shared_ptr<Signal> unpacked;
     {
@@ -80,20 +94,37 @@ Task<Result<Version>> Versions::acquire(CodeRef code, std::string sha256, Runtim
       co_await unpacked->wait_until(clock_.steady_now() + kLongWait);
       continue;  // if the first one failed, this one tries for itself
     }
-    const auto done = co_await unpack(code, sha256, runtime);
+    const auto done = co_await unpack(source, sha256, runtime);
     if (!done) co_return fail(done.error());
   }
 }
 
-Task<Result<void>> Versions::unpack(CodeRef code, std::string sha256, Runtime runtime) {
-  Result<std::uint64_t> bytes;
+// How much the version takes on the disk.
+Task<Result<std::uint64_t>> Versions::prepare(Source source, std::string sha256, Runtime runtime) {
+  auto bundle = Result<fs::path>(std::move(source.file));
+  if (bundle->empty()) bundle = co_await fetch(std::move(source.code));
+  if (!bundle) co_return fail(bundle.error());
+  Result<Unpacked> unpacked;
+  co_await executor_.offload([&] { unpacked = unpack_blocking(*bundle, sha256, runtime); });
+  if (!unpacked) co_return fail(unpacked.error());
+  if (!unpacked->has_source) co_return unpacked->bytes;
+  const auto built = co_await builds_.provide(sha256, runtime, root_ / sha256);
+  std::uint64_t bytes = 0;
+  co_await executor_.offload([&] {
+    std::error_code ignored;  // swept at the next start
+    if (built) {
+      bytes = size_of(root_ / sha256);
+    } else {
+      fs::remove_all(root_ / sha256, ignored);
+    }
+  });
+  if (!built) co_return fail(built.error());
+  co_return bytes;
+}
+
+Task<Result<void>> Versions::unpack(Source source, std::string sha256, Runtime runtime) {
   std::vector<fs::path> evicted;
-  auto bundle = co_await fetch(code);
-  if (bundle) {
-    co_await executor_.offload([&] { bytes = unpack_blocking(*bundle, sha256, runtime); });
-  } else {
-    bytes = fail(bundle.error());
-  }
+  const auto bytes = co_await prepare(std::move(source), sha256, runtime);
   {
     const std::lock_guard lock(mutex_);
     Entry& entry = entries_.at(sha256);
@@ -119,7 +150,8 @@ Task<Result<void>> Versions::unpack(CodeRef code, std::string sha256, Runtime ru
   co_return Result<void>();
 }
 
-Result<std::uint64_t> Versions::unpack_blocking(const fs::path& bundle, const std::string& sha256, Runtime runtime) {
+Result<Versions::Unpacked> Versions::unpack_blocking(const fs::path& bundle, const std::string& sha256,
+                                                     Runtime runtime) {
   // Upload has checked this; rows of the reference platform were never checked.
   const auto entries = reader_.list(bundle);
   if (!entries) return fail(entries.error());
@@ -144,7 +176,8 @@ Result<std::uint64_t> Versions::unpack_blocking(const fs::path& bundle, const st
     return fail(ErrorKind::unavailable, "disk_failed",
                 fmt::format("The code could not be unpacked: {}.", error.message()));
   }
-  return size_of(root_ / sha256);
+  const bool has_source = is_compiled(runtime) && entry_file(*entries, runtime) != kReadyBinary;
+  return Unpacked{.bytes = has_source ? 0 : size_of(root_ / sha256), .has_source = has_source};
 }
 
 Version Versions::claim_locked(const std::string& sha256, Entry& entry) {

@@ -16,6 +16,7 @@
 #include "ports/clock.h"
 #include "ports/code_store.h"
 #include "ports/executor.h"
+#include "worker/builds.h"
 
 namespace infra::worker {
 
@@ -35,8 +36,8 @@ class Versions {
  public:
   // Empties `root`, which it makes if need be: a folder may have been half written when the last program died. Throws
   // std::filesystem::filesystem_error.
-  Versions(std::filesystem::path root, CodeStore& store, const BundleReader& reader, Executor& executor, Clock& clock,
-           VersionLimits limits = {});
+  Versions(std::filesystem::path root, CodeStore& store, const BundleReader& reader, Builds& builds, Executor& executor,
+           Clock& clock, VersionLimits limits = {});
 
   // What the two below fail with (kind `unavailable`) when the code store is away, in its words: no fault of the job's.
   static constexpr std::string_view kStoreAway = "code_store_unavailable";
@@ -44,9 +45,13 @@ class Versions {
   // The code's SHA-256: as the row has it, or, where a row of the reference platform has none, the bundle's own.
   Task<Result<std::string>> identify(CodeRef code);
 
-  // Fetches, checks and unpacks the bundle unless that is done already; callers for the same version wait for the
-  // first. `not_found`; `unavailable` (code kStoreAway, or bundle_corrupt); `invalid` if the bundle breaks a rule.
+  // Fetches, checks and unpacks the bundle, and compiles it if need be, unless that is done already; callers for the
+  // same version wait for the first. `not_found`; `unavailable` (code kStoreAway, or bundle_corrupt, or a build's);
+  // `invalid` if the bundle breaks a rule, `unusable` if it does not compile.
   Task<Result<Version>> acquire(CodeRef code, std::string sha256, Runtime runtime);
+
+  // The same of a bundle that no store has yet: its file is at hand.
+  Task<Result<Version>> acquire_file(std::filesystem::path bundle, std::string sha256, Runtime runtime);
 
  private:
   struct Entry {
@@ -57,16 +62,28 @@ class Versions {
     std::vector<std::shared_ptr<Signal>> waiting;
   };
 
+  // Where a bundle comes from.
+  struct Source {
+    CodeRef code;
+    std::filesystem::path file;  // if it is here already
+  };
+  struct Unpacked {
+    std::uint64_t bytes = 0;
+    bool has_source = false;  // and no program yet
+  };
+
+  Task<Result<Version>> acquire_from(Source source, std::string sha256, Runtime runtime);
   Task<Result<std::filesystem::path>> fetch(CodeRef code);
-  Task<Result<void>> unpack(CodeRef code, std::string sha256, Runtime runtime);
-  Result<std::uint64_t> unpack_blocking(const std::filesystem::path& bundle, const std::string& sha256,
-                                        Runtime runtime);
+  Task<Result<void>> unpack(Source source, std::string sha256, Runtime runtime);
+  Task<Result<std::uint64_t>> prepare(Source source, std::string sha256, Runtime runtime);
+  Result<Unpacked> unpack_blocking(const std::filesystem::path& bundle, const std::string& sha256, Runtime runtime);
   Version claim_locked(const std::string& sha256, Entry& entry);
   std::vector<std::filesystem::path> evict_locked();
 
   const std::filesystem::path root_;
   CodeStore& store_;
   const BundleReader& reader_;
+  Builds& builds_;
   Executor& executor_;
   Clock& clock_;
   const VersionLimits limits_;

@@ -12,13 +12,22 @@ constexpr milliseconds kDrainReceiveWait{100};  // while draining: is there a sy
 constexpr milliseconds kReaperPeriod{1000};
 constexpr auto kForever = std::chrono::hours(24);
 
+// What a build holds in the books of the pool, as if it were an instance of a function of its own.
+InstanceKey build_place(const std::string& sha256) {
+  return {.function_id = {"build of " + sha256}, .sha256 = sha256, .memory_mb = BuildLimits{}.memory_mb};
+}
+
 }  // namespace
 
 Worker::Worker(WorkerDeps deps, WorkerOptions options)
     : deps_(std::move(deps)),
       options_(std::move(options)),
       started_(deps_.clock.steady_now()),
-      versions_(deps_.versions_root, deps_.code, deps_.bundles, deps_.executor, deps_.clock, options_.versions),
+      builds_(deps_.code, deps_.launcher, deps_.executor, deps_.clock,
+              {.enter = [this](const std::string& sha256) { return reserve_place(build_place(sha256)); },
+               .leave = [this](const std::string& sha256) { release_place(build_place(sha256)); }}),
+      versions_(deps_.versions_root, deps_.code, deps_.bundles, builds_, deps_.executor, deps_.clock,
+                options_.versions),
       pool_({.instances = deps_.launcher.capacity(),
              .memory_mb = options_.memory_budget_mb,
              .idle_timeout = options_.idle_timeout}),
@@ -90,9 +99,16 @@ Task<void> Worker::drain(SteadyTime deadline) {
     const std::lock_guard lock(mutex_);
     for (const auto& instance : calling_) instance->abort();
   }
+  builds_.abort();
   bell_.ring();
   deps_.queue.wake_receivers();
   co_await ended_->wait_until(deps_.clock.steady_now() + kForever);
+}
+
+Task<Result<void>> Worker::compile(std::filesystem::path bundle, std::string sha256, Runtime runtime) {
+  const auto version = co_await versions_.acquire_file(std::move(bundle), std::move(sha256), runtime);
+  if (!version) co_return fail(version.error());
+  co_return Result<void>();
 }
 
 WorkerStatus Worker::status() const {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "ports/ai_proxy.h"
+#include "ports/bundle_compiler.h"
 #include "ports/bundle_reader.h"
 #include "ports/clock.h"
 #include "ports/code_store.h"
@@ -19,6 +20,7 @@
 #include "ports/job_queue.h"
 #include "ports/settlement.h"
 #include "worker/bell.h"
+#include "worker/builds.h"
 #include "worker/versions.h"
 #include "worker/warm_pool.h"
 
@@ -56,7 +58,7 @@ struct WorkerStatus {
   double uptime_seconds = 0;
 };
 
-class Worker {
+class Worker : public BundleCompiler {
  public:
   Worker(WorkerDeps deps, WorkerOptions options);
   Worker(const Worker&) = delete;
@@ -73,6 +75,9 @@ class Worker {
   // runs: an async job is given back, a sync one settled as ERROR (code shutting_down), or given back too if others
   // take over. Returns when run() has; call it once, after run() was started.
   Task<void> drain(SteadyTime deadline);
+
+  // What it compiles is there for the function's first run. Any thread; not after drain() has begun to stop.
+  Task<Result<void>> compile(std::filesystem::path bundle, std::string sha256, Runtime runtime) override;
 
   [[nodiscard]] WorkerStatus status() const;  // any thread
 
@@ -105,6 +110,7 @@ class Worker {
   Task<Result<InstancePtr>> obtain_instance(const Job& job);
   Task<Result<InstancePtr>> start_instance(InstanceKey key, const Job& job);
   Task<Result<void>> reserve_place(InstanceKey key);
+  void release_place(const InstanceKey& key);
   Task<void> finish_instance(InstancePtr instance);
   Task<void> end_instances(std::vector<InstancePtr> instances);
   Task<void> reap_idle();
@@ -116,6 +122,7 @@ class Worker {
   const WorkerDeps deps_;
   const WorkerOptions options_;
   const SteadyTime started_;
+  Builds builds_;
   Versions versions_;
   WarmPool pool_;
   Bell bell_;  // rung whenever a slot, a place or the phase changes

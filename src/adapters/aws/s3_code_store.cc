@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "adapters/aws/s3_upload.h"
+#include "core/executable.h"
 #include "core/object_key.h"
 #include "core/sha256.h"
 
@@ -150,6 +151,12 @@ Task<Result<void>> S3CodeStore::retire_bundle(const CodeRef& code) {
   if (code.key.empty()) co_return Result<void>{};
   const auto tagged = co_await bucket_.copy_to_itself(code.key, std::string(kRetired));
   if (!tagged && tagged.error().kind != ErrorKind::not_found) co_return fail(tagged.error());
+  // What it was compiled to goes the same way. Another function with the same code has it compiled anew.
+  for (const auto machine : kMachines) {
+    if (!is_sha256(code.sha256)) break;
+    const auto build = co_await bucket_.copy_to_itself(build_key(code.sha256, machine), std::string(kRetired));
+    if (!build && build.error().kind != ErrorKind::not_found) co_return fail(build.error());
+  }
   co_return Result<void>{};
 }
 

@@ -10,6 +10,7 @@
 #include <memory>
 
 #include "adapters/system/posix_file.h"
+#include "core/executable.h"
 #include "core/object_key.h"
 #include "core/sha256.h"
 
@@ -208,6 +209,8 @@ Task<bool> FileCodeStore::delete_unless_recent(std::string sha256) {
     const std::scoped_lock lock(mutex_);
     if (touched_.contains(sha256)) return fail(ErrorKind::conflict, "code_in_use", "The bundle was put again.");
     if (::unlink(bundle_path(sha256).c_str()) != 0 && errno != ENOENT) return disk_error("removing a bundle", errno);
+    for (const auto machine : kMachines) ::unlink((objects_ / build_key(sha256, machine)).c_str());
+    ::rmdir((objects_ / build_key(sha256, "")).c_str());  // fails while something is in it
     return {};
   });
   co_return deleted.has_value();

@@ -52,10 +52,16 @@ class Sandbox {
   virtual void thaw() = 0;
 };
 
+enum class LaunchPurpose : std::uint8_t {
+  run,    // the runtime's runner, for calls
+  build,  // the builder (runtimes/build), which compiles the version's source once; more room in /tmp
+};
+
 struct LaunchRequest {
   Runtime runtime = Runtime::python;
   std::string version;  // 64 hex digits: the folder below the versions root that becomes /workspace
   int memory_mb = limits::kDefaultMemoryMb;
+  LaunchPurpose purpose = LaunchPurpose::run;
 };
 
 // Blocking; any thread.

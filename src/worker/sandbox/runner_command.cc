@@ -37,7 +37,8 @@ int digit(char c) {
 
 }  // namespace
 
-std::filesystem::path runner_folder(const SpawnerOptions& options, Runtime runtime) {
+std::filesystem::path runner_folder(const SpawnerOptions& options, LaunchPurpose purpose, Runtime runtime) {
+  if (purpose == LaunchPurpose::build) return options.runners;  // with the headers and modules that builds find
   if (runtime == Runtime::python) return options.runners / "python";
   return runtime == Runtime::nodejs ? options.runners / "nodejs" : options.native_runner;
 }
@@ -60,6 +61,17 @@ Result<RunnerCommand> runner_command(const SpawnerOptions& options, Runtime runt
                 fmt::format("the runner of compiled functions is missing: {}", options.native_runner.string()));
   }
   return RunnerCommand{{"/runtime/runner"}};
+}
+
+Result<RunnerCommand> launch_command(const SpawnerOptions& options, LaunchPurpose purpose, Runtime runtime,
+                                     int memory_mb) {
+  if (purpose == LaunchPurpose::run) return runner_command(options, runtime, memory_mb);
+  if (runtime != Runtime::cpp && runtime != Runtime::go) {
+    return fail(ErrorKind::invalid, "sandbox_failed", "only C++ and Go are compiled");
+  }
+  auto program = interpreter(options.python, "Python");
+  if (!program) return fail(program.error());
+  return RunnerCommand{{*program, "-I", "-B", "-u", "/runtime/build/builder.py", std::string(to_string(runtime))}};
 }
 
 std::string to_hex(const VersionHash& hash) {

@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "core/function.h"
+#include "worker/sandbox/launcher.h"
 #include "worker/sandbox/spawner.h"
 #include "worker/sandbox/spawner_protocol.h"
 
@@ -19,10 +20,14 @@ struct RunnerCommand {
 };
 
 // The folder that a sandbox for `runtime` has as /runtime.
-[[nodiscard]] std::filesystem::path runner_folder(const SpawnerOptions& options, Runtime runtime);
+[[nodiscard]] std::filesystem::path runner_folder(const SpawnerOptions& options, LaunchPurpose purpose, Runtime runtime);
 
 // `unavailable` if this machine lacks the runtime or it can't be seen from a sandbox.
 [[nodiscard]] Result<RunnerCommand> runner_command(const SpawnerOptions& options, Runtime runtime, int memory_mb);
+
+// The builder of compiled runtimes, where that is the purpose; else runner_command().
+[[nodiscard]] Result<RunnerCommand> launch_command(const SpawnerOptions& options, LaunchPurpose purpose,
+                                                   Runtime runtime, int memory_mb);
 
 [[nodiscard]] std::string to_hex(const VersionHash& hash);
 // Nothing but 64 lower-case hexadecimal digits will do.

@@ -223,6 +223,9 @@ Result<Parked> prepare(const SandboxPlan& plan) {
   if (!listener) return fail(listener.error());
   auto root = prepare_root(plan.options, plan.runner, uid);
   if (!root) return fail(root.error());
+  if (plan.purpose == LaunchPurpose::build) {
+    if (auto widened = widen_scratch(); !widened) return fail(widened.error());
+  }
   auto space =
       make_user_namespace({.uid_inside = kInsideUid, .uid_outside = uid, .gid_inside = kInsideUid, .gid_outside = uid});
   if (!space) return fail(space.error());

@@ -18,6 +18,7 @@ struct SandboxPlan {
   const SpawnerOptions& options;
   const SeccompProgram& seccomp;
   int slot = 0;
+  LaunchPurpose purpose = LaunchPurpose::run;
   std::filesystem::path runner;         // the folder that becomes /runtime
   std::vector<std::string> join_files;  // of CgroupSlots
   // What the runner executes; none: it goes on as the program that called.

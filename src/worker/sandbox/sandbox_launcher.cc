@@ -84,6 +84,7 @@ Result<std::unique_ptr<Sandbox>> SandboxLauncher::launch(const LaunchRequest& re
                                  .id = 0,
                                  .sandbox = 0,
                                  .memory_mb = static_cast<std::uint32_t>(request.memory_mb),
+                                 .purpose = static_cast<std::uint32_t>(request.purpose),
                                  .version = *version});
   if (!reply) return fail(reply.error());
   if (reply->event.kind == SpawnerEventKind::no_free_slot) {

@@ -263,6 +263,13 @@ Result<PreparedRoot> prepare_root(const SpawnerOptions& options, const std::file
   return prepared;
 }
 
+Result<void> widen_scratch() {
+  constexpr unsigned long kFlags = MS_REMOUNT | MS_NOSUID | MS_NODEV;
+  if (::mount(nullptr, "/tmp", nullptr, kFlags, "size=512m,nr_inodes=65536") != 0)
+    return system_failure("widening /tmp");
+  return {};
+}
+
 Result<void> finish_root(const PreparedRoot& prepared, std::string_view version, uid_t uid) {
   auto lower = clone_version(prepared, std::string(kVersions) + "/" + std::string(version), uid);
   if (!lower) return fail(lower.error());

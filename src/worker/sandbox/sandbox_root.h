@@ -26,6 +26,9 @@ struct PreparedRoot {
 [[nodiscard]] Result<PreparedRoot> prepare_root(const SpawnerOptions& options, const std::filesystem::path& runner,
                                                 uid_t uid);
 
+// Room for what a compiler leaves in /tmp; it counts against the sandbox's memory.
+[[nodiscard]] Result<void> widen_scratch();
+
 // Adds /workspace and makes the root read-only: nothing of the machine is reachable from then on but what is mounted.
 // `version` is 64 hexadecimal digits.
 [[nodiscard]] Result<void> finish_root(const PreparedRoot& prepared, std::string_view version, uid_t uid);

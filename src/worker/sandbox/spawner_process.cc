@@ -29,6 +29,7 @@ constexpr int kSurplusMs = 10'000;
 
 bool is_valid(const SpawnerRequest& request) {
   return request.runtime <= static_cast<std::uint32_t>(Runtime::go) &&
+         request.purpose <= static_cast<std::uint32_t>(LaunchPurpose::build) &&
          request.memory_mb >= static_cast<std::uint32_t>(limits::kMinMemoryMb) &&
          request.memory_mb <= static_cast<std::uint32_t>(limits::kMaxMemoryMb) && request.id != 0;
 }
@@ -50,7 +51,7 @@ std::vector<SandboxKind> SpawnerProcess::basic_kinds() const {
   std::vector<SandboxKind> kinds;
   for (const auto runtime : {Runtime::python, Runtime::cpp, Runtime::nodejs}) {
     if (runner_command(options_, runtime, limits::kDefaultMemoryMb))
-      kinds.push_back(sandbox_kind(runtime, limits::kDefaultMemoryMb));
+      kinds.push_back(sandbox_kind(LaunchPurpose::run, runtime, limits::kDefaultMemoryMb));
   }
   return kinds;
 }
@@ -152,8 +153,9 @@ void SpawnerProcess::launch(const SpawnerRequest& request) {
     return send(refusal);
   }
   const auto runtime = static_cast<Runtime>(request.runtime);
-  const auto kind = sandbox_kind(runtime, static_cast<int>(request.memory_mb));
-  if (const auto runner = runner_command(options_, runtime, static_cast<int>(request.memory_mb)); !runner) {
+  const auto kind =
+      sandbox_kind(static_cast<LaunchPurpose>(request.purpose), runtime, static_cast<int>(request.memory_mb));
+  if (const auto runner = launch_command(options_, kind.purpose, kind.runtime, kind.memory_mb); !runner) {
     put_text(refusal.text, runner.error().message);
     return send(refusal);
   }
@@ -255,7 +257,7 @@ Result<UniqueFd> SpawnerProcess::start_init(std::size_t index, const SandboxKind
 // Not fork(): the namespaces and the group have to be there from the first instruction.
 Result<UniqueFd> SpawnerProcess::clone_init(std::size_t index, const SandboxKind& kind, int report) {
   const int number = static_cast<int>(index);
-  auto runner = runner_command(options_, kind.runtime, kind.memory_mb);
+  auto runner = launch_command(options_, kind.purpose, kind.runtime, kind.memory_mb);
   if (!runner) return fail(runner.error());
   int pid_fd = -1;
   clone_args arguments{};
@@ -271,7 +273,8 @@ Result<UniqueFd> SpawnerProcess::clone_init(std::size_t index, const SandboxKind
     run_sandbox_init({.options = options_,
                       .seccomp = seccomp_,
                       .slot = number,
-                      .runner = runner_folder(options_, kind.runtime),
+                      .purpose = kind.purpose,
+                      .runner = runner_folder(options_, kind.purpose, kind.runtime),
                       .join_files = cgroups_.join_files(number),
                       .command = std::move(*runner)},
                      report);

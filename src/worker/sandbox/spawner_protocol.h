@@ -21,6 +21,7 @@ struct SpawnerRequest {
   std::uint64_t id = 0;       // the reply carries it; 0: no reply wanted
   std::uint64_t sandbox = 0;  // of all but launch and list
   std::uint32_t memory_mb = 0;
+  std::uint32_t purpose = 0;
   VersionHash version{};
 };
 

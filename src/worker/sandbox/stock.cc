@@ -5,17 +5,21 @@
 namespace infra::worker {
 namespace {
 
-// What a kind costs to keep: a booted Node.js some 20 MB and 0.1 s of CPU, the others little of either.
+// What a kind costs to keep: a booted Node.js some 20 MB and 0.1 s of CPU, the others little of either. A build takes so
+// long that nothing is gained.
 int least_of(const SandboxKind& kind) {
+  if (kind.purpose == LaunchPurpose::build) return 0;
   return kind.runtime == Runtime::nodejs ? 1 : 2;
 }
 int most_of(const SandboxKind& kind) {
+  if (kind.purpose == LaunchPurpose::build) return 0;
   return kind.runtime == Runtime::nodejs ? 4 : 16;
 }
 
 }  // namespace
 
-SandboxKind sandbox_kind(Runtime runtime, int memory_mb) {
+SandboxKind sandbox_kind(LaunchPurpose purpose, Runtime runtime, int memory_mb) {
+  if (purpose == LaunchPurpose::build) return {.runtime = runtime, .memory_mb = 0, .purpose = purpose};
   if (runtime == Runtime::nodejs) return {.runtime = runtime, .memory_mb = memory_mb};
   return {.runtime = runtime == Runtime::go ? Runtime::cpp : runtime, .memory_mb = 0};
 }
@@ -34,7 +38,7 @@ void Stock::launched(const SandboxKind& kind, bool found, SteadyTime now) {
   Shelf& asked = shelf(kind);
   asked.asked = now;
   asked.works = true;
-  if (!found) asked.wanted = std::clamp(asked.wanted * 2, 1, most_of(kind));
+  if (!found) asked.wanted = std::min(std::max(1, asked.wanted * 2), most_of(kind));
 }
 
 void Stock::failed(const SandboxKind& kind) {

@@ -9,6 +9,7 @@
 
 #include "core/function.h"
 #include "core/time.h"
+#include "worker/sandbox/launcher.h"
 
 namespace infra::worker {
 
@@ -16,9 +17,10 @@ namespace infra::worker {
 struct SandboxKind {
   Runtime runtime = Runtime::python;  // Go's are C++'s: both run a binary
   int memory_mb = 0;                  // of Node.js alone, whose heap is fixed at its start
+  LaunchPurpose purpose = LaunchPurpose::run;
   bool operator==(const SandboxKind&) const = default;
 };
-[[nodiscard]] SandboxKind sandbox_kind(Runtime runtime, int memory_mb);
+[[nodiscard]] SandboxKind sandbox_kind(LaunchPurpose purpose, Runtime runtime, int memory_mb);
 
 class Stock {
  public:

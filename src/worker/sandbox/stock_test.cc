@@ -7,9 +7,10 @@
 namespace infra::worker {
 namespace {
 
+constexpr auto kRun = LaunchPurpose::run;
 constexpr SteadyTime kStart{std::chrono::hours(1)};
-const SandboxKind kPython = sandbox_kind(Runtime::python, 512);
-const SandboxKind kNode = sandbox_kind(Runtime::nodejs, 128);
+const SandboxKind kPython = sandbox_kind(kRun, Runtime::python, 512);
+const SandboxKind kNode = sandbox_kind(kRun, Runtime::nodejs, 128);
 
 class StockTest : public testing::Test {
  protected:
@@ -56,7 +57,7 @@ TEST_F(StockTest, GrowsWithLaunchesThatFoundNoneAndForgetsThem) {
 }
 
 TEST_F(StockTest, AKindThatIsAskedForOnceStaysForAWhile) {
-  const SandboxKind large = sandbox_kind(Runtime::nodejs, 1024);
+  const SandboxKind large = sandbox_kind(kRun, Runtime::nodejs, 1024);
   stock_.launched(large, false, kStart);
   EXPECT_EQ(fill(large), 1);
   EXPECT_EQ(stock_.surplus(count(), kStart + Stock::kMemory), large);
@@ -71,10 +72,16 @@ TEST_F(StockTest, WhatCannotBePreparedIsLeftUntilALaunchAsks) {
   EXPECT_GT(fill(kPython), 0);
 }
 
+TEST_F(StockTest, NothingIsKeptForBuilds) {
+  const auto build = sandbox_kind(LaunchPurpose::build, Runtime::go, 1024);
+  stock_.launched(build, false, kStart);
+  EXPECT_EQ(fill(build), 0);
+}
+
 TEST(SandboxKindTest, OnlyNodeDependsOnTheMemory) {
-  EXPECT_EQ(sandbox_kind(Runtime::python, 128), sandbox_kind(Runtime::python, 1024));
-  EXPECT_EQ(sandbox_kind(Runtime::go, 128), sandbox_kind(Runtime::cpp, 1024));
-  EXPECT_NE(sandbox_kind(Runtime::nodejs, 128), sandbox_kind(Runtime::nodejs, 1024));
+  EXPECT_EQ(sandbox_kind(kRun, Runtime::python, 128), sandbox_kind(kRun, Runtime::python, 1024));
+  EXPECT_EQ(sandbox_kind(kRun, Runtime::go, 128), sandbox_kind(kRun, Runtime::cpp, 1024));
+  EXPECT_NE(sandbox_kind(kRun, Runtime::nodejs, 128), sandbox_kind(kRun, Runtime::nodejs, 1024));
 }
 
 }  // namespace

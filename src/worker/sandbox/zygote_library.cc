@@ -87,6 +87,7 @@ __attribute__((visibility("default"))) int infra_zygote_fork() {
     const SandboxPlan plan{.options = own.options,
                            .seccomp = own.seccomp,
                            .slot = own.request.slot,
+                           .purpose = LaunchPurpose::run,
                            .runner = own.options.runners / "python",
                            .join_files = join_files(own.request),
                            .command = std::nullopt};

@@ -1,0 +1,206 @@
+#include "worker/builds.h"
+
+#include <fmt/format.h>
+
+#include <boost/json.hpp>
+#include <fstream>
+
+#include "core/executable.h"
+#include "core/text.h"
+#include "telemetry/log.h"
+#include "worker/exchange.h"
+#include "worker/executables.h"
+
+namespace infra::worker {
+namespace {
+
+namespace fs = std::filesystem;
+namespace json = boost::json;
+using std::chrono::steady_clock;
+
+constexpr std::size_t kMaxWords = 16 * 1024;  // of a compiler
+constexpr std::size_t kFailuresKept = 100;
+constexpr auto kLongWait = std::chrono::minutes(5);  // a turn always ends and says so; this only bounds a mistake
+constexpr milliseconds kExitPatience{1000};
+
+std::unexpected<Error> broken_source(std::string message) {
+  return fail(ErrorKind::unusable, "compile_error", std::move(message));
+}
+
+std::unexpected<Error> stopping() {
+  return fail(ErrorKind::unavailable, "shutting_down", "The platform is stopping.");
+}
+
+// Whole lines, as many as are allowed.
+std::string bounded(std::string_view words) {
+  const std::string text = replace_invalid_utf8(cut_utf8(words, kMaxWords));
+  if (words.size() <= kMaxWords) return text;
+  return text.substr(0, text.rfind('\n') + 1) + "[cut: the first errors are kept]";
+}
+
+std::string text_of(const json::object& object, std::string_view name) {
+  const auto* value = object.if_contains(name);
+  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
+}
+
+std::unexpected<Error> missing(std::string_view compiler) {
+  return fail(ErrorKind::unavailable, "compiler_missing",
+              fmt::format("This worker has no {}, which compiles the function: install Debian's {}, or upload a ready "
+                          "binary as main.",
+                          compiler, compiler == "go" ? "golang-go" : "g++"));
+}
+
+// The builder runs beside the compiler, which reads what a stranger wrote: its answer is believed as little as a
+// runner's.
+Result<std::string> read_answer(std::string answer) {
+  if (answer.starts_with("\x7f"
+                         "ELF")) {
+    return answer;
+  }
+  boost::system::error_code error;
+  const auto parsed = json::parse(answer, error);
+  if (error || !parsed.is_object()) return broken_source("The compiler's answer could not be read.");
+  if (text_of(parsed.get_object(), "missing") == "g++") return missing("g++");
+  if (text_of(parsed.get_object(), "missing") == "go") return missing("go");
+  return broken_source("The code does not compile:\n" + bounded(text_of(parsed.get_object(), "failed")));
+}
+
+Result<void> write_program(const fs::path& folder, const std::string& program) {
+  std::error_code error;
+  fs::create_directory(folder / kOwnFolder, error);
+  std::ofstream file(folder / kBuiltProgram, std::ios::binary);
+  file << program;
+  file.close();
+  if (!file) return fail(ErrorKind::unavailable, "disk_failed", "The compiled program could not be written.");
+  return prepare_executable(folder, kBuiltProgram);
+}
+
+}  // namespace
+
+Task<Result<void>> Builds::provide(std::string sha256, Runtime runtime, fs::path folder) {
+  const auto program = co_await fetch_or_compile(sha256, runtime);
+  if (!program) co_return fail(program.error());
+  Result<void> written;
+  co_await executor_.offload([&] { written = write_program(folder, *program); });
+  co_return written;
+}
+
+Task<Result<std::string>> Builds::fetch_or_compile(const std::string& sha256, Runtime runtime) {
+  if (auto words = known_failure(sha256); !words.empty()) co_return broken_source(std::move(words));
+  const std::string key = build_key(sha256, machine_name());
+  auto kept = co_await store_.get_object(key);
+  if (kept && check_executable(std::string_view(*kept).substr(0, kExecutableStart))) co_return kept;
+  auto program = co_await compile(sha256, runtime);
+  if (!program) co_return program;
+  if (const auto stored = co_await store_.put_object(key, *program); !stored) {
+    log::warn("a compiled program could not be stored; other workers will compile it too",
+              {{"code", stored.error().code}});
+  }
+  co_return program;
+}
+
+Task<Result<std::string>> Builds::compile(const std::string& sha256, Runtime runtime) {
+  co_await wait_for_turn();
+  Result<std::string> program;
+  if (auto room = co_await room_.enter(sha256); room) {
+    co_await executor_.offload([&] { program = compile_blocking(sha256, runtime); });
+    room_.leave(sha256);
+  } else {
+    program = fail(room.error());
+  }
+  end_turn();
+  co_return program;
+}
+
+Result<std::string> Builds::compile_blocking(const std::string& sha256, Runtime runtime) {
+  auto sandbox = launcher_.launch(
+      {.runtime = runtime, .version = sha256, .memory_mb = limits_.memory_mb, .purpose = LaunchPurpose::build});
+  if (!sandbox) return fail(sandbox.error());
+  if (!note_running(sandbox->get())) return stopping();
+  auto program = talk(**sandbox, sha256, runtime);
+  forget_running(sandbox->get());
+  return program;
+}
+
+Result<std::string> Builds::talk(Sandbox& sandbox, const std::string& sha256, Runtime runtime) {
+  const auto deadline = steady_clock::now() + limits_.time;
+  auto hello = exchange(sandbox.handles(), "", deadline);
+  if (hello.end != ExchangeEnd::answered || hello.answer != R"({"ready":true})") {
+    const std::string said = hello.err.take();
+    return fail(
+        ErrorKind::unavailable, "sandbox_failed",
+        fmt::format("The compiler's sandbox did not start{}{}", said.empty() ? "." : ": ", cut_utf8(said, 500)));
+  }
+  auto built = exchange(sandbox.handles(), fmt::format(R"({{"runtime":"{}"}})", to_string(runtime)), deadline);
+  if (built.end == ExchangeEnd::answered) {
+    auto program = read_answer(std::move(built.answer));
+    if (!program && program.error().kind == ErrorKind::unusable) remember_failure(sha256, program.error().message);
+    return program;
+  }
+  if (built.end == ExchangeEnd::timed_out) {
+    return broken_source(fmt::format("Compiling took longer than {} s.", limits_.time.count() / 1000));
+  }
+  const auto exit = sandbox.wait(kExitPatience);
+  {
+    const std::lock_guard lock(mutex_);
+    if (aborted_) return stopping();
+  }
+  if (exit.out_of_memory) {
+    return broken_source(fmt::format("Compiling took more than {} MB of memory.", limits_.memory_mb));
+  }
+  return broken_source("The compiler ended without an answer.");
+}
+
+void Builds::abort() {
+  const std::lock_guard lock(mutex_);
+  aborted_ = true;
+  for (Sandbox* sandbox : running_) sandbox->kill();
+}
+
+Task<void> Builds::wait_for_turn() {
+  while (true) {
+    std::shared_ptr<Signal> ended;
+    {
+      const std::lock_guard lock(mutex_);
+      if (turns_ < limits_.at_once) {
+        ++turns_;
+        co_return;
+      }
+      ended = clock_.make_signal();
+      waiting_.push_back(ended);
+    }
+    co_await ended->wait_until(clock_.steady_now() + kLongWait);
+  }
+}
+
+void Builds::end_turn() {
+  const std::lock_guard lock(mutex_);
+  --turns_;
+  for (const auto& waiting : waiting_) waiting->notify();
+  waiting_.clear();
+}
+
+bool Builds::note_running(Sandbox* sandbox) {
+  const std::lock_guard lock(mutex_);
+  if (!aborted_) running_.insert(sandbox);
+  return !aborted_;
+}
+
+void Builds::forget_running(Sandbox* sandbox) {
+  const std::lock_guard lock(mutex_);
+  running_.erase(sandbox);
+}
+
+void Builds::remember_failure(const std::string& sha256, const std::string& words) {
+  const std::lock_guard lock(mutex_);
+  if (failures_.size() >= kFailuresKept) failures_.erase(failures_.begin());
+  failures_.emplace(sha256, words);
+}
+
+std::string Builds::known_failure(const std::string& sha256) {
+  const std::lock_guard lock(mutex_);
+  const auto found = failures_.find(sha256);
+  return found == failures_.end() ? std::string() : found->second;
+}
+
+}  // namespace infra::worker

@@ -1,0 +1,79 @@
+// The programs of versions that come as C++ or Go source: compiled once for the whole fleet, in a sandbox as isolated
+// as a function's own, and kept in the code store, where every other worker finds them.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "ports/clock.h"
+#include "ports/code_store.h"
+#include "ports/executor.h"
+#include "worker/sandbox/launcher.h"
+
+namespace infra::worker {
+
+struct BuildLimits {
+  int memory_mb = 1024;  // the scratch folder's content counts
+  milliseconds time = std::chrono::seconds(90);
+  int at_once = 2;
+};
+
+// Any thread.
+class Builds {
+ public:
+  // How a build's memory and its sandbox are accounted for; `leave` undoes one `enter` that was granted.
+  struct Room {
+    std::function<Task<Result<void>>(const std::string& sha256)> enter;
+    std::function<void(const std::string& sha256)> leave;
+  };
+
+  Builds(CodeStore& store, Launcher& launcher, Executor& executor, Clock& clock, Room room, BuildLimits limits = {})
+      : store_(store),
+        launcher_(launcher),
+        executor_(executor),
+        clock_(clock),
+        room_(std::move(room)),
+        limits_(limits) {}
+
+  // Puts the program of the version whose source is unpacked in `folder` (named by `sha256`, its bundle's) where the
+  // runner finds it. `unusable` (code compile_error) with the compiler's words; `unavailable` (compiler_missing names
+  // the compiler; sandbox_failed and others).
+  Task<Result<void>> provide(std::string sha256, Runtime runtime, std::filesystem::path folder);
+
+  // Kills what is being compiled; whatever is asked from now on is `unavailable`.
+  void abort();
+
+ private:
+  Task<Result<std::string>> fetch_or_compile(const std::string& sha256, Runtime runtime);
+  Task<Result<std::string>> compile(const std::string& sha256, Runtime runtime);
+  Result<std::string> compile_blocking(const std::string& sha256, Runtime runtime);
+  Result<std::string> talk(Sandbox& sandbox, const std::string& sha256, Runtime runtime);
+  Task<void> wait_for_turn();
+  void end_turn();
+  [[nodiscard]] bool note_running(Sandbox* sandbox);
+  void forget_running(Sandbox* sandbox);
+  void remember_failure(const std::string& sha256, const std::string& words);
+  [[nodiscard]] std::string known_failure(const std::string& sha256);
+
+  CodeStore& store_;
+  Launcher& launcher_;
+  Executor& executor_;
+  Clock& clock_;
+  const Room room_;
+  const BuildLimits limits_;
+
+  std::mutex mutex_;
+  int turns_ = 0;
+  std::vector<std::shared_ptr<Signal>> waiting_;
+  std::set<Sandbox*> running_;
+  std::map<std::string, std::string> failures_;  // by SHA-256; so that a broken function costs one compilation
+  bool aborted_ = false;
+};
+
+}  // namespace infra::worker
