@@ -228,8 +228,31 @@ class FakeReader : public BundleReader {
   std::string program;  // what the bundle has as "main"
 };
 
+class FakeCompiler : public BundleCompiler {
+ public:
+  explicit FakeCompiler(fakes::Journal& journal) : journal_(journal) {}
+  Task<Result<void>> compile(std::filesystem::path, std::string, Runtime) override {
+    (void)journal_.note("compiler.compile");
+    if (!failure) co_return Result<void>{};
+    co_return fail(*failure);
+  }
+  std::optional<Error> failure;
+
+ private:
+  fakes::Journal& journal_;
+};
+
 class DeployTest : public AppTest {
  protected:
+  Result<Function> deploy_source(std::optional<Error> failure) {
+    reader_.entries = {{.name = "main.cpp"}};
+    compiler_.failure = std::move(failure);
+    DeployFunction deploy(functions_, code_, reader_, executor_, clock_, ids_, &compiler_);
+    auto compiled = wanted();
+    compiled.runtime = Runtime::cpp;
+    return run_task(deploy.create(compiled, std::make_unique<FakeBundle>()));
+  }
+
   static NewFunction wanted() {
     NewFunction wanted;
     wanted.name = "n";
@@ -237,6 +260,7 @@ class DeployTest : public AppTest {
   }
 
   FakeReader reader_;
+  FakeCompiler compiler_{journal_};
   DeployFunction deploy_{functions_, code_, reader_, executor_, clock_, ids_};
 };
 
@@ -261,6 +285,22 @@ TEST_F(DeployTest, ReadyBinaryThatCannotRunHereTouchesNothing) {
   const auto created = run_task(deploy_.create(compiled, std::make_unique<FakeBundle>()));
   EXPECT_EQ(created.error().code, "invalid_executable");
   EXPECT_THAT(journal_.calls, IsEmpty());
+}
+
+TEST_F(DeployTest, SourceIsCompiledBeforeItIsStored) {
+  ASSERT_TRUE(deploy_source(std::nullopt));
+  EXPECT_THAT(journal_.calls, ElementsAre("compiler.compile", "code.put_bundle", "functions.insert"));
+}
+
+TEST_F(DeployTest, SourceThatDoesNotCompileIsNotStored) {
+  const auto created =
+      deploy_source(Error{.kind = ErrorKind::unusable, .code = "compile_error", .message = "main.cpp:1: error"});
+  EXPECT_EQ(created.error().message, "main.cpp:1: error");
+  EXPECT_THAT(journal_.calls, ElementsAre("compiler.compile"));
+}
+
+TEST_F(DeployTest, SourceIsStoredWhereNoCompilerIsAtHand) {
+  EXPECT_TRUE(deploy_source(Error{.kind = ErrorKind::unavailable, .code = "compiler_missing", .message = "No g++."}));
 }
 
 TEST_F(DeployTest, BundleWhoseRowCannotBeWrittenIsRetired) {

@@ -20,7 +20,8 @@ using std::chrono::steady_clock;
 
 constexpr std::size_t kMaxWords = 16 * 1024;  // of a compiler
 constexpr std::size_t kFailuresKept = 100;
-constexpr auto kLongWait = std::chrono::minutes(5);  // a turn always ends and says so; this only bounds a mistake
+constexpr auto kLongWait = std::chrono::minutes(5);    // a turn always ends and says so; this only bounds a mistake
+constexpr auto kStartTime = std::chrono::seconds(20);  // as for any runner
 constexpr milliseconds kExitPatience{1000};
 
 std::unexpected<Error> broken_source(std::string message) {
@@ -90,8 +91,11 @@ Task<Result<std::string>> Builds::fetch_or_compile(const std::string& sha256, Ru
   const std::string key = build_key(sha256, machine_name());
   auto kept = co_await store_.get_object(key);
   if (kept && check_executable(std::string_view(*kept).substr(0, kExecutableStart))) co_return kept;
+  const auto started = clock_.steady_now();
   auto program = co_await compile(sha256, runtime);
   if (!program) co_return program;
+  const std::chrono::duration<double, std::milli> spent = clock_.steady_now() - started;
+  log::info("compiled", {{"codeSha256", sha256}, {"runtime", to_string(runtime)}, {"durationMs", spent.count()}});
   if (const auto stored = co_await store_.put_object(key, *program); !stored) {
     log::warn("a compiled program could not be stored; other workers will compile it too",
               {{"code", stored.error().code}});
@@ -123,22 +127,22 @@ Result<std::string> Builds::compile_blocking(const std::string& sha256, Runtime 
 }
 
 Result<std::string> Builds::talk(Sandbox& sandbox, const std::string& sha256, Runtime runtime) {
-  const auto deadline = steady_clock::now() + limits_.time;
-  auto hello = exchange(sandbox.handles(), "", deadline);
+  auto hello = exchange(sandbox.handles(), "", steady_clock::now() + kStartTime);
   if (hello.end != ExchangeEnd::answered || hello.answer != R"({"ready":true})") {
     const std::string said = hello.err.take();
     return fail(
         ErrorKind::unavailable, "sandbox_failed",
         fmt::format("The compiler's sandbox did not start{}{}", said.empty() ? "." : ": ", cut_utf8(said, 500)));
   }
-  auto built = exchange(sandbox.handles(), fmt::format(R"({{"runtime":"{}"}})", to_string(runtime)), deadline);
+  auto built = exchange(sandbox.handles(), fmt::format(R"({{"runtime":"{}"}})", to_string(runtime)),
+                        steady_clock::now() + limits_.time);
   if (built.end == ExchangeEnd::answered) {
     auto program = read_answer(std::move(built.answer));
     if (!program && program.error().kind == ErrorKind::unusable) remember_failure(sha256, program.error().message);
     return program;
   }
   if (built.end == ExchangeEnd::timed_out) {
-    return broken_source(fmt::format("Compiling took longer than {} s.", limits_.time.count() / 1000));
+    return broken_source(fmt::format("Compiling took longer than {} ms.", limits_.time.count()));
   }
   const auto exit = sandbox.wait(kExitPatience);
   {

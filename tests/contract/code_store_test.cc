@@ -6,6 +6,7 @@
 #include "adapters/embedded/file_code_store.h"
 #include "adapters/embedded/file_code_store_probe.h"
 #include "contract/code_store_contract.h"
+#include "core/executable.h"
 #include "support/fake_code_use.h"
 #include "support/offload_inline.h"
 #include "support/run_task.h"
@@ -75,6 +76,22 @@ TEST_F(FileCodeStoreTest, ARetiredBundleGoesOnceItIsUnused) {
   sweep();
   EXPECT_FALSE(is_there(code_));
   EXPECT_FALSE(use_.is_listed(kShaA));
+}
+
+TEST_F(FileCodeStoreTest, WhatABundleWasCompiledToGoesWithIt) {
+  put(code_);
+  const std::string key = build_key(kShaA, "x86_64");
+  ASSERT_TRUE(run_task(store_.put_object(key, "a program")).has_value());
+  use_.set_used(kShaA, true);
+  pass_grace();
+  sweep();
+  EXPECT_EQ(run_task(store_.get_object(key)).value_or("gone"), "a program");
+  use_.set_used(kShaA, false);
+  ASSERT_TRUE(run_task(store_.retire_bundle(code_)).has_value());
+  pass_grace();
+  sweep();
+  EXPECT_EQ(run_task(store_.get_object(key)).error().kind, ErrorKind::not_found);
+  EXPECT_TRUE(std::filesystem::is_empty(folder_.path() / "objects/builds"));
 }
 
 TEST_F(FileCodeStoreTest, PuttingARetiredBundleSavesIt) {

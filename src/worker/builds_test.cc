@@ -1,0 +1,163 @@
+// Builds with the real builder and compiler, without isolation: what is kept is not compiled again, and each way to
+// fail has its words.
+#include "worker/builds.h"
+
+#include <gmock/gmock.h>
+#include <sys/stat.h>
+
+#include <fstream>
+#include <iterator>
+#include <optional>
+
+#include "core/executable.h"
+#include "support/memory_objects.h"
+#include "support/temp_folder.h"
+#include "worker/executables.h"
+#include "worker/plain_launcher.h"
+#include "worker/test_world.h"
+
+namespace infra::worker {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+
+const std::string kSha(64, 'a');
+
+// Counts launches on their way to a launcher.
+class CountingLauncher : public Launcher {
+ public:
+  explicit CountingLauncher(Launcher& launcher) : launcher_(launcher) {}
+  Result<std::unique_ptr<Sandbox>> launch(const LaunchRequest& request) override {
+    ++launches;
+    last = request;
+    return launcher_.launch(request);
+  }
+  [[nodiscard]] int capacity() const override { return launcher_.capacity(); }
+
+  int launches = 0;
+  LaunchRequest last;
+
+ private:
+  Launcher& launcher_;
+};
+
+class BuildsTest : public ::testing::Test {
+ protected:
+  Result<void> provide(const std::string& source, BuildLimits limits = {}, bool aborted = false) {
+    fs::create_directories(version_);
+    std::ofstream(version_ / "main.cpp") << source;
+    Builds builds(store_, launcher_, loop_, clock_, room(), limits);
+    if (aborted) builds.abort();
+    return provide_with(builds);
+  }
+
+  Result<void> provide_with(Builds& builds) {
+    Result<void> provided;
+    loop_.run([](Builds& all, const fs::path& folder, Result<void>& into) -> Task<void> {
+      into = co_await all.provide(kSha, Runtime::cpp, folder);
+    }(builds, version_, provided));
+    return provided;
+  }
+
+  Builds::Room room() {
+    return {.enter = [this](const std::string&) { return enter(); },
+            .leave = [this](const std::string&) { --inside_; }};
+  }
+  Task<Result<void>> enter() {
+    ++inside_;
+    co_return Result<void>();
+  }
+
+  std::string key() { return build_key(kSha, machine_name()); }
+  bool is_runnable() {
+    struct stat info{};
+    return ::stat((version_ / kBuiltProgram).c_str(), &info) == 0 && (info.st_mode & 0111) == 0111;
+  }
+
+  testing::TempFolder folder_;
+  fs::path version_ = folder_.path() / "versions" / kSha;
+  TestLoop loop_;
+  TestClock clock_{loop_};
+  testing::MemoryObjects store_;
+  PlainLauncher plain_{{.versions = folder_.path() / "versions",
+                        .runners = {.runtimes = INFRA_RUNTIMES, .native = INFRA_NATIVE_RUNNER},
+                        .temporary = folder_.path() / "instances",
+                        .capacity = 4}};
+  CountingLauncher launcher_{plain_};
+  int inside_ = 0;
+};
+
+TEST_F(BuildsTest, SourceIsCompiledOnceAndKept) {
+  const auto built = provide("int main() { return 0; }");
+  ASSERT_TRUE(built) << built.error().message;
+  EXPECT_TRUE(is_runnable());
+  EXPECT_FALSE(fs::exists(version_ / kWarmMark));
+  EXPECT_EQ(launcher_.last.purpose, LaunchPurpose::build);
+  EXPECT_EQ(launcher_.last.memory_mb, BuildLimits{}.memory_mb);
+  ASSERT_TRUE(store_.find(key()));
+  EXPECT_TRUE(check_executable(store_.find(key())->substr(0, kExecutableStart)));
+
+  fs::remove_all(version_);  // another worker, which has the same bundle and the same store
+  ASSERT_TRUE(provide("this would not compile"));
+  EXPECT_TRUE(is_runnable());
+  EXPECT_EQ(launcher_.launches, 1);
+  EXPECT_EQ(inside_, 0);
+}
+
+TEST_F(BuildsTest, WhatIsKeptAndNoProgramIsCompiledAnew) {
+  loop_.run([](CodeStore& store, std::string key) -> Task<void> { (void)co_await store.put_object(key, "half a pro"); }(
+                                                      store_, key()));
+  ASSERT_TRUE(provide("int main() {}"));
+  EXPECT_EQ(launcher_.launches, 1);
+  EXPECT_NE(store_.find(key()), "half a pro");
+}
+
+TEST_F(BuildsTest, AStoreThatIsAwayCostsACompilationAndNothingElse) {
+  store_.fail_with(Error{.kind = ErrorKind::unavailable, .code = "test_away", .message = "Away."});
+  EXPECT_TRUE(provide("int main() {}"));
+  EXPECT_TRUE(is_runnable());
+}
+
+TEST_F(BuildsTest, AHandlerIsMarked) {
+  ASSERT_TRUE(
+      provide("#include <infra.hpp>\nstd::string handler(const std::string& e, const infra::Context&) { return e; }\n"
+              "INFRA_HANDLER(handler)\n"));
+  EXPECT_TRUE(fs::exists(version_ / kWarmMark));
+}
+
+TEST_F(BuildsTest, ACompileErrorIsRemembered) {
+  fs::create_directories(version_);
+  std::ofstream(version_ / "main.cpp") << "int main() { return oops; }";
+  Builds builds(store_, launcher_, loop_, clock_, room());
+  for (int round = 0; round < 2; ++round) {
+    const auto built = provide_with(builds);
+    ASSERT_FALSE(built);
+    EXPECT_EQ(built.error().kind, ErrorKind::unusable);
+    EXPECT_EQ(built.error().code, "compile_error");
+    EXPECT_THAT(built.error().message, HasSubstr("main.cpp:1:21: error"));
+  }
+  EXPECT_EQ(launcher_.launches, 1);
+  EXPECT_EQ(store_.count(), 0);
+  EXPECT_EQ(inside_, 0);
+}
+
+TEST_F(BuildsTest, TimeIsBounded) {
+  const auto built = provide("int main() {}", {.time = milliseconds(1)});
+  ASSERT_FALSE(built);
+  EXPECT_EQ(built.error().code, "compile_error");
+  EXPECT_THAT(built.error().message, HasSubstr("longer than 1 ms"));
+  EXPECT_EQ(store_.count(), 0);
+  EXPECT_EQ(inside_, 0);
+}
+
+TEST_F(BuildsTest, AfterAnAbortNothingIsCompiled) {
+  const auto built = provide("int main() {}", {}, true);
+  ASSERT_FALSE(built);
+  EXPECT_EQ(built.error().kind, ErrorKind::unavailable);
+  EXPECT_EQ(built.error().code, "shutting_down");
+  EXPECT_FALSE(fs::exists(version_ / kBuiltProgram));
+}
+
+}  // namespace
+}  // namespace infra::worker
