@@ -34,9 +34,10 @@ std::unexpected<Error> stopping() {
 
 // Whole lines, as many as are allowed.
 std::string bounded(std::string_view words) {
-  const std::string text = replace_invalid_utf8(cut_utf8(words, kMaxWords));
+  std::string text = replace_invalid_utf8(cut_utf8(words, kMaxWords));
   if (words.size() <= kMaxWords) return text;
-  return text.substr(0, text.rfind('\n') + 1) + "[cut: the first errors are kept]";
+  text.resize(text.rfind('\n') + 1);
+  return text + "[cut: the first errors are kept]";
 }
 
 std::string text_of(const json::object& object, std::string_view name) {
