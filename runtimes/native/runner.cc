@@ -197,7 +197,8 @@ class Runner {
   Folders folders_;
 };
 
-// It may wait long before anybody knows which function it is for; that one's code is mounted over this folder then.
+// The runner may wait long before anybody knows which function it is for; that one's code is mounted over this folder
+// then. Nothing of the function's runs before its first call is there, so what it prints is that call's.
 bool await_function() {
   pollfd first{kControl, POLLIN, 0};
   while (poll(&first, 1, -1) < 0 && errno == EINTR) {
@@ -206,8 +207,7 @@ bool await_function() {
   return getcwd(folder, sizeof folder) != nullptr && chdir(folder) == 0;
 }
 
-// Does not return if the program takes over. It was ready before its own first instruction: what it does from there is
-// the function's affair.
+// Does not return if the program takes over.
 void become_program() {
   auto environment = base_environment(Folders());
   std::vector<std::string> arguments = {program()};
