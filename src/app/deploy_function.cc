@@ -8,32 +8,25 @@
 namespace infra::app {
 namespace {
 
-// The entry file of a bundle that keeps every rule.
-Result<std::string> check_file(const BundleReader& bundles, const std::filesystem::path& path, Runtime runtime) {
+Result<void> check_file(const BundleReader& bundles, const std::filesystem::path& path, Runtime runtime) {
   const auto entries = bundles.list(path);
   if (!entries) return fail(entries.error());
-  if (auto ok = check_bundle(*entries, runtime); !ok) return fail(ok.error());
-  if (auto ok = bundles.verify(path); !ok) return fail(ok.error());
-  auto entry = entry_file(*entries, runtime).value_or("");
-  if (entry != kReadyBinary) return entry;
-  const auto start = bundles.read_start(path, entry, kExecutableStart);
+  if (auto ok = check_bundle(*entries, runtime); !ok) return ok;
+  if (auto ok = bundles.verify(path); !ok) return ok;
+  if (entry_file(*entries, runtime) != kReadyBinary) return {};
+  const auto start = bundles.read_start(path, kReadyBinary, kExecutableStart);
   if (!start) return fail(start.error());
-  if (auto ok = check_executable(*start); !ok) return fail(ok.error());
-  return entry;
-}
-
-bool is_source(std::string_view entry) {
-  return entry == "main.cpp" || entry == "main.go";
+  return check_executable(*start);
 }
 
 }  // namespace
 
 Task<Result<CodeRef>> DeployFunction::store_bundle(const FunctionId& id, Runtime runtime, StagedFile& bundle) {
-  Result<std::string> checked;
+  Result<void> checked;
   const auto& path = bundle.path();
   co_await executor_.offload([&] { checked = check_file(bundles_, path, runtime); });
   if (!checked) co_return fail(checked.error());
-  if (compiler_ != nullptr && is_source(*checked)) {
+  if (compiler_ != nullptr && is_compiled(runtime)) {
     const auto compiled = co_await compiler_->compile(path, bundle.sha256(), runtime);
     if (!compiled && compiled.error().kind == ErrorKind::unusable) co_return fail(compiled.error());
     if (!compiled) log::warn("code was not compiled at its upload", {{"code", compiled.error().code}});

@@ -17,6 +17,10 @@ namespace infra {
 enum class Runtime : std::uint8_t { python, nodejs, cpp, go };
 
 [[nodiscard]] std::string_view to_string(Runtime runtime);
+// Its functions are programs: they come as source to compile, or as a ready binary.
+[[nodiscard]] constexpr bool is_compiled(Runtime runtime) {
+  return runtime == Runtime::cpp || runtime == Runtime::go;
+}
 [[nodiscard]] Result<Runtime> parse_runtime(std::string_view text);
 
 using Environment = std::map<std::string, std::string>;

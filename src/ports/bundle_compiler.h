@@ -15,8 +15,8 @@ class BundleCompiler {
  public:
   virtual ~BundleCompiler() = default;
 
-  // `bundle` has passed every rule and holds source. `unusable` (code compile_error) with the compiler's words; any
-  // other failure says nothing of the code.
+  // `bundle` has passed every rule and is_compiled(runtime). A ready binary in it is unpacked ahead of its first run.
+  // `unusable` (code compile_error) with the compiler's words; any other failure says nothing of the code.
   virtual Task<Result<void>> compile(std::filesystem::path bundle, std::string sha256, Runtime runtime) = 0;
 };
 

@@ -34,7 +34,7 @@ bool contains(std::ifstream& file, std::string_view marker) {
   std::size_t kept = 0;
   while (file.read(piece.data() + kept, static_cast<std::streamsize>(piece.size() - kept)), file.gcount() > 0) {
     const std::size_t size = kept + static_cast<std::size_t>(file.gcount());
-    if (std::string_view(piece.data(), size).find(marker) != std::string_view::npos) return true;
+    if (::memmem(piece.data(), size, marker.data(), marker.size()) != nullptr) return true;  // faster than find()
     kept = std::min(size, marker.size() - 1);
     std::memmove(piece.data(), piece.data() + size - kept, kept);
   }

@@ -7,7 +7,6 @@
 #include <string_view>
 
 #include "core/error.h"
-#include "core/function.h"
 
 namespace infra::worker {
 
@@ -15,10 +14,6 @@ namespace infra::worker {
 inline constexpr std::string_view kOwnFolder = ".infra";
 inline constexpr std::string_view kBuiltProgram = ".infra/main";  // compiled from the bundle's source
 inline constexpr std::string_view kWarmMark = ".infra/warm";      // the program speaks docs/runner-protocol.md itself
-
-[[nodiscard]] inline bool is_compiled(Runtime runtime) {
-  return runtime == Runtime::cpp || runtime == Runtime::go;
-}
 
 // Blocking. Readies `program` (a path below `folder`) to be run by the runner. `invalid` (invalid_executable) if it
 // can't run on this machine; `unavailable` (disk_failed).
