@@ -154,6 +154,12 @@ Result<void> check_bundle(const std::vector<BundleEntry>& entries, Runtime runti
     return refuse("bundle_entry_missing",
                   fmt::format("The ZIP has no {} at its root, which a {} function needs.", wanted, to_string(runtime)));
   }
+  const auto has = [&](std::string_view name) {
+    return std::ranges::find(entries, name, &BundleEntry::name) != entries.end();
+  };
+  if (is_compiled(runtime) && has("main.cpp") && has("main.go")) {
+    return refuse("bundle_entry_ambiguous", "The ZIP has main.cpp and main.go at its root; leave one of them out.");
+  }
   return {};
 }
 

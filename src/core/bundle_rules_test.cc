@@ -115,6 +115,8 @@ TEST(BundleRulesTest, NeedsTheRuntimesEntryFileAtTheRoot) {
   expect_refused({{.name = "main/", .type = EntryType::directory}}, "bundle_entry_missing", "main.go or main",
                  Runtime::go);
 
+  expect_refused({file("main.cpp"), file("main.go")}, "bundle_entry_ambiguous", "leave one", Runtime::cpp);
+
   EXPECT_EQ(entry_file({file("index.mjs"), file("index.js")}, Runtime::nodejs), "index.js");
   EXPECT_EQ(entry_file({file("index.mjs")}, Runtime::nodejs), "index.mjs");
   EXPECT_EQ(entry_file({file("main")}, Runtime::cpp), "main");

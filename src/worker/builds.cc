@@ -80,23 +80,25 @@ Result<void> write_program(const fs::path& folder, const std::string& program) {
 }  // namespace
 
 Task<Result<void>> Builds::provide(std::string sha256, Runtime runtime, fs::path folder) {
-  const auto program = co_await fetch_or_compile(sha256, runtime);
+  const Source source{.sha256 = std::move(sha256), .runtime = runtime, .folder = folder};
+  const auto program = co_await fetch_or_compile(source);
   if (!program) co_return fail(program.error());
   Result<void> written;
   co_await executor_.offload([&] { written = write_program(folder, *program); });
   co_return written;
 }
 
-Task<Result<std::string>> Builds::fetch_or_compile(const std::string& sha256, Runtime runtime) {
-  if (auto words = known_failure(sha256); !words.empty()) co_return broken_source(std::move(words));
-  const std::string key = build_key(sha256, machine_name());
+Task<Result<std::string>> Builds::fetch_or_compile(const Source& source) {
+  if (auto words = known_failure(source.sha256); !words.empty()) co_return broken_source(std::move(words));
+  const std::string key = build_key(source.sha256, machine_name());
   auto kept = co_await store_.get_object(key);
   if (kept && check_executable(std::string_view(*kept).substr(0, kExecutableStart))) co_return kept;
   const auto started = clock_.steady_now();
-  auto program = co_await compile(sha256, runtime);
+  auto program = co_await compile(source);
   if (!program) co_return program;
   const std::chrono::duration<double, std::milli> spent = clock_.steady_now() - started;
-  log::info("compiled", {{"codeSha256", sha256}, {"runtime", to_string(runtime)}, {"durationMs", spent.count()}});
+  log::info("compiled",
+            {{"codeSha256", source.sha256}, {"runtime", to_string(source.runtime)}, {"durationMs", spent.count()}});
   if (const auto stored = co_await store_.put_object(key, *program); !stored) {
     log::warn("a compiled program could not be stored; other workers will compile it too",
               {{"code", stored.error().code}});
@@ -104,12 +106,12 @@ Task<Result<std::string>> Builds::fetch_or_compile(const std::string& sha256, Ru
   co_return program;
 }
 
-Task<Result<std::string>> Builds::compile(const std::string& sha256, Runtime runtime) {
+Task<Result<std::string>> Builds::compile(const Source& source) {
   co_await wait_for_turn();
   Result<std::string> program;
-  if (auto room = co_await room_.enter(sha256); room) {
-    co_await executor_.offload([&] { program = compile_blocking(sha256, runtime); });
-    room_.leave(sha256);
+  if (auto room = co_await room_.enter(source.sha256); room) {
+    co_await executor_.offload([&] { program = compile_blocking(source); });
+    room_.leave(source.sha256);
   } else {
     program = fail(room.error());
   }
@@ -117,17 +119,19 @@ Task<Result<std::string>> Builds::compile(const std::string& sha256, Runtime run
   co_return program;
 }
 
-Result<std::string> Builds::compile_blocking(const std::string& sha256, Runtime runtime) {
-  auto sandbox = launcher_.launch(
-      {.runtime = runtime, .version = sha256, .memory_mb = limits_.memory_mb, .purpose = LaunchPurpose::build});
+Result<std::string> Builds::compile_blocking(const Source& source) {
+  auto sandbox = launcher_.launch({.runtime = source.runtime,
+                                   .version = source.folder.filename(),
+                                   .memory_mb = limits_.memory_mb,
+                                   .purpose = LaunchPurpose::build});
   if (!sandbox) return fail(sandbox.error());
   if (!note_running(sandbox->get())) return stopping();
-  auto program = talk(**sandbox, sha256, runtime);
+  auto program = talk(**sandbox, source);
   forget_running(sandbox->get());
   return program;
 }
 
-Result<std::string> Builds::talk(Sandbox& sandbox, const std::string& sha256, Runtime runtime) {
+Result<std::string> Builds::talk(Sandbox& sandbox, const Source& source) {
   auto hello = exchange(sandbox.handles(), "", steady_clock::now() + kStartTime);
   if (hello.end != ExchangeEnd::answered || hello.answer != R"({"ready":true})") {
     const std::string said = hello.err.take();
@@ -135,11 +139,12 @@ Result<std::string> Builds::talk(Sandbox& sandbox, const std::string& sha256, Ru
         ErrorKind::unavailable, "sandbox_failed",
         fmt::format("The compiler's sandbox did not start{}{}", said.empty() ? "." : ": ", cut_utf8(said, 500)));
   }
-  auto built = exchange(sandbox.handles(), fmt::format(R"({{"runtime":"{}"}})", to_string(runtime)),
+  auto built = exchange(sandbox.handles(), fmt::format(R"({{"runtime":"{}"}})", to_string(source.runtime)),
                         steady_clock::now() + limits_.time);
   if (built.end == ExchangeEnd::answered) {
     auto program = read_answer(std::move(built.answer));
-    if (!program && program.error().kind == ErrorKind::unusable) remember_failure(sha256, program.error().message);
+    if (!program && program.error().kind == ErrorKind::unusable)
+      remember_failure(source.sha256, program.error().message);
     return program;
   }
   if (built.end == ExchangeEnd::timed_out) {

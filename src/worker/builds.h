@@ -41,19 +41,25 @@ class Builds {
         room_(std::move(room)),
         limits_(limits) {}
 
-  // Puts the program of the version whose source is unpacked in `folder` (named by `sha256`, its bundle's) where the
-  // runner finds it. `unusable` (code compile_error) with the compiler's words; `unavailable` (compiler_missing names
-  // the compiler; sandbox_failed and others).
+  // Puts the program of the version whose source is unpacked in `folder`, below the launcher's versions root, where the
+  // runner finds it. `sha256` is the bundle's. `unusable` (code compile_error) with the compiler's words; `unavailable`
+  // (compiler_missing names the compiler; sandbox_failed and others).
   Task<Result<void>> provide(std::string sha256, Runtime runtime, std::filesystem::path folder);
 
   // Kills what is being compiled; whatever is asked from now on is `unavailable`.
   void abort();
 
  private:
-  Task<Result<std::string>> fetch_or_compile(const std::string& sha256, Runtime runtime);
-  Task<Result<std::string>> compile(const std::string& sha256, Runtime runtime);
-  Result<std::string> compile_blocking(const std::string& sha256, Runtime runtime);
-  Result<std::string> talk(Sandbox& sandbox, const std::string& sha256, Runtime runtime);
+  struct Source {
+    std::string sha256;
+    Runtime runtime;
+    std::filesystem::path folder;
+  };
+
+  Task<Result<std::string>> fetch_or_compile(const Source& source);
+  Task<Result<std::string>> compile(const Source& source);
+  Result<std::string> compile_blocking(const Source& source);
+  Result<std::string> talk(Sandbox& sandbox, const Source& source);
   Task<void> wait_for_turn();
   void end_turn();
   [[nodiscard]] bool note_running(Sandbox* sandbox);

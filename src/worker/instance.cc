@@ -32,7 +32,7 @@ struct CallEnd {
 
 Result<std::shared_ptr<Instance>> Instance::start(InstanceKey key, Version version, Launcher& launcher, AiProxy* ai) {
   const auto begun = steady_clock::now();
-  auto sandbox = launcher.launch({.runtime = key.runtime, .version = key.sha256, .memory_mb = key.memory_mb});
+  auto sandbox = launcher.launch({.runtime = key.runtime, .version = version->folder, .memory_mb = key.memory_mb});
   if (!sandbox) return fail(sandbox.error());
   std::shared_ptr<Instance> instance(new Instance(std::move(key), std::move(version), std::move(*sandbox)));
   if (auto ready = instance->wait_until_ready(); !ready) return fail(ready.error());

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/bundle_rules.h"
+#include "core/sha256.h"
 #include "worker/executables.h"
 #include "worker/file_hash.h"
 
@@ -24,6 +25,11 @@ std::uint64_t size_of(const fs::path& folder) {
     if (!error) bytes += size;
   }
   return bytes;
+}
+
+// A folder where a program was compiled or readied is not the one that the same bundle has under an interpreter.
+std::string folder_name(const std::string& sha256, Runtime runtime) {
+  return is_compiled(runtime) ? sha256_of("compiled " + sha256) : sha256;
 }
 
 // Of a bundle with a ready binary; source is compiled later.
@@ -68,21 +74,22 @@ Task<Result<std::string>> Versions::identify(CodeRef code) {
 }
 
 Task<Result<Version>> Versions::acquire(CodeRef code, std::string sha256, Runtime runtime) {
-  return acquire_from({.code = std::move(code), .file = {}}, std::move(sha256), runtime);
+  return acquire_from({.code = std::move(code), .file = {}, .sha256 = std::move(sha256)}, runtime);
 }
 
 Task<Result<Version>> Versions::acquire_file(fs::path bundle, std::string sha256, Runtime runtime) {
-  return acquire_from({.code = {}, .file = std::move(bundle)}, std::move(sha256), runtime);
+  return acquire_from({.code = {}, .file = std::move(bundle), .sha256 = std::move(sha256)}, runtime);
 }
 
-Task<Result<Version>> Versions::acquire_from(Source source, std::string sha256, Runtime runtime) {
+Task<Result<Version>> Versions::acquire_from(Source source, Runtime runtime) {
+  const std::string name = folder_name(source.sha256, runtime);
   while (true) {
     std::shared_ptr<Signal> unpacked;
     {
       const std::lock_guard lock(mutex_);
-      auto [found, is_new] = entries_.try_emplace(sha256);
+      auto [found, is_new] = entries_.try_emplace(name);
       Entry& entry = found->second;
-      if (!is_new && !entry.unpacking) co_return claim_locked(sha256, entry);
+      if (!is_new && !entry.unpacking) co_return claim_locked(name, entry);
       if (is_new) {
         entry.unpacking = true;
       } else {
@@ -94,40 +101,40 @@ Task<Result<Version>> Versions::acquire_from(Source source, std::string sha256, 
       co_await unpacked->wait_until(clock_.steady_now() + kLongWait);
       continue;  // if the first one failed, this one tries for itself
     }
-    const auto done = co_await unpack(source, sha256, runtime);
+    const auto done = co_await unpack(source, name, runtime);
     if (!done) co_return fail(done.error());
   }
 }
 
 // How much the version takes on the disk.
-Task<Result<std::uint64_t>> Versions::prepare(Source source, std::string sha256, Runtime runtime) {
+Task<Result<std::uint64_t>> Versions::prepare(Source source, std::string name, Runtime runtime) {
   auto bundle = Result<fs::path>(std::move(source.file));
   if (bundle->empty()) bundle = co_await fetch(std::move(source.code));
   if (!bundle) co_return fail(bundle.error());
   Result<Unpacked> unpacked;
-  co_await executor_.offload([&] { unpacked = unpack_blocking(*bundle, sha256, runtime); });
+  co_await executor_.offload([&] { unpacked = unpack_blocking(*bundle, name, runtime); });
   if (!unpacked) co_return fail(unpacked.error());
   if (!unpacked->has_source) co_return unpacked->bytes;
-  const auto built = co_await builds_.provide(sha256, runtime, root_ / sha256);
+  const auto built = co_await builds_.provide(source.sha256, runtime, root_ / name);
   std::uint64_t bytes = 0;
   co_await executor_.offload([&] {
     std::error_code ignored;  // swept at the next start
     if (built) {
-      bytes = size_of(root_ / sha256);
+      bytes = size_of(root_ / name);
     } else {
-      fs::remove_all(root_ / sha256, ignored);
+      fs::remove_all(root_ / name, ignored);
     }
   });
   if (!built) co_return fail(built.error());
   co_return bytes;
 }
 
-Task<Result<void>> Versions::unpack(Source source, std::string sha256, Runtime runtime) {
+Task<Result<void>> Versions::unpack(Source source, std::string name, Runtime runtime) {
   std::vector<fs::path> evicted;
-  const auto bytes = co_await prepare(std::move(source), sha256, runtime);
+  const auto bytes = co_await prepare(std::move(source), name, runtime);
   {
     const std::lock_guard lock(mutex_);
-    Entry& entry = entries_.at(sha256);
+    Entry& entry = entries_.at(name);
     for (const auto& waiting : entry.waiting) waiting->notify();
     entry.waiting.clear();
     entry.unpacking = false;
@@ -137,7 +144,7 @@ Task<Result<void>> Versions::unpack(Source source, std::string sha256, Runtime r
       bytes_ += *bytes;
       evicted = evict_locked();
     } else {
-      entries_.erase(sha256);
+      entries_.erase(name);
     }
   }
   if (!evicted.empty()) {
@@ -150,8 +157,7 @@ Task<Result<void>> Versions::unpack(Source source, std::string sha256, Runtime r
   co_return Result<void>();
 }
 
-Result<Versions::Unpacked> Versions::unpack_blocking(const fs::path& bundle, const std::string& sha256,
-                                                     Runtime runtime) {
+Result<Versions::Unpacked> Versions::unpack_blocking(const fs::path& bundle, const std::string& name, Runtime runtime) {
   // Upload has checked this; rows of the reference platform were never checked.
   const auto entries = reader_.list(bundle);
   if (!entries) return fail(entries.error());
@@ -162,14 +168,14 @@ Result<Versions::Unpacked> Versions::unpack_blocking(const fs::path& bundle, con
     const std::lock_guard lock(mutex_);
     number = ++unpacked_;
   }
-  const fs::path temporary = root_ / fmt::format("{}.tmp-{}", sha256, number);
+  const fs::path temporary = root_ / fmt::format("{}.tmp-{}", name, number);
   if (auto extracted = reader_.extract(bundle, temporary); !extracted) return fail(extracted.error());
   std::error_code error;
   if (auto readied = ready_blocking(temporary, *entries, runtime); !readied) {
     fs::remove_all(temporary, error);
     return fail(readied.error());
   }
-  fs::rename(temporary, root_ / sha256, error);
+  fs::rename(temporary, root_ / name, error);
   if (error) {
     std::error_code ignored;
     fs::remove_all(temporary, ignored);
@@ -177,14 +183,14 @@ Result<Versions::Unpacked> Versions::unpack_blocking(const fs::path& bundle, con
                 fmt::format("The code could not be unpacked: {}.", error.message()));
   }
   const bool has_source = is_compiled(runtime) && entry_file(*entries, runtime) != kReadyBinary;
-  return Unpacked{.bytes = has_source ? 0 : size_of(root_ / sha256), .has_source = has_source};
+  return Unpacked{.bytes = has_source ? 0 : size_of(root_ / name), .has_source = has_source};
 }
 
-Version Versions::claim_locked(const std::string& sha256, Entry& entry) {
+Version Versions::claim_locked(const std::string& name, Entry& entry) {
   entry.last_used = ++uses_;
   auto claim = entry.claim.lock();
   if (!claim) {
-    claim = std::make_shared<const VersionClaim>(sha256);
+    claim = std::make_shared<const VersionClaim>(name);
     entry.claim = claim;
   }
   return claim;

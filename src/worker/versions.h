@@ -1,4 +1,4 @@
-// Function code unpacked on this machine's disk: one folder a version, named by its bundle's SHA-256, that instances
+// Function code unpacked on this machine's disk: one folder a version, named by a SHA-256, that instances
 // run from.
 #pragma once
 
@@ -22,7 +22,7 @@ namespace infra::worker {
 
 // A claim on a version's folder: while a copy of it lives, the folder stays.
 struct VersionClaim {
-  std::string sha256;
+  std::string folder;  // its name below the root, which is what a launcher is told
 };
 using Version = std::shared_ptr<const VersionClaim>;
 
@@ -66,18 +66,19 @@ class Versions {
   struct Source {
     CodeRef code;
     std::filesystem::path file;  // if it is here already
+    std::string sha256;
   };
   struct Unpacked {
     std::uint64_t bytes = 0;
     bool has_source = false;  // and no program yet
   };
 
-  Task<Result<Version>> acquire_from(Source source, std::string sha256, Runtime runtime);
+  Task<Result<Version>> acquire_from(Source source, Runtime runtime);
   Task<Result<std::filesystem::path>> fetch(CodeRef code);
-  Task<Result<void>> unpack(Source source, std::string sha256, Runtime runtime);
-  Task<Result<std::uint64_t>> prepare(Source source, std::string sha256, Runtime runtime);
-  Result<Unpacked> unpack_blocking(const std::filesystem::path& bundle, const std::string& sha256, Runtime runtime);
-  Version claim_locked(const std::string& sha256, Entry& entry);
+  Task<Result<void>> unpack(Source source, std::string name, Runtime runtime);
+  Task<Result<std::uint64_t>> prepare(Source source, std::string name, Runtime runtime);
+  Result<Unpacked> unpack_blocking(const std::filesystem::path& bundle, const std::string& name, Runtime runtime);
+  Version claim_locked(const std::string& name, Entry& entry);
   std::vector<std::filesystem::path> evict_locked();
 
   const std::filesystem::path root_;
@@ -89,7 +90,7 @@ class Versions {
   const VersionLimits limits_;
 
   std::mutex mutex_;
-  std::map<std::string, Entry> entries_;  // by SHA-256
+  std::map<std::string, Entry> entries_;  // by folder
   std::uint64_t bytes_ = 0;
   std::uint64_t uses_ = 0;
   std::uint64_t unpacked_ = 0;

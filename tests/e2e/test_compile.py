@@ -57,6 +57,13 @@ class Compiled(Case):
         result = self.infra.result(self.infra.deploy(VENDORED, runtime="go"))
         self.assertEqual((result["status"], result["stdout"]), ("SUCCESS", "vendored own package\n"), result)
 
+    def test_one_bundle_may_be_a_function_of_two_runtimes(self):
+        files = {"main.py": "def handler(event, context):\n    return 'python'\n",
+                 "main.cpp": '#include <cstdio>\nint main() { std::puts("c++"); }\n'}
+        for _ in range(2):
+            self.assertEqual(self.infra.result(self.infra.deploy(files, runtime="python"))["result"], "python")
+            self.assertEqual(self.infra.result(self.infra.deploy(files, runtime="cpp"))["stdout"], "c++\n")
+
     def test_what_does_not_compile_is_refused_with_the_compilers_words(self):
         before = len(self.infra.get("/functions").json())
         for runtime, files, says in (

@@ -20,7 +20,8 @@ struct RunnerCommand {
 };
 
 // The folder that a sandbox for `runtime` has as /runtime.
-[[nodiscard]] std::filesystem::path runner_folder(const SpawnerOptions& options, LaunchPurpose purpose, Runtime runtime);
+[[nodiscard]] std::filesystem::path runner_folder(const SpawnerOptions& options, LaunchPurpose purpose,
+                                                  Runtime runtime);
 
 // `unavailable` if this machine lacks the runtime or it can't be seen from a sandbox.
 [[nodiscard]] Result<RunnerCommand> runner_command(const SpawnerOptions& options, Runtime runtime, int memory_mb);

@@ -5,8 +5,8 @@
 namespace infra::worker {
 namespace {
 
-// What a kind costs to keep: a booted Node.js some 20 MB and 0.1 s of CPU, the others little of either. A build takes so
-// long that nothing is gained.
+// What a kind costs to keep: a booted Node.js some 20 MB and 0.1 s of CPU, the others little of either. A build takes
+// so long that nothing is gained.
 int least_of(const SandboxKind& kind) {
   if (kind.purpose == LaunchPurpose::build) return 0;
   return kind.runtime == Runtime::nodejs ? 1 : 2;
