@@ -9,7 +9,6 @@
 #include "core/function.h"
 #include "worker/sandbox/launcher.h"
 #include "worker/sandbox/spawner.h"
-#include "worker/sandbox/spawner_protocol.h"
 
 namespace infra::worker {
 
@@ -29,9 +28,5 @@ struct RunnerCommand {
 // The builder of compiled runtimes, where that is the purpose; else runner_command().
 [[nodiscard]] Result<RunnerCommand> launch_command(const SpawnerOptions& options, LaunchPurpose purpose,
                                                    Runtime runtime, int memory_mb);
-
-[[nodiscard]] std::string to_hex(const VersionHash& hash);
-// Nothing but 64 lower-case hexadecimal digits will do.
-[[nodiscard]] Result<VersionHash> parse_version(std::string_view text);
 
 }  // namespace infra::worker

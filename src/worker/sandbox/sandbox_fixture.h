@@ -28,6 +28,7 @@
 #include "worker/sandbox/privileges.h"
 #include "worker/sandbox/runner_command.h"
 #include "worker/sandbox/sandbox_launcher.h"
+#include "worker/sandbox/version_hash.h"
 
 namespace infra::worker {
 

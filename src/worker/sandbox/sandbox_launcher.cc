@@ -3,8 +3,8 @@
 #include <string>
 #include <utility>
 
-#include "worker/sandbox/runner_command.h"
 #include "worker/sandbox/spawner_connection.h"
+#include "worker/sandbox/version_hash.h"
 
 namespace infra::worker {
 namespace {

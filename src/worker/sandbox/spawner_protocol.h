@@ -7,9 +7,10 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "worker/sandbox/version_hash.h"
+
 namespace infra::worker {
 
-using VersionHash = std::array<std::uint8_t, 32>;
 inline constexpr std::size_t kTextBytes = 240;
 inline constexpr std::size_t kMaxPassedFds = 4;  // control socket, stdout, stderr, AI listener
 
