@@ -25,7 +25,7 @@ def source(name):
 
 # A new runtime is one entry: the files of a bundle that answers as breakout/main.py does.
 RUNTIMES = {runtime: {name: source(name) for name in files} for runtime, files in
-            {"python": ("main.py", "bombs.py"), "nodejs": ("index.js", "bombs.js", "main.py")}.items()}
+            {"python": ("main.py", "bombs.py"), "nodejs": ("index.js", "bombs.js", "main.py", "bombs.py")}.items()}
 
 
 class Bait:

@@ -74,6 +74,8 @@ SYSTEM_CALLS = {
     "memory of others is neither moved nor hidden": {
         "migrate_pages": [256, 1, 1, [8], [8]], "move_pages": [279, 1, 0, 0, 0, 0, 0], "mbind": [237, 0, 0, 0, 0, 0, 0],
         "memfd_secret": [447, 0]},
+    "the machine's huge pages stay, and its pipes small": {
+        "mmap": [9, 0, 1 << 21, 3, 0x40022, -1, 0], "memfd_create": [319, "x", 4], "F_SETPIPE_SZ": [72, 1, 1031, 1 << 20]},
     "the address space's layout and the filter stay": {
         "personality": [135, 0x40000], "seccomp": [317, 1, 0, [16]], "ioprio_set": [251, 1, 1, 0]},
     "calls that the filter does not know are refused": {f"call {number}": [number, 0, 0, 0, 0, 0] for number in (*range(451, 480), 511, 600)},

@@ -10,16 +10,17 @@ from breakout_host import RUNTIMES, BreakoutCase, sandboxed, still_there
 from harness import PATIENCE, SANITIZED, FakeOllama, bundle, main, wait_for
 
 SECOND = 1000
+SHORT = 600  # of what ends by its time alone
 OUT_OF_MEMORY, TIMEOUT = ("FAILED", "out_of_memory"), ("TIMEOUT", "timeout")
 # What each does, how long it may take, its memory, and how it must end.
 ENDS = [
-    ("fork_for_ever", "a fork bomb ends with its time", SECOND, 512, [TIMEOUT, OUT_OF_MEMORY]),
-    ("starve_init", "a fork bomb that takes the processor from its init does as well", SECOND, 512, [TIMEOUT, OUT_OF_MEMORY]),
-    ("spin", "threads that spin with every signal ignored are stopped", SECOND, 128, [TIMEOUT]),
-    ("spin_in_a_signal_handler", "a spin in a signal handler is stopped", SECOND, 128, [TIMEOUT]),
-    ("stop", "a process that stopped itself is ended", SECOND, 128, [TIMEOUT]),
-    ("flood", "output without end is cut, and ends with its time", SECOND, 128, [TIMEOUT]),
-    ("become_another_program", "another program in the runner's place is no answer", SECOND, 128,
+    ("fork_for_ever", "a fork bomb ends with its time", SHORT, 512, [TIMEOUT, OUT_OF_MEMORY]),
+    ("starve_init", "a fork bomb that takes the processor from its init does as well", SHORT, 512, [TIMEOUT, OUT_OF_MEMORY]),
+    ("spin", "threads that spin with every signal ignored are stopped", SHORT, 128, [TIMEOUT]),
+    ("spin_in_a_signal_handler", "a spin in a signal handler is stopped", SHORT, 128, [TIMEOUT]),
+    ("stop", "a process that stopped itself is ended", SHORT, 128, [TIMEOUT]),
+    ("flood", "output without end is cut, and ends with its time", SHORT, 128, [TIMEOUT]),
+    ("become_another_program", "another program in the runner's place is no answer", SHORT, 128,
      [TIMEOUT, ("FAILED", "crashed"), ("FAILED", "runner_broken"), ("FAILED", "exited")]),
     ("crash", "a crash is told as one", PATIENCE * SECOND, 128, [("FAILED", "crashed")]),
     ("kill_all", "so is a death by its own hand", PATIENCE * SECOND, 128, [("FAILED", "crashed")]),
@@ -67,7 +68,7 @@ class Bombs(BreakoutCase):
         self.assertIn((result["status"], result.get("code")), ends, result)
         self.assertIs(result["result"] is None, result["status"] != "SUCCESS", result)
         self.assertLess(len(result["stdout"]) + len(result["stderr"]), (2 << 20) + 8192)
-        if timeout == SECOND and not SANITIZED:
+        if timeout == SHORT and not SANITIZED:
             self.assertLess(time.monotonic() - started, 8, "it was not ended in its time")
         if result["status"] != "SUCCESS":
             wait_for(lambda: sandboxed(self.infra).items() <= before, what="the end of all that it started")
@@ -108,13 +109,16 @@ class Bombs(BreakoutCase):
     def assert_forged_answers(self, runtime):
         names = self.bomb(runtime, "frames", "forged answers")["result"]
         self.assertGreater(len(names), 15)
-        quick, patient = self.deploy(runtime, timeoutMs=500), self.deploy(runtime)
         for name in names:
             with self.subTest(runtime=runtime, frame=name):
-                self.assert_well_formed(self.bomb(runtime, "write_frame", f"forged: {name}", patient, frame=name))
+                function = self.deploy(runtime, timeoutMs=2 * SECOND)
+                self.assert_well_formed(self.bomb(runtime, "write_frame", f"forged: {name}", function, frame=name))
+                # The runner's answer may have come so late that it is taken for the next call's: of the same version, at least.
+                again = self.bomb(runtime, "frames", "and the next call", function)
+                if again["result"] != names:
+                    self.assert_well_formed(again)
                 if "answer" in name:  # the others are broken as they stand
-                    self.assert_well_formed(self.bomb(runtime, "write_frame", f"forged, and no more: {name}", quick, frame=name, then="wait"))
-                self.assertEqual(self.bomb(runtime, "frames", "and the next call", patient)["result"], names)
+                    self.assert_well_formed(self.bomb(runtime, "write_frame", f"forged, and no more: {name}", timeout=SHORT, frame=name, then="wait"))
         for then in ("return", "wait"):
             shut = self.bomb(runtime, "shut_the_socket", "a socket that was shut is the end", timeout=3 * SECOND, then=then)
             self.assertEqual(shut["status"], "FAILED", shut)
@@ -124,9 +128,32 @@ class Bombs(BreakoutCase):
         if result["status"] == "SUCCESS":
             self.assertIn(result["result"], ("forged", 1, 2, "the runner's own", None))
         else:
-            self.assertIn((result["status"], result["code"]), [("FAILED", "runner_broken"), ("FAILED", "result_not_json"), TIMEOUT])
+            self.assertIn((result["status"], result["code"]), [("FAILED", "runner_broken"), ("FAILED", "result_not_json"), TIMEOUT], result)
         self.assertGreaterEqual(result["handlerDurationMs"] or 0, 0)
         self.assertLess(result["handlerDurationMs"] or 0, 1e6)
+
+    def test_descriptors_sent_along(self):
+        self.for_each("descriptors that come with an answer are not kept", self.assert_descriptors_sent_along)
+
+    def assert_descriptors_sent_along(self, runtime):
+        held = f"/proc/{self.infra.process.pid}/fd"
+        before = len(os.listdir(held))
+        for _ in range(3):
+            self.assert_well_formed(self.bomb(runtime, "send_descriptors", "descriptors sent along"))
+        self.assertLess(len(os.listdir(held)), before + 100)
+
+    def test_noise(self):
+        self.for_each("what a function prints and returns stays within its own fields, here and in the log", self.assert_noise)
+
+    def assert_noise(self, runtime):
+        function = self.deploy(runtime)
+        result = self.bomb(runtime, "print_noise", "noise", function)
+        self.assertEqual((result["status"], result["functionId"]), ("SUCCESS", function))
+        self.assertEqual(result["result"]["__proto__"], {"status": "ERROR"})
+        row, = self.infra.log_rows(function, 1)
+        self.assertEqual(row["status"], "SUCCESS")
+        self.assertFalse([entry for entry in self.infra.log() if entry.get("msg") == "forged"])
+        self.assertFalse([line for line in self.infra.lines if "HTTP/1.1 500 X" in line or "</script>" in line])
 
     def test_what_stays_behind(self):
         self.for_each("what a call leaves running speaks in no other function's call, and ends with its instance", self.assert_what_stays_behind)
@@ -202,6 +229,11 @@ class Bombs(BreakoutCase):
         flooded = self.bomb(runtime, "flood_the_ai_endpoint", "AI endpoint flooded")
         self.assertEqual(flooded["status"], "SUCCESS", flooded)
         self.assertEqual(self.infra.result(asks, "hello")["result"], "generated:hello")
+        answers = self.bomb(runtime, "ask_for_more", "more of the AI endpoint than it offers")["result"]
+        self.assertGreater(len(answers), 5)
+        for asked, answered in answers.items():
+            with self.subTest(asked=asked):
+                self.assertRegex(answered, "^HTTP/1.1 (4|502)|^$")  # 502: the node was asked, which is all that may be
 
 
 if __name__ == "__main__":

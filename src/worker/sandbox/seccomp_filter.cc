@@ -35,7 +35,7 @@ constexpr auto kAllowed = std::to_array<const char*>({
     "link", "linkat", "symlink", "symlinkat", "chmod", "fchmod", "fchmodat", "chown", "fchown", "lchown", "fchownat",
     "utime", "utimes", "utimensat", "futimesat", "truncate", "ftruncate", "fallocate", "fadvise64", "readahead",
     "sync_file_range", "fsync", "fdatasync", "sync", "syncfs", "flock", "umask", "dup", "dup2", "dup3", "pipe",
-    "pipe2", "sendfile", "splice", "tee", "vmsplice", "copy_file_range", "memfd_create", "getxattr", "lgetxattr",
+    "pipe2", "sendfile", "splice", "tee", "vmsplice", "copy_file_range", "getxattr", "lgetxattr",
     "fgetxattr", "listxattr", "llistxattr", "flistxattr", "setxattr", "lsetxattr", "fsetxattr", "removexattr",
     "lremovexattr", "fremovexattr",
     // waiting
@@ -43,7 +43,7 @@ constexpr auto kAllowed = std::to_array<const char*>({
     "epoll_pwait2", "eventfd", "eventfd2", "signalfd", "signalfd4", "timerfd_create", "timerfd_settime",
     "timerfd_gettime",
     // memory
-    "brk", "mmap", "munmap", "mprotect", "mremap", "madvise", "mincore", "msync", "mlock", "mlock2", "munlock",
+    "brk", "munmap", "mprotect", "mremap", "madvise", "mincore", "msync", "mlock", "mlock2", "munlock",
     "mlockall", "munlockall", "membarrier", "pkey_alloc", "pkey_free", "pkey_mprotect",
     // processes, threads and signals
     "fork", "vfork", "execve", "execveat", "exit", "exit_group", "wait4", "waitid", "kill", "tkill", "tgkill", "futex",
@@ -127,18 +127,23 @@ bool add_ioctls(void* filter) {
 
 // No F_NOTIFY, which like inotify tells of what others do to files that all see (a function's start opens some in
 // /usr); inotify's instances are moreover counted against root's for the whole machine. No leases either, which make
-// others wait.
+// others wait, and no F_SETPIPE_SZ: pipes that the worker made are charged to it.
 bool add_fcntl(void* filter) {
-  constexpr auto kCommands =
-      std::to_array<std::uint64_t>({F_DUPFD,           F_GETFD,      F_SETFD,         F_GETFL,       F_SETFL,
-                                    F_GETLK,           F_SETLK,      F_SETLKW,        F_SETOWN,      F_GETOWN,
-                                    F_SETSIG,          F_GETSIG,     F_SETOWN_EX,     F_GETOWN_EX,   F_OFD_GETLK,
-                                    F_OFD_SETLK,       F_OFD_SETLKW, F_DUPFD_CLOEXEC, F_SETPIPE_SZ,  F_GETPIPE_SZ,
-                                    F_ADD_SEALS,       F_GET_SEALS,  F_GET_RW_HINT,   F_SET_RW_HINT, F_GET_FILE_RW_HINT,
-                                    F_SET_FILE_RW_HINT});
+  constexpr auto kCommands = std::to_array<std::uint64_t>(
+      {F_DUPFD,           F_GETFD,     F_SETFD,     F_GETFL,       F_SETFL,       F_GETLK,
+       F_SETLK,           F_SETLKW,    F_SETOWN,    F_GETOWN,      F_SETSIG,      F_GETSIG,
+       F_SETOWN_EX,       F_GETOWN_EX, F_OFD_GETLK, F_OFD_SETLK,   F_OFD_SETLKW,  F_DUPFD_CLOEXEC,
+       F_GETPIPE_SZ,      F_ADD_SEALS, F_GET_SEALS, F_GET_RW_HINT, F_SET_RW_HINT, F_GET_FILE_RW_HINT,
+       F_SET_FILE_RW_HINT});
   return std::ranges::all_of(kCommands, [&](std::uint64_t command) {
     return allow_if(filter, SCMP_SYS(fcntl), masked_equal(1, 0xffffffffULL, command));
   });
+}
+
+// Not from the machine's pool of huge pages, which no memory limit of ours counts.
+bool add_memory(void* filter) {
+  return allow_if(filter, SCMP_SYS(mmap), masked_equal(3, MAP_HUGETLB, 0)) &&
+         allow_if(filter, SCMP_SYS(memfd_create), masked_equal(1, MFD_HUGETLB, 0));
 }
 
 // For the calling thread only, which is number 0. Init shares the function's user id: made idle among a hundred
@@ -166,7 +171,7 @@ bool add_rules(void* filter) {
   for (const char* name : kForbidden) {
     if (!add(filter, SCMP_ACT_ERRNO(EPERM), name)) return false;
   }
-  return add_clone(filter) && add_sockets(filter) && add_ioctls(filter) && add_fcntl(filter) &&
+  return add_clone(filter) && add_sockets(filter) && add_ioctls(filter) && add_fcntl(filter) && add_memory(filter) &&
          add_scheduling(filter) && add_personality(filter);
 }
 

@@ -118,6 +118,13 @@ const speak = (answers) => `
     if (${answers}) try { fs.writeSync(3, answer); } catch {}
   }, 1);`;
 
+// For what Node.js has no call: bombs.py does it with the same pipes and socket.
+function withPython(name) {
+  const child = spawnSync('/usr/bin/python3', ['-B', '-c', `import bombs, json; print(json.dumps(bombs.${name}(None)))`],
+    { stdio: ['ignore', 'pipe', 2, CONTROL], cwd: '/workspace', encoding: 'utf8' });
+  return JSON.parse(child.stdout);
+}
+
 function poison() {
   for (const name of ['index.js', 'bombs.js', 'package.json']) fs.writeFileSync(`/workspace/${name}`, "exports.handler = () => 'poisoned'");
   for (const folder of ['/tmp', '/output', '/dev/shm']) fs.writeFileSync(`${folder}/left`, 'poisoned');
@@ -205,6 +212,12 @@ module.exports = {
     const line = Buffer.alloc(65536, 'x');
     for (;;) for (const fd of [1, 2]) writeAll(fd, line);
   },
+  print_noise() {
+    const bytes = Buffer.concat([Buffer.from(Array.from({ length: 4096 }, (_, n) => n % 256)), Buffer.from('\u2028\u202e\0\x1b[2J'),
+      Buffer.from([0xed, 0xa0, 0x80]), Buffer.from('\n{"time":"x","level":"error","msg":"forged"}\r\n\r\nHTTP/1.1 500 X\r\n')]);
+    for (const fd of [1, 2]) writeAll(fd, bytes);
+    return { '\0': '\ud800', '</script>': '\u2028', ['__proto__']: { status: 'ERROR' } };
+  },
   return_much: ({ size }) => 'x'.repeat(size),
   return_deeply({ depth }) {
     let value = [];
@@ -221,6 +234,8 @@ module.exports = {
     return module.exports.kept.length;
   },
 
+  ask_for_more: () => withPython('ask_for_more'),
+  send_descriptors: () => withPython('send_descriptors'),
   frames: () => Object.keys(FRAMES),
   write_frame({ frame: name, then }) {
     writeAll(CONTROL, FRAMES[name]);

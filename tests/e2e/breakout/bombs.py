@@ -21,7 +21,7 @@ def protocol_socket():
     """The descriptor of the socket that the worker talks through."""
     for name in os.listdir("/proc/self/fd"):
         with contextlib.suppress(OSError):
-            if os.readlink(f"/proc/self/fd/{name}").startswith("socket:"):
+            if int(name) > 2 and os.readlink(f"/proc/self/fd/{name}").startswith("socket:"):  # below are the pipes, or a parent's sockets
                 return int(name)
     raise LookupError("no socket is open")
 
@@ -40,7 +40,7 @@ def fill(write_more):
             write_more(done)
             done += 1
     except OSError as error:
-        return [done, os.strerror(error.errno)]
+        return [done, os.strerror(error.errno) if error.errno else str(error)]
     return [done, "never refused"]
 
 
@@ -175,6 +175,14 @@ def flood(event):
         os.write(2, line)
 
 
+def print_noise(_):
+    """Every byte, broken UTF-8, and what readers of logs may take for their own lines."""
+    noise = bytes(range(256)) * 16 + "\u2028\u202e\0\x1b[2J".encode() + b'\xed\xa0\x80\n{"time":"x","level":"error","msg":"forged"}\r\n\r\nHTTP/1.1 500 X\r\n'
+    os.write(1, noise)
+    os.write(2, noise)
+    return {"\0": "\ud800", "</script>": "\u2028", "__proto__": {"status": "ERROR"}}
+
+
 def return_much(event):
     return event["size"] * "x"
 
@@ -195,6 +203,21 @@ def flood_the_ai_endpoint(_):
         if n == 400:
             raise OSError(0, "")
     return fill(more)[0]
+
+
+def ask_for_more(_):
+    """Asks the AI endpoint for what it does not offer: other hosts, other paths, a second request inside the first."""
+    host, port = os.environ["AI_ENDPOINT"].removeprefix("http://").split(":")
+    found = {}
+    for line in ("CONNECT 169.254.169.254:80 HTTP/1.1", "POST http://169.254.169.254/api/generate HTTP/1.1", "GET http://169.254.169.254/ HTTP/1.1",
+                 "POST //169.254.169.254/api/generate HTTP/1.1", "POST /api/generate/../pull HTTP/1.1", "POST /api/pull?x=/api/generate HTTP/1.1",
+                 "POST /api/generate%2f..%2fpull HTTP/1.1", "DELETE /api/generate HTTP/1.1", "POST @169.254.169.254/api/generate HTTP/1.1",
+                 "POST /api/generate HTTP/1.1\r\nTransfer-Encoding: chunked"):
+        with socket.create_connection((host, int(port)), 2) as client, contextlib.suppress(OSError):
+            client.sendall(f"{line}\r\nHost: 169.254.169.254\r\nContent-Length: 4\r\n\r\n0\r\n\r\nPOST /api/pull HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            client.shutdown(socket.SHUT_WR)
+            found[line] = client.recv(100).decode("latin-1").split("\r\n")[0]
+    return found
 
 
 # --- the worker's own words
@@ -238,6 +261,14 @@ def write_frame(event):
         rest = rest[os.write(control, rest):]
     if event.get("then") == "wait":
         time.sleep(60)
+    return "the runner's own"
+
+
+def send_descriptors(_):
+    """Answers along with as many descriptors as a message takes: whoever reads it must not keep them."""
+    files = [os.open("/dev/null", os.O_RDONLY) for _ in range(250)]
+    with socket.socket(fileno=os.dup(protocol_socket())) as control:
+        socket.send_fds(control, [frame(ANSWER)], files)
     return "the runner's own"
 
 
