@@ -1,6 +1,7 @@
 #include "worker/instance.h"
 
 #include <fmt/format.h>
+#include <signal.h>
 
 #include <algorithm>
 
@@ -90,9 +91,13 @@ void Instance::conclude(CallEnd& end, const Job& job, JobResult& result) {
   const bool script_killed =
       end.talk.end == ExchangeEnd::answered && answer && answer->plain && answer->exit_code >= 128;
   SandboxExit exit;
+  bool outlived_socket = false;
   if (end.talk.end != ExchangeEnd::answered || script_killed) {
     if (end.talk.end != ExchangeEnd::closed) sandbox_->kill();
+    const auto began = steady_clock::now();
     exit = sandbox_->wait(kExitPatience);
+    outlived_socket = end.talk.end == ExchangeEnd::closed && exit.signal == SIGKILL && !exit.out_of_memory &&
+                      steady_clock::now() - began >= kExitPatience;
     drain_output(sandbox_->handles(), end.talk.out, end.talk.err);
     end.used = sandbox_->usage();
   }
@@ -101,8 +106,9 @@ void Instance::conclude(CallEnd& end, const Job& job, JobResult& result) {
   interrupted_ = aborted_ && end.talk.end == ExchangeEnd::closed;
 
   if (end.talk.end == ExchangeEnd::timed_out) return apply_timeout(result, job);
-  if (end.talk.end == ExchangeEnd::closed) return apply_exit(result, exit, job.memory_mb);
-  if (end.talk.end == ExchangeEnd::broken) return apply_broken(result);
+  // One that closed the socket and went on was killed by us: its signal says nothing.
+  if (end.talk.end == ExchangeEnd::closed && !outlived_socket) return apply_exit(result, exit, job.memory_mb);
+  if (end.talk.end == ExchangeEnd::broken || outlived_socket) return apply_broken(result);
   if (!answer) {
     if (answer.error().kind != ErrorKind::too_large) return apply_broken(result);
     return set_failure(result, RunStatus::failed, answer.error().code, answer.error().message, 1);
