@@ -76,6 +76,7 @@ class Bait:
             with contextlib.suppress(BlockingIOError):
                 listener.recv(100) if kind == socket.SOCK_DGRAM else listener.accept()
                 found.append(f"somebody reached {listener.getsockname()!r}")
+        found += machine_refuses()
         now = describe_machine()
         found += [f"{name} was {was}, is {now[name]}" for name, was in self.machine.items() if abs_difference(was, now[name])]
         return found
@@ -90,6 +91,21 @@ class Bait:
         for name in os.listdir(self.folder):
             os.unlink(os.path.join(self.folder, name))
         os.rmdir(self.folder)
+
+
+def machine_refuses():
+    """What root can no longer have, since functions have used up what the kernel counts for it."""
+    found, timer = [], ctypes.c_void_p()
+    watcher = LIBC.inotify_init1(0)
+    if watcher < 0:
+        found.append("root can have no inotify instance any more")
+    else:
+        os.close(watcher)
+    if LIBC.timer_create(time.CLOCK_MONOTONIC, None, ctypes.byref(timer)) != 0:
+        found.append("root can have no timer any more")
+    else:
+        LIBC.timer_delete(timer)
+    return found
 
 
 def abs_difference(was, now):
