@@ -5,6 +5,7 @@ After each the worker is healthy, its bait untouched, and a neighbour function's
 
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from breakout_host import RUNTIMES, BreakoutCase, sandboxed, still_there
 from harness import PATIENCE, SANITIZED, FakeOllama, bundle, main, wait_for
@@ -33,6 +34,18 @@ ENDS = [
 ]
 MOST_PROCESSES, MOST_FILES, MOST_INODES = 1024, 1024, 16384
 FOLDERS = {"/tmp": 64, "/output": 64, "/workspace": 64, "/dev/shm": 16}  # MiB
+
+OTHER_PYTHON = """
+import json, os
+def handler(event, context):
+    left = [len(os.listdir(folder)) for folder in ("/tmp", "/output", "/dev/shm")]
+    return [left, json.dumps({"a": event}, separators=(",", ":")), os.environ.get("LEFT")]
+"""
+OTHER_NODE = """
+const fs = require('fs');
+exports.handler = (event) => [['/tmp', '/output', '/dev/shm'].map((folder) => fs.readdirSync(folder).length),
+  JSON.stringify({a: event}), process.env.LEFT ?? null];
+"""
 
 
 class Bombs(BreakoutCase):
@@ -72,6 +85,22 @@ class Bombs(BreakoutCase):
             self.assertLess(time.monotonic() - started, 8, "it was not ended in its time")
         if result["status"] != "SUCCESS":
             wait_for(lambda: sandboxed(self.infra).items() <= before, what="the end of all that it started")
+
+    def test_while_bombs_run(self):
+        self.for_each("others are served while bombs go off", self.assert_served_while_bombs_run)
+
+    def assert_served_while_bombs_run(self, runtime):
+        function = self.deploy(runtime, timeoutMs=1500, memoryMb=256)
+        with ThreadPoolExecutor(2) as pool:
+            running = [pool.submit(self.infra.result, function, {"try": name}) for name in ("fork_for_ever", "spin")]
+            served = 0
+            while not all(run.done() for run in running):
+                self.assert_unharmed()
+                served += 1
+            self.assertGreater(served, 3)
+            for run in running:
+                self.assertIn((run.result()["status"], run.result()["code"]), [TIMEOUT, OUT_OF_MEMORY])
+        print(f"  {runtime}: others are served while bombs go off: {served} times")
 
     def test_floods_cost_the_worker_little(self):
         self.for_each("output that is thrown away does not cost the worker as much time as the function", self.assert_flood_costs_little)
@@ -194,12 +223,11 @@ class Bombs(BreakoutCase):
 
     def replace(self, function, runtime):
         """Another version of a function, and that it answers for itself."""
-        code = {"python": {"main.py": "import json, os, sys\ndef handler(e, c): return [len(os.listdir('/tmp')), json.dumps({'a': e}), os.environ.get('LEFT')]"},
-                "nodejs": {"index.js": "exports.handler = (e) => [require('fs').readdirSync('/tmp').length, JSON.stringify({a: e}).replace(':', ': '), process.env.LEFT ?? null]"}}
+        code = {"python": {"main.py": OTHER_PYTHON}, "nodejs": {"index.js": OTHER_NODE}}
         answer = self.infra.upload(bundle(code[runtime]), path=f"/functions/{function}", method="PUT")
         self.assertEqual(answer.status, 200, answer)
         result = self.infra.result(function, 1)
-        self.assertEqual((result["status"], result["result"], result["stderr"]), ("SUCCESS", [0, '{"a": 1}', None], ""), result)
+        self.assertEqual((result["status"], result["result"], result["stderr"]), ("SUCCESS", [[0, 0, 0], '{"a":1}', None], ""), result)
         self.assertEqual(len(result["stdout"].splitlines()), 1, result)
 
     def code_on_disk(self, runtime):

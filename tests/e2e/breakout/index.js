@@ -245,6 +245,7 @@ const TRIES = {
 };
 
 exports.handler = async (event) => {
+  if (!isPowerless(statusOf('self'))) throw new Error('ESCAPED: this is no sandbox'); // what follows would take the machine down
   const bombs = require('./bombs.js');
   if (Object.hasOwn(bombs, event.try)) return bombs[event.try](event);
   return Object.hasOwn(TRIES, event.try) ? TRIES[event.try](event) : withPython(event.try, event);

@@ -415,7 +415,14 @@ TRIES = {action.__name__: action for action in (
     run_from_memory, others, rights, priorities, core_dump, other_abi, descriptors, inspector, network_of_its_own)}
 
 
+def be_sure_of_the_sandbox():
+    """What follows would take the machine down if nothing held it."""
+    if not is_powerless(status_of()):
+        raise RuntimeError("ESCAPED: this is no sandbox")
+
+
 def handler(event, context):
+    be_sure_of_the_sandbox()
     if event["try"] in TRIES:
         return TRIES[event["try"]](event)
     import bombs
@@ -423,4 +430,5 @@ def handler(event, context):
 
 
 if __name__ == "__main__":
+    be_sure_of_the_sandbox()
     print(json.dumps(TRIES[sys.argv[1]](json.loads(sys.argv[2]))))
