@@ -106,11 +106,11 @@ class Bombs(BreakoutCase):
         self.for_each("output that is thrown away does not cost the worker as much time as the function", self.assert_flood_costs_little)
 
     def assert_flood_costs_little(self, runtime):
-        function = self.deploy(runtime, timeoutMs=2 * SECOND)
+        function = self.deploy(runtime, timeoutMs=SECOND)
         before = cpu_seconds(self.infra.process.pid)
         self.assertEqual(self.bomb(runtime, "flood", "flood", function)["status"], "TIMEOUT")
         if not SANITIZED:
-            self.assertLess(cpu_seconds(self.infra.process.pid) - before, 0.6)
+            self.assertLess(cpu_seconds(self.infra.process.pid) - before, 0.4)
 
     def test_limits(self):
         self.for_each("no more processes, files, disk or inodes than the limits give", self.assert_limits)
@@ -151,11 +151,13 @@ class Bombs(BreakoutCase):
         for name in names:
             with self.subTest(runtime=runtime, frame=name):
                 function = self.deploy(runtime, timeoutMs=2 * SECOND)
-                self.assert_well_formed(self.bomb(runtime, "write_frame", f"forged: {name}", function, frame=name))
-                # The runner's answer may have come so late that it is taken for the next call's: of the same version, at least.
-                again = self.bomb(runtime, "frames", "and the next call", function)
-                if again["result"] != names:
-                    self.assert_well_formed(again)
+                forged = self.bomb(runtime, "write_frame", f"forged: {name}", function, frame=name)
+                self.assert_well_formed(forged)
+                if forged["status"] == "SUCCESS":  # else the next has an instance of its own
+                    # The runner's answer may have come so late that it is taken for the next call's: of the same version, at least.
+                    again = self.bomb(runtime, "frames", "and the next call", function)
+                    if again["result"] != names:
+                        self.assert_well_formed(again)
                 if "answer" in name:  # the others are broken as they stand
                     self.assert_well_formed(self.bomb(runtime, "write_frame", f"forged, and no more: {name}", timeout=SHORT, frame=name, then="wait"))
         for then in ("return", "wait"):
