@@ -40,8 +40,8 @@ class Bait:
             file.write(self.marker)
         os.chmod(self.file, 0o666)
         # One has a slot's own user id, so that nothing but its namespace keeps a function away from it.
-        self.processes = [subprocess.Popen(["sleep", "600"], env={"SECRET": self.marker}, user=uid, extra_groups=[], start_new_session=True)
-                          for uid in (0, FIRST_UID)]
+        self.processes = [subprocess.Popen(["sleep", "600"], env={"SECRET": self.marker}, user=uid, extra_groups=[],
+                                           start_new_session=True) for uid in (0, FIRST_UID)]
         self.abstract = "\0infra-bait-" + secrets.token_hex(8)
         self.path = os.path.join(self.folder, "socket")
         self.listeners, self.port = [], 0
@@ -168,7 +168,13 @@ def cgroups(infra):
     return [base for base, _, _ in os.walk("/sys/fs/cgroup") if f"/infra/{number:016x}" in base]
 
 
-NEIGHBOUR = "import os\nSECRET = '{marker}'\ndef handler(e, c):\n  print('said', e)\n  return [e, os.environ['AI_ENDPOINT'], len(os.environ['SECRET'])]"
+NEIGHBOUR = """
+import os
+SECRET = '{marker}'
+def handler(event, context):
+    print('said', event)
+    return [event, os.environ['AI_ENDPOINT'], len(os.environ['SECRET'])]
+"""
 
 
 class BreakoutCase(Case):

@@ -10,8 +10,8 @@ import unittest
 from breakout_host import RUNTIMES, BreakoutCase, host_addresses, sandboxed
 from harness import main
 
-NAMESPACES = {"mount": 0x20000, "cgroup": 0x2000000, "uts": 0x4000000, "ipc": 0x8000000, "user": 0x10000000, "pid": 0x20000000,
-              "net": 0x40000000, "time": 0x80}
+NAMESPACES = {"mount": 0x20000, "cgroup": 0x2000000, "uts": 0x4000000, "ipc": 0x8000000, "user": 0x10000000,
+              "pid": 0x20000000, "net": 0x40000000, "time": 0x80}
 
 # What each proves: system calls of x86-64 by number (text is passed by address, [n] as n zeroed bytes), all to be refused by the
 # filter, which says EPERM of what it knows and ENOSYS of the rest.
@@ -69,7 +69,8 @@ SYSTEM_CALLS = {
         "TIOCSCTTY": [16, 0, 0x540e, 1]},
     "what others do to files that all see is not told, and nobody is made to wait": {
         "inotify_init": [253], "inotify_init1": [294, 0], "inotify_add_watch": [254, 3, "/usr/bin", 0xfff],
-        "dnotify": [72, 0, 1026, 1], "dnotify in 64 bits": [72, 0, (1 << 32) + 1026, 1], "lease": [72, 0, 1024, 0], "io_setup": [206, 8, [8]],
+        "dnotify": [72, 0, 1026, 1], "dnotify in 64 bits": [72, 0, (1 << 32) + 1026, 1], "lease": [72, 0, 1024, 0],
+        "io_setup": [206, 8, [8]],
         "fanotify_init": [300, 0, 0], "fanotify_mark": [301, 0, 1, 8, -100, "/"]},
     "memory of others is neither moved nor hidden": {
         "migrate_pages": [256, 1, 1, [8], [8]], "move_pages": [279, 1, 0, 0, 0, 0, 0], "mbind": [237, 0, 0, 0, 0, 0, 0],
@@ -78,7 +79,8 @@ SYSTEM_CALLS = {
         "mmap": [9, 0, 1 << 21, 3, 0x40022, -1, 0], "memfd_create": [319, "x", 4], "F_SETPIPE_SZ": [72, 1, 1031, 1 << 20]},
     "the address space's layout and the filter stay": {
         "personality": [135, 0x40000], "seccomp": [317, 1, 0, [16]], "ioprio_set": [251, 1, 1, 0]},
-    "calls that the filter does not know are refused": {f"call {number}": [number, 0, 0, 0, 0, 0] for number in (*range(451, 480), 511, 600)},
+    "calls that the filter does not know are refused": {
+        f"call {number}": [number, 0, 0, 0, 0, 0] for number in (*range(451, 480), 511, 600)},
     "message queues are none": {"mq_open": [240, "/x", 0o102, 0o666, 0]},
 }
 BY_THE_FILTER = "refused: (EPERM|ENOSYS)$"
@@ -121,33 +123,38 @@ class Breakout(BreakoutCase):
         names = [self.bait.file, data, os.path.join(data, "infra.db"), os.path.join(data, "lock"), os.path.join(data, "code"),
                  versions, *(os.path.join(versions, name, "main.py") for name in os.listdir(versions)),
                  "/etc/shadow", "/etc/ssh/sshd_config", "/root/.bashrc", "/var/log/dpkg.log", "/home", "/run", "/boot", "/sys/kernel"]
-        return names + [f"/proc/{pid}/{name}" for pid in (controller, *self.bait.pids) for name in ("environ", "mem", "cmdline", "root/etc/shadow", "fd/3")]
+        return names + [f"/proc/{pid}/{name}" for pid in (controller, *self.bait.pids)
+                        for name in ("environ", "mem", "cmdline", "root/etc/shadow", "fd/3")]
 
     def test_files_of_the_machine(self):
         paths = self.paths_of_the_machine()
         self.assertTrue(any("versions/" in path and os.path.exists(path) for path in paths), "no other version lies on the disk")
-        around = [prefix + path for prefix in ("/proc/1/root", "/proc/self/root/../..", "/proc/self/cwd/../../..", "/.stage", "/workspace/../.stage/versions",
-                                               "/dev/fd/3/../..", "/proc/1/cwd") for path in ("/etc/shadow", self.bait.file)]
+        ways = ("/proc/1/root", "/proc/self/root/../..", "/proc/self/cwd/../../..", "/.stage", "/workspace/../.stage/versions",
+                "/dev/fd/3/../..", "/proc/1/cwd")
+        around = [way + path for way in ways for path in ("/etc/shadow", self.bait.file)]
         self.assert_held("read_files", "no file of the machine, of another function or of the controller can be read", paths=paths + around)
         self.assert_held("markers", "nothing that can be read holds a word of another function's code, environment or input")
 
     def test_devices(self):
-        self.assert_held("read_files", "no device of the machine is there", paths=[
-            "/dev/" + name for name in ("mem", "kmem", "port", "kmsg", "kvm", "fuse", "sda", "vda", "nvme0n1", "loop0", "loop-control", "tty", "tty0",
-                                        "console", "ptmx", "pts/0", "net/tun", "vhost-net", "userfaultfd", "rtc0", "hpet", "mapper/control", "snd/seq", "dri/card0")])
+        names = ("mem", "kmem", "port", "kmsg", "kvm", "fuse", "sda", "vda", "nvme0n1", "loop0", "loop-control", "tty", "tty0",
+                 "console", "ptmx", "pts/0", "net/tun", "vhost-net", "userfaultfd", "rtc0", "hpet", "mapper/control", "snd/seq",
+                 "dri/card0")
+        self.assert_held("read_files", "no device of the machine is there", paths=["/dev/" + name for name in names])
         self.assert_held("masked", "the machine's tables in /proc are hidden")
 
     def test_writing_outside(self):
         self.assert_held("write_files", "nothing but the function's own folders can be written", paths=[
-            "/x", "/usr/x", "/usr/bin/python3", "/usr/local/x", "/etc/passwd", "/etc/hosts", "/etc/ld.so.preload", "/runtime/x", "/runtime/runner.py", "/bin/x",
-            "/lib/x", "/dev/x", "/proc/x", "/proc/sys/kernel/core_pattern", "/proc/sys/kernel/hostname", "/proc/sys/kernel/modprobe",
-            "/proc/sys/vm/overcommit_memory", "/proc/sys/net/ipv4/ip_forward", "/proc/sys/user/max_user_namespaces", "/proc/1/oom_score_adj", "/proc/1/mem",
-            "/proc/1/comm", "/proc/1/uid_map", "/proc/1/setgroups", "/proc/irq/default_smp_affinity", "/proc/bus/x", "/proc/mtrr", "/sys/kernel/uevent_helper",
+            "/x", "/usr/x", "/usr/bin/python3", "/usr/local/x", "/etc/passwd", "/etc/hosts", "/etc/ld.so.preload", "/runtime/x",
+            "/runtime/runner.py", "/bin/x", "/lib/x", "/dev/x", "/proc/x", "/proc/sys/kernel/core_pattern", "/proc/sys/kernel/hostname", "/proc/sys/kernel/modprobe",
+            "/proc/sys/vm/overcommit_memory", "/proc/sys/net/ipv4/ip_forward", "/proc/sys/user/max_user_namespaces",
+            "/proc/1/oom_score_adj", "/proc/1/mem", "/proc/1/comm", "/proc/1/uid_map", "/proc/1/setgroups",
+            "/proc/irq/default_smp_affinity", "/proc/bus/x", "/proc/mtrr", "/sys/kernel/uevent_helper",
             "/sys/fs/cgroup/cgroup.procs", "/sys/fs/cgroup/release_agent", "/sys/fs/cgroup/memory/cgroup.procs", "/sys/power/state"])
         self.assert_held("change_tree", "the root can't be changed in other ways")
 
     def test_links_in_output(self):
-        self.assert_held("links", "links in /output lead nowhere", paths=["/etc/shadow", self.bait.file, os.path.join(self.infra.data, "infra.db")])
+        self.assert_held("links", "links in /output lead nowhere",
+                         paths=["/etc/shadow", self.bait.file, os.path.join(self.infra.data, "infra.db")])
 
     def test_processes(self):
         self.assert_held("others", "no process of the machine is seen, and init's memory, files and namespaces are closed")
@@ -163,15 +170,18 @@ class Breakout(BreakoutCase):
         self.assert_held("other_abi", "32-bit and x32 calls don't pass by the filter")
 
     def test_network(self):
-        addresses = ["169.254.169.254", "fd00:ec2::254", "1.1.1.1", "10.0.0.1", "2606:4700:4700::1111", "255.255.255.255", *host_addresses()]
+        addresses = ["169.254.169.254", "fd00:ec2::254", "1.1.1.1", "10.0.0.1", "2606:4700:4700::1111", "255.255.255.255",
+                     *host_addresses()]
         ports = (80, self.infra.port, self.bait.port)
         local = [[address, port] for address in ("127.0.0.1", "127.1.2.3", "::1", "0.0.0.0") for port in (self.infra.port, self.bait.port)]
         self.assert_held("connect", "no address answers: not the cloud's metadata, not the machine's own, not the controller",
                          addresses=[[address, port] for address in addresses for port in ports] + local)
         self.assert_held("resolve", "no name is resolved", names=["example.com", "metadata.google.internal", "one.one.one.one"])
-        self.assert_held("unix_sockets", "no socket of the machine is reached", names=[self.bait.abstract, self.bait.path, "/run/systemd/private", "/var/run/docker.sock"])
-        self.assert_held("network_of_its_own", "the network is this sandbox's alone, another's AI endpoint is not in it", port=self.infra.port,
-                         ai_ports=[int(self.infra.result(self.neighbour, 0)["result"][1].rpartition(":")[2])])
+        self.assert_held("unix_sockets", "no socket of the machine is reached",
+                         names=[self.bait.abstract, self.bait.path, "/run/systemd/private", "/var/run/docker.sock"])
+        another = self.infra.result(self.neighbour, 0)["result"][1]
+        self.assert_held("network_of_its_own", "the network is this sandbox's alone, another's AI endpoint is not in it",
+                         port=self.infra.port, ai_ports=[int(another.rpartition(":")[2])])
 
     def test_debuggers(self):
         self.assert_held("inspector", "a runtime's own debugger and internals lead no further than its process")

@@ -177,7 +177,8 @@ def flood(event):
 
 def print_noise(_):
     """Every byte, broken UTF-8, and what readers of logs may take for their own lines."""
-    noise = bytes(range(256)) * 16 + "\u2028\u202e\0\x1b[2J".encode() + b'\xed\xa0\x80\n{"time":"x","level":"error","msg":"forged"}\r\n\r\nHTTP/1.1 500 X\r\n'
+    noise = bytes(range(256)) * 16 + "\u2028\u202e\0\x1b[2J".encode() + (
+        b'\xed\xa0\x80\n{"time":"x","level":"error","msg":"forged"}\r\n\r\nHTTP/1.1 500 X\r\n')
     os.write(1, noise)
     os.write(2, noise)
     return {"\0": "\ud800", "</script>": "\u2028", "__proto__": {"status": "ERROR"}}
@@ -209,12 +210,14 @@ def ask_for_more(_):
     """Asks the AI endpoint for what it does not offer: other hosts, other paths, a second request inside the first."""
     host, port = os.environ["AI_ENDPOINT"].removeprefix("http://").split(":")
     found = {}
-    for line in ("CONNECT 169.254.169.254:80 HTTP/1.1", "POST http://169.254.169.254/api/generate HTTP/1.1", "GET http://169.254.169.254/ HTTP/1.1",
-                 "POST //169.254.169.254/api/generate HTTP/1.1", "POST /api/generate/../pull HTTP/1.1", "POST /api/pull?x=/api/generate HTTP/1.1",
+    for line in ("CONNECT 169.254.169.254:80 HTTP/1.1", "POST http://169.254.169.254/api/generate HTTP/1.1",
+                 "GET http://169.254.169.254/ HTTP/1.1", "POST //169.254.169.254/api/generate HTTP/1.1",
+                 "POST /api/generate/../pull HTTP/1.1", "POST /api/pull?x=/api/generate HTTP/1.1",
                  "POST /api/generate%2f..%2fpull HTTP/1.1", "DELETE /api/generate HTTP/1.1", "POST @169.254.169.254/api/generate HTTP/1.1",
                  "POST /api/generate HTTP/1.1\r\nTransfer-Encoding: chunked"):
         with socket.create_connection((host, int(port)), 2) as client, contextlib.suppress(OSError):
-            client.sendall(f"{line}\r\nHost: 169.254.169.254\r\nContent-Length: 4\r\n\r\n0\r\n\r\nPOST /api/pull HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            client.sendall(f"{line}\r\nHost: 169.254.169.254\r\nContent-Length: 4\r\n\r\n0\r\n\r\n".encode() +
+                           b"POST /api/pull HTTP/1.1\r\nHost: x\r\n\r\n")
             client.shutdown(socket.SHUT_WR)
             found[line] = client.recv(100).decode("latin-1").split("\r\n")[0]
     return found

@@ -30,7 +30,8 @@ function refused(action) {
 const contained = (good, what) => `${good ? 'contained' : 'ESCAPED'}: ${what}`;
 
 function withPython(name, event) {
-  const child = spawnSync('/usr/bin/python3', ['-B', '/workspace/main.py', name, JSON.stringify(event)], { encoding: 'utf8', maxBuffer: 1 << 24 });
+  const child = spawnSync('/usr/bin/python3', ['-B', '/workspace/main.py', name, JSON.stringify(event)],
+    { encoding: 'utf8', maxBuffer: 1 << 24 });
   if (child.status !== 0) throw new Error(`main.py ended with ${child.status ?? child.signal ?? child.error}: ${child.stderr}`);
   return JSON.parse(child.stdout);
 }
@@ -52,10 +53,12 @@ function readSome(file) {
   }
 }
 
-const statusOf = (pid) => Object.fromEntries(readSome(`/proc/${pid}/status`).split('\n').filter((line) => line.includes(':\t')).map((line) => line.split(':\t')));
+const statusOf = (pid) => Object.fromEntries(
+  readSome(`/proc/${pid}/status`).split('\n').filter((line) => line.includes(':\t')).map((line) => line.split(':\t')));
 
 function isPowerless(status) {
-  return [status.Uid, status.Gid].every((ids) => ids.split('\t').every((id) => id === '1000')) && status.NoNewPrivs === '1' && status.Seccomp === '2' &&
+  return [status.Uid, status.Gid].every((ids) => ids.split('\t').every((id) => id === '1000')) && status.NoNewPrivs === '1' &&
+    status.Seccomp === '2' &&
     ['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb'].every((set) => /^0+$/.test(status[set]));
 }
 
@@ -113,7 +116,8 @@ const TRIES = {
       found[`TCP ${host} ${port}`] = await tcp({ host, port });
       found[`UDP ${host} ${port}`] = await udp(host, port);
     }));
-    found['fetch of the metadata'] = await fetch('http://169.254.169.254/latest/meta-data/').then(() => 'ESCAPED: an answer', (error) => words(error.cause));
+    found['fetch of the metadata'] = await fetch('http://169.254.169.254/latest/meta-data/')
+      .then(() => 'ESCAPED: an answer', (error) => words(error.cause));
     return found;
   },
 
@@ -189,9 +193,12 @@ const TRIES = {
       mount: program('/usr/bin/mount', '-t', 'tmpfs', 'none', '/tmp'), umount: program('/usr/bin/umount', '/usr/local'),
       unshare: program('/usr/bin/unshare', '-Ur', '/bin/true'), nsenter: program('/usr/bin/nsenter', '-t', '1', '-m', '/bin/true'),
       chroot: program('/usr/sbin/chroot', '/tmp', '/bin/true'), mknod: program('/usr/bin/mknod', '/tmp/disk', 'b', '8', '0'),
-      date: program('/usr/bin/date', '-s', '2001-01-01'), hostname: program('/usr/bin/hostname', 'other'), sysctl: program('/usr/sbin/sysctl', '-w', 'kernel.hostname=x'),
-      ip: program('/usr/sbin/ip', 'link', 'set', 'lo', 'down'), insmod: program('/usr/sbin/modprobe', 'dummy'), swapon: program('/usr/sbin/swapon', '/tmp/x'),
-      reboot: program('/usr/sbin/reboot', '-f'), strace: program('/usr/bin/strace', '-p', '1'), gdb: program('/usr/bin/gdb', '-batch-silent', '-p', '1', '-return-child-result'),
+      date: program('/usr/bin/date', '-s', '2001-01-01'), hostname: program('/usr/bin/hostname', 'other'),
+      sysctl: program('/usr/sbin/sysctl', '-w', 'kernel.hostname=x'),
+      ip: program('/usr/sbin/ip', 'link', 'set', 'lo', 'down'), insmod: program('/usr/sbin/modprobe', 'dummy'),
+      swapon: program('/usr/sbin/swapon', '/tmp/x'),
+      reboot: program('/usr/sbin/reboot', '-f'), strace: program('/usr/bin/strace', '-p', '1'),
+      gdb: program('/usr/bin/gdb', '-batch-silent', '-p', '1', '-return-child-result'),
       'a native library': refused(() => process.dlopen({ exports: {} }, '/lib/x86_64-linux-gnu/libc.so.6')),
     };
     return { ...found, ...withPython('rights', event), 'in the end': contained(isPowerless(statusOf('self')), 'still no rights') };
@@ -203,7 +210,8 @@ const TRIES = {
     inspector.open(9229, '0.0.0.0');
     const url = inspector.url();
     inspector.close();
-    const worker = new Worker("require('worker_threads').parentPort.postMessage(require('fs').readFileSync('/proc/self/status', 'utf8'))", { eval: true });
+    const worker = new Worker(`require('worker_threads').parentPort.postMessage(
+      require('fs').readFileSync('/proc/self/status', 'utf8'))`, { eval: true });
     const status = await new Promise((resolve, reject) => worker.on('message', resolve).on('error', reject));
     return {
       inspector: contained(url !== undefined, 'its port is in this sandbox alone'),

@@ -270,7 +270,8 @@ def others(_):
     children = {n for n in numbers if n in (1, os.getpid(), os.getppid()) or status_of(n)["Uid"].startswith("1000")}
     found = {"/proc": contained(len(numbers) < 10 and set(numbers) == children, f"{len(numbers)} processes, all of this sandbox")}
     for path in ("/proc/1/mem", "/proc/1/environ", "/proc/1/maps", "/proc/1/auxv", "/proc/1/stack", "/proc/1/syscall", "/proc/1/io",
-                 "/proc/1/pagemap", "/proc/1/ns/mnt", "/proc/1/task/1/mem", "/proc/1/root/etc/hosts", "/proc/1/cwd/etc/hosts", "/proc/1/exe"):
+                 "/proc/1/pagemap", "/proc/1/ns/mnt", "/proc/1/task/1/mem", "/proc/1/root/etc/hosts",
+                 "/proc/1/cwd/etc/hosts", "/proc/1/exe"):
         found[path] = refused(read, path)
     for path in ("/proc/1/fd", "/proc/1/map_files", "/proc/1/fdinfo"):
         found[path] = refused(os.listdir, path)
@@ -298,17 +299,21 @@ def rights(_):
 def priorities(_):
     """Taking from others by priority, limits, or a better place before the OOM killer."""
     idle, param = os.sched_getscheduler(0), os.sched_param(10)
-    found = {"real time": refused(os.sched_setscheduler, 0, os.SCHED_FIFO, param), "round robin": refused(os.sched_setscheduler, 0, os.SCHED_RR, param),
-             "nice": refused(os.setpriority, os.PRIO_PROCESS, 0, -5), "oom_score_adj": refused(write_text, "/proc/self/oom_score_adj", "-1000")}
+    found = {"real time": refused(os.sched_setscheduler, 0, os.SCHED_FIFO, param),
+             "round robin": refused(os.sched_setscheduler, 0, os.SCHED_RR, param),
+             "nice": refused(os.setpriority, os.PRIO_PROCESS, 0, -5),
+             "oom_score_adj": refused(write_text, "/proc/self/oom_score_adj", "-1000")}
     for name in ("RLIMIT_NOFILE", "RLIMIT_CORE", "RLIMIT_FSIZE", "RLIMIT_MSGQUEUE", "RLIMIT_MEMLOCK"):
         _, hard = resource.getrlimit(getattr(resource, name))
         found[name] = refused(resource.setrlimit, getattr(resource, name), (hard, hard + 1))
     # Init ends the sandbox when its time is over: whoever takes the processor from it stays longer.
-    for what, action in {"limits": (resource.prlimit, 1, resource.RLIMIT_NOFILE, (9, 9)), "idle": (os.sched_setscheduler, 1, os.SCHED_IDLE, os.sched_param(0)),
+    for what, action in {"limits": (resource.prlimit, 1, resource.RLIMIT_NOFILE, (9, 9)),
+                         "idle": (os.sched_setscheduler, 1, os.SCHED_IDLE, os.sched_param(0)),
                          "sched_setattr": (raw, 314, 1, struct.pack("<IIQiIQQQ", 48, os.SCHED_IDLE, 0, 0, 0, 0, 0, 0), 0),
                          "sched_setparam": (os.sched_setparam, 1, os.sched_param(0)), "nice": (os.setpriority, os.PRIO_PROCESS, 1, 19),
                          "nice by group": (os.setpriority, os.PRIO_PGRP, 1, 19), "nice by user": (os.setpriority, os.PRIO_USER, 0, 19),
-                         "nice in 64 bits": (raw, 141, 1 << 32, (1 << 32) + 1, 19), "idle in 64 bits": (raw, 144, (1 << 32) + 1, 5, [4])}.items():
+                         "nice in 64 bits": (raw, 141, 1 << 32, (1 << 32) + 1, 19),
+                         "idle in 64 bits": (raw, 144, (1 << 32) + 1, 5, [4])}.items():
         found[f"init: {what}"] = refused(*action)
     return found | {"in the end": contained(os.sched_getscheduler(0) == idle, "the scheduler is the usual one")}
 
@@ -385,7 +390,8 @@ def inspector(_):
         memory.seek(id(memory))
         found = {"its own memory": contained(len(memory.read(8)) == 8, "may be read, being its own")}
     found["init's memory"] = refused(open, "/proc/1/mem", "r+b")
-    found["a module of the runner"] = contained("runner" not in sys.modules and not hasattr(sys.modules["__main__"], "serve"), "its names are not lent")
+    lent = "runner" in sys.modules or hasattr(sys.modules["__main__"], "serve")
+    found["a module of the runner"] = contained(not lent, "its names are not lent")
     found["a library"] = refused(ctypes.CDLL, "/proc/1/root/lib/x86_64-linux-gnu/libc.so.6")
     return found
 
