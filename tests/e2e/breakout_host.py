@@ -23,9 +23,23 @@ def source(name):
         return file.read()
 
 
-# A new runtime is one entry: the files of a bundle that answers as breakout/main.py does.
+# A new runtime is one entry: the files of a bundle that answers as breakout/main.py does, and in OTHER_VERSIONS another version
+# that tells how many files are in the scratch folders, what JSON comes to, and what LEFT holds in its environment.
 RUNTIMES = {runtime: {name: source(name) for name in files} for runtime, files in
             {"python": ("main.py", "bombs.py"), "nodejs": ("index.js", "bombs.js", "main.py", "bombs.py")}.items()}
+
+OTHER_PYTHON = """
+import json, os
+def handler(event, context):
+    left = [len(os.listdir(folder)) for folder in ("/tmp", "/output", "/dev/shm")]
+    return [left, json.dumps({"a": event}, separators=(",", ":")), os.environ.get("LEFT")]
+"""
+OTHER_NODE = """
+const fs = require('fs');
+exports.handler = (event) => [['/tmp', '/output', '/dev/shm'].map((folder) => fs.readdirSync(folder).length),
+  JSON.stringify({a: event}), process.env.LEFT ?? null];
+"""
+OTHER_VERSIONS = {"python": {"main.py": OTHER_PYTHON}, "nodejs": {"index.js": OTHER_NODE}}
 
 
 class Bait:

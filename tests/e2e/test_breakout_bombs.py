@@ -7,7 +7,7 @@ import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from breakout_host import RUNTIMES, BreakoutCase, sandboxed, still_there
+from breakout_host import OTHER_VERSIONS, RUNTIMES, BreakoutCase, sandboxed, still_there
 from harness import PATIENCE, SANITIZED, FakeOllama, bundle, main, wait_for
 
 SECOND = 1000
@@ -33,20 +33,8 @@ ENDS = [
     ("eat_memory_a_third_way", "shared segments count (Node.js: WebAssembly's memory)", PATIENCE * SECOND, 128, [OUT_OF_MEMORY]),
     ("eat_memory_in_a_child", "a child's memory counts", PATIENCE * SECOND, 128, [OUT_OF_MEMORY, ("SUCCESS", None)]),
 ]
-MOST_PROCESSES, MOST_FILES, MOST_INODES = 1024, 1024, 16384
+MOST_PROCESSES, MOST_FILES, MOST_INODES = 128, 1024, 16384
 FOLDERS = {"/tmp": 64, "/output": 64, "/workspace": 64, "/dev/shm": 16}  # MiB
-
-OTHER_PYTHON = """
-import json, os
-def handler(event, context):
-    left = [len(os.listdir(folder)) for folder in ("/tmp", "/output", "/dev/shm")]
-    return [left, json.dumps({"a": event}, separators=(",", ":")), os.environ.get("LEFT")]
-"""
-OTHER_NODE = """
-const fs = require('fs');
-exports.handler = (event) => [['/tmp', '/output', '/dev/shm'].map((folder) => fs.readdirSync(folder).length),
-  JSON.stringify({a: event}), process.env.LEFT ?? null];
-"""
 
 
 class Bombs(BreakoutCase):
@@ -230,8 +218,7 @@ class Bombs(BreakoutCase):
 
     def replace(self, function, runtime):
         """Another version of a function, and that it answers for itself."""
-        code = {"python": {"main.py": OTHER_PYTHON}, "nodejs": {"index.js": OTHER_NODE}}
-        answer = self.infra.upload(bundle(code[runtime]), path=f"/functions/{function}", method="PUT")
+        answer = self.infra.upload(bundle(OTHER_VERSIONS[runtime]), path=f"/functions/{function}", method="PUT")
         self.assertEqual(answer.status, 200, answer)
         result = self.infra.result(function, 1)
         self.assertEqual((result["status"], result["result"], result["stderr"]), ("SUCCESS", [[0, 0, 0], '{"a":1}', None], ""), result)

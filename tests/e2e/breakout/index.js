@@ -152,6 +152,7 @@ const TRIES = {
   markers() {
     let files = 0;
     const found = [];
+    fs.writeFileSync('/tmp/control', `CAN${'ARY-'}${'0'.repeat(32)}`); // which the search must find, to be one
     walk('/', (file) => {
       if (/^\/dev\/|\/(fd|kmsg|kpageflags|clear_refs)(\/|$)/.test(file)) return;
       try {
@@ -159,7 +160,7 @@ const TRIES = {
         if (MARKER.test(readSome(file))) found.push(file);
       } catch { /* refused */ }
     });
-    return { files: contained(files > 50 && found.length === 0, `${files} files, markers in ${found}`) };
+    return { files: contained(files > 50 && found.join() === '/tmp/control', `${files} files, markers in ${found}`) };
   },
 
   change_tree() {

@@ -147,7 +147,8 @@ def resolve(facts):
 
 def markers(facts):
     """Reads every readable file outside /usr, and what /proc says of every process, for a marker of the machine's or another's."""
-    read_files, found = 0, []
+    control, read_files, found = "/tmp/control", 0, []
+    write_text(control, "CAN" + "ARY-" + "0" * 32)  # which the search must find, to be one
     for top, folders, files in os.walk("/"):
         if top == "/":
             folders.remove("usr")
@@ -166,7 +167,7 @@ def markers(facts):
                             found.append(path)
                     finally:
                         os.close(fd)
-    return {"files": contained(not found and read_files > 50, f"{read_files} files read, markers in {found}")}
+    return {"files": contained(found == [control] and read_files > 50, f"{read_files} files read, markers in {found}")}
 
 
 def masked(_):
