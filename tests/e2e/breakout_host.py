@@ -161,16 +161,15 @@ def descendants(pid):
 
 
 def sandboxed(infra):
-    """The program's processes that have a slot's user id: runners and what they started."""
+    """Functions' processes among the program's: runners that have code to run, and what they started."""
     found = {}
     for pid, started in descendants(infra.process.pid).items():
         with contextlib.suppress(OSError):
-            if os.stat(f"/proc/{pid}").st_uid >= FIRST_UID:
+            with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as status:
+                uid = int(re.search(r"Uid:\s+(\d+)", status.read()).group(1))
+            # A runner that waits for a function has an empty workspace.
+            if uid >= FIRST_UID and os.listdir(f"/proc/{pid}/root/workspace"):
                 found[pid] = started
-            else:
-                with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as status:
-                    if int(re.search(r"Uid:\s+(\d+)", status.read()).group(1)) >= FIRST_UID:
-                        found[pid] = started
     return found
 
 

@@ -265,7 +265,8 @@ class Bombs(BreakoutCase):
         self.assertGreater(len(answers), 5)
         for asked, answered in answers.items():
             with self.subTest(asked=asked):
-                self.assertRegex(answered, "^HTTP/1.1 (4|502)|^$")  # 502: the node was asked, which is all that may be
+                # Whatever host it names, a POST may at most ask the node, whose requests are looked at in the end.
+                self.assertRegex(answered, "^HTTP/1.1 (4|200)|^$" if asked.startswith("POST") else "^HTTP/1.1 4|^$")
 
 
 def cpu_seconds(pid):

@@ -206,6 +206,9 @@ def flood_the_ai_endpoint(_):
     return fill(more)[0]
 
 
+QUESTION = b'{"model":"m","prompt":"p"}'
+
+
 def ask_for_more(_):
     """Asks the AI endpoint for what it does not offer: other hosts, other paths, a second request inside the first."""
     host, port = os.environ["AI_ENDPOINT"].removeprefix("http://").split(":")
@@ -216,7 +219,7 @@ def ask_for_more(_):
                  "POST /api/generate%2f..%2fpull HTTP/1.1", "DELETE /api/generate HTTP/1.1", "POST @169.254.169.254/api/generate HTTP/1.1",
                  "POST /api/generate HTTP/1.1\r\nTransfer-Encoding: chunked"):
         with socket.create_connection((host, int(port)), 2) as client, contextlib.suppress(OSError):
-            client.sendall(f"{line}\r\nHost: 169.254.169.254\r\nContent-Length: 4\r\n\r\n0\r\n\r\n".encode() +
+            client.sendall(f"{line}\r\nHost: 169.254.169.254\r\nContent-Length: {len(QUESTION)}\r\n\r\n".encode() + QUESTION +
                            b"POST /api/pull HTTP/1.1\r\nHost: x\r\n\r\n")
             client.shutdown(socket.SHUT_WR)
             found[line] = client.recv(100).decode("latin-1").split("\r\n")[0]
