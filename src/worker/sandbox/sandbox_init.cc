@@ -116,11 +116,13 @@ Result<Streams> make_streams(uid_t uid) {
 
 Result<void> limit_resources() {
   constexpr rlim_t kLargestFile = 128UL * 1024 * 1024;
-  constexpr std::array<std::pair<__rlimit_resource, rlim_t>, 5> kLimits{{{RLIMIT_CORE, 0},
-                                                                         {RLIMIT_FSIZE, kLargestFile},
-                                                                         {RLIMIT_NOFILE, 1024},
-                                                                         {RLIMIT_MSGQUEUE, 0},
-                                                                         {RLIMIT_MEMLOCK, 64 * 1024}}};
+  constexpr std::array<std::pair<__rlimit_resource, rlim_t>, 6> kLimits{
+      {{RLIMIT_CORE, 0},
+       {RLIMIT_FSIZE, kLargestFile},
+       {RLIMIT_NOFILE, 1024},
+       {RLIMIT_MSGQUEUE, 0},
+       {RLIMIT_MEMLOCK, 64 * 1024},
+       {RLIMIT_SIGPENDING, 128}}};  // timers too, and counted for root as well: all slots together must leave it some
   for (const auto& [resource, most] : kLimits) {
     rlimit now{};
     ::getrlimit(resource, &now);

@@ -18,6 +18,7 @@ import socket
 import struct
 import subprocess
 import sys
+import time
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 MARKER = re.compile(b"CAN" + b"ARY-[0-9a-f]{32}")  # in two parts, so that this file is not taken for a find
@@ -324,6 +325,19 @@ def write_text(path, text):
         file.write(text)
 
 
+def timers(_):
+    """As many timers and queued signals as there are, kept: the kernel counts them for root, too."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGRTMIN})
+    numbers = [0, 0]
+    while numbers[0] < 200_000 and LIBC.timer_create(time.CLOCK_MONOTONIC, None, ctypes.byref(ctypes.c_void_p())) == 0:
+        numbers[0] += 1
+    with contextlib.suppress(OSError):
+        while numbers[1] < 200_000:
+            raw(129, os.getpid(), signal.SIGRTMIN, struct.pack("<iii", signal.SIGRTMIN, 0, -1) + bytes(116))
+            numbers[1] += 1
+    return {"timers and queued signals": contained(sum(numbers) < 1000, f"{numbers} until refused")}
+
+
 def core_dump(_):
     """A crash writes nothing, neither here nor through the machine's core_pattern."""
     child = os.fork()
@@ -419,7 +433,7 @@ def network_of_its_own(facts):
 
 TRIES = {action.__name__: action for action in (
     calls, read_files, write_files, connect, unix_sockets, kill, resolve, markers, masked, change_tree, links, set_id_programs,
-    run_from_memory, others, rights, priorities, core_dump, other_abi, descriptors, inspector, network_of_its_own)}
+    run_from_memory, others, rights, priorities, timers, core_dump, other_abi, descriptors, inspector, network_of_its_own)}
 
 
 def be_sure_of_the_sandbox():
