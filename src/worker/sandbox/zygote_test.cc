@@ -111,10 +111,12 @@ TEST_F(ZygoteTest, AFrozenSandboxStandsStillAndGoesOn) {
       "time.sleep(0.001)\nthreading.Thread(target=tick, daemon=True).start()");
   sandbox->freeze();
   const auto used = [&] { return sandbox->usage().cpu_us; };  // answered after the freeze
-  std::int64_t before = used();
-  EXPECT_TRUE(eventually([&] { return std::exchange(before, used()) == before; }));
-  std::this_thread::sleep_for(milliseconds(50));  // in which it would have ticked
-  EXPECT_EQ(used(), before);
+  std::int64_t before = 0;
+  EXPECT_TRUE(eventually([&] {
+    before = used();
+    std::this_thread::sleep_for(milliseconds(50));  // in which it would have ticked
+    return used() == before;
+  }));
   sandbox->thaw();
   EXPECT_TRUE(eventually([&] { return used() > before; }));
   EXPECT_GT(std::stoi(run(*sandbox, "out = ticks")), 0);
