@@ -1,4 +1,4 @@
-"""A runner on one end of a socketpair, as the worker has it: what both runners' tests talk through."""
+"""A runner on one end of a socketpair, as the worker has it: what the runners' tests talk through."""
 
 import json
 import os
@@ -13,6 +13,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 RUNNERS = {
     "python": ["/usr/bin/python3", "-I", "-B", "-u", os.path.join(ROOT, "runtimes/python/runner.py")],
     "nodejs": ["/usr/bin/node", os.path.join(ROOT, "runtimes/nodejs/runner.js")],
+    "native": [os.environ.get("INFRA_NATIVE_RUNNER", os.path.join(ROOT, "build/dev/native/runner"))],
 }
 
 
@@ -29,13 +30,14 @@ class RunnerProcess:
             os.makedirs(os.path.dirname(path), exist_ok=True)
             with open(path, "w", encoding="utf-8") as file:
                 file.write(text)
+            os.chmod(path, 0o755)
         self.control, theirs = socket.socketpair()
         self.control.settimeout(20)
         self.out = open(os.path.join(self.folder, "out"), "w+b")
         self.err = open(os.path.join(self.folder, "err"), "w+b")
         # A shell moves the socket to descriptor 3; what is run has its process.
         self.process = subprocess.Popen(
-            ["/bin/sh", "-c", f'exec 3<&{theirs.fileno()}; exec "$@"', "sh", *RUNNERS[runtime]], cwd=workspace,
+            ["/bin/sh", "-c", f'exec 3<&{theirs.fileno()} {theirs.fileno()}<&-; exec "$@"', "sh", *RUNNERS[runtime]], cwd=workspace,
             stdin=subprocess.DEVNULL, stdout=self.out, stderr=self.err, pass_fds=(theirs.fileno(),),
             env={"TMPDIR": self.scratch, "LANG": "C.UTF-8"})
         theirs.close()

@@ -127,6 +127,19 @@ TEST_F(S3CodeStoreTest, ARetiredObjectIsWrittenAnewUnderItsTag) {
   EXPECT_EQ(seen.header("x-amz-metadata-directive"), "REPLACE");
 }
 
+TEST_F(S3CodeStoreTest, WhatABundleWasCompiledToIsRetiredWithIt) {
+  peer_.say([](const Seen&, std::size_t index) {
+    return index < 2 ? aws::reply(200, "<CopyObjectResult/>")
+                     : aws::reply(404, "<Error><Code>NoSuchKey</Code></Error>");
+  });
+  const std::string sha256(64, 'a');
+  ASSERT_TRUE(run(store_.retire_bundle({"f/a.zip", sha256})));
+  ASSERT_EQ(peer_.count(), 3U);
+  EXPECT_EQ(peer_.seen(1).path, "/bucket/builds/" + sha256 + "/x86_64");
+  EXPECT_EQ(peer_.seen(1).header("x-amz-tagging"), "infra=retired");
+  EXPECT_EQ(peer_.seen(2).path, "/bucket/builds/" + sha256 + "/aarch64");
+}
+
 TEST_F(S3CodeStoreTest, AWholeObjectIsTakenWhereAPartWasAskedFor) {
   peer_.say(reply(200, large_, {"ETag", "\"1\""}));
   const auto got = fetch(sha256_of(large_));
