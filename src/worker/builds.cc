@@ -96,6 +96,9 @@ Task<Result<std::string>> Builds::fetch_or_compile(const Source& source) {
   const auto started = clock_.steady_now();
   auto program = co_await compile(source);
   if (!program) co_return program;
+  if (auto checked = check_executable(std::string_view(*program).substr(0, kExecutableStart)); !checked) {
+    co_return fail(checked.error());
+  }
   const std::chrono::duration<double, std::milli> spent = clock_.steady_now() - started;
   log::info("compiled",
             {{"codeSha256", source.sha256}, {"runtime", to_string(source.runtime)}, {"durationMs", spent.count()}});

@@ -2,9 +2,12 @@
 // fail has its words.
 #include "worker/builds.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
+#include <array>
 #include <fstream>
 #include <iterator>
 #include <optional>
@@ -14,6 +17,7 @@
 #include "support/temp_folder.h"
 #include "worker/executables.h"
 #include "worker/plain_launcher.h"
+#include "worker/sandbox/unique_fd.h"
 #include "worker/test_world.h"
 
 namespace infra::worker {
@@ -21,6 +25,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 const std::string kSha(64, 'a');
 
@@ -40,6 +45,62 @@ class CountingLauncher : public Launcher {
 
  private:
   Launcher& launcher_;
+};
+
+// A sandbox whose builder says what the test wants.
+class ScriptedSandbox : public Sandbox {
+ public:
+  explicit ScriptedSandbox(const std::string& answer) {
+    std::array<int, 2> ends{};
+    std::array<int, 2> out{};
+    std::array<int, 2> err{};
+    if (::socketpair(AF_UNIX, SOCK_STREAM, 0, ends.data()) != 0 || ::pipe2(out.data(), O_NONBLOCK) != 0 ||
+        ::pipe2(err.data(), O_NONBLOCK) != 0) {
+      std::abort();
+    }
+    for (const int fd : {ends[0], ends[1], out[0], out[1], err[0], err[1]}) fds_.emplace_back(fd);
+    handles_ = {.control = ends[0], .stdout_pipe = out[0], .stderr_pipe = err[0]};
+    builder_ = std::thread([fd = ends[1], answer] {
+      send_frame(fd, R"({"ready":true})");
+      std::array<char, 256> question{};
+      (void)::read(fd, question.data(), question.size());
+      send_frame(fd, answer);
+    });
+  }
+  ~ScriptedSandbox() override { builder_.join(); }
+  ScriptedSandbox(const ScriptedSandbox&) = delete;
+  ScriptedSandbox& operator=(const ScriptedSandbox&) = delete;
+
+  SandboxHandles& handles() override { return handles_; }
+  void kill() override {}
+  SandboxExit wait(milliseconds) override { return {}; }
+  SandboxUsage usage() override { return {}; }
+  void reset_peak() override {}
+
+ private:
+  static void send_frame(int fd, const std::string& body) {
+    const auto size = static_cast<std::uint32_t>(body.size());
+    std::string frame(reinterpret_cast<const char*>(&size), sizeof size);
+    frame += body;
+    for (std::size_t sent = 0; sent < frame.size();) {
+      const ssize_t count = ::send(fd, frame.data() + sent, frame.size() - sent, MSG_NOSIGNAL);
+      if (count <= 0) return;
+      sent += static_cast<std::size_t>(count);
+    }
+  }
+
+  std::vector<UniqueFd> fds_;
+  SandboxHandles handles_;
+  std::thread builder_;
+};
+
+class ScriptedLauncher : public Launcher {
+ public:
+  Result<std::unique_ptr<Sandbox>> launch(const LaunchRequest&) override {
+    return std::make_unique<ScriptedSandbox>(answer);
+  }
+  [[nodiscard]] int capacity() const override { return 1; }
+  std::string answer;
 };
 
 class BuildsTest : public ::testing::Test {
@@ -140,6 +201,32 @@ TEST_F(BuildsTest, ACompileErrorIsRemembered) {
   EXPECT_EQ(launcher_.launches, 1);
   EXPECT_EQ(store_.count(), 0);
   EXPECT_EQ(inside_, 0);
+}
+
+TEST_F(BuildsTest, TheBuildersAnswerIsNotTrusted) {
+  fs::create_directories(version_);
+  const auto answered = [&](std::string answer) {
+    ScriptedLauncher launcher;
+    launcher.answer = std::move(answer);
+    Builds builds(store_, launcher, loop_, clock_, room());
+    const auto built = provide_with(builds);
+    return built ? Error{.code = "built", .message = ""} : built.error();
+  };
+  EXPECT_EQ(answered(R"({"missing":"g++"})").code, "compiler_missing");
+  EXPECT_THAT(answered(R"({"missing":"go"})").message, HasSubstr("golang-go"));
+  EXPECT_THAT(answered(R"({"missing":"rm -rf"})").message, Not(HasSubstr("rm -rf")));
+  EXPECT_THAT(answered(R"({"failed":"main.cpp:1: error"})").message, HasSubstr("\nmain.cpp:1: error"));
+  for (const auto* answer : {"", "{", "[]", "null", R"({"failed":7})"}) {
+    EXPECT_EQ(answered(answer).code, "compile_error") << answer;
+  }
+  const auto flood = answered(R"({"failed":")" + std::string(1 << 20, 'x') + "\"}");
+  EXPECT_LT(flood.message.size(), 20'000U);
+  EXPECT_EQ(store_.count(), 0);
+  EXPECT_EQ(answered("\x7f"
+                     "ELF but no more")
+                .code,
+            "invalid_executable");
+  EXPECT_FALSE(fs::exists(version_ / kWarmMark));
 }
 
 TEST_F(BuildsTest, TimeIsBounded) {

@@ -35,6 +35,11 @@ void apply_answer(JobResult& result, const Answer& answer) {
   result.handler_ms = answer.handler_ms;
   if (!answer.ok) return set_failure(result, RunStatus::failed, answer.code, answer.message, kFailed);
   if (answer.plain && answer.exit_code != 0) {
+    const int signal = answer.exit_code - kSignalled;  // as the runner tells of one
+    if (signal > 0 && sigabbrev_np(signal) != nullptr) {
+      return set_failure(result, RunStatus::failed, "crashed",
+                         fmt::format("The program was ended by signal {}.", signal_name(signal)), answer.exit_code);
+    }
     return set_failure(result, RunStatus::failed, "exited",
                        fmt::format("The program ended with exit code {}.", answer.exit_code), answer.exit_code);
   }

@@ -172,6 +172,7 @@ TEST_F(WorkerTest, EachWayToFailHasItsMessage) {
   expect_failed(run(python("import os\ndef handler(): os._exit(7)")), "exited", "exit code 7");
   expect_failed(run(python("import os\ndef handler(): os.kill(os.getpid(), 11)")), "crashed", "signal 11 (SIGSEGV)");
   expect_failed(run(node("console.log('in'); process.exit(3)")), "exited", "exit code 3");
+  expect_failed(run(node("process.kill(process.pid, 'SIGSEGV')")), "crashed", "signal 11 (SIGSEGV)");
   expect_failed(run(job(Runtime::cpp, "main", "#!/bin/sh")), "invalid_executable", "is a script");
   const std::string nest = "def handler():\n  a = 1\n  for i in range(700): a = [a]\n  return a";
   expect_failed(run(python(nest)), "result_not_json", "levels deep");

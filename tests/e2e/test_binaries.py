@@ -84,12 +84,12 @@ class ReadyBinaries(Case):
         self.assertIn(size, (len(json.dumps(big)), len(json.dumps(big, separators=(",", ":")))))
 
     def test_each_way_to_fail(self):
-        for data, code, exit_code, says in (("seven", "exited", 7, "exit code 7"), ("crash", "exited", 139, "exit code 139"),
+        for data, code, exit_code, says in (("seven", "exited", 7, "exit code 7"), ("crash", "crashed", 139, "signal 11 (SIGSEGV)"),
                                             ("memory", "out_of_memory", 137, "128 MB")):
             if data == "memory" and not ISOLATED:
                 continue
             result = self.infra.result(self.function, data)
-            self.assertEqual((result["status"], result["exitCode"]), ("FAILED", exit_code), result)
+            self.assertEqual((result["status"], result["code"], result["exitCode"]), ("FAILED", code, exit_code), result)
             self.assertIn(says, result["stderr"])
             self.assertEqual(self.infra.result(self.function, "fine")["status"], "SUCCESS")
 

@@ -107,7 +107,7 @@ class Compiled(Case):
     def test_a_crash_and_a_panic_are_the_functions_failure(self):
         crash = self.infra.deploy({"main.cpp": "int main() { *(volatile int*)8 = 1; }"}, runtime="cpp")
         result = self.infra.result(crash)
-        self.assertEqual((result["status"], result["exitCode"]), ("FAILED", 139), result)
+        self.assertEqual((result["status"], result["code"], result["exitCode"]), ("FAILED", "crashed", 139), result)
         panic = self.infra.deploy({"main.go": 'package main\n\nfunc main() { panic("at the disco") }\n'}, runtime="go")
         result = self.infra.result(panic)
         self.assertEqual((result["status"], result["exitCode"]), ("FAILED", 2), result)
