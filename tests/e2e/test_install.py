@@ -22,6 +22,8 @@ class Install(Case):
         for folder in ("bin", "libexec/infra", "share/infra"):
             (TREE / folder).mkdir(parents=True)
         shutil.copy(PROGRAM, TREE / "bin/infra")
+        (TREE / "lib/infra").mkdir(parents=True)
+        shutil.copy(Path(PROGRAM).parent / "libinfra_zygote.so", TREE / "lib/infra")
         shutil.copytree(Path(PROGRAM).parent / "native", TREE / "libexec/infra/native")
         shutil.copytree(SOURCES / "runtimes", TREE / "share/infra/runtimes")
         harness.PROGRAM = str(TREE / "bin/infra")
