@@ -56,13 +56,15 @@ void read_output_files(const json::object& object, std::vector<OutputFile>& file
   for (const auto& entry : list->get_array()) {
     if (!entry.is_object()) continue;
     const auto& file = entry.get_object();
-    files.push_back({text_field(file, "name"), whole_field(file, "size"), text_field(file, "key")});
+    files.push_back(
+        {text_field(file, "name"), whole_field(file, "size"), text_field(file, "key"), text_field(file, "sha256")});
   }
 }
 
 std::string output_file_json(const OutputFile& file) {
-  return fmt::format(R"({{"name":{},"size":{},"key":{}}})", json_quote(replace_invalid_utf8(file.name)),
-                     file.size_bytes, json_quote(replace_invalid_utf8(file.key)));
+  return fmt::format(R"({{"name":{},"size":{},"sha256":{},"key":{}}})", json_quote(replace_invalid_utf8(file.name)),
+                     file.size_bytes, file.sha256.empty() ? "null" : json_quote(file.sha256),
+                     json_quote(replace_invalid_utf8(file.key)));
 }
 
 }  // namespace

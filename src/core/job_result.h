@@ -24,10 +24,12 @@ enum class RunStatus : std::uint8_t {
 [[nodiscard]] std::string_view to_string(RunStatus status);  // "SUCCESS" …
 [[nodiscard]] std::optional<RunStatus> parse_run_status(std::string_view text);
 
+// A file that the function left in /output.
 struct OutputFile {
-  std::string name;
+  std::string name;  // below /output: "a/b.txt"
   std::int64_t size_bytes = 0;
-  std::string key;  // in the code store
+  std::string key;          // in the code store
+  std::string sha256 = {};  // empty: a reference worker's, which has none
 };
 
 struct JobResult {

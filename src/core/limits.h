@@ -31,6 +31,11 @@ inline constexpr std::size_t kMaxEnvBytes = 32 * 1024;  // names and values toge
 inline constexpr std::uint64_t kMaxRunBodyBytes = 10 * kMiB;
 inline constexpr std::uint64_t kMaxResultBytes = 6 * kMiB;
 inline constexpr std::uint64_t kMaxOutputBytes = 1 * kMiB;  // stdout and stderr each
+inline constexpr std::size_t kMaxOutputFiles = 20;
+inline constexpr std::uint64_t kMaxOutputFileBytes = 10 * kMiB;
+inline constexpr std::uint64_t kMaxOutputFilesBytes = 32 * kMiB;  // those of a run together
+inline constexpr std::size_t kMaxOutputNameBytes = 255;
+inline constexpr int kMaxOutputDepth = 8;  // folders, /output itself among them
 inline constexpr std::chrono::seconds kSyncWait{290};
 inline constexpr std::chrono::seconds kVisibility{30};
 inline constexpr std::chrono::seconds kVisibilityRenewal{10};

@@ -37,6 +37,7 @@ std::vector<Route> controller_routes(Handlers h, bool metrics_public) {
       {"DELETE", "/functions/:id", key, limited, bind(h.functions, &F::remove)},
       {"GET", "/functions/:id/logs", key, free, bind(h.logs, &L::list)},
       {"GET", "/functions/:id/logs/:requestId", key, free, bind(h.logs, &L::get)},
+      {"GET", "/functions/:id/logs/:requestId/files/*name", key, free, bind(h.logs, &L::file)},
       {"GET", "/functions/:id/advice", key, free, bind(h.advice, &A::get)},
       {"PUT", "/functions/:id/advice", key, limited, bind(h.advice, &A::apply)},
       {"GET", "/health", open, free, bind(h.status, &P::health)},

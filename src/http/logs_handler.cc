@@ -23,6 +23,13 @@ std::string_view first_characters(std::string_view text, std::size_t count) {
   return text;
 }
 
+// RFC 6266; the plain form too where that says the same, because some clients know no other.
+std::string attachment(std::string_view name) {
+  const std::string encoded = net::percent_encode(name);
+  if (encoded == name) return fmt::format(R"(attachment; filename="{}")", name);
+  return fmt::format("attachment; filename*=UTF-8''{}", encoded);
+}
+
 std::string profile_json(const std::optional<RunProfile>& profile) {
   if (!profile) return R"("peakMemoryBytes":null,"cpuUsage":null,"coldStart":null)";
   return fmt::format(R"("peakMemoryBytes":{},"cpuUsage":{},"coldStart":{})", profile->peak_memory_bytes,
@@ -72,6 +79,20 @@ Task<Result<net::Response>> LogsHandler::get(Context& context) {
   const auto row = co_await logs_.find(*id, {context.param("requestId")});
   if (!row) co_return fail(row.error());
   co_return json_response(200, to_json(*row, row->message));
+}
+
+// A download, whatever is in it: a function's bytes must not run as a page in the browser of who looks at them.
+Task<Result<net::Response>> LogsHandler::file(Context& context) {
+  const auto id = path_function(context);
+  if (!id) co_return fail(id.error());
+  const std::string& name = context.param("name");
+  auto bytes = co_await files_.read(*id, {context.param("requestId")}, name);
+  if (!bytes) co_return fail(bytes.error());
+  net::Response response{.status = 200, .headers = {}, .body = std::move(*bytes)};
+  response.headers.set("Content-Type", "application/octet-stream");
+  response.headers.set("Content-Disposition", attachment(name.substr(name.rfind('/') + 1)));
+  response.headers.set("X-Content-Type-Options", "nosniff");
+  co_return response;
 }
 
 }  // namespace infra::http

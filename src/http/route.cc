@@ -18,6 +18,12 @@ bool matches(std::string_view pattern, std::string_view path, Params& params) {
   params.clear();
   while (!pattern.empty() && !path.empty()) {
     const auto wanted = take_segment(pattern);
+    if (wanted.starts_with('*')) {
+      auto value = net::percent_decode(path.substr(1));
+      if (path.size() == 1 || !value) return false;
+      params.emplace_back(wanted.substr(1), std::move(*value));
+      return true;
+    }
     const auto given = take_segment(path);
     if (wanted.starts_with(':')) {
       auto value = net::percent_decode(given);

@@ -19,7 +19,7 @@ using RouteHandler = std::function<Task<Result<net::Response>>(Context&)>;
 
 struct Route {
   std::string_view method;
-  std::string_view pattern;  // segments; ":name" matches one
+  std::string_view pattern;  // segments; ":name" matches one, "*name" at the end all that are left
   Access access = Access::key;
   Rate rate = Rate::free;
   RouteHandler handler;

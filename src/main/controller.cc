@@ -17,10 +17,11 @@ Controller::Controller(Program& program, ControllerEngines engines)
               engines_.compiler),
       invoke_(engines_.functions, engines_.queue, engines_.results, program.clock),
       read_logs_(engines_.functions, engines_.logs),
+      read_output_file_(engines_.functions, engines_.code),
       advise_memory_(engines_.functions, engines_.logs, deploy_, program.clock),
       functions_handler_(deploy_, engines_.functions, engines_.staging),
       runs_handler_(invoke_, engines_.results),
-      logs_handler_(read_logs_),
+      logs_handler_(read_logs_, read_output_file_),
       advice_handler_(advise_memory_),
       system_handler_(engines_.workers, models_, program.clock, engines_.refresh_workers),
       door_(

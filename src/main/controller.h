@@ -51,6 +51,7 @@ class Controller {
   app::DeployFunction deploy_;
   app::InvokeFunction invoke_;
   app::ReadLogs read_logs_;
+  app::ReadOutputFile read_output_file_;
   app::AdviseMemory advise_memory_;
   http::FunctionsHandler functions_handler_;
   http::RunsHandler runs_handler_;

@@ -17,6 +17,7 @@ using std::chrono::steady_clock;
 
 constexpr auto kStartTime = std::chrono::seconds(20);  // a cold Node.js takes 0.1 s; a loaded machine many times that
 constexpr milliseconds kExitPatience{1000};
+constexpr milliseconds kOutputPatience{5000};  // opening twenty files takes far less than one
 constexpr int kUncountedMb = 1;  // an instance's namespaces, mounts and page tables, which no group is charged for
 
 double since(steady_clock::time_point begun) {
@@ -63,9 +64,10 @@ JobResult Instance::call(const Job& job, const CallSetup& setup) {
   const auto begun = steady_clock::now();
   SandboxUsage before;
   if (!result.cold_start) {
-    // What threads of an earlier call printed since belongs to nobody any more.
+    // What threads of an earlier call printed or wrote since belongs to nobody any more.
     Captured stale;
     drain_output(sandbox_->handles(), stale, stale);
+    (void)sandbox_->take_output(kOutputPatience);
     before = sandbox_->usage();
     sandbox_->reset_peak();
   }
@@ -76,6 +78,7 @@ JobResult Instance::call(const Job& job, const CallSetup& setup) {
   CallEnd end;
   end.talk = exchange(sandbox_->handles(), to_json(frame), steady_clock::now() + job.timeout);
   end.used = sandbox_->usage();
+  output_ = end.talk.end == ExchangeEnd::answered ? sandbox_->take_output(kOutputPatience) : OutputTree{};
   conclude(end, job, result);
   result.cpu_usage_us = std::max<std::int64_t>(0, end.used.cpu_us - before.cpu_us);
   result.peak_memory_bytes = end.used.peak_memory_bytes;
@@ -114,7 +117,7 @@ void Instance::conclude(CallEnd& end, const Job& job, JobResult& result) {
     return set_failure(result, RunStatus::failed, answer.error().code, answer.error().message, 1);
   }
   if (script_killed && exit.out_of_memory) return apply_exit(result, exit, job.memory_mb);
-  reusable_ = answer->reusable && !script_killed;
+  reusable_ = answer->reusable && !script_killed && output_.emptied;
   apply_answer(result, *answer);
 }
 

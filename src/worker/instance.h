@@ -5,6 +5,7 @@
 #include <atomic>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "core/job_result.h"
 #include "ports/ai_proxy.h"
@@ -38,6 +39,9 @@ class Instance {
   // and the worker's name are the caller's.
   [[nodiscard]] JobResult call(const Job& job, const CallSetup& setup);
 
+  // What the last call left in the folder for output files; the folder is empty by now. Once a call.
+  [[nodiscard]] OutputTree take_output() { return std::exchange(output_, {}); }
+
   // Blocking: ends its processes and frees its slot, whoever else still holds the object. Nothing but key() is called
   // after it.
   void end();
@@ -68,6 +72,7 @@ class Instance {
   std::unique_ptr<AiEndpoint> ai_;
   int held_mb_ = 0;
   double cold_start_ms_ = 0;
+  OutputTree output_;
   bool cold_ = true;
   bool reusable_ = true;
   bool frozen_ = false;

@@ -21,6 +21,7 @@
 #include <system_error>
 #include <vector>
 
+#include "worker/sandbox/output_tree.h"
 #include "worker/sandbox/unique_fd.h"
 
 namespace infra::worker {
@@ -184,6 +185,14 @@ class PlainSandbox : public Sandbox {
 
   void freeze() override {}
   void thaw() override {}
+  OutputTree take_output(milliseconds /*patience*/) override {
+    OutputTree tree;
+    const UniqueFd output(::open((folder_ / "output").c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (output.valid() && !has_entries(output.get())) return tree;
+    tree.emptied = take_entries(output.get(), [&](OutputEntry entry) { tree.entries.push_back(std::move(entry)); });
+    return tree;
+  }
+
   void reset_peak() override { std::ofstream(fmt::format("/proc/{}/clear_refs", pid_)) << "5"; }  // proc(5)
 
  private:

@@ -4,6 +4,7 @@
 
 #include "core/job_result.h"
 #include "telemetry/log.h"
+#include "worker/keep_output.h"
 #include "worker/worker.h"
 
 namespace infra::worker {
@@ -153,6 +154,9 @@ Task<Worker::Attempt> Worker::execute(const Job& job, bool may_retry) {
     calling_.erase(instance);
   }
   attempt.interrupted = instance->was_aborted();
+  if (OutputTree output = instance->take_output(); !attempt.interrupted && !output.entries.empty()) {
+    co_await keep_output(deps_.code, deps_.executor, std::move(output), attempt.result);
+  }
   co_await finish_instance(instance);
   co_return attempt;
 }

@@ -9,9 +9,12 @@
 #include <cerrno>
 #include <memory>
 
+#include "adapters/embedded/output_sweep.h"
 #include "adapters/system/posix_file.h"
 #include "core/executable.h"
+#include "core/limits.h"
 #include "core/object_key.h"
+#include "core/output_key.h"
 #include "core/sha256.h"
 
 namespace infra {
@@ -192,6 +195,8 @@ Task<void> FileCodeStore::sweep() {
       if (is_sha256(sha256) && !is_recent(sha256)) co_await sweep_bundle(sha256);
     }
   }
+  co_await executor_.offload(
+      [folder = objects_ / kOutputPrefix, before = clock_.now() - limits::kLogTtl] { sweep_outputs(folder, before); });
   sweeping_ = false;
 }
 

@@ -35,8 +35,8 @@ class FileCodeStore final : public CodeStore {
   Task<Result<std::string>> get_object(const std::string& key) override;
   Task<Result<void>> remove_object(const std::string& key) override;
 
-  // Deletes the retired bundles that are unused and past their grace; errors leave them for the next time. Call it at
-  // the start and every now and then; a call during another returns at once.
+  // Deletes the retired bundles that are unused and past their grace, and output files older than log rows; errors
+  // leave them for the next time. Call it at the start and every now and then; a call during another returns at once.
   Task<void> sweep();
 
  private:

@@ -11,6 +11,7 @@
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -22,6 +23,7 @@
 
 #include "worker/sandbox/cgroup_files.h"
 #include "worker/sandbox/message_socket.h"
+#include "worker/sandbox/output_exchange.h"
 #include "worker/sandbox/privileges.h"
 #include "worker/sandbox/raw_fork.h"
 #include "worker/sandbox/sandbox_root.h"
@@ -34,6 +36,7 @@ namespace {
 constexpr uid_t kInsideUid = 1000;
 constexpr int kReportFd = 3;
 constexpr int kListenBacklog = 64;
+constexpr const char* kOutputFolder = "/output";
 
 // The runner's ends, which become its descriptors 0 to 3.
 struct RunnerStreams {
@@ -44,6 +47,7 @@ struct RunnerStreams {
 struct Parked {
   PreparedRoot root;
   UniqueFd user_namespace;
+  OutputServer output = {};
   pid_t runner = -1;  // 0: this process is the runner
 };
 
@@ -244,9 +248,13 @@ Result<Parked> prepare(const SandboxPlan& plan) {
     }
     return parked;
   }
+  auto output = open_output_line(kOutputFolder);  // only now: none of it is the runner's
+  if (!output) return fail(output.error());
+  parked.output = std::move(output->server);
   const InitReport prepared{.kind = InitReportKind::prepared, .ai_port = listener->second};
-  const std::array<int, kMaxPassedFds> fds{streams->control.get(), streams->out.get(), streams->err.get(),
-                                           listener->first.get()};
+  const std::array<int, kMaxPassedFds> fds{streams->control.get(),      streams->out.get(),
+                                           streams->err.get(),          listener->first.get(),
+                                           output->client.folder.get(), output->client.requests.get()};
   if (!send_message(kReportFd, prepared, fds)) return system_failure("reporting to the spawner");
   return parked;
 }
@@ -270,14 +278,33 @@ Result<void> open_for(const VersionHash& version, const SandboxPlan& plan, Parke
   ::_exit(1);
 }
 
-[[noreturn]] void reap_until_the_end(pid_t runner) {
+// Takes whatever has ended by now, orphans of the runner's among them; the runner's end is this process's own.
+void reap(pid_t runner) {
   for (;;) {
     int status = 0;
-    const pid_t ended = ::waitpid(-1, &status, 0);
+    const pid_t ended = ::waitpid(-1, &status, WNOHANG);
+    if (ended == 0) return;
     if (ended < 0 && errno == EINTR) continue;
-    if (ended >= 0 && ended != runner) continue;  // an orphan of the runner's
+    if (ended > 0 && ended != runner) continue;
     send_message(kReportFd, InitReport{.kind = InitReportKind::exited, .ai_port = 0, .wait_status = status});
     ::_exit(0);
+  }
+}
+
+[[noreturn]] void serve_until_the_end(pid_t runner, OutputServer& output) {
+  sigset_t children;
+  sigemptyset(&children);
+  sigaddset(&children, SIGCHLD);
+  ::sigprocmask(SIG_BLOCK, &children, nullptr);
+  const UniqueFd ended(::signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!ended.valid()) fail_and_exit(system_failure("waiting for the runner's end").error());
+  for (;;) {
+    reap(runner);
+    std::array<pollfd, 2> polled{pollfd{ended.get(), POLLIN, 0}, pollfd{output.requests.get(), POLLIN, 0}};
+    if (::poll(polled.data(), polled.size(), -1) < 0) continue;
+    signalfd_siginfo taken{};
+    if (polled[0].revents != 0 && ::read(ended.get(), &taken, sizeof taken) < 0) continue;
+    if (polled[1].revents != 0) serve_output(output);
   }
 }
 
@@ -301,7 +328,7 @@ void run_sandbox_init(const SandboxPlan& plan, int report) {
   if (receive_message(kReportFd, command) != Received::message) ::_exit(0);
   if (auto opened = open_for(command.version, plan, *parked); !opened) fail_and_exit(opened.error());
   send_message(kReportFd, InitReport{.kind = InitReportKind::running});
-  reap_until_the_end(parked->runner);
+  serve_until_the_end(parked->runner, parked->output);
 }
 
 }  // namespace infra::worker

@@ -3,6 +3,7 @@
 #include <string>
 #include <utility>
 
+#include "worker/sandbox/output_exchange.h"
 #include "worker/sandbox/spawner_connection.h"
 #include "worker/sandbox/version_hash.h"
 
@@ -18,6 +19,7 @@ class SpawnedSandbox final : public Sandbox {
                 .stderr_pipe = reply.fds[2].release(),
                 .ai_listener = reply.fds[3].release(),
                 .ai_port = static_cast<std::uint16_t>(reply.event.ai_port)};
+    output_ = {.folder = std::move(reply.fds[4]), .requests = std::move(reply.fds[5])};
   }
   ~SpawnedSandbox() override {
     wait(milliseconds(0));
@@ -51,6 +53,8 @@ class SpawnedSandbox final : public Sandbox {
   void freeze() override { tell(SpawnerOp::freeze); }
   void thaw() override { tell(SpawnerOp::thaw); }
 
+  OutputTree take_output(milliseconds patience) override { return request_output(output_, patience); }
+
  private:
   void tell(SpawnerOp op) { connection_->tell({.op = op, .runtime = 0, .id = 0, .sandbox = id_}); }
 
@@ -58,6 +62,7 @@ class SpawnedSandbox final : public Sandbox {
   std::shared_ptr<SandboxLife> life_;
   std::uint64_t id_;
   SandboxHandles handles_;
+  OutputClient output_;
 };
 
 }  // namespace

@@ -12,7 +12,7 @@
 namespace infra::worker {
 
 inline constexpr std::size_t kTextBytes = 240;
-inline constexpr std::size_t kMaxPassedFds = 4;  // control socket, stdout, stderr, AI listener
+inline constexpr std::size_t kMaxPassedFds = 6;  // control socket, stdout, stderr, AI listener, /output, its requests
 
 enum class SpawnerOp : std::uint32_t { launch = 1, kill, usage, reset_peak, freeze, thaw, list };
 

@@ -1,0 +1,16 @@
+#include "app/read_output_file.h"
+
+#include "core/output_key.h"
+
+namespace infra::app {
+
+// The log row is not asked for: it may be written a moment after its run was answered.
+Task<Result<std::string>> ReadOutputFile::read(FunctionId function, RequestId request, std::string name) {
+  if (const auto row = co_await functions_.find(function); !row) co_return fail(row.error());
+  auto bytes = co_await code_.get_object(output_key(function, request, name));
+  if (bytes || bytes.error().kind == ErrorKind::unavailable) co_return bytes;
+  co_return fail(ErrorKind::not_found, "output_file_not_found",
+                 "This run left no output file of that name, or it has expired: they are kept for 30 days.");
+}
+
+}  // namespace infra::app

@@ -1,0 +1,64 @@
+// Output files' keys: one for each name, none that a store refuses, none that leaves its run's folder.
+#include "core/output_key.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "core/object_key.h"
+
+namespace infra {
+namespace {
+
+const FunctionId kFunction{"018bcfe5-0000-7abc-8def-000000000001"};
+const RequestId kRequest{"018bcfe5-0000-7abc-8def-000000000002"};
+constexpr std::string_view kFolder =
+    "outputs/018bcfe5-0000-7abc-8def-000000000001/018bcfe5-0000-7abc-8def-000000000002/";
+
+TEST(OutputKey, APlainNameStaysReadable) {
+  EXPECT_EQ(output_key(kFunction, kRequest, "plots/a-1_b.png"), std::string(kFolder) + "plots/a-1_b.png");
+}
+
+TEST(OutputKey, EveryOtherNameIsHashedIntoAKeyOfItsOwn) {
+  const std::set<std::string> names = {"a b",
+                                       "a+b",
+                                       "보고서.pdf",
+                                       ".hidden",
+                                       "a/.hidden",
+                                       "../../code/x",
+                                       "a/../b",
+                                       "/etc/passwd",
+                                       "a//b",
+                                       "_/x",
+                                       "_",
+                                       "a/",
+                                       std::string(255, 'x') + "ü"};
+  std::set<std::string> keys;
+  for (const auto& name : names) {
+    const std::string key = output_key(kFunction, kRequest, name);
+    EXPECT_TRUE(check_object_key(key)) << key;
+    EXPECT_TRUE(key.starts_with(std::string(kFolder) + "_/")) << key;
+    EXPECT_EQ(key.size(), kFolder.size() + 2 + 64);
+    keys.insert(key);
+  }
+  EXPECT_EQ(keys.size(), names.size());
+}
+
+TEST(OutputKey, AForeignIdMakesAKeyThatEveryStoreRefuses) {
+  EXPECT_FALSE(check_object_key(output_key({"../x"}, kRequest, "a")));
+  EXPECT_FALSE(check_object_key(output_key(kFunction, {".."}, "a")));
+  EXPECT_FALSE(check_object_key(output_key(kFunction, {""}, "a")));
+}
+
+TEST(OutputKey, NamesThatCanBeKept) {
+  for (const char* name : {"a", "a/b.txt", "with space", "보고서.pdf", ".hidden"})
+    EXPECT_TRUE(is_output_name(name)) << name;
+  EXPECT_TRUE(is_output_name(std::string(255, 'x')));
+  for (const auto& name : {std::string(), std::string(256, 'x'), std::string("a\nb"), std::string("a\x7f"),
+                           std::string("\xff\xfe"), std::string("a\0b", 3)}) {
+    EXPECT_FALSE(is_output_name(name)) << name;
+  }
+}
+
+}  // namespace
+}  // namespace infra

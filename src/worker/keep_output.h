@@ -1,0 +1,17 @@
+// Puts the files that a call left in /output into the code store, lists them in its result, and says of the others why
+// they are not kept.
+#pragma once
+
+#include "core/job_result.h"
+#include "core/task.h"
+#include "ports/code_store.h"
+#include "ports/executor.h"
+#include "worker/sandbox/output_tree.h"
+
+namespace infra::worker {
+
+// One file at a time is in memory. `result` has its ids, and its stderr, to which the note is added. A store that is
+// away is no reason to fail the run, whose effects are there: the note says so.
+Task<void> keep_output(CodeStore& code, Executor& executor, OutputTree output, JobResult& result);
+
+}  // namespace infra::worker

@@ -1,0 +1,56 @@
+// What a function left in its folder for output files: found, opened and taken out of the folder by a process that has
+// the function's own rights. So no trick in there (links, pipes, folders that change while they are read) gives away
+// anything that the function could not have copied; whoever gets the descriptors needs no rights, and reads with
+// bounds.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "worker/sandbox/unique_fd.h"
+
+namespace infra::worker {
+
+// Why a file is not kept.
+enum class LeftOut : std::uint32_t {
+  no = 0,  // it is kept
+  too_large,
+  over_total,
+  too_many,
+  not_regular,
+  bad_name,
+  too_deep,
+  unreadable,
+  too_many_entries,  // the rest of the folder has not been looked at
+  out_of_reach,      // none of the folder could be looked at
+  not_stored,
+};
+
+[[nodiscard]] std::string_view in_words(LeftOut why);  // "is over 10 MiB"
+
+struct OutputEntry {
+  std::string
+      name;  // bytes as the function chose them, below the folder: "a/b.txt"; 255 at most, cut if it is left out
+  LeftOut left_out = LeftOut::no;
+  UniqueFd file;  // a regular file, open for reading, if it is kept; its size may have changed since
+};
+
+struct OutputTree {
+  std::vector<OutputEntry> entries;
+  std::size_t unnamed = 0;  // left out too, and no more told one by one
+  bool emptied = true;      // nothing is left for the next call to find
+};
+
+// Whether anything is in `folder`, a descriptor that may be read. One or two calls of the kernel for an empty folder,
+// and no rights on it are needed.
+[[nodiscard]] bool has_entries(int folder);
+
+// Hands over what is in `folder` in the order of names, within the bounds of core/limits.h, and removes it. False if
+// something is left there.
+[[nodiscard]] bool take_entries(int folder, const std::function<void(OutputEntry)>& take);
+
+}  // namespace infra::worker
