@@ -40,7 +40,8 @@ JobResult full_result() {
   r.cpu_usage_us = 2100;
   r.cold_start = true;
   r.network_rx = 1, r.network_tx = 2, r.disk_read = 3, r.disk_write = 4;
-  r.output_files = {{"plot.png", 77, "results/x/plot.png"}};
+  r.output_files = {
+      {.name = "plot.png", .size_bytes = 77, .key = "outputs/x/plot.png", .sha256 = std::string(64, 'a')}};
   r.llm_tokens = 42;
   r.optimization_tip = "Use less.";
   r.recommended_memory_mb = 64;
@@ -59,7 +60,8 @@ TEST(JobResultTest, EveryFieldSurvivesTheRoundTrip) {
   EXPECT_EQ(read->peak_memory_bytes, 9'437'184'000);
   EXPECT_EQ(read->handler_ms, 3.1);
   EXPECT_EQ(read->recommended_memory_mb, 64);
-  EXPECT_EQ(read->output_files.at(0).key, "results/x/plot.png");
+  EXPECT_EQ(read->output_files.at(0).key, "outputs/x/plot.png");
+  EXPECT_EQ(read->output_files.at(0).sha256, std::string(64, 'a'));
 }
 
 TEST(JobResultTest, AnyBytesOfOutputGiveJson) {

@@ -23,7 +23,8 @@ class RouterTest : public ::testing::Test {
   Router router_{{{.method = "GET", .pattern = "/functions", .handler = {}},
                   {.method = "GET", .pattern = "/functions/:id", .handler = {}},
                   {.method = "PUT", .pattern = "/functions/:id", .handler = {}},
-                  {.method = "GET", .pattern = "/functions/:id/logs/:requestId", .handler = {}}}};
+                  {.method = "GET", .pattern = "/functions/:id/logs/:requestId", .handler = {}},
+                  {.method = "GET", .pattern = "/functions/:id/files/*name", .handler = {}}}};
 };
 
 TEST_F(RouterTest, FindsRoutesUnderBothNames) {
@@ -37,6 +38,19 @@ TEST_F(RouterTest, FindsRoutesUnderBothNames) {
   ASSERT_NE(api.route, nullptr);
   EXPECT_EQ(api.pattern, "/functions");
   EXPECT_EQ(api.prefix, "/api");
+}
+
+TEST_F(RouterTest, AStarTakesAllThatIsLeft) {
+  for (const auto& [path, name] :
+       {std::pair("/functions/f/files/a", "a"), std::pair("/api/functions/f/files/a/b%20c.txt", "a/b c.txt"),
+        std::pair("/functions/f/files/a%2Fb/", "a/b/")}) {
+    const auto context = match("GET", path);
+    ASSERT_NE(context.route, nullptr) << path;
+    EXPECT_EQ(context.pattern, "/functions/:id/files/*name");
+    EXPECT_EQ(context.param("name"), name);
+  }
+  for (const char* path : {"/functions/f/files", "/functions/f/files/", "/functions/f/files/%zz"})
+    EXPECT_EQ(match("GET", path).route, nullptr) << path;
 }
 
 TEST_F(RouterTest, HeadIsAnsweredByGet) {

@@ -7,6 +7,9 @@
 #include "adapters/embedded/file_code_store_probe.h"
 #include "contract/code_store_contract.h"
 #include "core/executable.h"
+#include "core/ids.h"
+#include "core/limits.h"
+#include "core/output_key.h"
 #include "support/fake_code_use.h"
 #include "support/offload_inline.h"
 #include "support/run_task.h"
@@ -101,6 +104,20 @@ TEST_F(FileCodeStoreTest, PuttingARetiredBundleSavesIt) {
   put(code_);
   sweep();
   EXPECT_TRUE(is_there(code_));
+}
+
+TEST_F(FileCodeStoreTest, OutputFilesStayAsLongAsTheirLogRow) {
+  const auto run_id = make_uuid_v7(files_.clock.now(), {});
+  const std::string key = output_key({"f"}, {run_id}, "a/b.txt");
+  ASSERT_TRUE(run_task(store_.put_object(key, "bytes")).has_value());
+  ASSERT_TRUE(run_task(store_.put_object("results/" + run_id + ".json", "{}")).has_value());
+  files_.clock.advance(limits::kLogTtl);
+  sweep();
+  EXPECT_TRUE(run_task(store_.get_object(key)).has_value());
+  files_.clock.advance(milliseconds{1});
+  sweep();
+  EXPECT_FALSE(run_task(store_.get_object(key)).has_value());
+  EXPECT_TRUE(run_task(store_.get_object("results/" + run_id + ".json")).has_value()) << "no output file";
 }
 
 TEST_F(FileCodeStoreTest, APutInTheMiddleOfASweepSavesTheBundle) {
