@@ -76,6 +76,9 @@ class ScriptedSandbox : public Sandbox {
   SandboxExit wait(milliseconds) override { return {}; }
   SandboxUsage usage() override { return {}; }
   void reset_peak() override {}
+  void freeze() override {}
+  void thaw() override {}
+  OutputTree take_output(milliseconds) override { return {}; }
 
  private:
   static void send_frame(int fd, const std::string& body) {

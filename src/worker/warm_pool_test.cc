@@ -44,6 +44,7 @@ class PretendedSandbox : public Sandbox {
   SandboxExit wait(milliseconds) override { return {}; }
   SandboxUsage usage() override { return {.cpu_us = 1, .peak_memory_bytes = peak_bytes_}; }
   void reset_peak() override {}
+  OutputTree take_output(milliseconds) override { return {}; }
   void freeze() override { ++frozen_; }
   void thaw() override { --frozen_; }
 

@@ -92,13 +92,6 @@ class Folder {
   [[nodiscard]] SpawnerOptions options(int slots) const {
     return {.versions_root = path_ / "versions", .runners = path_ / "runners", .slots = slots};
   }
-  // Python's runners are forked from an interpreter from now on, where this build has the library for it.
-  [[nodiscard]] SpawnerOptions with_zygote(SpawnerOptions options) const {
-    fs::copy_file(fs::path(INFRA_RUNTIMES) / "python/zygote.py", path_ / "runners/python/zygote.py",
-                  fs::copy_options::skip_existing);
-    options.zygote_library = INFRA_ZYGOTE;
-    return options;
-  }
 
  private:
   fs::path path_;

@@ -14,7 +14,10 @@ class ZygoteTest : public SandboxTest {
     start_with_zygote(6);
   }
   void start_with_zygote(int slots) {
-    start_with(folder_.with_zygote(folder_.options(slots)));
+    fs::copy_file(fs::path(INFRA_RUNTIMES) / "python/zygote.py", folder_.path() / "runners/python/zygote.py");
+    SpawnerOptions options = folder_.options(slots);
+    options.zygote_library = INFRA_ZYGOTE;
+    start_with(options);
     ASSERT_TRUE(eventually([&] { return is_forked(*launch()); })) << "the zygote is never ready";
   }
   // A forked runner's command line is the zygote's.
