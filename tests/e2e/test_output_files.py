@@ -1,6 +1,9 @@
 """Output files: what a function leaves in /output is kept, listed in its result, and can be fetched; what can't be is named."""
 
 import hashlib
+import shutil
+import subprocess
+import tempfile
 import urllib.parse
 
 from harness import Case, main
@@ -88,6 +91,21 @@ fs.truncateSync(OUT + '/big', 11 * 1024 * 1024);
     def test_files_of_a_plain_script(self):
         function = self.infra.deploy("require('fs').writeFileSync(process.env.OUTPUT_DIR + '/n', process.env.PAYLOAD);",
                                      runtime="nodejs")
+        for n in (1, 2):
+            self.assert_kept(self.infra.result(function, n), {"n": str(n).encode()})
+
+    def test_files_of_a_program(self):
+        compiler = shutil.which("g++") or shutil.which("clang++-19")
+        source = """
+#include <cstdlib>
+#include <fstream>
+#include <string>
+int main() { std::ofstream(std::string(std::getenv("OUTPUT_DIR")) + "/n") << std::getenv("PAYLOAD"); }
+"""
+        with tempfile.TemporaryDirectory() as folder:
+            subprocess.run([compiler, "-x", "c++", "-", "-static", "-o", f"{folder}/main"], input=source.encode(), check=True)
+            with open(f"{folder}/main", "rb") as program:
+                function = self.infra.deploy({"main": program.read()}, runtime="cpp")
         for n in (1, 2):
             self.assert_kept(self.infra.result(function, n), {"n": str(n).encode()})
 
