@@ -5,6 +5,7 @@
 
 #include <array>
 #include <charconv>
+#include <filesystem>
 #include <sstream>
 
 #include "worker/sandbox/system_error.h"
@@ -28,6 +29,14 @@ bool only_ours(const std::string& group) {
     if (pid != ::getpid() && pid != ::getppid()) return false;
   }
   return true;
+}
+
+// The group that an earlier spawner of this program moved it out of, into the leaf <parent>/infra/<instance>/main; else
+// `own`.
+std::string before_move(const std::string& own) {
+  const std::filesystem::path leaf(own);
+  const auto made_by_us = leaf.parent_path().parent_path();
+  return leaf.filename() == "main" && made_by_us.filename() == "infra" ? made_by_us.parent_path().string() : own;
 }
 
 Result<std::string> make_base(const std::string& parent, const std::string& instance, bool move_in) {
@@ -65,9 +74,10 @@ Result<std::unique_ptr<CgroupV2Slots>> CgroupV2Slots::open(const std::string& in
   if (!place) return system_failure("finding the cgroup2 mount", ENOENT);
   // Only the machine's root group lacks this file, and only it may hold processes beside groups with controllers. What
   // looks like the root inside a container does not count.
-  const bool is_root = ::access((place->own + "/cgroup.type").c_str(), F_OK) != 0;
-  const bool own_usable = missing_v2_controllers(place->own).empty() && (is_root || only_ours(place->own));
-  auto base = make_base(own_usable ? place->own : place->mount, instance, own_usable && !is_root);
+  const std::string own = before_move(place->own);
+  const bool is_root = ::access((own + "/cgroup.type").c_str(), F_OK) != 0;
+  const bool own_usable = missing_v2_controllers(own).empty() && (is_root || only_ours(own));
+  auto base = make_base(own_usable ? own : place->mount, instance, own_usable && !is_root);
   if (!base) return fail(base.error());
   auto slots = std::make_unique<CgroupV2Slots>();
   slots->base_ = std::move(*base);

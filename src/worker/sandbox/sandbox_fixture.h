@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -97,13 +98,20 @@ class Folder {
   fs::path path_;
 };
 
+// How long a test waits for what takes a usual machine less than `usual`; an emulated machine says how much slower it
+// is.
+inline milliseconds patience(milliseconds usual) {
+  const char* slowness = std::getenv("INFRA_TEST_SLOWNESS");
+  return usual * (slowness == nullptr ? 1 : std::max(1, std::atoi(slowness)));
+}
+
 // Reads exactly `size` bytes within ten seconds; short if the peer is gone.
 inline std::string read_exactly(int fd, std::size_t size) {
   std::string text(size, '\0');
   std::size_t got = 0;
   while (got < size) {
     pollfd poll_one{fd, POLLIN, 0};
-    if (::poll(&poll_one, 1, 10'000) != 1) break;
+    if (::poll(&poll_one, 1, static_cast<int>(patience(milliseconds(10'000)).count())) != 1) break;
     const ssize_t n = ::read(fd, text.data() + got, size - got);
     if (n <= 0) break;
     got += static_cast<std::size_t>(n);
@@ -131,7 +139,7 @@ inline std::string run(Sandbox& sandbox, const std::string& code) {
 }
 
 inline bool eventually(const std::function<bool()>& holds) {
-  const auto give_up = steady_clock::now() + std::chrono::seconds(10);
+  const auto give_up = steady_clock::now() + patience(std::chrono::seconds(10));
   while (!holds()) {
     if (steady_clock::now() > give_up) return false;
     std::this_thread::sleep_for(milliseconds(5));
@@ -142,16 +150,27 @@ inline bool eventually(const std::function<bool()>& holds) {
 inline std::vector<std::string> slot_groups(const Folder& folder) {
   const std::string tail = "/infra/" + instance_name(fs::canonical(folder.path() / "versions"));
   std::vector<std::string> groups;
+  // The program may be further down than the groups are: it moves into a leaf where v2 wants that.
   const auto add = [&](const std::optional<CgroupPlace>& place) {
     if (!place) return;
-    for (const auto& base : {place->own, place->mount}) {
-      for (auto& group : child_cgroups(base + tail)) groups.push_back(std::move(group));
-      if (place->own == place->mount) break;
+    for (fs::path base = place->own; base.has_relative_path(); base = base.parent_path()) {
+      for (auto& group : child_cgroups(base.string() + tail)) {
+        if (fs::path(group).filename().string().starts_with("slot-")) groups.push_back(std::move(group));
+      }
+      if (base == place->mount) break;
     }
   };
   for (const char* controller : {"memory", "cpu", "cpuacct", "pids"}) add(find_cgroup_v1(controller));
   add(find_cgroup_v2());
   return groups;
+}
+
+// Not before Linux 6.12 on v2, where memory.peak can only be read.
+inline bool peak_resets(const Folder& folder) {
+  return std::ranges::none_of(slot_groups(folder), [](const std::string& group) {
+    const auto status = fs::status(group + "/memory.peak");
+    return fs::exists(status) && (status.permissions() & fs::perms::owner_write) == fs::perms::none;
+  });
 }
 
 inline std::size_t open_descriptors() {

@@ -84,7 +84,7 @@ TEST_F(SpawnerTest, AKilledSpawnerTakesItsSandboxesAlongAndTheNextSweeps) {
   auto sandbox = launch();
   ASSERT_TRUE(sandbox);
   ::kill(spawner_pid_, SIGKILL);
-  EXPECT_EQ(sandbox->wait(milliseconds(5000)).signal, SIGKILL);
+  EXPECT_EQ(sandbox->wait(patience(milliseconds(5000))).signal, SIGKILL);
   EXPECT_EQ(read_exactly(sandbox->handles().control, 1), "") << "the runner is dead";
   EXPECT_TRUE(eventually([&] { return sandbox_processes(folder_).empty(); }));
   EXPECT_FALSE(slot_groups(folder_).empty()) << "nobody was there to remove them";
