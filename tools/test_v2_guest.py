@@ -78,7 +78,7 @@ def in_a_container(program, arguments):
     """Alone below what it takes for the root: a cgroup namespace, and a mount that shows no more than that."""
     group = HIERARCHY / "container"
     group.mkdir()
-    inside = f'mount -t cgroup2 cgroup2 {HIERARCHY} && exec "$0" "$@"'
+    inside = f'umount {HIERARCHY} && mount -t cgroup2 cgroup2 {HIERARCHY} && exec "$0" "$@"'
     return run("/usr/bin/unshare", ["--cgroup", "--mount", "/bin/sh", "-c", inside, program, *arguments], group) + left_in(group)
 
 
