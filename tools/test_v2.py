@@ -8,6 +8,7 @@ import argparse
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -25,7 +26,7 @@ SECONDS = {"kvm": 600, "tcg": 2400}
 BOOT_SECONDS = {"kvm": 30, "tcg": 240}  # until the guest's first program speaks
 PLACES = ("root", "service", "container", "session")
 NO_BOOT = "the guest does not boot"
-QEMU = "qemu-system-x86_64"
+QEMU, MKE2FS = "qemu-system-x86_64", "/sbin/mke2fs"
 
 # The first program of the guest: finds the machine's files, and gives way to the script.
 INIT = """#!/bin/busybox sh
@@ -148,15 +149,23 @@ def run_guest(command, status, seconds, boot_seconds):
     return "the guest stopped before its tests were over; the last lines above say why" if said else NO_BOOT
 
 
+def need_parts(options):
+    missing = [name for name in (QEMU, MKE2FS) if shutil.which(name) is None]
+    missing += [str(path) for path in (options.program, options.guest / "bin/busybox", options.guest / "lib/modules") if not path.exists()]
+    if not list(options.guest.glob("boot/vmlinuz-*")):
+        missing.append(f"a kernel in {options.guest}/boot")
+    if missing:
+        raise CannotRun(f"there is no {', no '.join(missing)}; `./dev test-v2` fetches and builds what it needs.")
+
+
 def test(options):
-    if not options.program.exists():
-        raise CannotRun(f"there is no {options.program}; `./dev test-v2` builds it.")
+    need_parts(options)
     arguments = shlex.join(["--place", *options.place, "--", str(options.program.resolve()), *options.arguments])
     with tempfile.TemporaryDirectory(prefix="test-v2-") as folder:
         work = Path(folder)
         with open(work / "disk", "wb") as disk:
             disk.truncate(DISK_MIB << 20)
-        subprocess.run(["/sbin/mke2fs", "-q", "-F", "-t", "ext4", str(work / "disk")], check=True)
+        subprocess.run([MKE2FS, "-q", "-F", "-t", "ext4", str(work / "disk")], check=True)
         accels = ["kvm", "tcg"] if kvm_works() else ["tcg"]
         for accel in accels:
             script = SCRIPT.format(root=shlex.quote(str(ROOT)), arguments=arguments, slowness=SLOWNESS[accel])
