@@ -102,7 +102,7 @@ Result<Zygote::Child> Zygote::fork(int slot, int group, const std::vector<std::s
                         receive_message(socket_.get(), reply, &passed, false) == Received::message;
   if (answered && reply.kind == ZygoteReplyKind::forked) return Child{reply.pid, std::move(passed[0])};
   if (answered) return system_failure("forking the interpreter", reply.error);
-  end();
+  start();  // it did work once: dead or stuck, another may
   return system_failure("asking the interpreter for a fork", EPIPE);
 }
 

@@ -98,6 +98,15 @@ TEST_F(ZygoteTest, AKilledZygoteIsReplacedAndNobodyWaits) {
   EXPECT_NE(zygote_pid(), zygote);
 }
 
+// Found out by a fork, not by the end of its socket; so is a death that a launch notices first.
+TEST_F(ZygoteTest, AZygoteThatHangsIsReplaced) {
+  const pid_t zygote = zygote_pid();
+  ASSERT_GT(zygote, 0);
+  ASSERT_EQ(::kill(zygote, SIGSTOP), 0);
+  for (int i = 0; i < 8; ++i) EXPECT_TRUE(launch());
+  EXPECT_TRUE(eventually([&] { return is_forked(*launch()) && zygote_pid() > 0 && zygote_pid() != zygote; }));
+}
+
 TEST_F(ZygoteTest, EverythingEndsWithTheSpawner) {
   const pid_t zygote = zygote_pid();
   ASSERT_GT(zygote, 0);
