@@ -102,7 +102,7 @@ Result<Zygote::Child> Zygote::fork(int slot, int group, const std::vector<std::s
                         receive_message(socket_.get(), reply, &passed, false) == Received::message;
   if (answered && reply.kind == ZygoteReplyKind::forked) return Child{reply.pid, std::move(passed[0])};
   if (answered) return system_failure("forking the interpreter", reply.error);
-  start();  // it did work once: dead or stuck, another may
+  start();  // it was ready, and has ended or hangs; listen() won't hear of it any more
   return system_failure("asking the interpreter for a fork", EPIPE);
 }
 
