@@ -1,0 +1,173 @@
+"""`./dev bench worker`: how soon a function that is nowhere warm begins, how many such a second, what a warm call costs beside
+the handler, and what a thousand idle instances hold. It fails on any run that does."""
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import threading
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# Each gives the wall time of its first instruction in seconds; NUMBER makes each a function of its own.
+NOW = {
+    "python": {"main.py": "import time\ndef handler(event, context):\n    return time.time()\n# NUMBER\n"},
+    "nodejs": {"index.js": "exports.handler = () => (performance.timeOrigin + performance.now()) / 1000;\n// NUMBER\n"},
+    "cpp": {"main.cpp": "#include <chrono>\n#include <infra.hpp>\n#include <string>\n"
+                        "std::string handler(const std::string&, const infra::Context&) {\n"
+                        "  const auto now = std::chrono::system_clock::now().time_since_epoch();\n"
+                        "  return std::to_string(std::chrono::duration<double>(now).count());\n}\nINFRA_HANDLER(handler)\n"
+                        "const int number = NUMBER;\n"},
+    "go": {"main.go": 'package main\n\nimport (\n\t"encoding/json"\n\t"infra"\n\t"time"\n)\n\nconst number = NUMBER\n\n'
+                      "func now(ctx infra.Context, event json.RawMessage) (any, error) {\n"
+                      "\treturn float64(time.Now().UnixNano()) / 1e9, nil\n}\n\nfunc main() { infra.Handle(now) }\n"},
+}
+COMPILED = 6  # functions: each takes seconds to deploy
+
+
+def percentile(values, part):
+    return sorted(values)[min(int(len(values) * part), len(values) - 1)]
+
+
+def line(name, values, unit="ms"):
+    print(f"| {name} | {statistics.median(values):.2f} | {percentile(values, 0.99):.2f} | {max(values):.2f} | {unit}, "
+          f"{len(values)} |", flush=True)
+
+
+class Bench:
+    def __init__(self, given):
+        from harness import Infra
+        self.given = given
+        self.infra = Infra().start()
+
+    def deploy(self, runtime, count, first=0):
+        sources = [{name: text.replace("NUMBER", str(first + number)) for name, text in NOW[runtime].items()}
+                   for number in range(count)]
+        return [self.infra.deploy(source, runtime=runtime) for source in sources]
+
+    def run(self, connection, function):
+        """When it was sent, and the result."""
+        sent = time.time()
+        answer = self.infra.run_on(connection, function, None)
+        if answer.status != 200 or answer.json()["status"] != "SUCCESS":
+            raise SystemExit(f"a run failed: {answer}")
+        return sent, answer.json()
+
+    def cold(self):
+        """One after the other, with time between for the next sandbox to be made ready."""
+        connection = self.infra.connect()
+        for runtime in self.given.runtimes:
+            functions = self.deploy(runtime, COMPILED if runtime in ("cpp", "go") else self.given.functions)
+            time.sleep(1)
+            took = []
+            for function in functions:
+                sent, result = self.run(connection, function)
+                if not result["coldStart"]:
+                    raise SystemExit(f"{function} was warm")
+                took.append((result["result"] - sent) * 1000)
+                time.sleep(0.25)
+            line(f"cold {runtime}: request sent to first instruction", took)
+
+    def rate(self):
+        """Every function is another, as fast as sixteen clients ask."""
+        functions = self.deploy("python", self.given.crowd, 10_000)
+        time.sleep(1)
+        started = time.monotonic()
+        self.crowd(functions)
+        seconds = time.monotonic() - started
+        print(f"| cold Python functions a second, {len(functions)} different ones | {len(functions) / seconds:.0f} | | | a second |",
+              flush=True)
+
+    def crowd(self, functions):
+        left, colds, lock = list(functions), [], threading.Lock()
+
+        def work():
+            connection = self.infra.connect(timeout=60)
+            while True:
+                with lock:
+                    if not left:
+                        return
+                    function = left.pop()
+                colds.append(self.run(connection, function)[1]["coldStart"])
+
+        threads = [threading.Thread(target=work) for _ in range(16)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        if len(colds) != len(functions):
+            raise SystemExit(f"{len(functions) - len(colds)} runs have no answer")
+        return sum(colds)
+
+    def warm(self):
+        """The program's own time for the request, without the handler's: what its access log says less what the result says."""
+        connection = self.infra.connect()
+        for runtime in self.given.runtimes:
+            function = self.deploy(runtime, 1, 20_000)[0]
+            handlers = {}
+            for _ in range(self.given.calls):
+                result = self.run(connection, function)[1]
+                if not result["coldStart"]:
+                    handlers[result["requestId"]] = result["handlerDurationMs"]
+            time.sleep(0.5)  # for the last lines of the log
+            over = []
+            for text in self.infra.lines:
+                if '"route":"/run"' in text:
+                    entry = json.loads(text[text.index("{"):])
+                    if entry["requestId"] in handlers:
+                        over.append((entry["durationMs"] - handlers[entry["requestId"]]) * 1000)
+            line(f"warm {runtime}: beside the handler", over, "µs")
+
+    def idle(self):
+        """A function each, called once and again; memory by what the machine has left."""
+        functions = self.deploy("python", self.given.idle, 30_000)
+        time.sleep(2)
+        before = available_mb()
+        cold = self.crowd(functions)
+        time.sleep(3)
+        held = before - available_mb()
+        again = self.crowd(functions)
+        print(f"| idle Python instances: {cold} cold, then {again} cold of {len(functions)} | {held:.0f} | | | MiB in all |",
+              flush=True)
+
+
+def available_mb():
+    with open("/proc/meminfo", encoding="utf-8") as file:
+        for text in file:
+            if text.startswith("MemAvailable:"):
+                return int(text.split()[1]) / 1024
+    raise SystemExit("the machine does not say how much memory it has left")
+
+
+CASES = {"cold": Bench.cold, "rate": Bench.rate, "warm": Bench.warm, "idle": Bench.idle}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--program", required=True)
+    parser.add_argument("--runtimes", nargs="*", default=["python", "nodejs", "cpp", "go"])
+    parser.add_argument("--functions", type=int, default=30, help="of an interpreter, for the cold case")
+    parser.add_argument("--crowd", type=int, default=600)
+    parser.add_argument("--calls", type=int, default=2000)
+    parser.add_argument("--idle", type=int, default=1000)
+    parser.add_argument("cases", nargs="*", help=", ".join(CASES))
+    given = parser.parse_args()
+    os.environ["INFRA_BIN"] = str(Path(given.program).resolve())
+    sys.path.insert(0, str(ROOT / "tests" / "e2e"))
+    sys.argv = sys.argv[:1]
+    print("| case | median | p99 | most | |\n| --- | --- | --- | --- | --- |")
+    for name, case in CASES.items():
+        if given.cases and name not in given.cases:
+            continue
+        bench = Bench(given)
+        try:
+            case(bench)
+        finally:
+            bench.infra.close()
+
+
+if __name__ == "__main__":
+    main()
