@@ -73,7 +73,8 @@ class WarmPoolTest : public testing::Test, public Launcher {
   InstancePtr run(const std::string& function, int peak_mb = 9, milliseconds start = {}) {
     peak_mb_ = peak_mb;
     start_ = start;
-    auto instance = Instance::start(key(function), nullptr, *this, nullptr).value();
+    auto instance =
+        Instance::start(key(function), std::make_shared<const VersionClaim>("folder"), *this, nullptr).value();
     call(*instance);
     return instance;
   }

@@ -128,12 +128,12 @@ class Profile(Case):
         self.assertTrue(20 * MIB < result["peakMemoryBytes"] <= 128 * MIB, result)
         self.assertTrue(50_000 <= result["cpuUsage"] < 20_000_000, result)
         self.assertEqual((result["coldStart"], result["allocatedMemoryMb"]), (is_cold, 128))
-        self.assertGreater(result["durationMs"], 50)
+        self.assertGreater(result["durationMs"], 30)  # the time that is spent above counts on all threads
         code = result.get("code")
         if code == "timeout":
             self.assertEqual(result["handlerDurationMs"], self.TIMEOUT_MS)
         elif code in (None, "handler_error"):
-            self.assertTrue(50 <= result["handlerDurationMs"] <= result["durationMs"], result)
+            self.assertTrue(30 <= result["handlerDurationMs"] <= result["durationMs"], result)
         else:  # nobody was left to say it
             self.assertIsNone(result["handlerDurationMs"])
 
