@@ -2,13 +2,11 @@
 while programs are killed every two seconds, and while Redis is stopped, frozen and restarted empty. It checks as it measures."""
 
 import argparse
-import os
 import sys
 import threading
 import time
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from measured_program import drive
 
 
 def rows_of(client, function):
@@ -106,9 +104,7 @@ def main():
     parser.add_argument("--connections", type=int, default=32)
     parser.add_argument("cases", nargs="*", help=", ".join(CASES))
     given = parser.parse_args()
-    os.environ["INFRA_BIN"] = str(Path(given.program).resolve())
-    sys.path.insert(0, str(ROOT / "tests" / "e2e"))
-    sys.argv = sys.argv[:1]
+    drive(given.program)
     threading.excepthook = lambda _: None
     print("| case | answers | 202 | 503 | cut | wrong | lost | rows | twice | counted | s | runs/s | p50 ms | p99 ms |")
     print("| --- " * 14 + "|")

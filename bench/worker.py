@@ -3,14 +3,12 @@ the handler, and what a thousand idle instances hold. It fails on any run that d
 
 import argparse
 import json
-import os
 import statistics
 import sys
 import threading
 import time
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from measured_program import drive
 
 # Each gives the wall time of its first instruction in seconds; NUMBER makes each a function of its own.
 NOW = {
@@ -155,9 +153,7 @@ def main():
     parser.add_argument("--idle", type=int, default=1000)
     parser.add_argument("cases", nargs="*", help=", ".join(CASES))
     given = parser.parse_args()
-    os.environ["INFRA_BIN"] = str(Path(given.program).resolve())
-    sys.path.insert(0, str(ROOT / "tests" / "e2e"))
-    sys.argv = sys.argv[:1]
+    drive(given.program)
     print("| case | median | p99 | most | |\n| --- | --- | --- | --- | --- |")
     for name, case in CASES.items():
         if given.cases and name not in given.cases:

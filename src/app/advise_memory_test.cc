@@ -14,21 +14,6 @@ namespace {
 constexpr std::int64_t kMb = 1024 * 1024;
 constexpr std::chrono::hours kDay{24};
 
-class NoBundles : public BundleReader {
- public:
-  [[nodiscard]] Result<std::vector<BundleEntry>> list(const std::filesystem::path&) const override {
-    return std::vector<BundleEntry>{};
-  }
-  [[nodiscard]] Result<std::string> read_start(const std::filesystem::path&, std::string_view,
-                                               std::size_t) const override {
-    return std::string();
-  }
-  [[nodiscard]] Result<void> verify(const std::filesystem::path&) const override { return {}; }
-  [[nodiscard]] Result<void> extract(const std::filesystem::path&, const std::filesystem::path&) const override {
-    return {};
-  }
-};
-
 class AdviseMemoryTest : public ::testing::Test {
  protected:
   AdviseMemoryTest() {
@@ -65,7 +50,7 @@ class AdviseMemoryTest : public ::testing::Test {
   fakes::FakeFunctions functions_{journal_};
   fakes::FakeCode code_{journal_};
   fakes::FakeLogs logs_{journal_};
-  NoBundles bundles_;
+  fakes::FakeReader bundles_;
   IdSource ids_{clock_, random_};
   DeployFunction deploy_{functions_, code_, bundles_, executor_, clock_, ids_};
   AdviseMemory advise_{functions_, logs_, deploy_, clock_};

@@ -213,21 +213,6 @@ class FakeBundle : public StagedFile {
   std::string sha256_ = "new";
 };
 
-class FakeReader : public BundleReader {
- public:
-  std::vector<BundleEntry> entries = {{.name = "main.py"}};
-  [[nodiscard]] Result<std::vector<BundleEntry>> list(const std::filesystem::path&) const override { return entries; }
-  [[nodiscard]] Result<void> extract(const std::filesystem::path&, const std::filesystem::path&) const override {
-    return {};
-  }
-  [[nodiscard]] Result<void> verify(const std::filesystem::path&) const override { return {}; }
-  [[nodiscard]] Result<std::string> read_start(const std::filesystem::path&, std::string_view name,
-                                               std::size_t) const override {
-    return name == "main" ? program : "";
-  }
-  std::string program;  // what the bundle has as "main"
-};
-
 class FakeCompiler : public BundleCompiler {
  public:
   explicit FakeCompiler(fakes::Journal& journal) : journal_(journal) {}
@@ -259,7 +244,7 @@ class DeployTest : public AppTest {
     return wanted;
   }
 
-  FakeReader reader_;
+  fakes::FakeReader reader_;
   FakeCompiler compiler_{journal_};
   DeployFunction deploy_{functions_, code_, reader_, executor_, clock_, ids_};
 };

@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "core/executable.h"
+#include "core/json_value.h"
 #include "core/text.h"
 #include "telemetry/log.h"
 #include "worker/exchange.h"
@@ -20,8 +21,7 @@ using std::chrono::steady_clock;
 
 constexpr std::size_t kMaxWords = 16 * 1024;  // of a compiler
 constexpr std::size_t kFailuresKept = 100;
-constexpr auto kLongWait = std::chrono::minutes(5);    // a turn always ends and says so; this only bounds a mistake
-constexpr auto kStartTime = std::chrono::seconds(20);  // as for any runner
+constexpr auto kLongWait = std::chrono::minutes(5);  // a turn always ends and says so; this only bounds a mistake
 constexpr milliseconds kExitPatience{1000};
 
 std::unexpected<Error> broken_source(std::string message) {
@@ -38,11 +38,6 @@ std::string bounded(std::string_view words) {
   if (words.size() <= kMaxWords) return text;
   text.resize(text.rfind('\n') + 1);
   return text + "[cut: the first errors are kept]";
-}
-
-std::string text_of(const json::object& object, std::string_view name) {
-  const auto* value = object.if_contains(name);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
 }
 
 std::unexpected<Error> missing(std::string_view compiler) {
@@ -135,13 +130,7 @@ Result<std::string> Builds::compile_blocking(const Source& source) {
 }
 
 Result<std::string> Builds::talk(Sandbox& sandbox, const Source& source) {
-  auto hello = exchange(sandbox.handles(), "", steady_clock::now() + kStartTime);
-  if (hello.end != ExchangeEnd::answered || hello.answer != R"({"ready":true})") {
-    const std::string said = hello.err.take();
-    return fail(
-        ErrorKind::unavailable, "sandbox_failed",
-        fmt::format("The compiler's sandbox did not start{}{}", said.empty() ? "." : ": ", cut_utf8(said, 500)));
-  }
+  if (auto ready = await_ready(sandbox.handles(), "The compiler's sandbox"); !ready) return fail(ready.error());
   auto built = exchange(sandbox.handles(), fmt::format(R"({{"runtime":"{}"}})", to_string(source.runtime)),
                         steady_clock::now() + limits_.time);
   if (built.end == ExchangeEnd::answered) {

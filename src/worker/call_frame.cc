@@ -9,6 +9,7 @@
 
 #include "core/job_result.h"
 #include "core/json_text.h"
+#include "core/json_value.h"
 #include "core/text.h"
 
 namespace infra::worker {
@@ -78,11 +79,6 @@ std::string_view trimmed(std::string_view text) {
 bool is_true(const json::object& object, std::string_view name) {
   const auto* value = object.if_contains(name);
   return value != nullptr && value->is_bool() && value->get_bool();
-}
-
-std::string text_of(const json::object& object, std::string_view name) {
-  const auto* value = object.if_contains(name);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
 }
 
 std::optional<double> time_of(const json::object& object) {

@@ -1,5 +1,6 @@
 #include "worker/exchange.h"
 
+#include <fmt/format.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -18,7 +19,8 @@ namespace {
 
 using std::chrono::steady_clock;
 
-constexpr std::size_t kMaxFrame = 32 * limits::kMiB;  // docs/runner-protocol.md
+constexpr std::size_t kMaxFrame = 32 * limits::kMiB;   // docs/runner-protocol.md
+constexpr auto kStartTime = std::chrono::seconds(20);  // a cold Node.js takes 0.1 s; a loaded machine many times that
 constexpr std::size_t kHeader = 4;
 constexpr std::size_t kChunk = 64 * 1024;  // a pipe's capacity, which a function can't raise
 // What is thrown away is read at one pipe's fill a pause: reading it as fast as it comes would cost the worker as much
@@ -153,6 +155,14 @@ std::string Captured::take() {
 
 Exchange exchange(const SandboxHandles& handles, std::string_view question, steady_clock::time_point deadline) {
   return Conversation(handles, question).run(deadline);
+}
+
+Result<void> await_ready(const SandboxHandles& handles, std::string_view what) {
+  Exchange hello = exchange(handles, "", steady_clock::now() + kStartTime);
+  if (hello.end == ExchangeEnd::answered && hello.answer == R"({"ready":true})") return {};
+  const std::string said = hello.err.take();
+  return fail(ErrorKind::unavailable, "sandbox_failed",
+              fmt::format("{} did not start{}{}", what, said.empty() ? "." : ": ", cut_utf8(said, 500)));
 }
 
 void drain_output(const SandboxHandles& handles, Captured& out, Captured& err) {

@@ -37,6 +37,9 @@ struct Exchange {
 [[nodiscard]] Exchange exchange(const SandboxHandles& handles, std::string_view question,
                                 std::chrono::steady_clock::time_point deadline);
 
+// Waits for what a runner says first. `unavailable` (code sandbox_failed): `what` did not start, and what was printed.
+[[nodiscard]] Result<void> await_ready(const SandboxHandles& handles, std::string_view what);
+
 // Takes what is in the output pipes by now.
 void drain_output(const SandboxHandles& handles, Captured& out, Captured& err);
 

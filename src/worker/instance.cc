@@ -15,7 +15,6 @@ namespace {
 
 using std::chrono::steady_clock;
 
-constexpr auto kStartTime = std::chrono::seconds(20);  // a cold Node.js takes 0.1 s; a loaded machine many times that
 constexpr milliseconds kExitPatience{1000};
 constexpr milliseconds kOutputPatience{5000};  // opening twenty files takes far less than one
 constexpr int kUncountedMb = 1;  // an instance's namespaces, mounts and page tables, which no group is charged for
@@ -37,20 +36,12 @@ Result<std::shared_ptr<Instance>> Instance::start(InstanceKey key, Version versi
   auto sandbox = launcher.launch({.runtime = key.runtime, .version = version->folder, .memory_mb = key.memory_mb});
   if (!sandbox) return fail(sandbox.error());
   std::shared_ptr<Instance> instance(new Instance(std::move(key), std::move(version), std::move(*sandbox)));
-  if (auto ready = instance->wait_until_ready(); !ready) return fail(ready.error());
+  // Nothing of the user's has run yet, so what it prints is the interpreter's own.
+  if (auto ready = await_ready(instance->sandbox_->handles(), "The runner"); !ready) return fail(ready.error());
   instance->cold_start_ms_ = since(begun);
   auto& handles = instance->sandbox_->handles();
   if (ai != nullptr && handles.ai_listener >= 0) instance->ai_ = ai->serve(std::exchange(handles.ai_listener, -1));
   return instance;
-}
-
-Result<void> Instance::wait_until_ready() {
-  Exchange hello = exchange(sandbox_->handles(), "", steady_clock::now() + kStartTime);
-  if (hello.end == ExchangeEnd::answered && hello.answer == R"({"ready":true})") return {};
-  // Nothing of the user's has run yet, so what was printed is the interpreter's own.
-  const std::string said = hello.err.take();
-  return fail(ErrorKind::unavailable, "sandbox_failed",
-              fmt::format("The runner did not start{}{}", said.empty() ? "." : ": ", cut_utf8(said, 500)));
 }
 
 JobResult Instance::call(const Job& job, const CallSetup& setup) {

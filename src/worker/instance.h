@@ -63,7 +63,6 @@ class Instance {
   Instance(InstanceKey key, Version version, std::unique_ptr<Sandbox> sandbox)
       : key_(std::move(key)), version_(std::move(version)), sandbox_(std::move(sandbox)) {}
 
-  Result<void> wait_until_ready();
   void conclude(CallEnd& end, const Job& job, JobResult& result);
 
   const InstanceKey key_;

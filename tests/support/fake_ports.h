@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "ports/bundle_reader.h"
 #include "ports/clock.h"
 #include "ports/code_store.h"
 #include "ports/executor.h"
@@ -231,6 +232,22 @@ class FakeRecorder : public RunRecorder {
  private:
   Journal& journal_;
   FakeLogs& logs_;
+};
+
+// A bundle with these entries, of which one has something in it.
+class FakeReader : public BundleReader {
+ public:
+  std::vector<BundleEntry> entries = {{.name = "main.py"}};
+  [[nodiscard]] Result<std::vector<BundleEntry>> list(const std::filesystem::path&) const override { return entries; }
+  [[nodiscard]] Result<void> extract(const std::filesystem::path&, const std::filesystem::path&) const override {
+    return {};
+  }
+  [[nodiscard]] Result<void> verify(const std::filesystem::path&) const override { return {}; }
+  [[nodiscard]] Result<std::string> read_start(const std::filesystem::path&, std::string_view name,
+                                               std::size_t) const override {
+    return name == "main" ? program : "";
+  }
+  std::string program;  // what the bundle has as "main"
 };
 
 }  // namespace infra::fakes

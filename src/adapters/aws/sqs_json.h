@@ -8,12 +8,11 @@
 #include <string>
 #include <string_view>
 
+#include "core/json_value.h"
+
 namespace infra::aws {
 
-[[nodiscard]] inline std::string text_of(const boost::json::object& object, std::string_view name) {
-  const auto* value = object.if_contains(name);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
-}
+using infra::text_of;
 
 [[nodiscard]] inline std::int64_t number_of(const boost::json::object& object, std::string_view name,
                                             std::int64_t otherwise) {

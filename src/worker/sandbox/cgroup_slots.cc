@@ -6,13 +6,12 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "core/limits.h"
 #include "worker/sandbox/cgroup_v1.h"
 #include "worker/sandbox/cgroup_v2.h"
 
 namespace infra::worker {
 namespace {
-
-constexpr int kMemoryPerCpuMb = 1769;
 
 bool has_v1() {
   for (const char* controller : {"memory", "cpu", "cpuacct", "pids"}) {
@@ -25,9 +24,9 @@ bool has_v1() {
 
 CpuShare cpu_share(int memory_mb) {
   CpuShare share;
-  share.weight_v2 = std::clamp(memory_mb * 100 / kMemoryPerCpuMb, 1, 10'000);
-  share.shares_v1 = std::clamp(memory_mb * 1024 / kMemoryPerCpuMb, 2, 262'144);
-  share.quota_us = std::max(share.period_us, share.period_us * memory_mb / kMemoryPerCpuMb);
+  share.weight_v2 = std::clamp(memory_mb * 100 / limits::kMemoryPerCpuMb, 1, 10'000);
+  share.shares_v1 = std::clamp(memory_mb * 1024 / limits::kMemoryPerCpuMb, 2, 262'144);
+  share.quota_us = std::max(share.period_us, share.period_us * memory_mb / limits::kMemoryPerCpuMb);
   return share;
 }
 

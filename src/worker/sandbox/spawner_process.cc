@@ -23,6 +23,7 @@ namespace infra::worker {
 namespace {
 
 constexpr std::size_t kSpareSlots = 64;  // beside those that run: parked, or not yet cleared away
+constexpr int kIndexBits = 16;           // of a sandbox's number: which slot it is in
 constexpr int kRetryMs = 2;
 constexpr int kIdleMs = 5;  // launches come first: the stock is filled up when this long nothing was asked
 constexpr int kSurplusMs = 10'000;
@@ -67,11 +68,15 @@ bool SpawnerProcess::wait_for_events() {
   std::array<pollfd, 3> polled{{{socket_, POLLIN, 0}, {zygote_.socket(), POLLIN, 0}, {watched_.get(), POLLIN, 0}}};
   const int ready_count = ::poll(polled.data(), polled.size(), time_to_wait());
   if (ready_count < 0) return errno == EINTR;
-  if (count(State::draining) > 0) retry_removals();
+  if (!content_ && count(State::draining) > 0) retry_removals();
   if (polled[2].revents != 0) take_slot_events();
-  if (polled[1].revents != 0) zygote_.listen();
+  if (polled[1].revents != 0) {
+    zygote_.listen();
+    content_ = false;
+  }
   if (polled[0].revents != 0 && !take_requests()) return false;
-  if (!refill(stock_.short_of(counter())) && ready_count == 0 && !refill(stock_.lacking(counter()))) give_up_surplus();
+  if (!content_ && refill(stock_.short_of(counter()))) return true;
+  if (ready_count == 0 && !refill(stock_.lacking(counter()))) give_up_surplus();
   return true;
 }
 
@@ -105,9 +110,12 @@ void SpawnerProcess::unwatch(const UniqueFd& fd) const {
 }
 
 int SpawnerProcess::time_to_wait() {
+  if (content_) return kSurplusMs;
   if (stock_.short_of(counter())) return 0;
   if (count(State::draining) > 0) return kRetryMs;
-  return stock_.lacking(counter()) ? kIdleMs : kSurplusMs;
+  if (stock_.lacking(counter())) return kIdleMs;
+  content_ = true;
+  return kSurplusMs;
 }
 
 bool SpawnerProcess::take_requests() {
@@ -155,10 +163,6 @@ void SpawnerProcess::launch(const SpawnerRequest& request) {
   const auto runtime = static_cast<Runtime>(request.runtime);
   const auto kind =
       sandbox_kind(static_cast<LaunchPurpose>(request.purpose), runtime, static_cast<int>(request.memory_mb));
-  if (const auto runner = launch_command(options_, kind.purpose, kind.runtime, kind.memory_mb); !runner) {
-    put_text(refusal.text, runner.error().message);
-    return send(refusal);
-  }
   const auto find_in = [&](State state) {
     return std::ranges::find_if(slots_, [&](const Slot& slot) {
       return slot.state == state && slot.request == 0 && (state == State::free || slot.kind == kind);
@@ -174,7 +178,9 @@ void SpawnerProcess::launch(const SpawnerRequest& request) {
     return send(refusal);
   }
   stock_.launched(kind, found, std::chrono::steady_clock::now());
+  content_ = false;
   if (is_new && !prepare(static_cast<std::size_t>(slot - slots_.begin()), kind)) {
+    stock_.failed(kind);
     put_text(refusal.text, slot->failure);
     return send(refusal);
   }
@@ -223,6 +229,7 @@ bool SpawnerProcess::prepare(std::size_t index, const SandboxKind& kind) {
   Slot& slot = slots_[index];
   slot = Slot{};
   slot.kind = kind;
+  content_ = false;
   if (auto created = cgroups_.create(static_cast<int>(index)); !created) {
     slot.failure = created.error().message;
     return false;
@@ -238,6 +245,7 @@ bool SpawnerProcess::prepare(std::size_t index, const SandboxKind& kind) {
   if (!init) {
     slot.failure = init.error().message;
     slot.report.reset();
+    (void)cgroups_.remove(static_cast<int>(index));
     return false;
   }
   slot.init_fd = std::move(*init);
@@ -287,7 +295,7 @@ Result<UniqueFd> SpawnerProcess::clone_init(std::size_t index, const SandboxKind
 void SpawnerProcess::command(std::size_t index) {
   Slot& slot = slots_[index];
   slot.state = State::launching;
-  slot.sandbox = ++last_sandbox_;
+  slot.sandbox = ++last_sandbox_ << kIndexBits | index;
   if (auto limited = cgroups_.limit(static_cast<int>(index), static_cast<int>(slot.memory_mb)); !limited) {
     slot.failure = limited.error().message;
     return kill(slot);
@@ -320,6 +328,7 @@ void SpawnerProcess::take_report(std::size_t index, const InitReport& report, Pa
       slot.streams = std::move(fds);
       slot.ai_port = report.ai_port;
       slot.state = State::parked;
+      content_ = false;
       if (slot.request != 0) command(index);
       return;
     case InitReportKind::running: {
@@ -378,6 +387,7 @@ void SpawnerProcess::tell_end(std::size_t index) {
 }
 
 void SpawnerProcess::clear(std::size_t index) {
+  content_ = false;
   unwatch(slots_[index].report);
   unwatch(slots_[index].init_fd);
   slots_[index] = Slot{};
@@ -407,9 +417,10 @@ void SpawnerProcess::shut_down() {
 }
 
 SpawnerProcess::Slot* SpawnerProcess::find(std::uint64_t sandbox) {
-  const auto slot = std::ranges::find_if(
-      slots_, [&](const Slot& candidate) { return candidate.state == State::running && candidate.sandbox == sandbox; });
-  return slot == slots_.end() ? nullptr : &*slot;
+  const std::size_t index = sandbox & ((1U << kIndexBits) - 1);
+  if (index >= slots_.size()) return nullptr;
+  Slot& slot = slots_[index];
+  return slot.state == State::running && slot.sandbox == sandbox ? &slot : nullptr;
 }
 
 int SpawnerProcess::ready(const SandboxKind& kind) const {

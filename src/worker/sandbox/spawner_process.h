@@ -94,6 +94,9 @@ class SpawnerProcess {
   Stock stock_;
   Zygote zygote_;
   std::uint64_t last_sandbox_ = 0;
+  // Nothing lacked when the stock was last looked at, and no slot has changed since. There may be a thousand slots to
+  // count, and most messages change none.
+  bool content_ = false;
   bool stop_ = false;
 };
 
