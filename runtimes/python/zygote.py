@@ -6,6 +6,7 @@ nothing but fork: infra's own library makes the sandbox around the child, gives 
 
 import ctypes
 import gc
+import io
 import signal
 import sys
 import types
@@ -33,8 +34,19 @@ def compile_runner(folder):
         return compile(file.read(), "/runtime/runner.py", "exec")
 
 
+def open_stream(descriptor, name, errors):
+    """As `python3 -u` does: the zygote's own was made of whatever the program's output is, and believes to be that still."""
+    raw = open(descriptor, "wb", buffering=0, closefd=False)
+    raw.name = name
+    stream = io.TextIOWrapper(raw, encoding="utf-8", errors=errors, write_through=True)
+    stream.mode = "w"
+    return stream
+
+
 def run(runner):
     """As `python3 /runtime/runner.py` would, in this process."""
+    sys.stdout = sys.__stdout__ = open_stream(1, "<stdout>", "strict")
+    sys.stderr = sys.__stderr__ = open_stream(2, "<stderr>", "backslashreplace")
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.default_int_handler)

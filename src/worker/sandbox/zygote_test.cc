@@ -61,6 +61,29 @@ TEST_F(ZygoteTest, AForkedRunnerHasNoPrivilegesAndNothingOfTheZygotes) {
   }
 }
 
+// As when the program's log goes to a file: what the zygote's own streams were must not be what the runner takes its
+// pipes for.
+TEST_F(ZygoteTest, AForkedRunnerPrintsIntoItsPipesWhateverTheProgramsOutputIs) {
+  launcher_.reset();
+  const UniqueFd log(::open((folder_.path() / "log").c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+  const UniqueFd out(::dup(STDOUT_FILENO)), err(::dup(STDERR_FILENO));
+  ::dup2(log.get(), STDOUT_FILENO);
+  ::dup2(log.get(), STDERR_FILENO);
+  start_with_zygote(6);
+  ::dup2(out.get(), STDOUT_FILENO);
+  ::dup2(err.get(), STDERR_FILENO);
+  auto sandbox = launch();
+  ASSERT_TRUE(sandbox);
+  ASSERT_TRUE(is_forked(*sandbox));
+  EXPECT_EQ(run(*sandbox,
+                "import sys\nfor stream in (sys.stdout, sys.stderr):\n  stream.reconfigure(encoding='utf-8', "
+                "errors='backslashreplace')\n  print('h\u00e9llo', file=stream)\n"
+                "out = [(s.seekable(), s.isatty(), s.name) for s in (sys.stdout, sys.stderr)]"),
+            "[(False, False, '<stdout>'), (False, False, '<stderr>')]");
+  EXPECT_EQ(read_exactly(sandbox->handles().stdout_pipe, 7), "h\u00e9llo\n");
+  EXPECT_EQ(read_exactly(sandbox->handles().stderr_pipe, 7), "h\u00e9llo\n");
+}
+
 TEST_F(ZygoteTest, ForkedRunnersShareNoRandomness) {
   auto first = launch();
   auto second = launch();
