@@ -341,12 +341,16 @@ def enter_workspace(workspace):
     sys.modules["__main__"] = types.ModuleType("__main__")  # this file's names are no function's business
 
 
-def serve():
-    control = take_control_socket()
+def prepare():
+    """What needs no sandbox. Gives the sdk module."""
     for stream in (print_out, print_err):
         stream.reconfigure(encoding="utf-8", errors="backslashreplace")
-    workspace = os.getcwd()
-    function = Function(workspace, import_sdk())
+    return import_sdk()
+
+
+def serve(sdk):
+    control = take_control_socket()
+    function = Function(os.getcwd(), sdk)
     own_pid = os_getpid()
     write_frame(control, '{"ready":true}')
     while (call := read_frame(control)) is not None:
@@ -359,4 +363,4 @@ def serve():
 
 
 if __name__ == "__main__":
-    serve()
+    serve(prepare())

@@ -1,15 +1,17 @@
-"""The interpreter that every Python sandbox's runner is forked from. It loads what functions mostly import, once, and then does
-nothing but fork: infra's own library makes the sandbox around the child, gives up every privilege in it, and returns here.
+"""The interpreter that every Python sandbox's runner is forked from. It loads what functions mostly import and the runner itself,
+once, and then does nothing but fork: infra's own library makes the sandbox around the child, gives up every privilege in it, and
+returns here. What is done before the fork costs a sandbox no time, and memory that all share.
 
     python3 -I -B -u zygote.py <library> <versions folder> <runners folder> <first uid>      with the spawner's socket as descriptor 3
 """
 
 import ctypes
 import gc
+import importlib.util
 import io
+import os
 import signal
 import sys
-import types
 
 # What functions import most, and what these import in turn; a module that is not needed costs shared memory only.
 COMMON = """
@@ -29,37 +31,54 @@ def load_common():
             pass
 
 
-def compile_runner(folder):
-    with open(folder + "/python/runner.py", encoding="utf-8") as file:
-        return compile(file.read(), "/runtime/runner.py", "exec")
+def load(folder, name):
+    """A module of the runner's folder, as if it came from where a sandbox has that."""
+    spec = importlib.util.spec_from_file_location(name, f"/runtime/{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    with open(f"{folder}/python/{name}.py", encoding="utf-8") as file:
+        exec(compile(file.read(), module.__file__, "exec"), module.__dict__)
+    return module
 
 
 def open_stream(descriptor, name, errors):
-    """As `python3 -u` does: the zygote's own was made of whatever the program's output is, and believes to be that still."""
+    """As `python3 -u` does for one of a runner's pipes. The zygote's own are whatever the program's output is."""
+    read_end, write_end = os.pipe()
+    own = os.dup(descriptor)
+    os.dup2(write_end, descriptor)
     raw = open(descriptor, "wb", buffering=0, closefd=False)
     raw.name = name
     stream = io.TextIOWrapper(raw, encoding="utf-8", errors=errors, write_through=True)
     stream.mode = "w"
+    os.dup2(own, descriptor)
+    for used in (read_end, write_end, own):
+        os.close(used)
     return stream
 
 
-def run(runner):
-    """As `python3 /runtime/runner.py` would, in this process."""
+def load_runner(folder):
+    """The runner, ready to serve."""
     sys.stdout = sys.__stdout__ = open_stream(1, "<stdout>", "strict")
     sys.stderr = sys.__stderr__ = open_stream(2, "<stderr>", "backslashreplace")
+    sys.modules["sdk"] = load(folder, "sdk")
+    runner = load(folder, "runner")
+    runner.__name__ = "__main__"
+    return runner
+
+
+def run(runner, sdk):
+    """As `python3 /runtime/runner.py` would, in this process."""
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.argv[:] = ["/runtime/runner.py"]
-    module = types.ModuleType("__main__")
-    module.__file__ = "/runtime/runner.py"
-    sys.modules["__main__"] = module
-    exec(runner, module.__dict__)
+    sys.modules["__main__"] = runner
+    runner.serve(sdk)
 
 
 def serve(library, versions, runners, first_uid):
-    runner = compile_runner(runners)
     load_common()
+    runner = load_runner(runners)
+    sdk = runner.prepare()
     calls = ctypes.PyDLL(library)  # keeps the interpreter's lock: nothing else may run while it forks
     python = ctypes.pythonapi
     gc.collect()
@@ -70,7 +89,7 @@ def serve(library, versions, runners, first_uid):
         python.PyOS_BeforeFork()
         if calls.infra_zygote_fork() == 1:
             python.PyOS_AfterFork_Child()
-            return runner
+            return runner, sdk
         python.PyOS_AfterFork_Parent()
     return None
 
@@ -78,4 +97,4 @@ def serve(library, versions, runners, first_uid):
 if __name__ == "__main__":
     found = serve(*sys.argv[1:])
     if found is not None:
-        run(found)
+        run(*found)

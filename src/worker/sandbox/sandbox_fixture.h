@@ -38,19 +38,23 @@ using std::chrono::steady_clock;
 
 inline constexpr const char* kPythonRunner = R"(
 import os, socket, struct, traceback
-control = socket.socket(fileno=3)
-control.sendall(b'R')
-state = {'os': os, 'socket': socket}
-while True:
-    head = control.recv(4, socket.MSG_WAITALL)
-    if len(head) < 4: break
-    code = control.recv(struct.unpack('<I', head)[0], socket.MSG_WAITALL).decode()
-    os.chdir('/workspace')
-    state['out'] = ''
-    try: exec(code, state)
-    except BaseException as e: state['out'] = f'{type(e).__name__}: {e}'
-    text = str(state['out']).encode()
-    control.sendall(struct.pack('<I', len(text)) + text)
+def prepare():
+    pass
+def serve(sdk):
+    control = socket.socket(fileno=3)
+    control.sendall(b'R')
+    state = {'os': os, 'socket': socket}
+    while True:
+        head = control.recv(4, socket.MSG_WAITALL)
+        if len(head) < 4: break
+        code = control.recv(struct.unpack('<I', head)[0], socket.MSG_WAITALL).decode()
+        os.chdir('/workspace')
+        state['out'] = ''
+        try: exec(code, state)
+        except BaseException as e: state['out'] = f'{type(e).__name__}: {e}'
+        text = str(state['out']).encode()
+        control.sendall(struct.pack('<I', len(text)) + text)
+if __name__ == '__main__': serve(prepare())
 )";
 
 inline constexpr const char* kNodeRunner = R"(
@@ -78,6 +82,7 @@ class Folder {
     fs::create_directories(path_ / "runners/python");
     fs::create_directories(path_ / "runners/nodejs");
     write(path_ / "runners/python/runner.py", kPythonRunner);
+    write(path_ / "runners/python/sdk.py", "");
     write(path_ / "runners/nodejs/runner.js", kNodeRunner);
   }
   ~Folder() {
