@@ -1,8 +1,8 @@
 """The interpreter that every Python sandbox's runner is forked from. It loads what functions mostly import and the runner itself,
-once, and then does nothing but fork: infra's own library makes the sandbox around the child, gives up every privilege in it, and
+once, and then does nothing but fork: infra's own library puts the child into its sandbox, gives up every privilege in it, and
 returns here. What is done before the fork costs a sandbox no time, and memory that all share.
 
-    python3 -I -B -u zygote.py <library> <versions folder> <runners folder> <first uid>      with the spawner's socket as descriptor 3
+    python3 -I -B -u zygote.py <library> <runners folder>      with the spawner's socket as descriptor 3
 """
 
 import ctypes
@@ -75,7 +75,7 @@ def run(runner, sdk):
     runner.serve(sdk)
 
 
-def serve(library, versions, runners, first_uid):
+def serve(library, runners):
     load_common()
     runner = load_runner(runners)
     sdk = runner.prepare()
@@ -83,7 +83,7 @@ def serve(library, versions, runners, first_uid):
     python = ctypes.pythonapi
     gc.collect()
     gc.freeze()  # so that no collection writes to what all share
-    if calls.infra_zygote_open(versions.encode(), runners.encode(), int(first_uid)) != 0:
+    if calls.infra_zygote_open() != 0:
         return None
     while calls.infra_zygote_receive() == 1:
         python.PyOS_BeforeFork()

@@ -33,7 +33,7 @@ class CgroupSlots {
   // Kills and removes what an earlier spawner of the same instance left.
   [[nodiscard]] virtual Result<void> sweep() = 0;
   [[nodiscard]] virtual Result<void> create(int slot) = 0;
-  // For CLONE_INTO_CGROUP; -1 where a child has to place itself by writing "0" to each of join_files().
+  // For CLONE_INTO_CGROUP; -1 where a process has to place itself by writing "0" to each of join_files().
   [[nodiscard]] virtual int clone_target(int slot) const = 0;
   [[nodiscard]] virtual std::vector<std::string> join_files(int slot) const = 0;
   [[nodiscard]] virtual Result<void> limit(int slot, int memory_mb) = 0;

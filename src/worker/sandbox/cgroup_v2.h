@@ -19,7 +19,7 @@ class CgroupV2Slots final : public CgroupSlots {
   Result<void> sweep() override;
   Result<void> create(int slot) override;
   int clone_target(int slot) const override;
-  std::vector<std::string> join_files(int) const override { return {}; }
+  std::vector<std::string> join_files(int slot) const override { return {group(slot) + "/cgroup.procs"}; }
   Result<void> limit(int slot, int memory_mb) override;
   SandboxUsage usage(int slot) const override;
   void reset_peak(int slot) override;

@@ -19,6 +19,7 @@
 #include <iostream>
 #include <memory>
 #include <set>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -90,9 +91,11 @@ class Folder {
     fs::remove_all(path_, ignored);
   }
   static void write(const fs::path& path, const std::string& text) { std::ofstream(path) << text; }
+  // Empty if it can't be read: a process whose file it is may end meanwhile.
   static std::string read(const fs::path& path) {
-    std::ifstream file(path);
-    return {std::istreambuf_iterator<char>(file), {}};
+    std::ostringstream text;
+    text << std::ifstream(path).rdbuf();
+    return text.str();
   }
   [[nodiscard]] const fs::path& path() const { return path_; }
   [[nodiscard]] SpawnerOptions options(int slots) const {

@@ -1,10 +1,9 @@
-// The first process of a sandbox: prepares it, starts the runtime's runner in it, waits parked until it learns which
-// function it is for, gives up every privilege and reaps for the runner. It is never the user's code, and the user's
-// code can't reach it.
+// The first process of a sandbox: prepares it, has the runtime's runner started in it, waits parked until it learns
+// which function it is for, gives up every privilege and reaps for the runner. It is never the user's code, and the
+// user's code can't reach it.
 #pragma once
 
 #include <filesystem>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,14 +19,13 @@ struct SandboxPlan {
   int slot = 0;
   LaunchPurpose purpose = LaunchPurpose::run;
   std::filesystem::path runner;         // the folder that becomes /runtime
-  std::vector<std::string> join_files;  // of CgroupSlots
-  // What the runner executes; none: it goes on as the program that called.
-  std::optional<RunnerCommand> command;
+  std::vector<std::string> join_files;  // of CgroupSlots; empty if init is in its groups already, or is not to be
+  RunnerCommand command;                // what the runner executes
+  bool runner_is_forked = false;        // then the spawner is asked for a process that the zygote forks
 };
 
 // In the new process, as real root in new mount, pid, net, ipc and uts namespaces. `report` is its socket to the
-// spawner. Ends with _exit(), which takes every process of the sandbox with it. Returns in one process only: the runner
-// of a plan without a command, with its standard streams and descriptor 3 in place and every privilege gone.
-void run_sandbox_init(const SandboxPlan& plan, int report);
+// spawner. Ends with _exit(), which takes every process of the sandbox with it.
+[[noreturn]] void run_sandbox_init(const SandboxPlan& plan, int report);
 
 }  // namespace infra::worker

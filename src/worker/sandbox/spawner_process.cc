@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "core/limits.h"
+#include "worker/sandbox/cgroup_files.h"
 #include "worker/sandbox/runner_command.h"
 #include "worker/sandbox/sandbox_init.h"
 #include "worker/sandbox/system_error.h"
@@ -66,14 +67,13 @@ void SpawnerProcess::run() {
 
 bool SpawnerProcess::wait_for_events() {
   std::array<pollfd, 3> polled{{{socket_, POLLIN, 0}, {zygote_.socket(), POLLIN, 0}, {watched_.get(), POLLIN, 0}}};
-  const int ready_count = ::poll(polled.data(), polled.size(), time_to_wait());
+  int patience = time_to_wait();
+  if (const int zygote = zygote_.patience_ms(); zygote >= 0) patience = std::min(patience, zygote);
+  const int ready_count = ::poll(polled.data(), polled.size(), patience);
   if (ready_count < 0) return errno == EINTR;
   if (!content_ && count(State::draining) > 0) retry_removals();
   if (polled[2].revents != 0) take_slot_events();
-  if (polled[1].revents != 0) {
-    zygote_.listen();
-    content_ = false;
-  }
+  if (polled[1].revents != 0 || zygote_.patience_ms() == 0) take_runners();
   if (polled[0].revents != 0 && !take_requests()) return false;
   if (!content_ && refill(stock_.short_of(counter()))) return true;
   if (ready_count == 0 && !refill(stock_.lacking(counter()))) give_up_surplus();
@@ -241,38 +241,32 @@ bool SpawnerProcess::prepare(std::size_t index, const SandboxKind& kind) {
   }
   slot.report.reset(ends[0]);
   const UniqueFd theirs(ends[1]);
-  auto init = start_init(index, kind, theirs.get());
-  if (!init) {
-    slot.failure = init.error().message;
+  if (auto started = start_init(index, kind, theirs.get()); !started) {
+    slot.failure = started.error().message;
     slot.report.reset();
     (void)cgroups_.remove(static_cast<int>(index));
     return false;
   }
-  slot.init_fd = std::move(*init);
+  slot.sandbox = ++last_sandbox_ << kIndexBits | index;
   slot.state = State::preparing;
   watch(index);
   return true;
 }
 
-Result<UniqueFd> SpawnerProcess::start_init(std::size_t index, const SandboxKind& kind, int report) {
-  if (kind.runtime != Runtime::python || !zygote_.ready()) return clone_init(index, kind, report);
-  const int number = static_cast<int>(index);
-  auto child = zygote_.fork(number, cgroups_.clone_target(number), cgroups_.join_files(number), report);
-  if (child) return std::move(child->pid_fd);
-  return clone_init(index, kind, report);
-}
-
 // Not fork(): the namespaces and the group have to be there from the first instruction.
-Result<UniqueFd> SpawnerProcess::clone_init(std::size_t index, const SandboxKind& kind, int report) {
+Result<void> SpawnerProcess::start_init(std::size_t index, const SandboxKind& kind, int report) {
   const int number = static_cast<int>(index);
   auto runner = launch_command(options_, kind.purpose, kind.runtime, kind.memory_mb);
   if (!runner) return fail(runner.error());
+  const bool forked = kind.runtime == Runtime::python && kind.purpose == LaunchPurpose::run && zygote_.ready();
   int pid_fd = -1;
   clone_args arguments{};
   arguments.flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_PIDFD;
   arguments.pidfd = reinterpret_cast<std::uintptr_t>(&pid_fd);
   arguments.exit_signal = SIGCHLD;
-  if (const int group = cgroups_.clone_target(number); group >= 0) {
+  // Where a runner comes from elsewhere, init itself stays outside: it has no work that anybody should be charged for.
+  const int group = forked ? -1 : cgroups_.clone_target(number);
+  if (group >= 0) {
     arguments.flags |= CLONE_INTO_CGROUP;
     arguments.cgroup = static_cast<std::uint64_t>(group);
   }
@@ -283,25 +277,57 @@ Result<UniqueFd> SpawnerProcess::clone_init(std::size_t index, const SandboxKind
                       .slot = number,
                       .purpose = kind.purpose,
                       .runner = runner_folder(options_, kind.purpose, kind.runtime),
-                      .join_files = cgroups_.join_files(number),
-                      .command = std::move(*runner)},
+                      .join_files = forked || group >= 0 ? std::vector<std::string>() : cgroups_.join_files(number),
+                      .command = std::move(*runner),
+                      .runner_is_forked = forked},
                      report);
-    ::_exit(1);
   }
   if (child < 0) return system_failure("cloning into new namespaces");
-  return UniqueFd(pid_fd);
+  slots_[index].init_fd.reset(pid_fd);
+  slots_[index].init_pid = child;
+  return {};
+}
+
+void SpawnerProcess::ask_for_runner(std::size_t index, const PassedFds& fds) {
+  const Slot& slot = slots_[index];
+  const auto files = cgroups_.join_files(static_cast<int>(index));
+  if (!zygote_.ask(slot.sandbox, slot.init_fd.get(), fds, files)) give_own_runner(index);
+}
+
+void SpawnerProcess::take_runners() {
+  for (const auto& answer : zygote_.listen()) {
+    const Slot* slot = find(answer.sandbox, State::preparing);
+    if (slot == nullptr) continue;
+    if (answer.runner > 0) {
+      send_message(slot->report.get(), InitCommand{.op = InitOp::adopt, .runner = answer.runner});
+    } else {
+      give_own_runner(static_cast<std::size_t>(slot - slots_.data()));
+    }
+  }
+  content_ = false;
+}
+
+// Writing to cgroup.procs takes milliseconds; but a zygote is lost once in a blue moon.
+void SpawnerProcess::give_own_runner(std::size_t index) {
+  Slot& slot = slots_[index];
+  for (const auto& file : cgroups_.join_files(static_cast<int>(index))) {
+    if (auto placed = write_cgroup(file, std::to_string(slot.init_pid)); !placed) {
+      slot.failure = placed.error().message;
+      return kill(slot);  // what is outside its groups has no limits
+    }
+  }
+  send_message(slot.report.get(), InitCommand{.op = InitOp::execute});
 }
 
 void SpawnerProcess::command(std::size_t index) {
   Slot& slot = slots_[index];
   slot.state = State::launching;
-  slot.sandbox = ++last_sandbox_ << kIndexBits | index;
   if (auto limited = cgroups_.limit(static_cast<int>(index), static_cast<int>(slot.memory_mb)); !limited) {
     slot.failure = limited.error().message;
     return kill(slot);
   }
   slot.prepared_cpu_us = cgroups_.usage(static_cast<int>(index)).cpu_us;
-  send_message(slot.report.get(), InitCommand{slot.version});  // if it is gone, its exit says so
+  send_message(slot.report.get(), InitCommand{.version = slot.version});  // if it is gone, its exit says so
 }
 
 void SpawnerProcess::take_reports(std::size_t index) {
@@ -324,6 +350,8 @@ void SpawnerProcess::take_reports(std::size_t index) {
 void SpawnerProcess::take_report(std::size_t index, const InitReport& report, PassedFds fds) {
   Slot& slot = slots_[index];
   switch (report.kind) {
+    case InitReportKind::built:
+      return ask_for_runner(index, fds);
     case InitReportKind::prepared:
       slot.streams = std::move(fds);
       slot.ai_port = report.ai_port;
@@ -375,7 +403,7 @@ void SpawnerProcess::tell_end(std::size_t index) {
     return send(ended);
   }
   if (slot.request == 0) {
-    if (slot.state == State::preparing) stock_.failed(slot.kind);
+    if (slot.state == State::preparing || slot.has_status) stock_.failed(slot.kind);  // not one that was given up
     return;
   }
   SpawnerEvent failed{.kind = SpawnerEventKind::launch_failed, .ai_port = 0, .id = slot.request};
@@ -416,11 +444,11 @@ void SpawnerProcess::shut_down() {
   cgroups_.remove_parents();
 }
 
-SpawnerProcess::Slot* SpawnerProcess::find(std::uint64_t sandbox) {
+SpawnerProcess::Slot* SpawnerProcess::find(std::uint64_t sandbox, State state) {
   const std::size_t index = sandbox & ((1U << kIndexBits) - 1);
   if (index >= slots_.size()) return nullptr;
   Slot& slot = slots_[index];
-  return slot.state == State::running && slot.sandbox == sandbox ? &slot : nullptr;
+  return slot.state == state && slot.sandbox == sandbox ? &slot : nullptr;
 }
 
 int SpawnerProcess::ready(const SandboxKind& kind) const {

@@ -37,10 +37,11 @@ class SpawnerProcess {
     State state = State::free;
     SandboxKind kind;
     UniqueFd init_fd;  // pidfd
+    pid_t init_pid = -1;
     UniqueFd report;
     PassedFds streams;
     std::uint32_t ai_port = 0;
-    std::uint64_t sandbox = 0;
+    std::uint64_t sandbox = 0;    // its number from here on; the worker learns it when it runs
     std::uint64_t request = 0;    // of the launch that waits for it; 0: none
     std::uint32_t memory_mb = 0;  // and what it asked for
     VersionHash version{};
@@ -66,8 +67,10 @@ class SpawnerProcess {
   void answer_list(const SpawnerRequest& request);
 
   bool prepare(std::size_t index, const SandboxKind& kind);
-  [[nodiscard]] Result<UniqueFd> start_init(std::size_t index, const SandboxKind& kind, int report);
-  [[nodiscard]] Result<UniqueFd> clone_init(std::size_t index, const SandboxKind& kind, int report);
+  [[nodiscard]] Result<void> start_init(std::size_t index, const SandboxKind& kind, int report);
+  void ask_for_runner(std::size_t index, const PassedFds& fds);
+  void take_runners();
+  void give_own_runner(std::size_t index);
   void command(std::size_t index);
   void take_reports(std::size_t index);
   void take_report(std::size_t index, const InitReport& report, PassedFds fds);
@@ -81,7 +84,7 @@ class SpawnerProcess {
   [[nodiscard]] int in_use() const;
   [[nodiscard]] SandboxUsage usage(std::size_t index) const;
 
-  [[nodiscard]] Slot* find(std::uint64_t sandbox);
+  [[nodiscard]] Slot* find(std::uint64_t sandbox, State state = State::running);
   [[nodiscard]] std::size_t count(State state) const;
   void send(const SpawnerEvent& event, std::span<const int> fds = {});
 

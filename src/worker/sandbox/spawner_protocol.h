@@ -54,14 +54,25 @@ struct SpawnerEvent {
   std::array<char, kTextBytes> text{};
 };
 
-// Spawner to a parked init: whose code to run.
+enum class InitOp : std::uint32_t {
+  execute = 1,  // answers `built`: start the runner yourself; init is in the groups by now
+  adopt,        // answers `built`: `runner` is there, and is this init's child
+  open,         // to a parked one: run this version's code
+};
+
+// Spawner to init.
 struct InitCommand {
+  InitOp op = InitOp::open;
+  std::int32_t runner = -1;  // as the sandbox counts its processes
   VersionHash version{};
 };
 
-enum class InitReportKind : std::uint32_t { prepared = 1, running, failed, exited };
+// `built`: all is there but the runner. Said only where the zygote may fork one.
+enum class InitReportKind : std::uint32_t { built = 1, prepared, running, failed, exited };
 
-// Init to spawner. `prepared` comes with kMaxPassedFds descriptors.
+inline constexpr std::size_t kRunnerFds = 4;  // user namespace, control socket, stdout, stderr
+
+// Init to spawner. `built` comes with kRunnerFds descriptors, `prepared` with kMaxPassedFds.
 struct InitReport {
   InitReportKind kind = InitReportKind::failed;
   std::uint32_t ai_port = 0;

@@ -1,9 +1,6 @@
 #include "worker/sandbox/zygote.h"
 
 #include <fcntl.h>
-#include <linux/sched.h>
-#include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -13,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <utility>
 
 #include "worker/sandbox/message_socket.h"
 #include "worker/sandbox/raw_fork.h"
@@ -23,8 +21,11 @@
 namespace infra::worker {
 namespace {
 
+using std::chrono::steady_clock;
+
 constexpr int kSocketFd = 3;
-constexpr int kPatienceMs = 2000;  // a fork takes a millisecond
+constexpr std::chrono::seconds kPatience{2};  // a fork takes a millisecond or two
+constexpr std::size_t kMostAsked = 32;        // so that a send to one that hangs never blocks
 
 [[noreturn]] void become_zygote(const std::vector<std::string>& command, int socket) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
@@ -55,55 +56,63 @@ void Zygote::start() {
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) return;
   socket_.reset(ends[0]);
   const UniqueFd theirs(ends[1]);
-  const std::vector<std::string> command{python.string(),
-                                         "-I",
-                                         "-B",
-                                         "-u",
-                                         script.string(),
-                                         options_.zygote_library.string(),
-                                         options_.versions_root.string(),
-                                         options_.runners.string(),
-                                         std::to_string(options_.base_uid)};
+  const std::vector<std::string> command{
+      python.string(), "-I", "-B", "-u", script.string(), options_.zygote_library.string(), options_.runners.string()};
   const pid_t pid = raw_fork();
   if (pid == 0) become_zygote(command, theirs.get());
   if (pid > 0) pid_fd_.reset(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   if (!pid_fd_.valid()) socket_.reset();
 }
 
-void Zygote::listen() {
-  ZygoteReply reply;
-  switch (receive_message(socket_.get(), reply, nullptr, false)) {
-    case Received::message:
-      ready_ = reply.kind == ZygoteReplyKind::ready;
-      return;
-    case Received::closed: {
-      const bool was_ready = ready_;
-      end();
-      if (was_ready) start();  // one that never was would not be the next time
-      return;
-    }
-    case Received::nothing:
-      return;
-  }
-}
-
-Result<Zygote::Child> Zygote::fork(int slot, int group, const std::vector<std::string>& join_files, int report) {
-  ZygoteRequest request{.slot = slot, .into_group = group >= 0 ? 1U : 0U};
+bool Zygote::ask(std::uint64_t sandbox, int init, std::span<const UniqueFd> fds,
+                 const std::vector<std::string>& join_files) {
   const bool fits = join_files.size() <= kMaxJoinFiles &&
                     std::ranges::all_of(join_files, [](const auto& file) { return file.size() < kPathBytes; });
-  if (!fits) return system_failure("naming the sandbox's groups", ENAMETOOLONG);
+  if (!ready_ || !fits || asked_.size() >= kMostAsked) return false;
+  ZygoteRequest request{.sandbox = sandbox};
   for (std::size_t i = 0; i < join_files.size(); ++i) std::ranges::copy(join_files[i], request.join_files[i].begin());
-  const std::array<int, 2> fds{report, group};
-  pollfd answer{socket_.get(), POLLIN, 0};
-  ZygoteReply reply;
-  PassedFds passed;
-  const bool answered = send_message(socket_.get(), request, std::span(fds).first(group >= 0 ? 2 : 1)) &&
-                        ::poll(&answer, 1, kPatienceMs) == 1 &&
-                        receive_message(socket_.get(), reply, &passed, false) == Received::message;
-  if (answered && reply.kind == ZygoteReplyKind::forked) return Child{reply.pid, std::move(passed[0])};
-  if (answered) return system_failure("forking the interpreter", reply.error);
-  start();  // it was ready, and has ended or hangs; listen() won't hear of it any more
-  return system_failure("asking the interpreter for a fork", EPIPE);
+  std::array<int, 1 + kRunnerFds> passed{init};
+  std::ranges::transform(fds.first(kRunnerFds), passed.begin() + 1, &UniqueFd::get);
+  if (!send_message(socket_.get(), request, passed)) return false;  // listen() will hear of its end
+  asked_.push_back({sandbox, steady_clock::now()});
+  return true;
+}
+
+std::vector<Zygote::Answer> Zygote::listen() {
+  std::vector<Answer> answers;
+  while (socket_.valid()) {
+    ZygoteReply reply;
+    const Received received = receive_message(socket_.get(), reply, nullptr, false);
+    if (received == Received::nothing) break;
+    if (received == Received::closed) {
+      const bool was_ready = ready_;
+      give_up_asked(answers);
+      end();
+      if (was_ready) start();  // one that never was would not be the next time
+      break;
+    }
+    if (reply.kind == ZygoteReplyKind::ready) {
+      ready_ = true;
+      continue;
+    }
+    if (!asked_.empty()) asked_.pop_front();
+    answers.push_back({reply.sandbox, reply.kind == ZygoteReplyKind::forked ? reply.runner : -1});
+  }
+  if (patience_ms() == 0) {
+    give_up_asked(answers);
+    start();
+  }
+  return answers;
+}
+
+int Zygote::patience_ms() const {
+  if (asked_.empty()) return -1;
+  const auto left = std::chrono::ceil<milliseconds>(asked_.front().since + kPatience - steady_clock::now());
+  return static_cast<int>(std::max<std::int64_t>(0, left.count()));
+}
+
+void Zygote::give_up_asked(std::vector<Answer>& answers) {
+  for (const auto& asked : std::exchange(asked_, {})) answers.push_back({asked.sandbox, -1});
 }
 
 void Zygote::end() {

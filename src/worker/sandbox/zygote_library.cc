@@ -1,18 +1,21 @@
-// What zygote.py calls: it clones itself into a new sandbox's namespaces, and comes back in the process that is to be
+// What zygote.py calls: it forks itself into a sandbox that is otherwise ready, and comes back in the process that is
 // that sandbox's runner. A library, because the interpreter has to be the one that is forked.
-#include <linux/sched.h>
+#include <fcntl.h>
+#include <grp.h>
 #include <sched.h>
-#include <sys/syscall.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
-#include <cerrno>
 #include <cstdint>
-#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "worker/sandbox/message_socket.h"
-#include "worker/sandbox/sandbox_init.h"
-#include "worker/sandbox/seccomp_filter.h"
+#include "worker/sandbox/sandbox_process.h"
+#include "worker/sandbox/system_error.h"
 #include "worker/sandbox/zygote_protocol.h"
 
 namespace infra::worker {
@@ -21,10 +24,10 @@ namespace {
 constexpr int kSocketFd = 3;
 
 struct State {
-  SpawnerOptions options;
   SeccompProgram seccomp;
   ZygoteRequest request;
   PassedFds fds;
+  pid_t runner = -1;  // as its sandbox counts
 };
 State& state() {
   static State kept;
@@ -39,17 +42,41 @@ std::vector<std::string> join_files(const ZygoteRequest& request) {
   return files;
 }
 
-// The spawner, whose child the zygote is, becomes the parent: it waits for its sandboxes itself.
-pid_t clone_init(const PassedFds& fds, bool into_group, int& pid_fd) {
-  clone_args arguments{};
-  arguments.flags =
-      CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_PIDFD | CLONE_PARENT;
-  arguments.pidfd = reinterpret_cast<std::uintptr_t>(&pid_fd);
-  if (into_group) {
-    arguments.flags |= CLONE_INTO_CGROUP;
-    arguments.cgroup = static_cast<std::uint64_t>(fds[1].get());
+// In the new process: all that is the zygote's goes.
+Result<void> become_runner(const ZygoteRequest& request, PassedFds& fds) {
+  const UniqueFd init = std::move(fds[0]);
+  const UniqueFd user_namespace = std::move(fds[1]);
+  const RunnerStreams streams{.control = std::move(fds[2]), .out = std::move(fds[3]), .err = std::move(fds[4])};
+  // The groups first, which can't be seen from inside. No part of this is on the zygote's own time.
+  if (auto joined = join_groups(join_files(request)); !joined) return joined;
+  if (::setns(init.get(), CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS) != 0)
+    return system_failure("entering the sandbox");
+  ::setsid();
+  ::umask(022);
+  if (::setgroups(0, nullptr) != 0) return system_failure("giving up supplementary groups");
+  if (auto given_up = give_up_privileges(state().seccomp, user_namespace, SandboxRole::runner); !given_up)
+    return given_up;
+  int no_note = -1;
+  if (auto arranged = arrange_descriptors(streams, no_note); !arranged) return arranged;
+  if (::chdir("/workspace") != 0) return system_failure("entering the workspace");
+  return {};  // the owners above close numbers that are closed already
+}
+
+// True in the runner. The process between is one of the sandbox's, so that the runner passes to the sandbox's init
+// when it ends, which it has by the time that this returns. It borrows the zygote's memory; the copy is made once.
+// libc's own fork(), because the runner goes on and has to know that it is another process by now.
+[[gnu::noinline]] bool fork_runner(const UniqueFd& init) {
+  state().runner = -1;
+  if (::setns(init.get(), CLONE_NEWPID) != 0) return false;  // of children
+  const pid_t between = ::vfork();                           // NOLINT: what it does until it ends is meant so
+  if (between == 0) {
+    const pid_t runner = ::fork();
+    if (runner == 0) return true;
+    state().runner = runner;
+    ::_exit(0);
   }
-  return static_cast<pid_t>(::syscall(SYS_clone3, &arguments, sizeof arguments));
+  if (between > 0) ::waitpid(between, nullptr, 0);
+  return false;
 }
 
 }  // namespace
@@ -60,15 +87,10 @@ using namespace infra::worker;  // NOLINT: the functions below have C's names
 extern "C" {
 
 // 0 when the spawner has been told that the zygote is ready.
-__attribute__((visibility("default"))) int infra_zygote_open(const char* versions_root, const char* runners,
-                                                             unsigned base_uid) {
-  State& own = state();
-  own.options.versions_root = versions_root;
-  own.options.runners = runners;
-  own.options.base_uid = base_uid;
+__attribute__((visibility("default"))) int infra_zygote_open() {
   auto seccomp = compile_seccomp_filter();
   if (!seccomp) return -1;
-  own.seccomp = std::move(*seccomp);
+  state().seccomp = std::move(*seccomp);
   return send_message(kSocketFd, ZygoteReply{.kind = ZygoteReplyKind::ready}) ? 0 : -1;
 }
 
@@ -78,27 +100,21 @@ __attribute__((visibility("default"))) int infra_zygote_receive() {
   return receive_message(kSocketFd, own.request, &own.fds) == Received::message ? 1 : 0;
 }
 
-// 0 in the zygote, 1 in the runner of the new sandbox.
+// 0 in the zygote, 1 in the runner of the sandbox.
 __attribute__((visibility("default"))) int infra_zygote_fork() {
   State& own = state();
-  int pid_fd = -1;
-  const pid_t child = clone_init(own.fds, own.request.into_group != 0, pid_fd);
-  if (child == 0) {
-    const SandboxPlan plan{.options = own.options,
-                           .seccomp = own.seccomp,
-                           .slot = own.request.slot,
-                           .purpose = LaunchPurpose::run,
-                           .runner = own.options.runners / "python",
-                           .join_files = join_files(own.request),
-                           .command = std::nullopt};
-    run_sandbox_init(plan, own.fds[0].get());
-    for (auto& fd : own.fds) (void)fd.release();  // closed by now
+  if (fork_runner(own.fds[0])) {
+    if (auto became = become_runner(own.request, own.fds); !became) {
+      const std::string why = "infra: a Python runner could not be started: " + became.error().message + "\n";
+      (void)!::write(STDERR_FILENO, why.data(), why.size());
+      ::_exit(127);
+    }
     return 1;
   }
-  const UniqueFd owned(pid_fd);
-  ZygoteReply reply{
-      .kind = child > 0 ? ZygoteReplyKind::forked : ZygoteReplyKind::failed, .pid = child, .error = errno};
-  send_message(kSocketFd, reply, std::span(&pid_fd, child > 0 ? 1 : 0));
+  const ZygoteReply reply{.kind = own.runner > 0 ? ZygoteReplyKind::forked : ZygoteReplyKind::failed,
+                          .runner = own.runner,
+                          .sandbox = own.request.sandbox};
+  send_message(kSocketFd, reply);
   own.fds = {};
   return 0;
 }

@@ -10,20 +10,18 @@ namespace infra::worker {
 inline constexpr std::size_t kMaxJoinFiles = 5;
 inline constexpr std::size_t kPathBytes = 512;
 
-// With the new sandbox's report socket and, if `into_group`, its group's descriptor.
+// With the descriptors of the sandbox's init (a pidfd) and what its `built` report brought.
 struct ZygoteRequest {
-  std::int32_t slot = 0;
-  std::uint32_t into_group = 0;
+  std::uint64_t sandbox = 0;                                             // the reply carries it
   std::array<std::array<char, kPathBytes>, kMaxJoinFiles> join_files{};  // empty at the end
 };
 
 enum class ZygoteReplyKind : std::uint32_t { ready = 1, forked, failed };
 
-// `forked` comes with the child's pidfd.
 struct ZygoteReply {
   ZygoteReplyKind kind = ZygoteReplyKind::ready;
-  std::int32_t pid = -1;
-  std::int32_t error = 0;
+  std::int32_t runner = -1;  // as the sandbox counts its processes; its init is the parent
+  std::uint64_t sandbox = 0;
 };
 
 static_assert(std::is_trivially_copyable_v<ZygoteRequest> && std::is_trivially_copyable_v<ZygoteReply>);
