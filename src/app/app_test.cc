@@ -22,6 +22,9 @@ class AppTest : public ::testing::Test {
     function.id = {"f"};
     function.code = {"functions/f/1.zip", "old"};
     function.memory_mb = 256;
+    function.network = Network::egress;
+    function.keep_warm = 2;
+    function.max_concurrency = 30;
     functions_.rows[function.id] = function;
   }
 
@@ -56,6 +59,9 @@ TEST_F(AppTest, SyncRunRegistersItsWaiterBeforeItsJobIsHandedOut) {
   ASSERT_THAT(queue_.jobs, SizeIs(1));
   const Job& job = queue_.jobs.front();
   EXPECT_EQ(job.memory_mb, 256);
+  EXPECT_EQ(job.network, Network::egress);
+  EXPECT_EQ(job.keep_warm, 2);
+  EXPECT_EQ(job.max_concurrency, 30);
   EXPECT_EQ(job.code.sha256, "old");
   EXPECT_EQ(job.input, "{\"n\":1}");
   EXPECT_EQ(job.model_id, "m");

@@ -61,6 +61,9 @@ Task<Result<Function>> DeployFunction::create(NewFunction wanted, std::unique_pt
   function.memory_mb = wanted.memory_mb;
   function.timeout = wanted.timeout;
   function.env = std::move(wanted.env);
+  function.network = wanted.network;
+  function.keep_warm = wanted.keep_warm;
+  function.max_concurrency = wanted.max_concurrency;
   function.code = *code;
   function.uploaded_at = now;
   function.updated_at = now;

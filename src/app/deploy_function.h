@@ -23,6 +23,9 @@ struct NewFunction {
   int memory_mb = limits::kDefaultMemoryMb;
   milliseconds timeout = limits::kDefaultTimeout;
   Environment env;
+  Network network = Network::none;
+  int keep_warm = 0;
+  int max_concurrency = 0;
 };
 
 class DeployFunction {

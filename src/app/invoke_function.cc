@@ -12,6 +12,9 @@ Task<Result<SharedResult>> InvokeFunction::run(Invocation invocation) {
   job.runtime = function->runtime;
   job.memory_mb = function->memory_mb;
   job.timeout = function->timeout;
+  job.network = function->network;
+  job.keep_warm = function->keep_warm;
+  job.max_concurrency = function->max_concurrency;
   job.code = std::move(function->code);
   job.input = std::move(invocation.input);
   job.model_id = std::move(invocation.model_id);

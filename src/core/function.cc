@@ -14,6 +14,8 @@ namespace {
 
 constexpr std::array<std::string_view, 4> kRuntimeNames = {"python", "nodejs", "cpp", "go"};
 
+constexpr std::array<std::string_view, 2> kNetworkNames = {"none", "egress"};
+
 // Names the platform sets, or that change how a process is loaded before the function's own code runs.
 constexpr std::array<std::string_view, 14> kReservedNames = {
     "JOB_ID", "FUNCTION_ID", "LLM_MODEL",    "MEMORY_MB",    "AI_ENDPOINT", "OUTPUT_DIR", "PAYLOAD",
@@ -37,6 +39,17 @@ std::unexpected<Error> invalid_timeout() {
   return fail(ErrorKind::invalid, "invalid_timeout",
               fmt::format("timeoutMs must be a whole number from {} to {}.", limits::kMinTimeout.count(),
                           limits::kMaxTimeout.count()));
+}
+
+std::unexpected<Error> invalid_keep_warm() {
+  return fail(ErrorKind::invalid, "invalid_keep_warm",
+              fmt::format("keepWarm must be a whole number from 0 to {}.", limits::kMaxKeepWarm));
+}
+
+std::unexpected<Error> invalid_max_concurrency() {
+  return fail(
+      ErrorKind::invalid, "invalid_max_concurrency",
+      fmt::format("maxConcurrency must be a whole number from 1 to {}, or 0 for no limit.", limits::kMaxConcurrency));
 }
 
 bool has_control_characters(std::string_view text, std::string_view allowed) {
@@ -81,6 +94,18 @@ Result<Runtime> parse_runtime(std::string_view text) {
   return static_cast<Runtime>(found - kRuntimeNames.begin());
 }
 
+std::string_view to_string(Network network) {
+  return kNetworkNames[static_cast<std::size_t>(network)];
+}
+
+Result<Network> parse_network(std::string_view text) {
+  const auto found = std::ranges::find(kNetworkNames, text);
+  if (found == kNetworkNames.end()) {
+    return fail(ErrorKind::invalid, "invalid_network", "network must be one of none, egress.");
+  }
+  return static_cast<Network>(found - kNetworkNames.begin());
+}
+
 std::string to_json(const Environment& env) {
   boost::json::object object;
   for (const auto& [name, value] : env) object.emplace(name, value);
@@ -99,7 +124,7 @@ std::optional<Environment> parse_environment(std::string_view json) {
 }
 
 bool FunctionChange::empty() const {
-  return !name && !description && !memory_mb && !timeout && !env && !code;
+  return !name && !description && !memory_mb && !timeout && !env && !network && !keep_warm && !max_concurrency && !code;
 }
 
 Result<std::string> check_name(std::string_view text) {
@@ -129,6 +154,16 @@ Result<milliseconds> check_timeout_ms(std::int64_t value) {
   return milliseconds{value};
 }
 
+Result<int> check_keep_warm(std::int64_t value) {
+  if (value < 0 || value > limits::kMaxKeepWarm) return invalid_keep_warm();
+  return static_cast<int>(value);
+}
+
+Result<int> check_max_concurrency(std::int64_t value) {
+  if (value < 0 || value > limits::kMaxConcurrency) return invalid_max_concurrency();
+  return static_cast<int>(value);
+}
+
 Result<Environment> check_environment(Environment env) {
   std::size_t bytes = 0;
   for (const auto& [name, value] : env) {
@@ -151,6 +186,16 @@ Result<int> parse_memory_mb(std::string_view text) {
 Result<milliseconds> parse_timeout_ms(std::string_view text) {
   const auto value = parse_whole(text);
   return value ? check_timeout_ms(*value) : Result<milliseconds>{invalid_timeout()};
+}
+
+Result<int> parse_keep_warm(std::string_view text) {
+  const auto value = parse_whole(text);
+  return value ? check_keep_warm(*value) : Result<int>{invalid_keep_warm()};
+}
+
+Result<int> parse_max_concurrency(std::string_view text) {
+  const auto value = parse_whole(text);
+  return value ? check_max_concurrency(*value) : Result<int>{invalid_max_concurrency()};
 }
 
 }  // namespace infra

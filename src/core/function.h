@@ -23,6 +23,15 @@ enum class Runtime : std::uint8_t { python, nodejs, cpp, go };
 }
 [[nodiscard]] Result<Runtime> parse_runtime(std::string_view text);
 
+// What a function can reach by itself; the AI node is reached through the AI proxy either way.
+enum class Network : std::uint8_t {
+  none,
+  egress,  // outbound connections to public addresses
+};
+
+[[nodiscard]] std::string_view to_string(Network network);
+[[nodiscard]] Result<Network> parse_network(std::string_view text);
+
 using Environment = std::map<std::string, std::string>;
 
 // As rows keep it: a JSON object of strings.
@@ -47,6 +56,9 @@ struct Function {
   int memory_mb = limits::kDefaultMemoryMb;
   milliseconds timeout = limits::kDefaultTimeout;
   Environment env;
+  Network network = Network::none;
+  int keep_warm = 0;        // instances a worker keeps, whether they are called or not
+  int max_concurrency = 0;  // runs at once over the whole platform; 0: no limit of its own
   CodeRef code;
   std::int64_t version = 1;  // one more with every change of code or settings
   WallTime uploaded_at;
@@ -65,6 +77,9 @@ struct FunctionChange {
   std::optional<int> memory_mb;
   std::optional<milliseconds> timeout;
   std::optional<Environment> env;
+  std::optional<Network> network;
+  std::optional<int> keep_warm;
+  std::optional<int> max_concurrency;
   std::optional<CodeRef> code;
   std::optional<std::string> original_name;  // goes with `code`
   [[nodiscard]] bool empty() const;
@@ -75,10 +90,14 @@ struct FunctionChange {
 [[nodiscard]] Result<std::string> check_description(std::string_view text);
 [[nodiscard]] Result<int> check_memory_mb(std::int64_t value);
 [[nodiscard]] Result<milliseconds> check_timeout_ms(std::int64_t value);
+[[nodiscard]] Result<int> check_keep_warm(std::int64_t value);
+[[nodiscard]] Result<int> check_max_concurrency(std::int64_t value);
 [[nodiscard]] Result<Environment> check_environment(Environment env);
 
 // Fields that arrive as text, in a header or a form.
 [[nodiscard]] Result<int> parse_memory_mb(std::string_view text);
 [[nodiscard]] Result<milliseconds> parse_timeout_ms(std::string_view text);
+[[nodiscard]] Result<int> parse_keep_warm(std::string_view text);
+[[nodiscard]] Result<int> parse_max_concurrency(std::string_view text);
 
 }  // namespace infra

@@ -36,6 +36,24 @@ TEST(FunctionTest, MemoryIsAWholeNumberInItsRange) {
   }
 }
 
+TEST(FunctionTest, NetworkNamesAreReadAsTheyAreWritten) {
+  for (const Network network : {Network::none, Network::egress}) EXPECT_EQ(parse_network(to_string(network)), network);
+  for (const char* text : {"", "None", "all", "egress "})
+    expect_refused(parse_network(text), "invalid_network", "network");
+}
+
+TEST(FunctionTest, KeepWarmAndMaxConcurrencyAreWholeNumbersInTheirRanges) {
+  EXPECT_EQ(parse_keep_warm("0"), 0);
+  EXPECT_EQ(parse_keep_warm("16"), 16);
+  for (const char* text : {"", "17", "-1", "1.0", "two"})
+    expect_refused(parse_keep_warm(text), "invalid_keep_warm", "keepWarm");
+  EXPECT_EQ(parse_max_concurrency("0"), 0);
+  EXPECT_EQ(parse_max_concurrency("1"), 1);
+  EXPECT_EQ(parse_max_concurrency("1000"), 1000);
+  for (const char* text : {"", "1001", "-1", "1e2", "none"})
+    expect_refused(parse_max_concurrency(text), "invalid_max_concurrency", "maxConcurrency");
+}
+
 TEST(FunctionTest, TimeoutIsAWholeNumberInItsRange) {
   EXPECT_EQ(parse_timeout_ms("100"), milliseconds{100});
   EXPECT_EQ(parse_timeout_ms("900000"), milliseconds{900000});

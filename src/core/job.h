@@ -21,6 +21,9 @@ struct Job {
   Runtime runtime = Runtime::python;
   int memory_mb = limits::kDefaultMemoryMb;
   milliseconds timeout = limits::kDefaultTimeout;
+  Network network = Network::none;
+  int keep_warm = 0;
+  int max_concurrency = 0;  // 0: no limit
   CodeRef code;
   std::string input = "{}";  // JSON text, valid
   std::string model_id;      // empty: the node's default

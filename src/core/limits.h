@@ -23,6 +23,8 @@ inline constexpr int kMemoryPerCpuMb = 1769;  // CPU goes with memory in this pr
 inline constexpr std::chrono::milliseconds kMinTimeout{100};
 inline constexpr std::chrono::milliseconds kMaxTimeout{900'000};
 inline constexpr std::chrono::milliseconds kDefaultTimeout{300'000};
+inline constexpr int kMaxKeepWarm = 16;
+inline constexpr int kMaxConcurrency = 1000;
 inline constexpr std::size_t kMaxNameBytes = 256;
 inline constexpr std::size_t kMaxDescriptionBytes = 4096;
 inline constexpr std::size_t kMaxEnvBytes = 32 * 1024;  // names and values together

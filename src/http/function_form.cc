@@ -16,7 +16,8 @@ namespace {
 
 constexpr std::size_t kMaxFieldBytes = 64 * 1024;
 constexpr std::uint64_t kFormOverhead = limits::kMiB;  // fields and framing beside the file
-constexpr std::string_view kChangeFields = "name, description, memoryMb, timeoutMs, envVars and file";
+constexpr std::string_view kChangeFields =
+    "name, description, memoryMb, timeoutMs, envVars, network, keepWarm, maxConcurrency and file";
 
 std::unexpected<Error> invalid(std::string code, std::string message) {
   return fail(ErrorKind::invalid, std::move(code), std::move(message));
@@ -103,8 +104,9 @@ Result<void> assign(std::optional<T>& slot, Result<T> value) {
   return {};
 }
 
-Result<std::string> then_check(Result<std::string> text, Result<std::string> (*check)(std::string_view)) {
-  return text ? check(*text) : text;
+template <typename T>
+Result<T> then_check(const Result<std::string>& text, Result<T> (*check)(std::string_view)) {
+  return text ? check(*text) : Result<T>{fail(text.error())};
 }
 
 Result<void> apply_json_field(FunctionChange& change, std::string_view name, const boost::json::value& value) {
@@ -114,16 +116,24 @@ Result<void> apply_json_field(FunctionChange& change, std::string_view name, con
   if (name == "memoryMb" || name == "memory") return assign(change.memory_mb, check_memory_mb(json_whole(value)));
   if (name == "timeoutMs") return assign(change.timeout, check_timeout_ms(json_whole(value)));
   if (name == "envVars") return assign(change.env, read_environment(value));
+  if (name == "network") return assign(change.network, then_check(json_text_field(value, name), parse_network));
+  if (name == "keepWarm") return assign(change.keep_warm, check_keep_warm(json_whole(value)));
+  if (name == "maxConcurrency") {
+    return assign(change.max_concurrency, check_max_concurrency(value.is_null() ? 0 : json_whole(value)));
+  }
   return invalid("unknown_field", fmt::format("There is no field \"{}\" to change; allowed are {}.",
                                               replace_invalid_utf8(cut_utf8(name, 64)), kChangeFields));
 }
 
-Result<void> apply_form_field(FunctionChange& change, const std::string& name, const std::string& value) {
+Result<void> apply_form_field(FunctionChange& change, std::string_view name, std::string_view value) {
   if (name == "name") return assign(change.name, decode_name(value));
   if (name == "description") return assign(change.description, check_description(value));
   if (name == "memoryMb" || name == "memory") return assign(change.memory_mb, parse_memory_mb(value));
   if (name == "timeoutMs") return assign(change.timeout, parse_timeout_ms(value));
   if (name == "envVars") return assign(change.env, environment_from_text(value));
+  if (name == "network") return assign(change.network, parse_network(value));
+  if (name == "keepWarm") return assign(change.keep_warm, parse_keep_warm(value));
+  if (name == "maxConcurrency") return assign(change.max_concurrency, parse_max_concurrency(value));
   return invalid("unknown_field", fmt::format("There is no field \"{}\" to change; allowed are {}.",
                                               replace_invalid_utf8(cut_utf8(name, 64)), kChangeFields));
 }
@@ -184,10 +194,14 @@ Result<app::NewFunction> new_function(const net::Headers& headers, const Functio
   };
   using New = app::NewFunction;
   using Text = const std::string&;
-  static const std::array<Field, 6> kFields = {{
+  static const std::array<Field, 9> kFields = {{
       {"x-runtime", "runtime", [](New& f, Text text) { return kStore(f.runtime, parse_runtime(text)); }},
       {"x-memory-mb", "memoryMb", [](New& f, Text text) { return kStore(f.memory_mb, parse_memory_mb(text)); }},
       {"x-function-name", "name", [](New& f, Text text) { return kStore(f.name, decode_name(text)); }},
+      {"x-network", "network", [](New& f, Text text) { return kStore(f.network, parse_network(text)); }},
+      {"x-keep-warm", "keepWarm", [](New& f, Text text) { return kStore(f.keep_warm, parse_keep_warm(text)); }},
+      {"x-max-concurrency", "maxConcurrency",
+       [](New& f, Text text) { return kStore(f.max_concurrency, parse_max_concurrency(text)); }},
       {"", "description", [](New& f, Text text) { return kStore(f.description, check_description(text)); }},
       {"", "envVars", [](New& f, Text text) { return kStore(f.env, environment_from_text(text)); }},
       {"", "timeoutMs", [](New& f, Text text) { return kStore(f.timeout, parse_timeout_ms(text)); }},
@@ -206,11 +220,18 @@ Result<FunctionChange> change_from_form(const net::Headers& headers, const Funct
   for (const auto& [name, value] : form.fields) {
     if (auto applied = apply_form_field(change, name, value); !applied) return fail(applied.error());
   }
-  if (const auto memory = headers.find("x-memory-mb")) {
-    if (auto applied = assign(change.memory_mb, parse_memory_mb(*memory)); !applied) return fail(applied.error());
-  }
-  if (const auto name = headers.find("x-function-name")) {
-    if (auto applied = assign(change.name, decode_name(*name)); !applied) return fail(applied.error());
+  // Where a header says the same as a field, it is the header that holds.
+  static constexpr std::array<std::pair<std::string_view, std::string_view>, 5> kHeaders = {{
+      {"x-memory-mb", "memoryMb"},
+      {"x-function-name", "name"},
+      {"x-network", "network"},
+      {"x-keep-warm", "keepWarm"},
+      {"x-max-concurrency", "maxConcurrency"},
+  }};
+  for (const auto& [header, field] : kHeaders) {
+    const auto value = headers.find(header);
+    if (!value) continue;
+    if (auto applied = apply_form_field(change, field, *value); !applied) return fail(applied.error());
   }
   if (form.bundle) change.original_name = replace_invalid_utf8(cut_utf8(form.original_name, limits::kMaxNameBytes));
   if (change.empty() && !form.bundle) return nothing_to_change();

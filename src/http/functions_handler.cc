@@ -19,12 +19,13 @@ double average(double total, std::int64_t count) {
 
 std::string to_json(const Function& f) {
   return fmt::format(
-      R"({{"functionId":{0},"id":{0},"name":{1},"description":{2},"runtime":"{3}","memoryMb":{4},"invocations":{5},)"
+      R"({{"functionId":{0},"id":{0},"name":{1},"description":{2},"runtime":"{3}","memoryMb":{4},"network":"{10}","keepWarm":{11},)"
+      R"("maxConcurrency":{12},"invocations":{5},)"
       R"("avgDuration":{6},"avgHandlerDuration":{7},"uploadedAt":"{8}","updatedAt":"{9}"}})",
       json_quote(f.id.value), json_quote(f.name), json_quote(f.description), to_string(f.runtime), f.memory_mb,
       f.invocations, json_number(average(f.total_duration_ms, f.invocations)),
       json_number(average(f.total_handler_ms, f.handler_invocations)), to_iso8601(f.uploaded_at),
-      to_iso8601(f.updated_at));
+      to_iso8601(f.updated_at), to_string(f.network), f.keep_warm, f.max_concurrency);
 }
 
 Error no_bundle() {

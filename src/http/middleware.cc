@@ -119,7 +119,7 @@ Middleware allow_origins(std::vector<std::string> origins) {
       response.headers.add("Access-Control-Allow-Methods", "GET, POST, PUT, DELETE, OPTIONS");
       response.headers.add("Access-Control-Allow-Headers",
                            "content-type, x-api-key, authorization, x-async, x-runtime, x-memory-mb, x-function-name, "
-                           "x-request-id, traceparent");
+                           "x-network, x-keep-warm, x-max-concurrency, x-request-id, traceparent");
       response.headers.add("Access-Control-Max-Age", "600");
     } else {
       response = co_await next(context);

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <future>
 
+#include "adapters/embedded/sqlite_function_store.h"
 #include "adapters/embedded/sqlite_log_store.h"
 #include "contract/embedded_world.h"
 
@@ -127,6 +128,16 @@ TEST(Database, AFileOfTheFirstSchemaIsBroughtUpToDate) {
       CREATE UNIQUE INDEX logs_by_time ON logs(function_id, timestamp);
       CREATE INDEX logs_by_request ON logs(request_id);
       CREATE INDEX logs_by_expiry ON logs(expires_at);
+      DROP VIEW counted_functions;
+      ALTER TABLE functions DROP COLUMN network;
+      ALTER TABLE functions DROP COLUMN keep_warm;
+      ALTER TABLE functions DROP COLUMN max_concurrency;
+      CREATE VIEW counted_functions AS SELECT f.id FROM functions f;
+      ALTER TABLE jobs DROP COLUMN network;
+      ALTER TABLE jobs DROP COLUMN keep_warm;
+      ALTER TABLE jobs DROP COLUMN max_concurrency;
+      INSERT INTO functions VALUES('f', 'n', 'n.zip', 1, 256, 1500, 'k', 's', 3, 1, 2, 'd', '{"A":"b"}');
+      INSERT INTO function_counters VALUES('f', 7, 1.5, 6, 1.25);
       INSERT INTO logs VALUES('f', '2026-11-23T21:09:02.123Z', 'r', 1, 2.5, NULL, 256, 9999999999999, 'said');
       PRAGMA user_version = 1)sql");
   })));
@@ -140,6 +151,15 @@ TEST(Database, AFileOfTheFirstSchemaIsBroughtUpToDate) {
   EXPECT_EQ(row->memory_mb, 256);
   EXPECT_FALSE(row->handler_ms);
   EXPECT_FALSE(row->profile);
+  SqliteFunctionStore functions(*world.database);
+  const auto function = world.run(functions.find({"f"}));
+  ASSERT_TRUE(function) << function.error().message;
+  EXPECT_EQ(function->env, (Environment{{"A", "b"}}));
+  EXPECT_EQ(function->version, 3);
+  EXPECT_EQ(function->invocations, 7);
+  EXPECT_EQ(function->network, Network::none);
+  EXPECT_EQ(function->keep_warm, 0);
+  EXPECT_EQ(function->max_concurrency, 0);
   EXPECT_EQ(world.run(logs.list({.function_id = {"f"}, .limit = 5, .start = {}, .cursor = {}}))->rows.size(), 1U);
 }
 

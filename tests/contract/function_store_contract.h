@@ -59,6 +59,32 @@ TYPED_TEST_P(FunctionStoreContract, UpdateChangesOnlyWhatIsGiven) {
   EXPECT_EQ(this->kind_of(this->find("g")), ErrorKind::not_found);
 }
 
+TYPED_TEST_P(FunctionStoreContract, SettingsGoBackToTheirDefaults) {
+  const Function before = this->insert("f");
+  FunctionChange change;
+  change.network = Network::none;
+  change.keep_warm = 0;
+  change.max_concurrency = 0;
+  const WallTime now = this->engine_.now() + milliseconds{5};
+  ASSERT_TRUE(this->engine_.run(this->store().update(before.id, change, now)));
+  Function wanted = before;
+  wanted.network = Network::none;
+  wanted.keep_warm = wanted.max_concurrency = 0;
+  wanted.version = 2;
+  wanted.updated_at = now;
+  expect_same_settings(this->find("f").value(), wanted);
+
+  change.network = Network::egress;
+  change.keep_warm = 16;
+  change.max_concurrency = 1000;
+  ASSERT_TRUE(this->engine_.run(this->store().update(before.id, change, now)));
+  const auto found = this->find("f").value();
+  EXPECT_EQ(found.network, Network::egress);
+  EXPECT_EQ(found.keep_warm, 16);
+  EXPECT_EQ(found.max_concurrency, 1000);
+  EXPECT_EQ(found.version, 3);
+}
+
 TYPED_TEST_P(FunctionStoreContract, RemovedIsGone) {
   const Function function = this->insert("f");
   const auto removed = this->engine_.run(this->store().remove(function.id));
@@ -99,7 +125,8 @@ TYPED_TEST_P(FunctionStoreContract, RefusesForeignCursors) {
   }
 }
 
-REGISTER_TYPED_TEST_SUITE_P(FunctionStoreContract, KeepsEveryField, UpdateChangesOnlyWhatIsGiven, RemovedIsGone,
-                            ListsOldestFirstInPages, RefusesForeignCursors);
+REGISTER_TYPED_TEST_SUITE_P(FunctionStoreContract, KeepsEveryField, UpdateChangesOnlyWhatIsGiven,
+                            SettingsGoBackToTheirDefaults, RemovedIsGone, ListsOldestFirstInPages,
+                            RefusesForeignCursors);
 
 }  // namespace infra

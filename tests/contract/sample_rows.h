@@ -20,6 +20,9 @@ inline Function make_function(const std::string& id, WallTime uploaded_at) {
   f.memory_mb = 256;
   f.timeout = milliseconds{4321};
   f.env = {{"EMPTY", ""}, {"TOKEN", "a=b\n\"c\""}};
+  f.network = Network::egress;
+  f.keep_warm = 2;
+  f.max_concurrency = 30;
   f.code = {"functions/" + id + "/1.zip", std::string(64, '0')};
   f.uploaded_at = f.updated_at = uploaded_at;
   return f;
@@ -34,6 +37,9 @@ inline void expect_same_settings(const Function& a, const Function& b) {
   EXPECT_EQ(a.memory_mb, b.memory_mb);
   EXPECT_EQ(a.timeout, b.timeout);
   EXPECT_EQ(a.env, b.env);
+  EXPECT_EQ(a.network, b.network);
+  EXPECT_EQ(a.keep_warm, b.keep_warm);
+  EXPECT_EQ(a.max_concurrency, b.max_concurrency);
   EXPECT_EQ(a.code, b.code);
   EXPECT_EQ(a.version, b.version);
   EXPECT_EQ(a.uploaded_at, b.uploaded_at);

@@ -6,7 +6,8 @@ import urllib.parse
 
 from harness import API_KEY, ECHO, UUID_V7, Case, FakeOllama, bundle, form, main, wait_for
 
-FUNCTION_FIELDS = {"functionId", "id", "name", "description", "runtime", "memoryMb", "invocations", "avgDuration",
+FUNCTION_FIELDS = {"functionId", "id", "name", "description", "runtime", "memoryMb", "network", "keepWarm",
+                   "maxConcurrency", "invocations", "avgDuration",
                    "avgHandlerDuration", "uploadedAt", "updatedAt"}
 LOG_FIELDS = {"id", "requestId", "timestamp", "status", "code", "duration", "handlerDurationMs", "memory", "peakMemoryBytes",
               "cpuUsage", "coldStart", "message"}
@@ -146,9 +147,19 @@ class Functions(Case):
 
         before = settings()
         self.assertEqual((before["memoryMb"], before["name"]), (192, "renamed"))
+        self.assertEqual((before["network"], before["keepWarm"], before["maxConcurrency"]), ("none", 0, 0))
+        for change, wanted in [({"keepWarm": 1, "maxConcurrency": 5, "network": "none"}, (1, 5)),
+                               ({"maxConcurrency": None}, (1, 0)), ({"keepWarm": 0, "maxConcurrency": 1000}, (0, 1000)),
+                               ({"maxConcurrency": 0}, (0, 0))]:
+            with self.subTest(change):
+                self.assertEqual(self.infra.request("PUT", path, change).status, 200)
+                self.assertEqual((settings()["keepWarm"], settings()["maxConcurrency"]), wanted)
+        before = settings()
         for wrong in [{}, {"color": 1}, {"memoryMb": 64}, {"memoryMb": "256"}, {"memoryMb": 128.5}, {"memory": -1},
                       {"envVars": {"LD_PRELOAD": "x"}}, {"envVars": {"1A": "x"}}, {"envVars": {"A": 1}}, {"envVars": []},
                       {"timeoutMs": 99}, {"timeoutMs": 900001}, {"name": ""}, {"description": 7}, [], {"runtime": "go"},
+                      {"keepWarm": 17}, {"keepWarm": None}, {"keepWarm": "1"}, {"maxConcurrency": 1001}, {"maxConcurrency": -1},
+                      {"maxConcurrency": 1.5}, {"maxConcurrency": "5"}, {"network": "all"}, {"network": None},
                       {"description": "kept?", "memoryMb": 1}]:
             with self.subTest(wrong):
                 self.assert_error(self.infra.request("PUT", path, wrong), 400)

@@ -157,19 +157,22 @@ class Upload(Case):
         good = bundle({"main.py": ECHO})
         for headers in [{"x-runtime": ""}, {"x-memory-mb": ""}, {"x-function-name": ""}, {"x-runtime": "cobol"},
                         {"x-memory-mb": "127"}, {"x-memory-mb": "10241"}, {"x-memory-mb": "128.5"}, {"x-memory-mb": "1e3"},
-                        {"x-memory-mb": "-128"}, {"x-function-name": "%zz"}, {"x-function-name": "%ff"}]:
+                        {"x-memory-mb": "-128"}, {"x-network": ""}, {"x-network": "all"}, {"x-keep-warm": "17"},
+                        {"x-max-concurrency": "1001"}, {"x-max-concurrency": ""}, {"x-function-name": "%zz"}, {"x-function-name": "%ff"}]:
             with self.subTest(headers):
                 self.assert_error(self.infra.upload(good, headers=headers), 400)
         for name, value in [("runtime", ""), ("memoryMb", "lots"), ("timeoutMs", "99"), ("timeoutMs", "900001"), ("envVars", ""),
                             ("envVars", "{"), ("envVars", "[]"), ("envVars", '{"A":1}'), ("envVars", '{"LD_PRELOAD":"x"}'),
-                            ("envVars", '{"PAYLOAD":"x"}'), ("envVars", '{"a-b":"x"}'), ("name", "")]:
+                            ("envVars", '{"PAYLOAD":"x"}'), ("envVars", '{"a-b":"x"}'), ("name", ""),
+                            ("network", "Egress"), ("keepWarm", "-1"), ("maxConcurrency", "many")]:
             with self.subTest(name=name, value=value):
                 self.assert_error(self.infra.upload(good, [(name, None, value)]), 400)
         self.assert_nothing_left()
 
     def test_parts_come_in_any_order(self):
         fields = [("runtime", None, "python"), ("memoryMb", None, "200"), ("name", None, "any%20order"),
-                  ("description", None, "äöü"), ("envVars", None, '{"A":"1"}'), ("timeoutMs", None, "5000")]
+                  ("description", None, "äöü"), ("envVars", None, '{"A":"1"}'), ("timeoutMs", None, "5000"),
+                  ("network", None, "none"), ("keepWarm", None, "0"), ("maxConcurrency", None, "7")]
         file = ("file", "code.zip", bundle({"main.py": "import os\ndef handler(e, c): return os.environ['A']"}))
         for parts in ([file, *fields], [*fields, file], [*fields[:3], file, *fields[3:]]):
             body, content_type = form(parts)
@@ -178,6 +181,7 @@ class Upload(Case):
             function = answer.json()["functionId"]
             row = self.infra.get(f"/functions/{function}").json()
             self.assertEqual((row["memoryMb"], row["name"], row["description"]), (200, "any order", "äöü"))
+            self.assertEqual((row["network"], row["keepWarm"], row["maxConcurrency"]), ("none", 0, 7))
         self.assertEqual(self.infra.result(function)["result"], "1")
 
     def test_an_upload_that_breaks_off_leaves_nothing(self):

@@ -93,6 +93,9 @@ class FakeFunctions : public FunctionStore {
     const Function before = rows[id];
     if (change.code) rows[id].code = *change.code;
     if (change.memory_mb) rows[id].memory_mb = *change.memory_mb;
+    if (change.network) rows[id].network = *change.network;
+    if (change.keep_warm) rows[id].keep_warm = *change.keep_warm;
+    if (change.max_concurrency) rows[id].max_concurrency = *change.max_concurrency;
     if (auto ok = journal_.answer("functions.update"); !ok) co_return fail(ok.error());
     co_return before;
   }

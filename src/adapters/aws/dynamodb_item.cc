@@ -90,6 +90,10 @@ DynamoDbItem to_item(const Function& f) {
   put_text(item, "envVars", to_json(f.env));
   item["memoryMb"] = number_attribute(std::int64_t{f.memory_mb});
   item["timeoutMs"] = number_attribute(std::int64_t{f.timeout.count()});
+  // The default is no attribute, so that a row without such settings is as it always was.
+  if (f.network != Network::none) put_text(item, "network", to_string(f.network));
+  if (f.keep_warm > 0) item["keepWarm"] = number_attribute(std::int64_t{f.keep_warm});
+  if (f.max_concurrency > 0) item["maxConcurrency"] = number_attribute(std::int64_t{f.max_concurrency});
   item["version"] = number_attribute(f.version);
   item["invocations"] = number_attribute(f.invocations);
   item["totalDuration"] = number_attribute(f.total_duration_ms);
@@ -109,6 +113,10 @@ Function function_from(const DynamoDbItem& item) {
                                                           limits::kMinMemoryMb, limits::kMaxMemoryMb));
   f.timeout = milliseconds{std::clamp<std::int64_t>(whole(item, "timeoutMs", limits::kDefaultTimeout.count()),
                                                     limits::kMinTimeout.count(), limits::kMaxTimeout.count())};
+  f.network = parse_network(text_attribute_of(item, "network")).value_or(Network::none);
+  f.keep_warm = static_cast<int>(std::clamp<std::int64_t>(whole(item, "keepWarm", 0), 0, limits::kMaxKeepWarm));
+  f.max_concurrency =
+      static_cast<int>(std::clamp<std::int64_t>(whole(item, "maxConcurrency", 0), 0, limits::kMaxConcurrency));
   f.env = parse_environment(text_attribute_of(item, "envVars")).value_or(Environment{});
   f.code.key = text_attribute_of(item, "s3Key");
   // A reference controller that replaces the code changes the key and leaves the hash of the old one.

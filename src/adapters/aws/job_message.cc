@@ -127,6 +127,9 @@ std::string write_job_message(const Job& job, std::string_view bucket, std::stri
   };
   add("modelId", job.model_id);
   body.append(",\"envVars\":").append(environment_json(job.env));
+  if (job.network != Network::none) add("network", std::string(to_string(job.network)));
+  if (job.keep_warm > 0) body += fmt::format(R"(,"keepWarm":{})", job.keep_warm);
+  if (job.max_concurrency > 0) body += fmt::format(R"(,"maxConcurrency":{})", job.max_concurrency);
   add("replyTo", job.reply_to);
   add("codeSha256", job.code.sha256);
   add("traceparent", job.traceparent);
@@ -159,6 +162,9 @@ Result<JobMessage> read_job_message(std::string_view body, WallTime now) {
       static_cast<int>(fields.number("memoryMb", limits::kMinMemoryMb, limits::kMaxMemoryMb, limits::kDefaultMemoryMb));
   job.timeout = milliseconds{fields.number("timeoutMs", limits::kMinTimeout.count(), limits::kMaxTimeout.count(),
                                            limits::kDefaultTimeout.count())};
+  job.network = parse_network(fields.string("network")).value_or(Network::none);
+  job.keep_warm = static_cast<int>(fields.number("keepWarm", 0, limits::kMaxKeepWarm, 0));
+  job.max_concurrency = static_cast<int>(fields.number("maxConcurrency", 0, limits::kMaxConcurrency, 0));
   if (const auto key = fields.text("inputS3Key")) {
     message.input_key = fields.string("inputS3Key");
     if (message.input_key != payload_key(job.request_id)) return invalid("inputS3Key names another object");

@@ -20,6 +20,9 @@ Job make_job() {
   job.runtime = Runtime::nodejs;
   job.memory_mb = 512;
   job.timeout = milliseconds{1500};
+  job.network = Network::egress;
+  job.keep_warm = 2;
+  job.max_concurrency = 30;
   job.code = {"functions/fn-1/1.zip", std::string(64, 'a')};
   job.input = R"({"text":"Grüße", "big": 12345678901234567890123, "f":1.0})";
   job.model_id = "llama3:8b";
@@ -93,6 +96,9 @@ TEST(JobMessage, AReferenceControllersMessageIsAJob) {
   EXPECT_EQ(job.runtime, Runtime::python);
   EXPECT_EQ(job.memory_mb, limits::kDefaultMemoryMb);
   EXPECT_EQ(job.timeout, limits::kDefaultTimeout);
+  EXPECT_EQ(job.network, Network::none);
+  EXPECT_EQ(job.keep_warm, 0);
+  EXPECT_EQ(job.max_concurrency, 0);
   EXPECT_EQ(job.code, (CodeRef{"functions/f/v1.zip", ""}));
   EXPECT_EQ(job.input, R"({"x": 1.50})");
   EXPECT_EQ(job.model_id, "");
@@ -111,6 +117,10 @@ TEST(JobMessage, OddValuesGetTheirNearestOrDefault) {
   EXPECT_EQ(read(R"("memoryMb":null)")->job.memory_mb, limits::kDefaultMemoryMb);
   EXPECT_EQ(read(R"("timeoutMs":5)")->job.timeout, limits::kMinTimeout);
   EXPECT_EQ(read(R"("timeoutMs":"soon")")->job.timeout, limits::kDefaultTimeout);
+  EXPECT_EQ(read(R"("network":"all")")->job.network, Network::none);
+  EXPECT_EQ(read(R"("keepWarm":99)")->job.keep_warm, limits::kMaxKeepWarm);
+  EXPECT_EQ(read(R"("maxConcurrency":-1)")->job.max_concurrency, 0);
+  EXPECT_EQ(read(R"("maxConcurrency":1e9)")->job.max_concurrency, limits::kMaxConcurrency);
   EXPECT_EQ(read(R"("modelId":null,"envVars":null)")->job.env, Environment{});
   EXPECT_EQ(read(R"("envVars":"no json")")->job.env, Environment{});
   EXPECT_EQ(read(R"("input":null)")->job.input, "null");

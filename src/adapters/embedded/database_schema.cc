@@ -68,7 +68,24 @@ CREATE INDEX logs_by_request ON logs(request_id);
 CREATE INDEX logs_by_expiry ON logs(expires_at);
 )sql";
 
-constexpr std::array kSteps = {kFirst, kRunProfiles};
+// A function's network, warm instances and limit of runs at once. They stand behind the large columns, which whoever
+// reads them reads as well.
+constexpr const char* kFunctionSettings = R"sql(
+DROP VIEW counted_functions;
+ALTER TABLE functions ADD COLUMN network INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE functions ADD COLUMN keep_warm INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE functions ADD COLUMN max_concurrency INTEGER NOT NULL DEFAULT 0;
+CREATE VIEW counted_functions AS
+  SELECT f.id, name, description, original_name, runtime, memory_mb, timeout_ms, env, code_key, code_sha256, version,
+    uploaded_at, updated_at, invocations, total_duration_ms, handler_invocations, total_handler_ms, network, keep_warm,
+    max_concurrency
+  FROM functions f JOIN function_counters c ON c.function_id = f.id;
+ALTER TABLE jobs ADD COLUMN network INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE jobs ADD COLUMN keep_warm INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE jobs ADD COLUMN max_concurrency INTEGER NOT NULL DEFAULT 0;
+)sql";
+
+constexpr std::array kSteps = {kFirst, kRunProfiles, kFunctionSettings};
 
 Result<void> take_steps(sqlite::Connection& connection) {
   const auto version = connection.query_integer("PRAGMA user_version");

@@ -7,12 +7,12 @@ namespace {
 
 constexpr std::string_view kInsert =
     "INSERT INTO jobs(seq, request_id, receives, bytes, function_id, runtime, memory_mb, timeout_ms, code_key, "
-    "code_sha256, "
-    "mode, model_id, reply_to, accepted_at, traceparent, env, input) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) "
-    "ON CONFLICT DO NOTHING";
+    "code_sha256, mode, model_id, reply_to, accepted_at, traceparent, env, input, network, keep_warm, max_concurrency) "
+    "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING";
 constexpr std::string_view kRead =
     "SELECT request_id, function_id, runtime, memory_mb, timeout_ms, code_key, code_sha256, mode, model_id, reply_to, "
-    "accepted_at, traceparent, env, input FROM jobs WHERE seq=? AND dead_at IS NULL";
+    "accepted_at, traceparent, env, input, network, keep_warm, max_concurrency FROM jobs WHERE seq=? AND dead_at IS "
+    "NULL";
 
 Result<Job> read_row(const sqlite::Statement& row) {
   auto env = environment_from_column(row.text(12));
@@ -31,6 +31,9 @@ Result<Job> read_row(const sqlite::Statement& row) {
   job.traceparent = row.text(11);
   job.env = std::move(*env);
   job.input = row.text(13);
+  job.network = static_cast<Network>(row.integer(14));
+  job.keep_warm = static_cast<int>(row.integer(15));
+  job.max_concurrency = static_cast<int>(row.integer(16));
   return job;
 }
 
@@ -43,6 +46,7 @@ Result<void> insert_job(sqlite::Connection& connection, const Job& job, const Qu
   row.bind(job.function_id.value).bind(static_cast<int>(job.runtime)).bind(job.memory_mb).bind(job.timeout.count());
   row.bind(job.code.key).bind(job.code.sha256).bind(static_cast<int>(job.mode)).bind(job.model_id).bind(job.reply_to);
   row.bind(to_column(job.accepted_at)).bind(job.traceparent).bind(env).bind(job.input);
+  row.bind(static_cast<int>(job.network)).bind(job.keep_warm).bind(job.max_concurrency);
   if (auto done = row.run(); !done) return done;
   if (connection.changes() > 0) return {};
   return fail(ErrorKind::conflict, "job_exists", "A job with this request id is queued already.");

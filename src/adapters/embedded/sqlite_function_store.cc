@@ -14,12 +14,12 @@ using sqlite::Statement;
 
 constexpr std::string_view kInsert =
     "INSERT INTO functions(id, name, description, original_name, runtime, memory_mb, timeout_ms, env, code_key, "
-    "code_sha256, "
-    "version, uploaded_at, updated_at) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING";
+    "code_sha256, version, uploaded_at, updated_at, network, keep_warm, max_concurrency) "
+    "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING";
 constexpr std::string_view kInsertCounters = "INSERT INTO function_counters VALUES(?,?,?,?,?)";
 constexpr std::string_view kUpdate =
     "UPDATE functions SET name=?, description=?, original_name=?, memory_mb=?, timeout_ms=?, env=?, code_key=?, "
-    "code_sha256=?, version=?, updated_at=? WHERE id=?";
+    "code_sha256=?, version=?, updated_at=?, network=?, keep_warm=?, max_concurrency=? WHERE id=?";
 constexpr std::string_view kFind = "SELECT * FROM counted_functions WHERE id=?";
 constexpr std::string_view kList =
     "SELECT * FROM counted_functions WHERE (uploaded_at, id) > (?, ?) ORDER BY uploaded_at, id LIMIT ?";
@@ -49,6 +49,9 @@ Result<Function> read_row(const Statement& row) {
   f.total_duration_ms = row.real(14);
   f.handler_invocations = row.integer(15);
   f.total_handler_ms = row.real(16);
+  f.network = static_cast<Network>(row.integer(17));
+  f.keep_warm = static_cast<int>(row.integer(18));
+  f.max_concurrency = static_cast<int>(row.integer(19));
   return f;
 }
 
@@ -66,6 +69,7 @@ Result<void> insert_row(Connection& connection, const Function& f) {
   statement.bind(f.id.value).bind(f.name).bind(f.description).bind(f.original_name).bind(static_cast<int>(f.runtime));
   statement.bind(f.memory_mb).bind(f.timeout.count()).bind(env).bind(f.code.key).bind(f.code.sha256).bind(f.version);
   statement.bind(to_column(f.uploaded_at)).bind(to_column(f.updated_at));
+  statement.bind(static_cast<int>(f.network)).bind(f.keep_warm).bind(f.max_concurrency);
   if (auto done = statement.run(); !done) return done;
   if (connection.changes() == 0) {
     return fail(ErrorKind::conflict, "function_exists", "A function with this id exists already.");
@@ -79,7 +83,8 @@ Result<void> update_row(Connection& connection, const Function& f) {
   const std::string env = to_json(f.env);
   auto statement = connection.prepare(kUpdate);
   statement.bind(f.name).bind(f.description).bind(f.original_name).bind(f.memory_mb).bind(f.timeout.count()).bind(env);
-  statement.bind(f.code.key).bind(f.code.sha256).bind(f.version).bind(to_column(f.updated_at)).bind(f.id.value);
+  statement.bind(f.code.key).bind(f.code.sha256).bind(f.version).bind(to_column(f.updated_at));
+  statement.bind(static_cast<int>(f.network)).bind(f.keep_warm).bind(f.max_concurrency).bind(f.id.value);
   return statement.run();
 }
 
@@ -89,6 +94,9 @@ Function changed(Function f, const FunctionChange& change, WallTime now) {
   f.memory_mb = change.memory_mb.value_or(f.memory_mb);
   f.timeout = change.timeout.value_or(f.timeout);
   f.env = change.env.value_or(f.env);
+  f.network = change.network.value_or(f.network);
+  f.keep_warm = change.keep_warm.value_or(f.keep_warm);
+  f.max_concurrency = change.max_concurrency.value_or(f.max_concurrency);
   f.code = change.code.value_or(f.code);
   f.original_name = change.original_name.value_or(f.original_name);
   ++f.version;
