@@ -1,0 +1,38 @@
+// The limiter of runs at once for one program: who is outstanding and who runs, by function, each with an end of its
+// own.
+#pragma once
+
+#include <mutex>
+#include <unordered_map>
+
+#include "ports/clock.h"
+#include "ports/concurrency_limiter.h"
+
+namespace infra {
+
+class MemoryConcurrencyLimiter final : public ConcurrencyLimiter {
+ public:
+  explicit MemoryConcurrencyLimiter(const Clock& clock) : clock_(clock) {}
+
+  Task<Result<bool>> admit(const LimitedRun& run, int most) override;
+  Task<Result<bool>> enter(const LimitedRun& run, int most) override;
+  Task<Result<void>> renew(const LimitedRun& run, bool running) override;
+  Task<Result<void>> leave(const LimitedRun& run) override;
+  Task<Result<void>> finish(const LimitedRun& run) override;
+
+ private:
+  using Ends = std::unordered_map<RequestId, SteadyTime>;
+  struct Runs {
+    Ends outstanding;
+    Ends running;
+  };
+
+  [[nodiscard]] bool count(Ends Runs::* among, const LimitedRun& run, int most, SteadyTime::duration time);
+  void forget(const LimitedRun& run, bool outstanding_too);
+
+  const Clock& clock_;
+  std::mutex mutex_;
+  std::unordered_map<FunctionId, Runs> functions_;  // those that have runs
+};
+
+}  // namespace infra
