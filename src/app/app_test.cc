@@ -24,7 +24,6 @@ class AppTest : public ::testing::Test {
     function.memory_mb = 256;
     function.network = Network::egress;
     function.keep_warm = 2;
-    function.max_concurrency = 30;
     functions_.rows[function.id] = function;
   }
 
@@ -48,7 +47,13 @@ class AppTest : public ::testing::Test {
   fakes::FakeLogs logs_{journal_};
   fakes::FakeRecorder recorder_{journal_, logs_};
   IdSource ids_{clock_, random_};
-  InvokeFunction invoke_{functions_, queue_, results_, clock_};
+  fakes::FakeLimiter limiter_{journal_};
+  int refused_ = 0;
+  InvokeFunction invoke_{functions_,
+                         queue_,
+                         results_,
+                         clock_,
+                         {.limiter = limiter_, .max_waiting = 2, .on_refused = [this] { ++refused_; }}};
 };
 
 TEST_F(AppTest, SyncRunRegistersItsWaiterBeforeItsJobIsHandedOut) {
@@ -61,7 +66,7 @@ TEST_F(AppTest, SyncRunRegistersItsWaiterBeforeItsJobIsHandedOut) {
   EXPECT_EQ(job.memory_mb, 256);
   EXPECT_EQ(job.network, Network::egress);
   EXPECT_EQ(job.keep_warm, 2);
-  EXPECT_EQ(job.max_concurrency, 30);
+  EXPECT_EQ(job.max_concurrency, 0);
   EXPECT_EQ(job.code.sha256, "old");
   EXPECT_EQ(job.input, "{\"n\":1}");
   EXPECT_EQ(job.model_id, "m");
@@ -93,6 +98,55 @@ TEST_F(AppTest, UnknownFunctionQueuesNothing) {
 TEST_F(AppTest, EndOfWaitSaysThatTheJobGoesOn) {
   results_.outcome = fail(ErrorKind::timeout, "deadline", "x");
   EXPECT_EQ(run_task(invoke_.run(invocation(RunMode::sync))).error().code, "wait_timeout");
+}
+
+class LimitedRunTest : public AppTest {
+ protected:
+  LimitedRunTest() { functions_.rows[{"f"}].max_concurrency = 3; }
+};
+
+TEST_F(LimitedRunTest, ItIsCountedBeforeAnythingIsPromised) {
+  ASSERT_TRUE(run_task(invoke_.run(invocation(RunMode::sync))));
+  EXPECT_THAT(journal_.calls, ElementsAre("functions.find", "limiter.admit", "results.expect", "queue.enqueue"));
+  EXPECT_EQ(queue_.jobs.front().max_concurrency, 3);
+  EXPECT_THAT(limiter_.outstanding, ElementsAre(queue_.jobs.front().request_id.value));
+}
+
+TEST_F(LimitedRunTest, PastTheBoundItIsRefusedAndLeavesNothing) {
+  for (int i = 0; i < 5; ++i) ASSERT_TRUE(run_task(invoke_.run(invocation(RunMode::async))));
+  EXPECT_EQ(refused_, 0);
+  journal_.calls.clear();
+  for (const RunMode mode : {RunMode::sync, RunMode::async}) {
+    const auto refused = run_task(invoke_.run(invocation(mode)));
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().kind, ErrorKind::rate_limited);
+    EXPECT_EQ(refused.error().code, "function_busy");
+    EXPECT_EQ(refused.error().retry_after, std::chrono::seconds{1});
+    EXPECT_THAT(refused.error().message, ::testing::HasSubstr("at most 3 times at once (its maxConcurrency), and 2"));
+  }
+  EXPECT_THAT(journal_.calls, ElementsAre("functions.find", "limiter.admit", "functions.find", "limiter.admit"));
+  EXPECT_EQ(refused_, 2);
+  EXPECT_THAT(queue_.jobs, SizeIs(5));
+}
+
+TEST_F(LimitedRunTest, WhatIsNotQueuedDoesNotCount) {
+  journal_.failing = "queue.enqueue";
+  for (const RunMode mode : {RunMode::sync, RunMode::async}) {
+    EXPECT_FALSE(run_task(invoke_.run(invocation(mode))));
+    EXPECT_THAT(limiter_.outstanding, IsEmpty());
+  }
+}
+
+TEST_F(LimitedRunTest, WhatGoesOnAfterItsClientGoesOnCounting) {
+  results_.outcome = fail(ErrorKind::timeout, "deadline", "x");
+  EXPECT_EQ(run_task(invoke_.run(invocation(RunMode::sync))).error().code, "wait_timeout");
+  EXPECT_THAT(limiter_.outstanding, SizeIs(1));
+}
+
+TEST_F(LimitedRunTest, WhereNobodyCanCountTheJobIsHandedOut) {
+  journal_.failing = "limiter.admit";
+  EXPECT_TRUE(run_task(invoke_.run(invocation(RunMode::async))));
+  EXPECT_THAT(queue_.jobs, SizeIs(1));
 }
 
 class SettleTest : public AppTest {

@@ -1,6 +1,22 @@
 #include "app/invoke_function.h"
 
+#include <fmt/format.h>
+
+#include "telemetry/log.h"
+
 namespace infra::app {
+namespace {
+
+Task<void> forget(ConcurrencyLimiter& limiter, LimitedRun run) {
+  const auto forgotten = co_await limiter.finish(run);
+  if (!forgotten) log::warn("a run counts on until its time is over", {{"code", forgotten.error().code}});
+}
+
+}  // namespace
+
+bool job_goes_on(const Error& error) {
+  return error.code == "wait_timeout" || error.code == "shutting_down";
+}
 
 Task<Result<SharedResult>> InvokeFunction::run(Invocation invocation) {
   auto function = co_await functions_.find(invocation.function);
@@ -23,8 +39,31 @@ Task<Result<SharedResult>> InvokeFunction::run(Invocation invocation) {
   job.reply_to = results_.reply_channel();
   job.accepted_at = clock_.now();
   job.traceparent = std::move(invocation.traceparent);
-  if (job.mode == RunMode::sync) co_return co_await run_sync(std::move(job));
-  co_return co_await run_async(std::move(job));
+  if (job.max_concurrency == 0) co_return co_await hand_out(std::move(job));
+  if (auto admitted = co_await admit(job); !admitted) co_return fail(admitted.error());
+  const LimitedRun run{.function = job.function_id, .request = job.request_id};
+  auto result = co_await hand_out(std::move(job));
+  if (!result && !job_goes_on(result.error())) co_await forget(limits_.limiter, run);
+  co_return result;
+}
+
+// Where nobody can count, the job goes on: a worker lets it wait for its place, so that the limit holds all the same.
+Task<Result<void>> InvokeFunction::admit(const Job& job) {
+  const int most = job.max_concurrency + limits_.max_waiting;
+  const auto admitted =
+      co_await limits_.limiter.admit({.function = job.function_id, .request = job.request_id}, most);
+  if (!admitted) log::warn("a run could not be counted", {{"code", admitted.error().code}});
+  if (!admitted || *admitted) co_return Result<void>{};
+  if (limits_.on_refused) limits_.on_refused();
+  co_return fail(Error{ErrorKind::rate_limited, "function_busy",
+                       fmt::format("The function runs at most {} times at once (its maxConcurrency), and {} more runs "
+                                   "wait for a place; try again in a moment.",
+                                   job.max_concurrency, limits_.max_waiting),
+                       std::chrono::seconds{1}});
+}
+
+Task<Result<SharedResult>> InvokeFunction::hand_out(Job job) {
+  return job.mode == RunMode::sync ? run_sync(std::move(job)) : run_async(std::move(job));
 }
 
 Task<Result<SharedResult>> InvokeFunction::run_sync(Job job) {

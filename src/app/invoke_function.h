@@ -1,10 +1,13 @@
-// Running a function: its row is read, its waiter registered, its job handed out (in that order), its result awaited.
+// Running a function: its row is read, its limit asked, its waiter registered, its job handed out (in that order), its
+// result awaited.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "core/job.h"
 #include "ports/clock.h"
+#include "ports/concurrency_limiter.h"
 #include "ports/function_store.h"
 #include "ports/job_queue.h"
 #include "ports/result_bus.h"
@@ -20,16 +23,29 @@ struct Invocation {
   std::string traceparent;
 };
 
+// Of functions that have a limit of runs at once.
+struct InvokeLimits {
+  ConcurrencyLimiter& limiter;
+  int max_waiting = 100;               // a function's runs beyond those that may go on at once
+  std::function<void()> on_refused{};  // any event thread; may be empty
+};
+
+// Whether what run() fails with ended the wait only: the job goes on, and its id says where its result will be.
+[[nodiscard]] bool job_goes_on(const Error& error);
+
 class InvokeFunction {
  public:
-  InvokeFunction(FunctionStore& functions, JobQueue& queue, ResultBus& results, Clock& clock)
-      : functions_(functions), queue_(queue), results_(results), clock_(clock) {}
+  InvokeFunction(FunctionStore& functions, JobQueue& queue, ResultBus& results, Clock& clock, InvokeLimits limits)
+      : functions_(functions), queue_(queue), results_(results), clock_(clock), limits_(std::move(limits)) {}
 
-  // Sync: the result. Async: null once the job is durable. `timeout` (code wait_timeout) and `unavailable` (code
+  // `rate_limited` (code function_busy) when as many runs as may wait for this function's limit do; nothing is left of
+  // it. Sync: the result. Async: null once the job is durable. `timeout` (code wait_timeout) and `unavailable` (code
   // shutting_down) mean that only the wait ended: the job's result will be at its id.
   Task<Result<SharedResult>> run(Invocation invocation);
 
  private:
+  Task<Result<void>> admit(const Job& job);
+  Task<Result<SharedResult>> hand_out(Job job);
   Task<Result<SharedResult>> run_sync(Job job);
   Task<Result<SharedResult>> run_async(Job job);
 
@@ -37,6 +53,7 @@ class InvokeFunction {
   JobQueue& queue_;
   ResultBus& results_;
   Clock& clock_;
+  const InvokeLimits limits_;
 };
 
 }  // namespace infra::app

@@ -65,11 +65,6 @@ Result<app::Invocation> read_invocation(std::string_view body) {
   return invocation;
 }
 
-// Only the wait ended: the job goes on, and its id says where its result will be.
-bool job_goes_on(const Error& error) {
-  return error.code == "wait_timeout" || error.code == "shutting_down";
-}
-
 net::Response result_response(const JobResult& result, const RequestId& id) {
   if (result.status == RunStatus::error && result.error_code == "shutting_down") {
     return error_response({ErrorKind::unavailable, result.error_code, result.error_message, std::chrono::seconds{1}},
@@ -102,7 +97,7 @@ Task<Result<net::Response>> RunsHandler::run(Context& context) {
   const auto result = co_await invoke_.run(std::move(*invocation));
   if (!result) {
     context.error_code = result.error().code;
-    co_return error_response(result.error(), context.id, job_goes_on(result.error()) ? &context.id : nullptr);
+    co_return error_response(result.error(), context.id, app::job_goes_on(result.error()) ? &context.id : nullptr);
   }
   if (*mode == RunMode::async) {
     co_return json_response(

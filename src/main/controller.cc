@@ -15,7 +15,10 @@ Controller::Controller(Program& program, ControllerEngines engines)
       models_(engines_.http, program.config.ai_node_url, program.config.ai_node_timeout),
       deploy_(engines_.functions, engines_.code, bundles_, program.executor, program.clock, program.ids,
               engines_.compiler),
-      invoke_(engines_.functions, engines_.queue, engines_.results, program.clock),
+      invoke_(engines_.functions, engines_.queue, engines_.results, program.clock,
+              {.limiter = engines_.concurrency,
+               .max_waiting = program.config.max_waiting,
+               .on_refused = [&metrics = program.metrics] { metrics.function_busy(); }}),
       read_logs_(engines_.functions, engines_.logs),
       read_output_file_(engines_.functions, engines_.code),
       advise_memory_(engines_.functions, engines_.logs, deploy_, program.clock),
@@ -37,6 +40,7 @@ Task<GaugeSample> Controller::gauges() {
   if (const auto depth = co_await engines_.queue.depth()) {
     sample.queue = {.ready = depth->ready, .in_flight = depth->in_flight, .dead = depth->dead};
   }
+  if (engines_.waiting_jobs) sample.jobs_waiting = engines_.waiting_jobs();
   if (engines_.refresh_workers) co_await engines_.refresh_workers();
   if (const auto workers = co_await engines_.workers.list()) {
     for (const auto& worker : *workers) {

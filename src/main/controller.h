@@ -17,6 +17,7 @@ namespace infra {
 
 struct ControllerEngines {
   RateLimiter& limiter;
+  ConcurrencyLimiter& concurrency;
   net::HttpClient& http;
   FunctionStore& functions;
   CodeStore& code;
@@ -28,6 +29,7 @@ struct ControllerEngines {
   std::vector<HealthProbe*> probes;
   std::function<Task<void>()> refresh_workers{};  // before they are listed; may be empty
   BundleCompiler* compiler = nullptr;             // the worker beside it, if there is one
+  std::function<int()> waiting_jobs{};            // at that worker; may be empty
 };
 
 // What is referred to must outlive it.

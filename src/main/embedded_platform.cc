@@ -6,6 +6,7 @@
 #include "adapters/embedded/embedded_result_bus.h"
 #include "adapters/embedded/file_code_store.h"
 #include "adapters/embedded/file_code_store_probe.h"
+#include "adapters/embedded/memory_concurrency_limiter.h"
 #include "adapters/embedded/memory_rate_limiter.h"
 #include "adapters/embedded/memory_worker_registry.h"
 #include "adapters/embedded/sqlite_code_use.h"
@@ -44,6 +45,7 @@ struct EmbeddedPlatform::Parts {
   FileCodeStore code{program.folder.path(), program.executor, program.clock, code_use, retired};
   FileStaging staging{program.folder.path() / "staging", program.executor};
   MemoryRateLimiter limiter{program.config.rate, program.clock};
+  MemoryConcurrencyLimiter concurrency{program.clock};
   MemoryWorkerRegistry workers{program.clock};
   net::HttpClient http{program.loops};
 
@@ -67,8 +69,10 @@ EmbeddedPlatform::Parts::Parts(Program& p, worker::Launcher& launcher, std::uniq
             .code = code,
             .results = results,
             .recorder = recorder,
-            .logs = logs}),
+            .logs = logs,
+            .limiter = concurrency}),
       controller(program, {.limiter = limiter,
+                           .concurrency = concurrency,
                            .http = http,
                            .functions = functions,
                            .code = code,
@@ -79,7 +83,8 @@ EmbeddedPlatform::Parts::Parts(Program& p, worker::Launcher& launcher, std::uniq
                            .workers = workers,
                            .probes = {&database_probe, &code_probe, &host.probe()},
                            .refresh_workers = [this] { return record_worker(); },
-                           .compiler = &host.worker()}) {}
+                           .compiler = &host.worker(),
+                           .waiting_jobs = [this] { return host.waiting_jobs(); }}) {}
 
 Task<void> EmbeddedPlatform::Parts::record_worker() {
   co_await workers.record(host.heartbeat());

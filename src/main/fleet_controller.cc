@@ -51,6 +51,7 @@ FleetController::Parts::Parts(Program& p, const Variables& variables)
       redis_probe(engines.redis, [this] { return subscriber.subscribed(); }),
       functions_probe("functions", engines.dynamodb, engines.fleet.functions_table, {"functionId"}),
       controller(program, {.limiter = limiter,
+                           .concurrency = engines.concurrency,
                            .http = engines.http,
                            .functions = functions,
                            .code = engines.code,

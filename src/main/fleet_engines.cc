@@ -40,6 +40,7 @@ FleetEngines::FleetEngines(Program& program, const Variables& variables)
       redis(program.loops, fleet.redis),
       code(s3, fleet.bucket, {.folder = program.folder.path() / "bundles"}, program.executor, program.clock),
       workers(redis, program.clock),
+      concurrency(redis),
       queue(sqs, fleet.queue_url, code, program.clock, program.executor,
             {.bucket = fleet.bucket, .reference_worker_alive = [this] { return workers.reference_worker_alive(); }}),
       logs(dynamodb, fleet.logs_table, program.clock),

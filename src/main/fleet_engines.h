@@ -11,6 +11,7 @@
 #include "adapters/aws/s3_probe.h"
 #include "adapters/aws/sqs_job_queue.h"
 #include "adapters/aws/sqs_probe.h"
+#include "adapters/redis/redis_concurrency_limiter.h"
 #include "adapters/redis/redis_worker_registry.h"
 #include "main/program.h"
 #include "net/http_client.h"
@@ -37,6 +38,7 @@ class FleetEngines {
 
   S3CodeStore code;
   RedisWorkerRegistry workers;
+  RedisConcurrencyLimiter concurrency;
   SqsJobQueue queue;
   DynamoDbLogStore logs;
   DynamoDbRunRecorder recorder;

@@ -58,7 +58,8 @@ FleetWorker::Parts::Parts(Program& p, const Variables& variables, worker::Launch
             .code = engines.code,
             .results = results,
             .recorder = engines.recorder,
-            .logs = engines.logs}),
+            .logs = engines.logs,
+            .limiter = engines.concurrency}),
       heartbeats(program.config, engines.workers, engines.http, program.clock,
                  [this] { return host.heartbeat(stopping ? "stopping" : "healthy"); }),
       redis_probe(engines.redis, {}),
@@ -72,7 +73,7 @@ FleetWorker::Parts::Parts(Program& p, const Variables& variables, worker::Launch
 
 Task<GaugeSample> FleetWorker::Parts::gauges() const {
   const auto beat = host.heartbeat();
-  co_return GaugeSample{.jobs_running = beat.active_jobs, .pools = beat.pools};
+  co_return GaugeSample{.jobs_running = beat.active_jobs, .jobs_waiting = host.waiting_jobs(), .pools = beat.pools};
 }
 
 Task<void> FleetWorker::Parts::shut_down() {

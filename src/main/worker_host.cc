@@ -66,6 +66,7 @@ WorkerHost::WorkerHost(Program& program, WorkerId id, Company company, WorkerEng
                .bundles = bundles_,
                .settlement = settle_,
                .launcher = engines.launcher,
+               .limiter = engines.limiter,
                .ai = &ai_proxy_,
                .executor = program.executor,
                .clock = program.clock,

@@ -34,6 +34,7 @@ struct WorkerEngines {
   ResultBus& results;
   RunRecorder& recorder;
   LogStore& logs;
+  ConcurrencyLimiter& limiter;
 };
 
 // What is referred to must outlive it.
@@ -46,6 +47,7 @@ class WorkerHost {
 
   [[nodiscard]] worker::Worker& worker() { return worker_; }
   [[nodiscard]] HealthProbe& probe() { return probe_; }
+  [[nodiscard]] int waiting_jobs() const { return worker_.status().waiting_jobs; }  // any thread
   [[nodiscard]] Heartbeat heartbeat(std::string status = "healthy") const;  // any thread
 
  private:

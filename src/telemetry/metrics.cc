@@ -42,6 +42,11 @@ struct Metrics::State {
                                                          .Name("rate_limit_refusals_total")
                                                          .Help("Requests refused by the rate limit.")
                                                          .Register(registry);
+  prometheus::Counter& busy = prometheus::BuildCounter()
+                                  .Name("function_busy_refusals_total")
+                                  .Help("Runs refused because as many of their function wait for its limit as may.")
+                                  .Register(registry)
+                                  .Add({});
   prometheus::Counter& judged_locally =
       prometheus::BuildCounter()
           .Name("rate_limiter_local_total")
@@ -65,6 +70,11 @@ struct Metrics::State {
                                    .Help("Jobs that run now, on all workers that this program knows.")
                                    .Register(registry)
                                    .Add({});
+  prometheus::Family<prometheus::Gauge>& waiting =
+      prometheus::BuildGauge()
+          .Name("worker_jobs_waiting")
+          .Help("Jobs at this worker that wait for their function's limit of runs at once.")
+          .Register(registry);
   prometheus::Gauge& in_flight = prometheus::BuildGauge()
                                      .Name("http_requests_in_flight")
                                      .Help("Requests that wait for their answer.")
@@ -110,6 +120,10 @@ void Metrics::job(Runtime runtime, RunStatus status, bool cold_start, double dur
   state_->job_seconds.Add({{"runtime", name}}, kSeconds).Observe(duration_ms / 1000);
 }
 
+void Metrics::function_busy() {
+  state_->busy.Increment();
+}
+
 void Metrics::rate_judged_locally() {
   state_->judged_locally.Increment();
 }
@@ -127,6 +141,7 @@ std::string Metrics::render(const GaugeSample& sample) {
     if (!sample.queue) state_->queue.Remove(&gauge);
   }
   state_->running.Set(static_cast<double>(sample.jobs_running));
+  if (sample.jobs_waiting) state_->waiting.Add({}).Set(static_cast<double>(*sample.jobs_waiting));
   state_->in_flight.Set(static_cast<double>(sample.requests_in_flight));
   for (const auto& [runtime, count] : sample.pools) state_->pools.Add({{"runtime", runtime}}).Set(count);
   return prometheus::TextSerializer().Serialize(state_->registry.Collect());

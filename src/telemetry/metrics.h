@@ -23,6 +23,7 @@ struct GaugeSample {
   };
   std::optional<Queue> queue{};  // none: it can't be asked now, and no depth is told
   std::int64_t jobs_running = 0;
+  std::optional<std::int64_t> jobs_waiting{};  // at this program's own worker; none if it has none
   std::int64_t requests_in_flight = 0;
   std::map<std::string, int> pools;  // runtime -> warm instances
 };
@@ -42,6 +43,8 @@ class Metrics {
   // A job that this program's worker has settled; several workers may settle one job, each counts what it did.
   void job(Runtime runtime, RunStatus status, bool cold_start, double duration_ms);
   void rate_limited(std::string_view bucket);
+  // A run refused because as many of its function wait as may.
+  void function_busy();
   // A request that only this program's own window judged, because Redis was away.
   void rate_judged_locally();
 

@@ -25,48 +25,62 @@ JobResult refused(const Job& job, std::string code, std::string message) {
 
 }  // namespace
 
-Task<void> Worker::handle(Delivery delivery) {
+Task<void> Worker::handle(Delivery delivery, RunGate::TicketPtr ticket) {
   const auto done = deps_.clock.make_signal();
+  const auto closed = deps_.clock.make_signal();
   spawn_counted(keep_lease(delivery.receipt, done));
-  co_await process(delivery);
+  if (delivery.job.max_concurrency > 0) {
+    spawn_counted(keep_permit(
+        ticket, {.function = delivery.job.function_id, .request = delivery.job.request_id}, closed));
+  }
+  co_await gate_.take_slot(ticket);
+  const bool gone = co_await process(delivery, ticket);
   done->notify();
+  closed->notify();
+  co_await gate_.close(ticket, delivery.job, gone);
   --active_jobs_;
   bell_.ring();
 }
 
-Task<void> Worker::process(const Delivery& delivery) {
+// False if the job goes back to the queue.
+Task<bool> Worker::process(const Delivery& delivery, const RunGate::TicketPtr& ticket) {
   const Job& job = delivery.job;
-  if (!delivery.fresh && co_await was_settled(delivery)) co_return;
+  if (!delivery.fresh && co_await was_settled(delivery)) co_return true;
   if (delivery.receives > limits::kMaxReceives) {
     co_await settle(delivery, platform_error(job, "worker_lost",
                                              "The job was started several times, and its worker was lost each time."));
-    co_return;
+    co_return true;
   }
   if (delivery.input_lost) {
     co_await settle(delivery, platform_error(job, "input_lost", "The job's input is no longer in the bucket."));
-    co_return;
+    co_return true;
   }
+  const bool permitted = !gives_up(job) && co_await gate_.take_permit(ticket, job);
   const auto begun = deps_.clock.steady_now();
   const bool may_retry = can_be_given_back(job) && delivery.receives < limits::kMaxReceives;
-  Attempt attempt = co_await execute(job, may_retry);
+  Attempt attempt;
+  attempt.interrupted = !permitted;
+  if (permitted) attempt = co_await execute(job, may_retry);
   while (attempt.hand_on && deps_.clock.steady_now() - begun < kStorePatience && co_await stays_running(kStoreRetry)) {
     attempt = co_await execute(job, may_retry);
   }
+  co_await gate_.leave(ticket, job);
   if (attempt.hand_on) {
     co_await give_back(delivery.receipt);
-    co_return;
+    co_return false;
   }
-  if (attempt.retry_later) co_return;
+  if (attempt.retry_later) co_return false;
   if (attempt.interrupted) {
     if (can_be_given_back(job)) {
       co_await give_back(delivery.receipt);
-      co_return;
+      co_return false;
     }
     attempt.result =
         platform_error(job, "shutting_down", "The platform is stopping, and the function was stopped with it.");
   }
   attempt.result.duration_ms = std::chrono::duration<double, std::milli>(deps_.clock.steady_now() - begun).count();
   co_await settle(delivery, std::move(attempt.result));
+  co_return true;
 }
 
 // False as soon as the worker is to stop. Whoever waits keeps its slot: a worker whose store is away takes few jobs.
@@ -102,6 +116,12 @@ Task<void> Worker::keep_lease(std::string receipt, std::shared_ptr<Signal> done)
     const auto extended = co_await deps_.queue.extend(receipt);
     // The job goes on either way: if another worker has it by now, settlement lets one of the two win.
     if (!extended) log::warn("a job's lease could not be extended", {{"code", extended.error().code}});
+  }
+}
+
+Task<void> Worker::keep_permit(RunGate::TicketPtr ticket, LimitedRun run, std::shared_ptr<Signal> done) {
+  while (!co_await done->wait_until(deps_.clock.steady_now() + limits::kVisibilityRenewal)) {
+    co_await gate_.renew(ticket, run);
   }
 }
 

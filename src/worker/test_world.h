@@ -22,11 +22,13 @@
 #include <set>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "ports/bundle_reader.h"
 #include "ports/clock.h"
 #include "ports/code_store.h"
+#include "ports/concurrency_limiter.h"
 #include "ports/executor.h"
 #include "ports/job_queue.h"
 #include "ports/settlement.h"
@@ -175,6 +177,64 @@ class MemoryQueue : public JobQueue {
   std::deque<Delivery> waiting_;
   int receipts_ = 0;
   bool woken_ = false;
+};
+
+// Counts what runs; nobody's time is ever over.
+class TestLimiter : public ConcurrencyLimiter {
+ public:
+  Task<Result<bool>> admit(const LimitedRun& run, int) override {
+    const std::lock_guard lock(mutex_);
+    outstanding_.insert(run.request.value);
+    co_return true;
+  }
+  Task<Result<bool>> enter(const LimitedRun& run, int most) override {
+    const std::lock_guard lock(mutex_);
+    ++asked;
+    if (away) co_return fail(ErrorKind::unavailable, "test_away", "The limiter is away.");
+    auto& running = running_[run.function.value];
+    if (!running.contains(run.request.value) && std::cmp_greater_equal(running.size(), most)) co_return false;
+    running.insert(run.request.value);
+    outstanding_.insert(run.request.value);
+    co_return true;
+  }
+  Task<Result<void>> renew(const LimitedRun&, bool) override { co_return Result<void>(); }
+  Task<Result<void>> leave(const LimitedRun& run) override {
+    const std::lock_guard lock(mutex_);
+    left += static_cast<int>(running_[run.function.value].erase(run.request.value));
+    co_return Result<void>();
+  }
+  Task<Result<void>> finish(const LimitedRun& run) override {
+    const std::lock_guard lock(mutex_);
+    running_[run.function.value].erase(run.request.value);
+    outstanding_.erase(run.request.value);
+    co_return Result<void>();
+  }
+  // Somebody elsewhere takes a permit, or gives it back.
+  void occupy(const std::string& function, const std::string& request) {
+    const std::lock_guard lock(mutex_);
+    running_[function].insert(request);
+  }
+  void vacate(const std::string& function, const std::string& request) {
+    const std::lock_guard lock(mutex_);
+    running_[function].erase(request);
+  }
+  std::size_t outstanding() {
+    const std::lock_guard lock(mutex_);
+    return outstanding_.size();
+  }
+  std::size_t running(const std::string& function) {
+    const std::lock_guard lock(mutex_);
+    return running_[function].size();
+  }
+
+  std::atomic<int> asked = 0;
+  std::atomic<int> left = 0;
+  std::atomic<bool> away = false;
+
+ private:
+  std::mutex mutex_;
+  std::map<std::string, std::set<std::string>> running_;  // by function
+  std::set<std::string> outstanding_;
 };
 
 class MemorySettlement : public Settlement {

@@ -32,13 +32,16 @@ Worker::Worker(WorkerDeps deps, WorkerOptions options)
              .memory_mb = options_.memory_budget_mb,
              .idle_timeout = options_.idle_timeout}),
       bell_(deps_.clock),
+      gate_(deps_.limiter, deps_.clock,
+            {.slots = std::min(options_.max_concurrent, deps_.launcher.capacity()), .shared = options_.others_take_over},
+            [this](const Job& job) { return gives_up(job); }, [this] { bell_.ring(); }),
       ended_(deps_.clock.make_signal()) {}
 
 Task<void> Worker::run() {
   spawn_counted(reap_idle());
   while (phase() != Phase::stopping) {
     const auto ticket = bell_.ticket();
-    const bool full = active_jobs_ >= std::min(options_.max_concurrent, deps_.launcher.capacity());
+    const bool full = gate_.free_slots() == 0;
     if (full || (phase() == Phase::draining && queue_empty_)) {
       co_await ticket->wait_until(deps_.clock.steady_now() + (full ? milliseconds(kForever) : kDrainReceiveWait));
       queue_empty_ = false;
@@ -53,7 +56,7 @@ Task<void> Worker::run() {
 }
 
 Task<void> Worker::receive_once() {
-  const int free = std::min(options_.max_concurrent, deps_.launcher.capacity()) - active_jobs_;
+  const int free = std::max(gate_.free_slots(), 1);
   const bool draining = phase() == Phase::draining;
   auto deliveries = co_await deps_.queue.receive(free, draining ? milliseconds(0) : kReceiveWait);
   if (!deliveries) {
@@ -77,13 +80,14 @@ void Worker::accept(Delivery delivery) {
     return;
   }
   ++active_jobs_;
-  spawn_counted(handle(std::move(delivery)));
+  spawn_counted(handle(std::move(delivery), gate_.queue_up()));
 }
 
 void Worker::stop_taking() {
   auto running = Phase::running;
   if (!phase_.compare_exchange_strong(running, Phase::draining)) return;
   bell_.ring();
+  gate_.wake_all();
   deps_.queue.wake_receivers();
 }
 
@@ -101,6 +105,7 @@ Task<void> Worker::drain(SteadyTime deadline) {
   }
   builds_.abort();
   bell_.ring();
+  gate_.wake_all();
   deps_.queue.wake_receivers();
   co_await ended_->wait_until(deps_.clock.steady_now() + kForever);
 }
@@ -114,7 +119,8 @@ Task<Result<void>> Worker::compile(std::filesystem::path bundle, std::string sha
 WorkerStatus Worker::status() const {
   const std::chrono::duration<double> uptime = deps_.clock.steady_now() - started_;
   return {.pools = pool_.idle_by_runtime(),
-          .active_jobs = active_jobs_,
+          .active_jobs = gate_.running(),
+          .waiting_jobs = gate_.parked(),
           .capacity = std::min(options_.max_concurrent, deps_.launcher.capacity()),
           .uptime_seconds = uptime.count()};
 }

@@ -16,11 +16,13 @@
 #include "ports/bundle_reader.h"
 #include "ports/clock.h"
 #include "ports/code_store.h"
+#include "ports/concurrency_limiter.h"
 #include "ports/executor.h"
 #include "ports/job_queue.h"
 #include "ports/settlement.h"
 #include "worker/bell.h"
 #include "worker/builds.h"
+#include "worker/run_gate.h"
 #include "worker/versions.h"
 #include "worker/warm_pool.h"
 
@@ -42,6 +44,7 @@ struct WorkerDeps {
   const BundleReader& bundles;
   Settlement& settlement;
   Launcher& launcher;
+  ConcurrencyLimiter& limiter;  // of functions that have a limit of runs at once
   AiProxy* ai;  // may be null: functions have no AI_ENDPOINT then
   Executor& executor;
   Clock& clock;
@@ -54,6 +57,7 @@ struct WorkerDeps {
 struct WorkerStatus {
   std::map<Runtime, int> pools;  // idle warm instances
   int active_jobs = 0;
+  int waiting_jobs = 0;  // for their function's limit
   int capacity = 0;
   double uptime_seconds = 0;
 };
@@ -98,10 +102,14 @@ class Worker : public BundleCompiler {
   }
   Task<void> receive_once();
   void accept(Delivery delivery);
-  Task<void> handle(Delivery delivery);
-  Task<void> process(const Delivery& delivery);
+  Task<void> handle(Delivery delivery, RunGate::TicketPtr ticket);
+  Task<bool> process(const Delivery& delivery, const RunGate::TicketPtr& ticket);
   Task<bool> was_settled(const Delivery& delivery);
   Task<void> keep_lease(std::string receipt, std::shared_ptr<Signal> done);
+  Task<void> keep_permit(RunGate::TicketPtr ticket, LimitedRun run, std::shared_ptr<Signal> done);
+  [[nodiscard]] bool gives_up(const Job& job) const {
+    return phase() == Phase::stopping || (phase() == Phase::draining && can_be_given_back(job));
+  }
   Task<void> settle(const Delivery& delivery, JobResult result);
   Task<void> give_back(std::string receipt);
   Task<bool> stays_running(milliseconds time);
@@ -126,10 +134,11 @@ class Worker : public BundleCompiler {
   Versions versions_;
   WarmPool pool_;
   Bell bell_;  // rung whenever a slot, a place or the phase changes
+  RunGate gate_;
 
   const std::shared_ptr<Signal> ended_;
   std::atomic<Phase> phase_ = Phase::running;
-  std::atomic<int> active_jobs_ = 0;
+  std::atomic<int> active_jobs_ = 0;  // accepted and not done with, those that wait for a permit included
   std::atomic<int> tasks_ = 0;             // spawned coroutines that still use this object
   std::atomic<bool> queue_empty_ = false;  // said by the last receive while draining
 

@@ -37,6 +37,7 @@ class WorkerTest : public ::testing::Test {
                                .bundles = bundles_,
                                .settlement = settlement_,
                                .launcher = *launcher_,
+                               .limiter = limiter_,
                                .ai = nullptr,
                                .executor = loop_,
                                .clock = clock_,
@@ -110,6 +111,7 @@ class WorkerTest : public ::testing::Test {
   TestClock clock_{loop_};
   MemoryQueue queue_{clock_};
   MemorySettlement settlement_{queue_};
+  TestLimiter limiter_;
   std::optional<PlainLauncher> launcher_;
   std::optional<Worker> worker_;
   std::atomic<int> finished_ = 0;
@@ -337,6 +339,93 @@ TEST_F(WorkerTest, PastTheDeadlineSyncJobsEndAsErrorsAndAsyncOnesGoBack) {
   EXPECT_EQ(settlement_.wait_for(sync.request_id.value).status, RunStatus::error);
   EXPECT_FALSE(settlement_.has("async"));
   EXPECT_EQ(queue_.given_back, std::set<std::string>{"receipt-2"});
+}
+
+class LimitedRunTest : public WorkerTest {
+ protected:
+  // Waits for the file at its input, and notes when it begins and ends in one beside it.
+  Job limited(const std::string& id) {
+    static constexpr auto kSource =
+        "import os, time\n"
+        "def note(path, what):\n"
+        "  with open(path + '.notes', 'a') as f: f.write(what)\n"
+        "def handler(path):\n"
+        "  note(path, '(')\n"
+        "  while not os.path.exists(path): time.sleep(0.002)\n"
+        "  note(path, ')')";
+    Job job = python(kSource);
+    job.function_id = {"limited"};
+    job.code = bundles_.add(std::string(64, 'b'), "main.py", kSource);
+    job.request_id = {id};
+    job.max_concurrency = 1;
+    job.input = '"' + open_.string() + '"';
+    return job;
+  }
+  std::string notes() {
+    std::ifstream file(open_.string() + ".notes");
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+
+  const fs::path open_ = root_ / "open";
+};
+
+TEST_F(LimitedRunTest, OneAtATimeAndNobodyElseWaits) {
+  for (int i = 0; i < 5; ++i) queue_.add(limited("l-" + std::to_string(i)));
+  start();
+  eventually([&] { return worker_->status().waiting_jobs == 4; });
+  EXPECT_EQ(worker_->status().active_jobs, 1);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(run(python("def handler(): return 'other'")).value, "\"other\"");
+  EXPECT_EQ(notes(), "(");
+  std::ofstream(open_) << "";
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(settlement_.wait_for("l-" + std::to_string(i)).status, RunStatus::success);
+  EXPECT_EQ(notes(), "()()()()()");
+  eventually([&] { return limiter_.outstanding() == 0; });
+  EXPECT_EQ(limiter_.left, 5);
+}
+
+TEST_F(LimitedRunTest, TheTimeoutBeginsWithTheRun) {
+  queue_.add(limited("first"));
+  start();
+  eventually([&] { return notes() == "("; });
+  Job second = limited("second");
+  second.timeout = milliseconds(500);
+  queue_.add(second);
+  eventually([&] { return worker_->status().waiting_jobs == 1; });
+  std::this_thread::sleep_for(milliseconds(600));  // longer than it may run
+  std::ofstream(open_) << "";
+  EXPECT_EQ(settlement_.wait_for("second").status, RunStatus::success);
+}
+
+TEST_F(LimitedRunTest, AFailureGivesThePermitBackToo) {
+  Job job = limited("broken");
+  job.input = "1";
+  EXPECT_EQ(run(job).status, RunStatus::failed);
+  Job missing = limited("missing");
+  missing.code = {.key = "none", .sha256 = std::string(64, 'c')};
+  EXPECT_EQ(run(missing).error_code, "code_missing");
+  std::ofstream(open_) << "";
+  EXPECT_EQ(run(limited("whole")).status, RunStatus::success);
+  eventually([&] { return limiter_.outstanding() == 0; });
+}
+
+TEST_F(LimitedRunTest, StoppingGivesBackWhatWaits) {
+  queue_.add(limited("runs"));
+  start();
+  eventually([&] { return notes() == "("; });
+  queue_.add(limited("sync"));
+  eventually([&] { return worker_->status().waiting_jobs == 1; });
+  Job async = limited("async");
+  async.mode = RunMode::async;
+  queue_.add(async);
+  eventually([&] { return worker_->status().waiting_jobs == 2; });
+  worker_->stop_taking();
+  eventually([&] { return worker_->status().waiting_jobs == 1; });  // the sync one's client waits
+  drain(milliseconds(200));
+  EXPECT_EQ(queue_.given_back, std::set<std::string>{"receipt-3"});
+  for (const char* id : {"runs", "sync"}) EXPECT_EQ(settlement_.wait_for(id).error_code, "shutting_down") << id;
+  EXPECT_FALSE(settlement_.has("async"));
+  EXPECT_EQ(limiter_.running("limited"), 0U);
+  EXPECT_EQ(limiter_.outstanding(), 0U);
 }
 
 class FleetWorkerTest : public WorkerTest {

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <ranges>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "ports/bundle_reader.h"
 #include "ports/clock.h"
 #include "ports/code_store.h"
+#include "ports/concurrency_limiter.h"
 #include "ports/executor.h"
 #include "ports/function_store.h"
 #include "ports/job_queue.h"
@@ -148,6 +150,30 @@ class FakeQueue : public JobQueue {
   Task<Result<void>> bury(const std::string&, const std::string&) override { co_return journal_.note("queue.bury"); }
   void wake_receivers() override {}
   Task<Result<QueueDepth>> depth() override { co_return QueueDepth{}; }
+
+ private:
+  Journal& journal_;
+};
+
+// Admits as many as it is told to, all of one function.
+class FakeLimiter : public ConcurrencyLimiter {
+ public:
+  explicit FakeLimiter(Journal& journal) : journal_(journal) {}
+  std::set<std::string> outstanding;  // request ids
+
+  Task<Result<bool>> admit(const LimitedRun& run, int most) override {
+    if (auto ok = journal_.note("limiter.admit"); !ok) co_return fail(ok.error());
+    if (std::cmp_greater_equal(outstanding.size(), most)) co_return false;
+    outstanding.insert(run.request.value);
+    co_return true;
+  }
+  Task<Result<bool>> enter(const LimitedRun&, int) override { co_return true; }
+  Task<Result<void>> renew(const LimitedRun&, bool) override { co_return Result<void>{}; }
+  Task<Result<void>> leave(const LimitedRun&) override { co_return Result<void>{}; }
+  Task<Result<void>> finish(const LimitedRun& run) override {
+    outstanding.erase(run.request.value);
+    co_return journal_.note("limiter.finish");
+  }
 
  private:
   Journal& journal_;

@@ -1,0 +1,88 @@
+// Whose turn it is: a worker's execution slots, and for functions with a limit of runs at once a permit of that
+// function. Who waits for a permit holds no slot, so that one busy function keeps none of the others waiting.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <unordered_map>
+
+#include "core/job.h"
+#include "ports/clock.h"
+#include "ports/concurrency_limiter.h"
+
+namespace infra::worker {
+
+struct GateLimits {
+  int slots = 4;
+  // Jobs that wait for a permit without a slot, and their inputs together. Those past it keep their slots.
+  std::size_t parked = 1000;
+  std::uint64_t parked_bytes = 256 * limits::kMiB;
+  bool shared = false;  // other workers take permits, too: who waits asks again and again
+};
+
+// Any thread. It must outlive everybody who waits at it.
+class RunGate {
+ public:
+  // One job's way through. Its own coroutine alone uses it.
+  class Ticket;
+  using TicketPtr = std::shared_ptr<Ticket>;
+
+  // `gives_up` says which jobs no longer wait, and is asked by wake_all(). `on_free` is called when a slot becomes free.
+  RunGate(ConcurrencyLimiter& limiter, Clock& clock, GateLimits limits, std::function<bool(const Job&)> gives_up,
+          std::function<void()> on_free);
+
+  // Joins the line for a slot; take_slot() waits for it.
+  [[nodiscard]] TicketPtr queue_up();
+  Task<void> take_slot(TicketPtr ticket);
+
+  // With a slot. At once for a function without a limit; else as soon as it has a permit of its function. False if it
+  // gave up: then it may have no slot.
+  Task<bool> take_permit(TicketPtr ticket, const Job& job);
+  // The call is over, or did not come to pass.
+  Task<void> leave(TicketPtr ticket, const Job& job);
+  // The ticket's slot and, if the job is done for good, its part in its function's limit.
+  Task<void> close(TicketPtr ticket, const Job& job, bool done);
+  // As the job's lease is renewed. May overlap with the job's own steps.
+  Task<void> renew(TicketPtr ticket, LimitedRun run);
+
+  void wake_all();  // gives_up() may say something else now
+
+  [[nodiscard]] int free_slots() const;  // those that nobody is in line for
+  [[nodiscard]] int running() const;     // slots in use
+  [[nodiscard]] int parked() const;      // who waits for a permit without a slot
+
+ private:
+  struct Line {
+    std::list<TicketPtr> waiting;  // the first asks for a permit, the others wait until it has one
+    SteadyTime begun;              // since when this worker has gone on taking permits
+    SteadyTime not_before;         // when it asks again, after letting others have their turn
+  };
+
+  Task<bool> await_turn(TicketPtr ticket, const FunctionId& function, milliseconds pause);
+  [[nodiscard]] bool join(const TicketPtr& ticket, const FunctionId& function);
+  void drop_out(const TicketPtr& ticket, const FunctionId& function);
+  void wake_first(const FunctionId& function);
+  [[nodiscard]] bool park(const TicketPtr& ticket, const Job& job);
+  void line_up_again(const TicketPtr& ticket);
+  void unpark_locked(Ticket& ticket);
+  void free_slot(const TicketPtr& ticket);
+
+  ConcurrencyLimiter& limiter_;
+  Clock& clock_;
+  const GateLimits limits_;
+  const std::function<bool(const Job&)> gives_up_;
+  const std::function<void()> on_free_;
+
+  mutable std::mutex mutex_;
+  int running_ = 0;
+  std::deque<TicketPtr> for_slot_;
+  std::unordered_map<FunctionId, Line> lines_;
+  std::size_t parked_ = 0;
+  std::uint64_t parked_bytes_ = 0;
+};
+
+}  // namespace infra::worker

@@ -1,0 +1,225 @@
+// Whose turn it is, without any function behind it: who waits for its function's limit takes nobody else's slot.
+#include "worker/run_gate.h"
+
+#include <gtest/gtest.h>
+
+#include <optional>
+
+#include "worker/test_world.h"
+
+namespace infra::worker {
+namespace {
+
+using std::chrono::steady_clock;
+
+class RunGateTest : public ::testing::Test {
+ protected:
+  explicit RunGateTest(GateLimits limits = {.slots = 2}) : slots_(limits.slots) {
+    gate_.emplace(
+        limiter_, clock_, limits, [this](const Job&) { return giving_up_.load(); }, [this] { ++freed_; });
+  }
+
+  // A job at the gate, from queue_up() to close(), that runs until it is told to end.
+  struct Visitor {
+    Job job;
+    RunGate::TicketPtr ticket;
+    std::atomic<bool> runs = false, refused = false, ends = false, gone = false;
+  };
+
+  std::shared_ptr<Visitor> visit(const std::string& function, int limit, std::size_t bytes = 2) {
+    auto visitor = std::make_shared<Visitor>();
+    visitor->job.function_id = {function};
+    visitor->job.request_id = {std::to_string(++visitors_)};
+    visitor->job.max_concurrency = limit;
+    visitor->job.input = std::string(bytes, ' ');
+    visitor->ticket = gate_->queue_up();
+    ++open_;
+    loop_.spawn(pass(visitor));
+    return visitor;
+  }
+
+  Task<void> pass(std::shared_ptr<Visitor> visitor) {
+    co_await gate_->take_slot(visitor->ticket);
+    visitor->runs = co_await gate_->take_permit(visitor->ticket, visitor->job);
+    visitor->refused = !visitor->runs;
+    while (visitor->runs && !visitor->ends) co_await clock_.sleep_until(clock_.steady_now() + milliseconds(1));
+    co_await gate_->leave(visitor->ticket, visitor->job);
+    co_await gate_->close(visitor->ticket, visitor->job, true);
+    visitor->gone = true;
+    --open_;
+  }
+
+  template <typename Condition>
+  static void eventually(Condition condition) {
+    const auto end = steady_clock::now() + std::chrono::seconds(10);
+    while (!condition() && steady_clock::now() < end) std::this_thread::sleep_for(milliseconds(1));
+    ASSERT_TRUE(condition());
+  }
+  static void end(const std::shared_ptr<Visitor>& visitor) {
+    visitor->ends = true;
+    eventually([&] { return visitor->gone.load(); });
+  }
+  void TearDown() override {
+    EXPECT_EQ(open_, 0) << "somebody never got its turn";
+    EXPECT_EQ(gate_->free_slots(), slots_);
+    EXPECT_EQ(gate_->running(), 0);
+    EXPECT_EQ(gate_->parked(), 0);
+    EXPECT_EQ(limiter_.outstanding(), 0U);
+  }
+
+  const int slots_;
+  TestLoop loop_;
+  TestClock clock_{loop_};
+  TestLimiter limiter_;
+  std::atomic<bool> giving_up_ = false;
+  std::atomic<int> freed_ = 0, open_ = 0;
+  int visitors_ = 0;
+  std::optional<RunGate> gate_;
+};
+
+TEST_F(RunGateTest, SlotsGoRoundInOrder) {
+  const auto a = visit("f", 0), b = visit("f", 0), c = visit("g", 0), d = visit("h", 0);
+  eventually([&] { return a->runs && b->runs; });
+  EXPECT_FALSE(c->runs);
+  EXPECT_EQ(gate_->free_slots(), 0);
+  EXPECT_EQ(gate_->running(), 2);
+  end(b);
+  eventually([&] { return c->runs.load(); });
+  EXPECT_FALSE(d->runs);
+  EXPECT_EQ(freed_, 0) << "the slot went on to who waited";
+  end(a);
+  eventually([&] { return d->runs.load(); });
+  end(c);
+  EXPECT_EQ(freed_, 1);
+  end(d);
+  EXPECT_EQ(limiter_.asked, 0) << "functions without a limit are not counted";
+}
+
+TEST_F(RunGateTest, WhoWaitsForItsFunctionTakesNoSlot) {
+  const auto a = visit("f", 1);
+  eventually([&] { return a->runs.load(); });
+  std::vector<std::shared_ptr<Visitor>> waiting;
+  for (int i = 0; i < 5; ++i) {
+    waiting.push_back(visit("f", 1));
+    eventually([&] { return gate_->parked() == i + 1; });
+  }
+  EXPECT_EQ(gate_->free_slots(), 1);
+  const auto other = visit("g", 1);
+  eventually([&] { return other->runs.load(); });
+  end(other);
+  auto running = a;
+  for (const auto& next : waiting) {  // in order, one at a time
+    EXPECT_FALSE(next->runs);
+    end(running);
+    eventually([&] { return next->runs.load(); });
+    EXPECT_EQ(limiter_.running("f"), 1U);
+    running = next;
+  }
+  end(running);
+  EXPECT_EQ(limiter_.left, 7);
+}
+
+class WideGateTest : public RunGateTest {
+ protected:
+  WideGateTest() : RunGateTest({.slots = 3}) {}
+};
+
+TEST_F(WideGateTest, SeveralPermitsComeBackToSeveral) {
+  const auto a = visit("f", 2), b = visit("f", 2);
+  eventually([&] { return a->runs && b->runs; });
+  const auto c = visit("f", 2), d = visit("f", 2);
+  eventually([&] { return gate_->parked() == 2; });
+  a->ends = b->ends = true;
+  eventually([&] { return c->runs && d->runs; });
+  end(c);
+  end(d);
+}
+
+TEST_F(RunGateTest, WhoGivesUpLeavesTheLine) {
+  const auto a = visit("f", 1);
+  eventually([&] { return a->runs.load(); });
+  const auto b = visit("f", 1), c = visit("f", 1);
+  eventually([&] { return gate_->parked() == 2; });
+  giving_up_ = true;
+  gate_->wake_all();
+  eventually([&] { return b->refused && c->refused; });
+  end(a);
+}
+
+// What a limiter that is away forgets or can't say keeps nobody out for good.
+TEST_F(RunGateTest, ALimiterThatIsAwayIsAskedAgain) {
+  limiter_.away = true;
+  const auto a = visit("f", 1);
+  eventually([&] { return gate_->parked() == 1; });
+  limiter_.away = false;
+  eventually([&] { return a->runs.load(); });
+  end(a);
+}
+
+class CrowdedGateTest : public RunGateTest {
+ protected:
+  CrowdedGateTest() : RunGateTest({.slots = 2, .parked = 2, .parked_bytes = 10'000}) {}
+};
+
+TEST_F(CrowdedGateTest, ThoseWhoWaitAreBoundedInNumber) {
+  const auto a = visit("f", 1);
+  eventually([&] { return a->runs.load(); });
+  const auto b = visit("f", 1), c = visit("f", 1);
+  eventually([&] { return gate_->parked() == 2; });
+  const auto d = visit("f", 1);
+  eventually([&] { return gate_->free_slots() == 0; });  // it keeps its slot
+  EXPECT_EQ(gate_->parked(), 2);
+  for (const auto& next : {a, b, c, d}) {
+    eventually([&] { return next->runs.load(); });
+    end(next);
+  }
+}
+
+TEST_F(CrowdedGateTest, ThoseWhoWaitAreBoundedInBytes) {
+  const auto a = visit("f", 1);
+  eventually([&] { return a->runs.load(); });
+  const auto large = visit("f", 1, 20'000);
+  eventually([&] { return gate_->free_slots() == 0; });
+  EXPECT_EQ(gate_->parked(), 0);
+  end(a);
+  eventually([&] { return large->runs.load(); });
+  end(large);
+}
+
+class SharedGateTest : public RunGateTest {
+ protected:
+  SharedGateTest() : RunGateTest({.slots = 2, .shared = true}) {}
+};
+
+TEST_F(SharedGateTest, APermitThatComesBackElsewhereIsFound) {
+  limiter_.occupy("f", "elsewhere");
+  const auto a = visit("f", 1);
+  eventually([&] { return gate_->parked() == 1; });
+  limiter_.vacate("f", "elsewhere");
+  eventually([&] { return a->runs.load(); });
+  end(a);
+}
+
+// A worker that always has somebody waiting would take back every permit that it gives back.
+TEST_F(SharedGateTest, OthersGetTheirTurn) {
+  std::vector<std::shared_ptr<Visitor>> waiting;
+  bool taken = false;
+  const auto end_at = steady_clock::now() + std::chrono::seconds(10);
+  waiting.push_back(visit("f", 1));
+  while (!taken && steady_clock::now() < end_at) {
+    while (waiting.size() < 3) waiting.push_back(visit("f", 1));
+    eventually([&] { return waiting.front()->runs.load(); });
+    end(waiting.front());
+    waiting.erase(waiting.begin());
+    std::this_thread::sleep_for(milliseconds(5));  // what another worker's question takes, and more
+    taken = limiter_.running("f") == 0;
+  }
+  EXPECT_TRUE(taken);
+  for (const auto& visitor : waiting) {
+    eventually([&] { return visitor->runs.load(); });
+    end(visitor);
+  }
+}
+
+}  // namespace
+}  // namespace infra::worker
