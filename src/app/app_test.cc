@@ -49,11 +49,10 @@ class AppTest : public ::testing::Test {
   IdSource ids_{clock_, random_};
   fakes::FakeLimiter limiter_{journal_};
   int refused_ = 0;
-  InvokeFunction invoke_{functions_,
-                         queue_,
-                         results_,
-                         clock_,
-                         {.limiter = limiter_, .max_waiting = 2, .on_refused = [this] { ++refused_; }}};
+  InvokeFunction invoke_{
+      functions_, queue_, results_, clock_, {.limiter = limiter_, .max_waiting = 2, .on_refused = [this] {
+                                               ++refused_;
+                                             }}};
 };
 
 TEST_F(AppTest, SyncRunRegistersItsWaiterBeforeItsJobIsHandedOut) {

@@ -50,8 +50,7 @@ Task<Result<SharedResult>> InvokeFunction::run(Invocation invocation) {
 // Where nobody can count, the job goes on: a worker lets it wait for its place, so that the limit holds all the same.
 Task<Result<void>> InvokeFunction::admit(const Job& job) {
   const int most = job.max_concurrency + limits_.max_waiting;
-  const auto admitted =
-      co_await limits_.limiter.admit({.function = job.function_id, .request = job.request_id}, most);
+  const auto admitted = co_await limits_.limiter.admit({.function = job.function_id, .request = job.request_id}, most);
   if (!admitted) log::warn("a run could not be counted", {{"code", admitted.error().code}});
   if (!admitted || *admitted) co_return Result<void>{};
   if (limits_.on_refused) limits_.on_refused();

@@ -46,7 +46,7 @@ struct Config {
   bool metrics_public = false;
   std::vector<std::string> cors_origins;
   std::chrono::seconds shutdown_timeout{30};
-  int max_waiting = 100;  // a function's runs that wait for its maxConcurrency
+  int max_waiting = 100;             // a function's runs that wait for its maxConcurrency
   std::optional<FleetConfig> fleet;  // not there: the embedded engines
   std::string controller_url;        // where a worker sends its heartbeats besides Redis; may be empty
 };

@@ -33,7 +33,8 @@ TEST(Config, ReadsEverything) {
                                    {"INFRA_PYTHON_EXEC", "1"},
                                    {"METRICS_PUBLIC", "true"},
                                    {"CORS_ORIGINS", "https://a.example, http://localhost:3000"},
-                                   {"SHUTDOWN_TIMEOUT_SECONDS", "3"}},
+                                   {"SHUTDOWN_TIMEOUT_SECONDS", "3"},
+                                   {"INFRA_MAX_WAITING", "7"}},
                                   Command::serve);
   ASSERT_TRUE(config);
   EXPECT_EQ(config->port, 0);
@@ -48,6 +49,7 @@ TEST(Config, ReadsEverything) {
   EXPECT_TRUE(config->metrics_public);
   EXPECT_THAT(config->cors_origins, ElementsAre("https://a.example", "http://localhost:3000"));
   EXPECT_EQ(config->shutdown_timeout.count(), 3);
+  EXPECT_EQ(config->max_waiting, 7);
 }
 
 TEST(Config, SaysAllProblemsAtOnce) {

@@ -48,7 +48,7 @@ class WorkerHost {
   [[nodiscard]] worker::Worker& worker() { return worker_; }
   [[nodiscard]] HealthProbe& probe() { return probe_; }
   [[nodiscard]] int waiting_jobs() const { return worker_.status().waiting_jobs; }  // any thread
-  [[nodiscard]] Heartbeat heartbeat(std::string status = "healthy") const;  // any thread
+  [[nodiscard]] Heartbeat heartbeat(std::string status = "healthy") const;          // any thread
 
  private:
   const WorkerId id_;

@@ -45,8 +45,8 @@ class RunGate::Ticket {
   }
 };
 
-RunGate::RunGate(ConcurrencyLimiter& limiter, Clock& clock, GateLimits limits,
-                 std::function<bool(const Job&)> gives_up, std::function<void()> on_free)
+RunGate::RunGate(ConcurrencyLimiter& limiter, Clock& clock, GateLimits limits, std::function<bool(const Job&)> gives_up,
+                 std::function<void()> on_free)
     : limiter_(limiter), clock_(clock), limits_(limits), gives_up_(std::move(gives_up)), on_free_(std::move(on_free)) {}
 
 RunGate::TicketPtr RunGate::queue_up() {
@@ -100,8 +100,7 @@ Task<bool> RunGate::take_permit(TicketPtr ticket, const Job& job) {
   milliseconds pause = kFirstPause;
   bool first = join(ticket, job.function_id);
   while (true) {
-    const auto granted =
-        first ? co_await limiter_.enter(run_of(job), job.max_concurrency) : Result<bool>(false);
+    const auto granted = first ? co_await limiter_.enter(run_of(job), job.max_concurrency) : Result<bool>(false);
     if (granted && *granted) break;
     if (!granted) log::warn("a function's limit could not be asked", {{"code", granted.error().code}});
     const bool parked = park(ticket, job);
@@ -164,13 +163,11 @@ void RunGate::wake_first(const FunctionId& function) {
   const auto found = lines_.find(function);
   if (found == lines_.end()) return;
   Line& line = found->second;
-  if (limits_.shared) {
-    const SteadyTime now = clock_.steady_now();
-    if (now - line.begun > kOwnTurn) line.begun = line.not_before = now + kOthersTurn;
-    if (now < line.not_before) return;
-  }
-  line.waiting.front()->woken = true;
-  line.waiting.front()->notify();
+  const SteadyTime now = clock_.steady_now();
+  if (limits_.shared && now - line.begun > kOwnTurn) line.begun = line.not_before = now + kOthersTurn;
+  Ticket& first = *line.waiting.front();
+  first.woken = first.woken || now >= line.not_before;
+  first.notify();  // in any case: it may not know yet that it is the first, and when to ask
 }
 
 void RunGate::wake_all() {

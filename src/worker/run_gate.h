@@ -31,7 +31,8 @@ class RunGate {
   class Ticket;
   using TicketPtr = std::shared_ptr<Ticket>;
 
-  // `gives_up` says which jobs no longer wait, and is asked by wake_all(). `on_free` is called when a slot becomes free.
+  // `gives_up` says which jobs no longer wait, and is asked by wake_all(). `on_free` is called when a slot becomes
+  // free.
   RunGate(ConcurrencyLimiter& limiter, Clock& clock, GateLimits limits, std::function<bool(const Job&)> gives_up,
           std::function<void()> on_free);
 

@@ -15,8 +15,7 @@ using std::chrono::steady_clock;
 class RunGateTest : public ::testing::Test {
  protected:
   explicit RunGateTest(GateLimits limits = {.slots = 2}) : slots_(limits.slots) {
-    gate_.emplace(
-        limiter_, clock_, limits, [this](const Job&) { return giving_up_.load(); }, [this] { ++freed_; });
+    gate_.emplace(limiter_, clock_, limits, [this](const Job&) { return giving_up_.load(); }, [this] { ++freed_; });
   }
 
   // A job at the gate, from queue_up() to close(), that runs until it is told to end.
@@ -198,6 +197,17 @@ TEST_F(SharedGateTest, APermitThatComesBackElsewhereIsFound) {
   limiter_.vacate("f", "elsewhere");
   eventually([&] { return a->runs.load(); });
   end(a);
+}
+
+// Also those who become the first of their line while it lets others have their turn.
+TEST_F(SharedGateTest, EverybodyGetsThrough) {
+  std::vector<std::shared_ptr<Visitor>> visitors;
+  for (int i = 0; i < 30; ++i) visitors.push_back(visit("f", 1));
+  for (const auto& visitor : visitors) {
+    eventually([&] { return visitor->runs.load(); });
+    std::this_thread::sleep_for(milliseconds(60));
+    end(visitor);
+  }
 }
 
 // A worker that always has somebody waiting would take back every permit that it gives back.

@@ -30,8 +30,8 @@ Task<void> Worker::handle(Delivery delivery, RunGate::TicketPtr ticket) {
   const auto closed = deps_.clock.make_signal();
   spawn_counted(keep_lease(delivery.receipt, done));
   if (delivery.job.max_concurrency > 0) {
-    spawn_counted(keep_permit(
-        ticket, {.function = delivery.job.function_id, .request = delivery.job.request_id}, closed));
+    spawn_counted(
+        keep_permit(ticket, {.function = delivery.job.function_id, .request = delivery.job.request_id}, closed));
   }
   co_await gate_.take_slot(ticket);
   const bool gone = co_await process(delivery, ticket);

@@ -32,9 +32,10 @@ Worker::Worker(WorkerDeps deps, WorkerOptions options)
              .memory_mb = options_.memory_budget_mb,
              .idle_timeout = options_.idle_timeout}),
       bell_(deps_.clock),
-      gate_(deps_.limiter, deps_.clock,
-            {.slots = std::min(options_.max_concurrent, deps_.launcher.capacity()), .shared = options_.others_take_over},
-            [this](const Job& job) { return gives_up(job); }, [this] { bell_.ring(); }),
+      gate_(
+          deps_.limiter, deps_.clock,
+          {.slots = std::min(options_.max_concurrent, deps_.launcher.capacity()), .shared = options_.others_take_over},
+          [this](const Job& job) { return gives_up(job); }, [this] { bell_.ring(); }),
       ended_(deps_.clock.make_signal()) {}
 
 Task<void> Worker::run() {

@@ -45,7 +45,7 @@ struct WorkerDeps {
   Settlement& settlement;
   Launcher& launcher;
   ConcurrencyLimiter& limiter;  // of functions that have a limit of runs at once
-  AiProxy* ai;  // may be null: functions have no AI_ENDPOINT then
+  AiProxy* ai;                  // may be null: functions have no AI_ENDPOINT then
   Executor& executor;
   Clock& clock;
   std::filesystem::path versions_root;  // the launcher's too; emptied at start
@@ -138,7 +138,7 @@ class Worker : public BundleCompiler {
 
   const std::shared_ptr<Signal> ended_;
   std::atomic<Phase> phase_ = Phase::running;
-  std::atomic<int> active_jobs_ = 0;  // accepted and not done with, those that wait for a permit included
+  std::atomic<int> active_jobs_ = 0;       // accepted and not done with, those that wait for a permit included
   std::atomic<int> tasks_ = 0;             // spawned coroutines that still use this object
   std::atomic<bool> queue_empty_ = false;  // said by the last receive while draining
 

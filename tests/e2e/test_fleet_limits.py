@@ -1,0 +1,74 @@
+"""maxConcurrency over a fleet: two controllers and two workers keep one limit, and a dead worker's place comes back."""
+
+import itertools
+import threading
+import time
+import unittest
+from concurrent.futures import ThreadPoolExecutor
+
+from fleet_harness import FleetClients
+from harness import ECHO, Infra, main, wait_for
+
+TIMED = ("import time\ndef handler(seconds, context):\n  begun = time.time()\n  time.sleep(seconds)\n"
+         "  return [begun, time.time()]")
+LEASE = 31  # seconds: a dead worker's place and its message's visibility are over
+
+
+class FleetConcurrency(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.fleet = FleetClients(Infra, {"INFRA_MAX_WAITING": "30"}).start()
+        cls.addClassCleanup(cls.fleet.close)
+        cls.one, cls.two = cls.fleet.clients
+
+    def assert_apart(self, spans):
+        for (_, end), (begin, _) in itertools.pairwise(sorted(spans)):
+            self.assertGreaterEqual(begin, end, "two ran at once")
+
+    def test_the_limit_holds_across_workers_and_controllers(self):
+        function = self.one.deploy(TIMED, maxConcurrency=1)
+        other = self.one.deploy(ECHO)
+        with ThreadPoolExecutor(24) as clients:
+            answers = [clients.submit((self.one, self.two)[i % 2].run, function, 0.05) for i in range(24)]
+            for i in range(5):
+                self.assertEqual(self.two.result(other, i)["result"], {"echo": i})
+        results = [answer.result().json() for answer in answers]
+        self.assertEqual({result["status"] for result in results}, {"SUCCESS"}, results)
+        self.assertEqual(len({result["workerId"] for result in results}), 2, "one worker had all the runs")
+        self.assert_apart([result["result"] for result in results])
+
+    def test_the_bound_counts_for_all_controllers(self):
+        function = self.one.deploy(TIMED, maxConcurrency=1)
+        self.one.result(function, 0)
+        jobs = [self.one.run_async(function, 4)]
+        wait_for(self.fleet.busy_worker, what="the run's start")
+        jobs += [(self.one, self.two)[i % 2].run_async(function, 0.02) for i in range(30)]
+        for client in (self.one, self.two):
+            answer = client.run(function, 0)
+            self.assertEqual((answer.status, answer.json()["code"]), (429, "function_busy"), answer)
+        self.assert_apart([self.two.await_result(job, 60)["result"] for job in jobs])
+
+    def test_a_killed_workers_place_comes_back(self):
+        function = self.one.deploy(TIMED, maxConcurrency=1)
+        answers = []
+
+        def run():
+            answers.append(self.one.request("POST", "/run", {"functionId": function, "inputData": 2}, timeout=150))
+
+        first = threading.Thread(target=run)
+        first.start()
+        busy = wait_for(self.fleet.busy_worker, what="the run's start")
+        second = threading.Thread(target=run)
+        second.start()
+        busy.kill()
+        killed = time.monotonic()
+        busy.start()
+        first.join()
+        second.join()
+        self.assertEqual([answer.json()["status"] for answer in answers], ["SUCCESS"] * 2, answers)
+        self.assertLess(time.monotonic() - killed, 2 * LEASE)
+        self.assert_apart([answer.json()["result"] for answer in answers])
+
+
+if __name__ == "__main__":
+    main()
