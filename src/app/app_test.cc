@@ -1,4 +1,5 @@
 // The use cases' promises: order of steps, what is undone when one fails, and once means once.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include "app/adopt_result.h"
@@ -286,6 +287,15 @@ class FakeCompiler : public BundleCompiler {
   fakes::Journal& journal_;
 };
 
+class FakeObserver : public FunctionObserver {
+ public:
+  std::vector<std::string> told;
+  void deployed(const Function& function) override {
+    told.push_back(fmt::format("{} {}", function.id.value, function.memory_mb));
+  }
+  void removed(const FunctionId& id) override { told.push_back(id.value + " is gone"); }
+};
+
 class DeployTest : public AppTest {
  protected:
   Result<Function> deploy_source(std::optional<Error> failure) {
@@ -307,6 +317,21 @@ class DeployTest : public AppTest {
   FakeCompiler compiler_{journal_};
   DeployFunction deploy_{functions_, code_, reader_, executor_, clock_, ids_};
 };
+
+TEST_F(DeployTest, AnObserverIsToldOfEveryChangeThatHolds) {
+  FakeObserver observer;
+  DeployFunction deploy(functions_, code_, reader_, executor_, clock_, ids_, nullptr, &observer);
+  const auto created = run_task(deploy.create(wanted(), std::make_unique<FakeBundle>()));
+  ASSERT_TRUE(created);
+  FunctionChange change;
+  change.memory_mb = 512;
+  ASSERT_TRUE(run_task(deploy.update(created->id, change, nullptr)));
+  ASSERT_TRUE(run_task(deploy.remove(created->id)));
+  EXPECT_FALSE(run_task(deploy.update(created->id, change, nullptr)));
+  EXPECT_FALSE(run_task(deploy.remove(created->id)));
+  const std::string id = created->id.value;
+  EXPECT_THAT(observer.told, ElementsAre(id + " 128", id + " 512", id + " is gone"));
+}
 
 TEST_F(DeployTest, StoresTheBundleBeforeTheRowNamesIt) {
   const auto created = run_task(deploy_.create(wanted(), std::make_unique<FakeBundle>()));

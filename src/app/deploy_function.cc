@@ -70,7 +70,15 @@ Task<Result<Function>> DeployFunction::create(NewFunction wanted, std::unique_pt
   if (auto inserted = co_await functions_.insert(function); !inserted && !co_await is_named_after_all(id, *code)) {
     co_return fail(inserted.error());
   }
+  if (observer_ != nullptr) observer_->deployed(function);
   co_return function;
+}
+
+// The row as it is by now: of two changes at once the later one counts.
+Task<void> DeployFunction::tell(FunctionId id) {
+  if (observer_ == nullptr) co_return;
+  const auto function = co_await functions_.find(id);
+  if (function) observer_->deployed(*function);
 }
 
 Task<Result<void>> DeployFunction::update(FunctionId id, FunctionChange change, std::unique_ptr<StagedFile> bundle) {
@@ -89,6 +97,7 @@ Task<Result<void>> DeployFunction::update(FunctionId id, FunctionChange change, 
   } else if (!change.code || !co_await is_named_after_all(id, *change.code)) {
     co_return fail(before.error());
   }
+  co_await tell(id);
   if (change.code && old_code != *change.code) co_await code_.retire_bundle(old_code);
   co_return Result<void>{};
 }
@@ -96,6 +105,7 @@ Task<Result<void>> DeployFunction::update(FunctionId id, FunctionChange change, 
 Task<Result<void>> DeployFunction::remove(FunctionId id) {
   const auto before = co_await functions_.remove(id);
   if (!before) co_return fail(before.error());
+  if (observer_ != nullptr) observer_->removed(id);
   co_await code_.retire_bundle(before->code);
   co_return Result<void>{};
 }

@@ -10,6 +10,7 @@
 #include "ports/bundle_reader.h"
 #include "ports/code_store.h"
 #include "ports/executor.h"
+#include "ports/function_observer.h"
 #include "ports/function_store.h"
 #include "ports/staging.h"
 
@@ -31,14 +32,16 @@ struct NewFunction {
 class DeployFunction {
  public:
   DeployFunction(FunctionStore& functions, CodeStore& code, const BundleReader& bundles, Executor& executor,
-                 const Clock& clock, IdSource& ids, BundleCompiler* compiler = nullptr)
+                 const Clock& clock, IdSource& ids, BundleCompiler* compiler = nullptr,
+                 FunctionObserver* observer = nullptr)
       : functions_(functions),
         code_(code),
         bundles_(bundles),
         executor_(executor),
         clock_(clock),
         ids_(ids),
-        compiler_(compiler) {}
+        compiler_(compiler),
+        observer_(observer) {}
 
   // `bundle` is finished. Refusals are `invalid`, `too_large` or `unusable` and leave nothing behind.
   Task<Result<Function>> create(NewFunction wanted, std::unique_ptr<StagedFile> bundle);
@@ -54,6 +57,7 @@ class DeployFunction {
   // Whether the row names this code: asked when the store failed, since it may have written the row all the same. The
   // code is retired if it certainly does not.
   Task<bool> is_named_after_all(FunctionId id, CodeRef code);
+  Task<void> tell(FunctionId id);
   Task<Result<CodeRef>> store_bundle(const FunctionId& id, Runtime runtime, StagedFile& bundle);
 
   FunctionStore& functions_;
@@ -62,7 +66,8 @@ class DeployFunction {
   Executor& executor_;
   const Clock& clock_;
   IdSource& ids_;
-  BundleCompiler* compiler_;  // null: code is compiled by the first worker that runs it
+  BundleCompiler* compiler_;    // null: code is compiled by the first worker that runs it
+  FunctionObserver* observer_;  // null: nobody is told
 };
 
 }  // namespace infra::app

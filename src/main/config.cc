@@ -230,6 +230,8 @@ std::expected<Config, ConfigProblems> read_config(const Variables& variables, Co
   reader.whole("SHUTDOWN_TIMEOUT_SECONDS", 0, 3600,
                [&](auto value) { config.shutdown_timeout = std::chrono::seconds(value); });
   reader.whole("INFRA_MAX_WAITING", 0, 100'000, [&](auto value) { config.max_waiting = static_cast<int>(value); });
+  reader.whole("INFRA_IDLE_TIMEOUT_SECONDS", 1, 86'400,
+               [&](auto value) { config.idle_timeout = std::chrono::seconds(value); });
   reader.flag("METRICS_PUBLIC", config.metrics_public);
   reader.flag("INFRA_PYTHON_EXEC", config.python_exec);
   read_url(reader, "AI_NODE_URL", "http://127.0.0.1:11434", config.ai_node_url);

@@ -46,9 +46,10 @@ struct Config {
   bool metrics_public = false;
   std::vector<std::string> cors_origins;
   std::chrono::seconds shutdown_timeout{30};
-  int max_waiting = 100;             // a function's runs that wait for its maxConcurrency
-  std::optional<FleetConfig> fleet;  // not there: the embedded engines
-  std::string controller_url;        // where a worker sends its heartbeats besides Redis; may be empty
+  std::chrono::seconds idle_timeout{600};  // then an instance that nobody calls ends
+  int max_waiting = 100;                   // a function's runs that wait for its maxConcurrency
+  std::optional<FleetConfig> fleet;        // not there: the embedded engines
+  std::string controller_url;              // where a worker sends its heartbeats besides Redis; may be empty
 };
 
 enum class Command : std::uint8_t { serve, dev, worker };

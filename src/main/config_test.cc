@@ -34,7 +34,8 @@ TEST(Config, ReadsEverything) {
                                    {"METRICS_PUBLIC", "true"},
                                    {"CORS_ORIGINS", "https://a.example, http://localhost:3000"},
                                    {"SHUTDOWN_TIMEOUT_SECONDS", "3"},
-                                   {"INFRA_MAX_WAITING", "7"}},
+                                   {"INFRA_MAX_WAITING", "7"},
+                                   {"INFRA_IDLE_TIMEOUT_SECONDS", "60"}},
                                   Command::serve);
   ASSERT_TRUE(config);
   EXPECT_EQ(config->port, 0);
@@ -50,6 +51,7 @@ TEST(Config, ReadsEverything) {
   EXPECT_THAT(config->cors_origins, ElementsAre("https://a.example", "http://localhost:3000"));
   EXPECT_EQ(config->shutdown_timeout.count(), 3);
   EXPECT_EQ(config->max_waiting, 7);
+  EXPECT_EQ(config->idle_timeout.count(), 60);
 }
 
 TEST(Config, SaysAllProblemsAtOnce) {

@@ -30,6 +30,7 @@ struct EmbeddedPlatform::Parts {
   Parts(Program& p, worker::Launcher& launcher, std::unique_ptr<Database> d, std::unique_ptr<SqliteJobQueue> q);
 
   Task<void> record_worker();
+  Task<void> tell_of_functions();
   Task<void> sweep_on();
   Task<void> shut_down();
 
@@ -84,10 +85,27 @@ EmbeddedPlatform::Parts::Parts(Program& p, worker::Launcher& launcher, std::uniq
                            .probes = {&database_probe, &code_probe, &host.probe()},
                            .refresh_workers = [this] { return record_worker(); },
                            .compiler = &host.worker(),
+                           .observer = &host.worker(),
                            .waiting_jobs = [this] { return host.waiting_jobs(); }}) {}
 
 Task<void> EmbeddedPlatform::Parts::record_worker() {
   co_await workers.record(host.heartbeat());
+}
+
+// Those of an earlier start, so that the instances that they ask for are there.
+Task<void> EmbeddedPlatform::Parts::tell_of_functions() {
+  std::string cursor;
+  do {
+    const auto page = co_await functions.list(1000, cursor);
+    if (!page) {
+      log::warn("functions could not be read; none is started ahead", {{"why", page.error().message}});
+      co_return;
+    }
+    for (const auto& function : page->functions) {
+      if (function.keep_warm > 0) host.worker().deployed(function);
+    }
+    cursor = page->next_cursor;
+  } while (!cursor.empty() && !stopping);
 }
 
 // What has expired or is used no more goes, in the background; what fails is tried again the next time.
@@ -131,6 +149,7 @@ Result<std::uint16_t> EmbeddedPlatform::start(const std::string& address) {
   auto port = parts.controller.door().open(address);
   if (!port) return port;
   parts.program.loops.spawn(parts.host.worker().run());
+  parts.program.loops.spawn(parts.tell_of_functions());
   parts.program.loops.spawn(parts.sweep_on());
   return port;
 }

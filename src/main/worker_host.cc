@@ -24,11 +24,13 @@ bool short_of_memory() {
   return false;
 }
 
-worker::WorkerOptions worker_options(const worker::Launcher& launcher, WorkerHost::Company company) {
+worker::WorkerOptions worker_options(const worker::Launcher& launcher, WorkerHost::Company company,
+                                     const Config& config) {
   const auto memory_mb = static_cast<std::int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE) / (1024 * 1024);
   worker::WorkerOptions options;
   options.max_concurrent = max_concurrent_jobs(launcher);
   options.memory_budget_mb = static_cast<int>(memory_mb * 3 / 4);  // the rest is for the system and Infra itself
+  options.idle_timeout = config.idle_timeout;
   options.short_of_memory = short_of_memory;
   options.others_take_over = company == WorkerHost::Company::fleet;
   return options;
@@ -76,7 +78,7 @@ WorkerHost::WorkerHost(Program& program, WorkerId id, Company company, WorkerEng
                    [&metrics = program.metrics](const JobResult& result, Runtime runtime) {
                      metrics.job(runtime, result.status, result.cold_start, result.duration_ms);
                    }},
-              worker_options(engines.launcher, company)),
+              worker_options(engines.launcher, company, program.config)),
       probe_(engines.launcher) {}
 
 Heartbeat WorkerHost::heartbeat(std::string status) const {

@@ -28,12 +28,12 @@ constexpr std::array<std::string_view, 6> kFailures = {"import_error",    "handl
 Environment environment_of(const CallFrame& call) {
   const Job& job = call.job;
   Environment env = job.env;
-  env["JOB_ID"] = job.request_id.value;
+  if (!call.only_load) env["JOB_ID"] = job.request_id.value;
   env["FUNCTION_ID"] = job.function_id.value;
   env["LLM_MODEL"] = call.model_id;
   env["MEMORY_MB"] = std::to_string(job.memory_mb);
   if (call.ai_port != 0) env["AI_ENDPOINT"] = fmt::format("http://127.0.0.1:{}", call.ai_port);
-  if (job.input.size() <= kMaxPayloadVariable) env["PAYLOAD"] = job.input;
+  if (!call.only_load && job.input.size() <= kMaxPayloadVariable) env["PAYLOAD"] = job.input;
   return env;
 }
 
@@ -122,9 +122,10 @@ std::string to_json(const CallFrame& call) {
     env += fmt::format("{}{}:{}", env.empty() ? "" : ",", json_quote(name), json_quote(value));
   }
   return fmt::format(
-      R"({{"requestId":{},"functionId":{},"modelId":{},"memoryMb":{},"deadlineMs":{},"timeoutMs":{},"env":{{{}}},"input":{}}})",
-      json_quote(job.request_id.value), json_quote(job.function_id.value), json_quote(call.model_id), job.memory_mb,
-      call.deadline.time_since_epoch().count(), job.timeout.count(), env, job.input);
+      R"({{{}"requestId":{},"functionId":{},"modelId":{},"memoryMb":{},"deadlineMs":{},"timeoutMs":{},"env":{{{}}},"input":{}}})",
+      call.only_load ? R"("load":true,)" : "", json_quote(job.request_id.value), json_quote(job.function_id.value),
+      json_quote(call.model_id), job.memory_mb, call.deadline.time_since_epoch().count(), job.timeout.count(), env,
+      job.input);
 }
 
 Result<Answer> parse_answer(std::string_view text) {

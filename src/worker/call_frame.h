@@ -18,6 +18,7 @@ struct CallFrame {
   std::string model_id;  // never empty
   WallTime deadline;
   std::uint16_t ai_port = 0;  // 0: no AI_ENDPOINT
+  bool only_load = false;     // the code, for a later call: there is no request
 };
 
 [[nodiscard]] std::string to_json(const CallFrame& call);

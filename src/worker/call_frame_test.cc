@@ -40,6 +40,21 @@ TEST(CallFrameTest, FailuresAndScripts) {
   EXPECT_FALSE(parse_answer(R"({"ok":true,"plain":true,"exitCode":0,"reusable":false})")->reusable);
 }
 
+TEST(CallFrameTest, LoadingHasNoRequest) {
+  Job job;
+  job.function_id = {"f"};
+  job.env = {{"A", "b"}};
+  const auto call =
+      boost::json::parse(to_json(CallFrame{.job = job, .model_id = "m", .deadline = {}, .only_load = true}))
+          .as_object();
+  EXPECT_TRUE(call.at("load").as_bool());
+  const auto& env = call.at("env").as_object();
+  EXPECT_EQ(env.at("A").as_string(), "b");
+  EXPECT_EQ(env.at("FUNCTION_ID").as_string(), "f");
+  EXPECT_FALSE(env.contains("JOB_ID"));
+  EXPECT_FALSE(env.contains("PAYLOAD"));
+}
+
 TEST(CallFrameTest, ACallIsJsonAndThePlatformsNamesWin) {
   Job job;
   job.request_id = {"r"};
@@ -48,6 +63,7 @@ TEST(CallFrameTest, ACallIsJsonAndThePlatformsNamesWin) {
   const auto call =
       boost::json::parse(to_json(CallFrame{.job = job, .model_id = "m", .deadline = {}, .ai_port = 81})).as_object();
   const auto& env = call.at("env").as_object();
+  EXPECT_FALSE(call.contains("load"));
   EXPECT_EQ(env.at("JOB_ID").as_string(), "r");
   EXPECT_EQ(env.at("A").as_string(), "\"\n");
   EXPECT_EQ(env.at("AI_ENDPOINT").as_string(), "http://127.0.0.1:81");

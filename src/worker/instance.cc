@@ -17,6 +17,7 @@ using std::chrono::steady_clock;
 
 constexpr milliseconds kExitPatience{1000};
 constexpr milliseconds kOutputPatience{5000};  // opening twenty files takes far less than one
+constexpr milliseconds kLoadPatience{60'000};
 constexpr int kUncountedMb = 1;  // an instance's namespaces, mounts and page tables, which no group is charged for
 
 double since(steady_clock::time_point begun) {
@@ -77,6 +78,29 @@ JobResult Instance::call(const Job& job, const CallSetup& setup) {
   if (result.cold_start) cold_start_ms_ += std::max(0.0, since(begun) - result.handler_ms.value_or(0));
   if (ai_) result.llm_tokens = ai_->take_tokens();
   return result;
+}
+
+Result<void> Instance::load(const Job& job, const CallSetup& setup) {
+  const auto begun = steady_clock::now();
+  cold_ = false;
+  Exchange talk{.end = ExchangeEnd::answered, .answer = R"({"ok":true,"value":null})", .out = {}, .err = {}};
+  if (!is_compiled(key_.runtime)) {  // a program begins with its first call
+    const CallFrame frame{.job = job,
+                          .model_id = setup.model_id,
+                          .deadline = setup.deadline,
+                          .ai_port = ai_ ? sandbox_->handles().ai_port : std::uint16_t{0},
+                          .only_load = true};
+    talk = exchange(sandbox_->handles(), to_json(frame), steady_clock::now() + std::min(job.timeout, kLoadPatience));
+  }
+  const auto answer = talk.end == ExchangeEnd::answered ? parse_answer(talk.answer) : Result<Answer>();
+  reusable_ = talk.end == ExchangeEnd::answered && answer && answer->ok;
+  held_mb_ =
+      static_cast<int>(sandbox_->usage().peak_memory_bytes / static_cast<std::int64_t>(limits::kMiB)) + kUncountedMb;
+  cold_start_ms_ += since(begun);
+  if (ai_) (void)ai_->take_tokens();
+  if (reusable_) return {};
+  if (answer && !answer->code.empty()) return fail(ErrorKind::unusable, answer->code, answer->message);
+  return fail(ErrorKind::unusable, "import_error", "The code's process ended, or did not load it in time.");
 }
 
 void Instance::conclude(CallEnd& end, const Job& job, JobResult& result) {

@@ -39,6 +39,11 @@ class Instance {
   // and the worker's name are the caller's.
   [[nodiscard]] JobResult call(const Job& job, const CallSetup& setup);
 
+  // Blocking: loads the code without calling it, where the runtime has something to load, so that the first call is no
+  // cold start. `job` has no request. `unusable` with the runner's words if it could not be loaded: then it is not
+  // reusable.
+  [[nodiscard]] Result<void> load(const Job& job, const CallSetup& setup);
+
   // What the last call left in the folder for output files; the folder is empty by now. Once a call.
   [[nodiscard]] OutputTree take_output() { return std::exchange(output_, {}); }
 

@@ -186,7 +186,9 @@ Task<Result<InstancePtr>> Worker::obtain_instance(const Job& job) {
   if (!sha256) co_return fail(sha256.error());
   const InstanceKey key{
       .function_id = job.function_id, .sha256 = *sha256, .runtime = job.runtime, .memory_mb = job.memory_mb};
-  co_await end_instances(pool_.supersede(key));
+  // In a fleet nobody else says what a function's keepWarm is.
+  if (options_.others_take_over) pool_.keep(job.function_id, job.keep_warm);
+  if (!is_superseded(key)) co_await end_instances(pool_.supersede(key));
   while (InstancePtr warm = pool_.take(key)) {
     if (warm->reusable()) co_return warm;
     std::vector<InstancePtr> dead;
@@ -226,6 +228,7 @@ Task<Result<void>> Worker::reserve_place(InstanceKey key) {
 void Worker::release_place(const InstanceKey& key) {
   pool_.remove(key);
   bell_.ring();
+  kept_bell_.ring();
 }
 
 Task<void> Worker::finish_instance(InstancePtr instance) {
@@ -246,6 +249,7 @@ Task<void> Worker::end_instances(std::vector<InstancePtr> instances) {
   });
   for (const auto& instance : instances) pool_.remove(instance->key());
   bell_.ring();
+  kept_bell_.ring();
 }
 
 }  // namespace infra::worker

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 namespace infra::worker {
 namespace {
@@ -29,7 +30,7 @@ InstancePtr WarmPool::take_locked(std::list<Idle>::iterator idle) {
   return taken;
 }
 
-WarmPool::Place WarmPool::reserve(const InstanceKey& key, SteadyTime now) {
+WarmPool::Place WarmPool::reserve(const InstanceKey& key, SteadyTime now, Urgency urgency) {
   const std::lock_guard lock(mutex_);
   const bool fits = instances_ < limits_.instances && memory_mb_ + key.memory_mb <= limits_.memory_mb;
   if (fits || instances_ == 0) {
@@ -37,9 +38,10 @@ WarmPool::Place WarmPool::reserve(const InstanceKey& key, SteadyTime now) {
     memory_mb_ += key.memory_mb;
     auto& function = functions_[key.function_id];
     if (function.instances++ == 0) function.current = key;
+    ++counts_[key];
     return {.granted = true, .end_first = nullptr};
   }
-  return {.granted = false, .end_first = take_least_valuable_locked(now)};
+  return {.granted = false, .end_first = take_least_valuable_locked(now, urgency == Urgency::ahead)};
 }
 
 InstancePtr WarmPool::take_least_valuable(SteadyTime now) {
@@ -47,12 +49,39 @@ InstancePtr WarmPool::take_least_valuable(SteadyTime now) {
   return take_least_valuable_locked(now);
 }
 
-InstancePtr WarmPool::take_least_valuable_locked(SteadyTime now) {
-  if (idle_.empty()) return nullptr;
-  return take_locked(std::ranges::min_element(idle_, {}, [now](const Idle& idle) {
+InstancePtr WarmPool::take_least_valuable_locked(SteadyTime now, bool spare_kept) {
+  const auto value_of = [&](const Idle& idle) {
     const double seconds = std::chrono::duration<double>(now - idle.since).count();
-    return idle.instance->cold_start_ms() / held_by(*idle.instance) / (1 + seconds);
-  }));
+    return std::pair(is_kept(*idle.instance), idle.instance->cold_start_ms() / held_by(*idle.instance) / (1 + seconds));
+  };
+  const auto least = std::ranges::min_element(idle_, {}, value_of);
+  if (least == idle_.end() || (spare_kept && is_kept(*least->instance))) return nullptr;
+  return take_locked(least);
+}
+
+// Where there are more than are kept, each of them is one of those that may go.
+bool WarmPool::is_kept(const Instance& instance) const {
+  const auto kept = kept_.find(instance.key().function_id);
+  if (kept == kept_.end()) return false;
+  const auto function = functions_.find(instance.key().function_id);
+  if (function == functions_.end() || function->second.current != instance.key()) return false;
+  const auto count = counts_.find(instance.key());
+  return count != counts_.end() && count->second <= kept->second;
+}
+
+void WarmPool::keep(const FunctionId& function, int count) {
+  const std::lock_guard lock(mutex_);
+  if (count > 0) {
+    kept_[function] = count;
+  } else {
+    kept_.erase(function);
+  }
+}
+
+int WarmPool::count(const InstanceKey& key) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = counts_.find(key);
+  return found == counts_.end() ? 0 : found->second;
 }
 
 bool WarmPool::put_back(InstancePtr instance, SteadyTime now) {
@@ -78,6 +107,7 @@ void WarmPool::remove(const InstanceKey& key) {
   memory_mb_ -= key.memory_mb;
   const auto function = functions_.find(key.function_id);
   if (function != functions_.end() && --function->second.instances == 0) functions_.erase(function);
+  if (const auto count = counts_.find(key); count != counts_.end() && --count->second == 0) counts_.erase(count);
 }
 
 std::vector<InstancePtr> WarmPool::supersede(const InstanceKey& current) {
@@ -92,8 +122,30 @@ std::vector<InstancePtr> WarmPool::supersede(const InstanceKey& current) {
   });
 }
 
+std::vector<InstancePtr> WarmPool::retire(const FunctionId& id) {
+  {
+    const std::lock_guard lock(mutex_);
+    const auto function = functions_.find(id);
+    if (function == functions_.end()) return {};
+    function->second.current = {};
+  }
+  return take_idle_if([&](const Idle& idle) { return idle.instance->key().function_id == id; });
+}
+
+// Those that are taken here count until they are removed: of a function's kept ones, too many must not go at once.
 std::vector<InstancePtr> WarmPool::take_expired(SteadyTime now) {
-  return take_idle_if([&](const Idle& idle) { return now - idle.since >= limits_.idle_timeout; });
+  std::map<FunctionId, int> taken;
+  return take_idle_if([&](const Idle& idle) {
+    if (now - idle.since < limits_.idle_timeout) return false;
+    const InstanceKey& key = idle.instance->key();
+    const auto kept = kept_.find(key.function_id);
+    if (kept == kept_.end() || functions_.at(key.function_id).current != key) return true;
+    return counts_.at(key) - taken[key.function_id]++ > kept->second;
+  });
+}
+
+std::vector<InstancePtr> WarmPool::take_dead() {
+  return take_idle_if([](const Idle& idle) { return !idle.instance->reusable(); });
 }
 
 std::vector<InstancePtr> WarmPool::take_all_idle() {

@@ -36,7 +36,11 @@ class WarmPool {
     bool granted = false;
     InstancePtr end_first;
   };
-  [[nodiscard]] Place reserve(const InstanceKey& key, SteadyTime now);
+  enum class Urgency : std::uint8_t {
+    wanted,  // somebody waits for it
+    ahead,   // nobody yet: those that are kept do not end for it
+  };
+  [[nodiscard]] Place reserve(const InstanceKey& key, SteadyTime now, Urgency urgency = Urgency::wanted);
 
   // After a call. False if it is to be ended instead, because its function has newer code or settings.
   [[nodiscard]] bool put_back(InstancePtr instance, SteadyTime now);
@@ -44,7 +48,15 @@ class WarmPool {
 
   // Notes which version of a function is asked for now; gives the idle ones of others.
   [[nodiscard]] std::vector<InstancePtr> supersede(const InstanceKey& current);
+  // The function is gone: gives its idle ones; none is put back any more until somebody asks for it again.
+  [[nodiscard]] std::vector<InstancePtr> retire(const FunctionId& function);
+
+  // Of the version that is asked for now, so many do not expire, and are the last to make room. 0: none.
+  void keep(const FunctionId& function, int count);
+  [[nodiscard]] int count(const InstanceKey& key) const;  // running or idle
+
   [[nodiscard]] std::vector<InstancePtr> take_expired(SteadyTime now);
+  [[nodiscard]] std::vector<InstancePtr> take_dead();  // those that ended while nobody called them
   [[nodiscard]] std::vector<InstancePtr> take_all_idle();
   // The one that is missed least: by what a cold start costs, what it holds and how long nobody wanted it. Null if none
   // is idle.
@@ -68,7 +80,8 @@ class WarmPool {
   template <typename Predicate>
   std::vector<InstancePtr> take_idle_if(Predicate predicate);
   InstancePtr take_locked(std::list<Idle>::iterator idle);
-  InstancePtr take_least_valuable_locked(SteadyTime now);
+  InstancePtr take_least_valuable_locked(SteadyTime now, bool spare_kept = false);
+  [[nodiscard]] bool is_kept(const Instance& instance) const;
 
   const PoolLimits limits_;
   mutable std::mutex mutex_;
@@ -76,6 +89,8 @@ class WarmPool {
   int instances_ = 0;
   int memory_mb_ = 0;
   std::map<FunctionId, FunctionState> functions_;  // those that have instances
+  std::map<InstanceKey, int> counts_;              // of running and idle ones
+  std::map<FunctionId, int> kept_;                 // how many are kept
 };
 
 }  // namespace infra::worker

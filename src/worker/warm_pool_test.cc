@@ -136,6 +136,61 @@ TEST_F(WarmPoolTest, TheLargeTheCheapAndTheForgottenGoFirst) {
   EXPECT_EQ(next(now_), "nobody");
 }
 
+TEST_F(WarmPoolTest, ThoseThatAreKeptDoNotExpireAndGoLast) {
+  keep("f");
+  keep("f");
+  keep("f");
+  keep("g");
+  pool_.keep({"f"}, 2);
+  const SteadyTime late = now_ + seconds(3600);
+  const auto expired = pool_.take_expired(late);
+  ASSERT_EQ(expired.size(), 2U) << "one of f's, which has three, and g's";
+  EXPECT_NE(expired[0]->key(), expired[1]->key());
+  for (const auto& instance : expired) pool_.remove(instance->key());
+  EXPECT_EQ(pool_.count(key("f")), 2);
+  EXPECT_TRUE(pool_.take_expired(late).empty());
+
+  keep("dear", 9, milliseconds(60));
+  EXPECT_EQ(pool_.take_least_valuable(now_)->key(), key("dear")) << "it is the only one that is not kept";
+  pool_.remove(key("dear"));
+  EXPECT_TRUE(pool_.take_least_valuable(late)) << "kept ones go when nothing else is left";
+  pool_.remove(key("f"));
+  pool_.keep({"f"}, 0);
+  EXPECT_EQ(pool_.take_expired(late).size(), 1U);
+}
+
+TEST_F(WarmPoolTest, WhatIsStartedAheadEndsNobodyWhoIsKept) {
+  keep("f");
+  pool_.keep({"f"}, 1);
+  keep("g");
+  EXPECT_TRUE(pool_.reserve(key("running", 1000), now_).granted);
+  const auto first = pool_.reserve(key("h"), now_, WarmPool::Urgency::ahead);
+  ASSERT_TRUE(first.end_first);
+  EXPECT_EQ(first.end_first->key(), key("g"));
+  pool_.remove(key("g"));
+  const auto second = pool_.reserve(key("h"), now_, WarmPool::Urgency::ahead);
+  EXPECT_FALSE(second.granted || second.end_first);
+  EXPECT_EQ(pool_.reserve(key("h"), now_).end_first->key(), key("f"));
+}
+
+TEST_F(WarmPoolTest, AFunctionThatIsGoneKeepsNothing) {
+  keep("f");
+  keep("f");
+  const auto running = pool_.take(key("f"));
+  const auto idle = pool_.retire({"f"});
+  EXPECT_EQ(idle.size(), 1U);
+  EXPECT_FALSE(pool_.put_back(running, now_));
+  EXPECT_TRUE(pool_.supersede(key("f")).empty());
+  EXPECT_TRUE(pool_.put_back(running, now_)) << "somebody asked for it again";
+}
+
+TEST_F(WarmPoolTest, WhoDiedWhileNobodyCalledIsFound) {
+  keep("f");
+  EXPECT_TRUE(pool_.take_dead().empty());
+  last_->say(R"({"unasked":1})");
+  EXPECT_EQ(pool_.take_dead().size(), 1U);
+}
+
 TEST_F(WarmPoolTest, FreezesWhatHasBeenIdleForAMomentAndItsNextCallThawsIt) {
   keep("f");
   pool_.freeze_idle(now_ + milliseconds(999));

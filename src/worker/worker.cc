@@ -32,6 +32,7 @@ Worker::Worker(WorkerDeps deps, WorkerOptions options)
              .memory_mb = options_.memory_budget_mb,
              .idle_timeout = options_.idle_timeout}),
       bell_(deps_.clock),
+      kept_bell_(deps_.clock),
       gate_(
           deps_.limiter, deps_.clock,
           {.slots = std::min(options_.max_concurrent, deps_.launcher.capacity()), .shared = options_.others_take_over},
@@ -40,6 +41,7 @@ Worker::Worker(WorkerDeps deps, WorkerOptions options)
 
 Task<void> Worker::run() {
   spawn_counted(reap_idle());
+  spawn_counted(start_ahead());
   while (phase() != Phase::stopping) {
     const auto ticket = bell_.ticket();
     const bool full = gate_.free_slots() == 0;
@@ -88,6 +90,7 @@ void Worker::stop_taking() {
   auto running = Phase::running;
   if (!phase_.compare_exchange_strong(running, Phase::draining)) return;
   bell_.ring();
+  kept_bell_.ring();
   gate_.wake_all();
   deps_.queue.wake_receivers();
 }
@@ -132,6 +135,7 @@ Task<void> Worker::reap_idle() {
     const SteadyTime now = deps_.clock.steady_now();
     pool_.freeze_idle(now);
     co_await end_instances(pool_.take_expired(now));
+    co_await end_instances(pool_.take_dead());
     if (options_.short_of_memory && options_.short_of_memory()) {
       if (auto least = pool_.take_least_valuable(now)) co_await end_instances(std::vector{std::move(least)});
     }

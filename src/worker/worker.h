@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -18,6 +19,7 @@
 #include "ports/code_store.h"
 #include "ports/concurrency_limiter.h"
 #include "ports/executor.h"
+#include "ports/function_observer.h"
 #include "ports/job_queue.h"
 #include "ports/settlement.h"
 #include "worker/bell.h"
@@ -62,7 +64,7 @@ struct WorkerStatus {
   double uptime_seconds = 0;
 };
 
-class Worker : public BundleCompiler {
+class Worker : public BundleCompiler, public FunctionObserver {
  public:
   Worker(WorkerDeps deps, WorkerOptions options);
   Worker(const Worker&) = delete;
@@ -83,6 +85,11 @@ class Worker : public BundleCompiler {
   // What it compiles is there for the function's first run. Any thread; not after drain() has begun to stop.
   Task<Result<void>> compile(std::filesystem::path bundle, std::string sha256, Runtime runtime) override;
 
+  // What is superseded or gone ends at once; instances that a function's keepWarm asks for are started ahead of its
+  // calls. Without being told, a worker learns of keepWarm from jobs, and keeps what it has started for them.
+  void deployed(const Function& function) override;
+  void removed(const FunctionId& id) override;
+
   [[nodiscard]] WorkerStatus status() const;  // any thread
 
  private:
@@ -94,6 +101,17 @@ class Worker : public BundleCompiler {
     bool interrupted = false;  // killed, or not begun, because the worker stops
     bool retry_later = false;  // an engine is away: the lease is let go, and the queue hands the job out again
     bool hand_on = false;      // the code store is away, no fault of the job's: tried again, then given back
+  };
+
+  // A function whose instances are started ahead.
+  struct Kept {
+    InstanceKey key;
+    int count = 0;
+    std::int64_t version = 0;
+    Job loading;
+    int budget = 0;        // starts without a pause
+    milliseconds pause{};  // after the last failure
+    SteadyTime not_before{};
   };
 
   [[nodiscard]] Phase phase() const { return phase_; }
@@ -122,6 +140,12 @@ class Worker : public BundleCompiler {
   Task<void> finish_instance(InstancePtr instance);
   Task<void> end_instances(std::vector<InstancePtr> instances);
   Task<void> reap_idle();
+  Task<void> start_ahead();
+  [[nodiscard]] std::optional<Kept> first_missing(SteadyTime now) const;
+  Task<bool> start_one_ahead(Kept kept);
+  void note_start(const InstanceKey& key);
+  [[nodiscard]] bool is_superseded(const InstanceKey& key) const;
+  void note_outcome(const InstanceKey& key, const std::optional<Error>& failure);
 
   void spawn_counted(Task<void> task);
   Task<void> counted(Task<void> task);
@@ -133,7 +157,8 @@ class Worker : public BundleCompiler {
   Builds builds_;
   Versions versions_;
   WarmPool pool_;
-  Bell bell_;  // rung whenever a slot, a place or the phase changes
+  Bell bell_;       // rung whenever a slot, a place or the phase changes
+  Bell kept_bell_;  // rung whenever an instance ends or a function changes
   RunGate gate_;
 
   const std::shared_ptr<Signal> ended_;
@@ -144,6 +169,7 @@ class Worker : public BundleCompiler {
 
   mutable std::mutex mutex_;
   std::set<InstancePtr> calling_;  // instances with a call in them, for stopping
+  std::map<FunctionId, Kept> kept_;
 };
 
 }  // namespace infra::worker

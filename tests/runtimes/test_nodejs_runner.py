@@ -39,6 +39,19 @@ class NodeRunner(unittest.TestCase):
             for n in (1, 2):
                 self.assertEqual(runner.call()["value"], [n, "r-1", "f-1", "m", 128, True, True, "number"])
 
+    def test_code_is_loaded_ahead_of_its_first_call(self):
+        with start("let n = 0; const seen = process.env.A; exports.handler = (e) => [seen, ++n, e]") as runner:
+            answer = runner.call(env={"A": "1"}, load=True)
+            self.assertEqual((answer["ok"], answer["value"]), (True, None))
+            self.assertNotIn("handlerMs", answer)
+            self.assertEqual(runner.call(7, env={"A": "2"})["value"], ["1", 1, 7])
+        with start("throw new Error('not today')") as runner:
+            answer = runner.call(load=True)
+            self.assertEqual((answer["ok"], answer.get("plain")), (True, None))  # a plain script: nothing of it ran
+        with start("exports.handler = 1; throw new Error('not today')") as runner:
+            answer = runner.call(load=True)
+            self.assertEqual((answer["ok"], answer["code"], answer["reusable"]), (False, "import_error", False))
+
     def test_environment_is_replaced(self):
         with start("exports.handler = () => { const seen = {...process.env}; process.env.LEFT = '1'; return seen }") as runner:
             self.assertEqual(runner.call(env={"A": "1"})["value"]["A"], "1")

@@ -27,6 +27,16 @@ class PythonRunner(unittest.TestCase):
             self.assertEqual(answer["value"], [2, 2])
             self.assertGreaterEqual(answer["handlerMs"], 0)
 
+    def test_code_is_loaded_ahead_of_its_first_call(self):
+        with start("import os\nseen, n = os.environ['A'], 0\ndef handler(e, c):\n  global n; n += 1\n  return [seen, n, e]") as runner:
+            answer = runner.call(env={"A": "1"}, load=True)
+            self.assertEqual((answer["ok"], answer["value"]), (True, None))
+            self.assertNotIn("handlerMs", answer)
+            self.assertEqual(runner.call(7, env={"A": "2"})["value"], ["1", 1, 7])
+        with start("raise ValueError('not today')") as runner:
+            answer = runner.call(load=True)
+            self.assertEqual((answer["ok"], answer["code"], answer["reusable"]), (False, "import_error", False))
+
     def test_arguments(self):
         for code, value in (("def handler(): return 'none'", "none"),
                             ("def handler(event): return event", 7),
