@@ -429,7 +429,7 @@ int serve(Handler& handler) {
     variables.set(call.env);
     const std::string answer = answer_to(handler, call);
     flush_output();
-    if (!write_frame(answer)) return 1;
+    if (!write_frame("{\"requestId\":" + quoted(call.context.request_id) + "," + answer.substr(1))) return 1;
   }
   return 0;
 }

@@ -112,6 +112,11 @@ std::string start_failure(const char* path, int error) {
   return "The program could not be started: " + why + ".";
 }
 
+// `members` is an object.
+std::string answer_to(const Call& call, const std::string& members) {
+  return R"({"requestId":)" + infra::native::quoted(call.request_id) + "," + members.substr(1);
+}
+
 std::string not_loaded(const std::string& message) {
   return R"({"ok":false,"code":"import_error","message":)" + infra::native::quoted(message) + "}";
 }
@@ -145,7 +150,7 @@ class Runner {
     std::string frame;
     while (read_frame(frame)) {
       const auto call = infra::native::read_call(frame);
-      if (!call || !write_frame(run(*call))) return;
+      if (!call || !write_frame(answer_to(*call, run(*call)))) return;
     }
   }
 
@@ -214,7 +219,9 @@ void become_program() {
   execve(program(), pointers(arguments).data(), pointers(environment).data());
   const std::string why = start_failure(program(), errno);
   std::string frame;
-  while (read_frame(frame) && write_frame(not_loaded(why))) {
+  while (read_frame(frame)) {
+    const auto call = infra::native::read_call(frame);
+    if (!call || !write_frame(answer_to(*call, not_loaded(why)))) return;
   }
 }
 

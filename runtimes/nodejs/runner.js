@@ -165,7 +165,7 @@ function answer(call, members) {
   if (active !== call) return;
   active = null;
   const timing = call.started === undefined ? '' : `,"handlerMs":${((call.ended ?? now()) - call.started).toFixed(3)}`;
-  writeFrame(`{${members.head}${timing}${members.tail ?? ''}}`);
+  writeFrame(`{"requestId":${stringify(call.requestId)},${members.head}${timing}${members.tail ?? ''}}`);
 }
 
 const succeeded = (value) => ({ head: '"ok":true', tail: `,"value":${value}` });

@@ -5,6 +5,7 @@ Everything the runner needs is bound before the user's code is loaded, so that a
 builtins spoils its own result at most, never the framing.
 """
 
+import _thread
 import errno
 import fcntl
 import importlib
@@ -16,12 +17,13 @@ import time
 import traceback
 import types
 from builtins import (BaseException, Exception, RecursionError, SystemExit, TypeError, UnicodeEncodeError, ValueError,
-                      OSError, any, callable, getattr, hasattr, int, isinstance, len, max, memoryview, min, round, str,
-                      super, type)
+                      OSError, any, callable, getattr, hasattr, int, isinstance, len, max, memoryview, min, range, round,
+                      str, super, type)
 
 MAX_FRAME = 32 * 1024 * 1024
 MAX_RESULT = 6 * 1024 * 1024  # of JSON text, as docs/functions.md says
 MAX_MESSAGE = 8 * 1024
+THREAD_PATIENCE = 10  # half milliseconds
 OWN_FILE = __file__
 IMPORTLIB_FILE = importlib.__file__
 OWN_FOLDER = os.path.dirname(os.path.abspath(__file__))
@@ -34,7 +36,8 @@ os_read, os_write, os_getpid, os_exit = os.read, os.write, os.getpid, os._exit
 os_path_exists, os_path_join, os_chdir = os.path.exists, os.path.join, os.chdir
 environ, environ_data, putenv, unsetenv = os.environ, os.environ._data, os.putenv, os.unsetenv
 int_from_bytes, int_to_bytes = int.from_bytes, int.to_bytes
-wall_time, perf_counter = time.time, time.perf_counter
+wall_time, perf_counter, sleep = time.time, time.perf_counter, time.sleep
+count_threads = _thread._count  # all but the main one, those that the module threading does not know of too
 format_exception = traceback.format_exception
 import_module, invalidate_caches = importlib.import_module, importlib.invalidate_caches
 CoroutineType, FunctionType = types.CoroutineType, types.FunctionType
@@ -248,7 +251,17 @@ class Awaiter:
         async def wait():
             return await value
 
-        return self.loop.run_until_complete(wait())
+        try:
+            return self.loop.run_until_complete(wait())
+        finally:
+            self.release_threads()
+
+    def release_threads(self):
+        """The loop's own threads end with the call; the next that needs some gets new ones."""
+        executor = getattr(self.loop, "_default_executor", None)
+        if getattr(executor, "_thread_name_prefix", None) == "asyncio":  # not one of the function's own
+            self.loop._default_executor = None
+            executor.shutdown(wait=False)
 
 
 def exit_code(error):
@@ -266,6 +279,7 @@ class Function:
         self.arguments = 2
         self.awaiter = Awaiter()
         self.handler_ms = None
+        self.threads_at_rest = 0
 
     def call(self, call):
         """The JSON text of the value; Failure if there is none."""
@@ -276,9 +290,18 @@ class Function:
         if self.handler is None:
             enter_workspace(self.workspace)
             self.handler, self.arguments = load_handler(self.workspace)
+            self.threads_at_rest = count_threads()  # what the code started while it was loaded is meant to stay
         if "load" in call:
             return "null"
         return encode_result(self.run(event, context))
+
+    def left(self):
+        """Says so if the call left threads; a moment later, if they are just ending."""
+        for _ in range(THREAD_PATIENCE):
+            if count_threads() <= self.threads_at_rest:
+                return ""
+            sleep(0.0005)
+        return ',"left":"threads"'
 
     def set_environment(self, env):
         os.environ = environ
@@ -315,12 +338,13 @@ class Function:
 
 
 def answer_text(function, call):
+    request = encode_string(call["requestId"])
     try:
         value = function.call(call)
     except Failure as failure:
-        return (f'{{"ok":false,"code":"{failure.code}","message":{encode_string(failure.message)}{timing(function)}'
-                f',"reusable":{"true" if failure.reusable else "false"}}}')
-    return f'{{"ok":true{timing(function)},"value":{value}}}'
+        return (f'{{"requestId":{request},"ok":false,"code":"{failure.code}","message":{encode_string(failure.message)}'
+                f'{timing(function)},"reusable":{"true" if failure.reusable else "false"}{function.left()}}}')
+    return f'{{"requestId":{request},"ok":true{timing(function)}{function.left()},"value":{value}}}'
 
 
 def timing(function):

@@ -77,6 +77,10 @@ WorkerHost::WorkerHost(Program& program, WorkerId id, Company company, WorkerEng
                .on_finished =
                    [&metrics = program.metrics](const JobResult& result, Runtime runtime) {
                      metrics.job(runtime, result.status, result.cold_start, result.duration_ms);
+                   },
+               .on_not_reused =
+                   [&metrics = program.metrics](Runtime runtime, worker::Leftover left) {
+                     metrics.instance_not_reused(runtime, worker::to_string(left));
                    }},
               worker_options(engines.launcher, company, program.config)),
       probe_(engines.launcher) {}

@@ -170,6 +170,7 @@ Task<void> HttpServer::State::accept(std::shared_ptr<State> self, OpenListener /
 }
 
 void HttpServer::State::admit(ServerSocket socket, const LoopLane& lane) {
+  ++shared->accepted;
   const bool room = shared->served < shared->options.max_connections;
   if (!room && shared->refusing >= kMaxRefusing) return;  // closes it
   auto connection = std::make_shared<Connection>(shared, lane.connections, std::move(socket),
@@ -235,6 +236,10 @@ Task<bool> HttpServer::drained(SteadyTime deadline) {
   const std::shared_ptr<ServerShared> shared = state_->shared;
   if (shared->open == 0) co_return true;
   co_return co_await shared->all_closed->wait_until(deadline);
+}
+
+std::uint64_t HttpServer::accepted() const {
+  return state_->shared->accepted;
 }
 
 std::size_t HttpServer::requests_in_flight() const {

@@ -53,6 +53,7 @@ class HttpServer {
   // caller.
   Task<bool> drained(SteadyTime deadline);
   [[nodiscard]] std::size_t requests_in_flight() const;
+  [[nodiscard]] std::uint64_t accepted() const;  // connections since the start
   // Closes everything now. Any non-event thread. The destructor does it too.
   void close();
 

@@ -30,9 +30,10 @@ struct ServerShared {
 
   std::atomic<bool> draining = false;
   std::atomic<std::size_t> requests_in_flight = 0;
-  std::atomic<std::size_t> served = 0;    // connections that count towards max_connections
-  std::atomic<std::size_t> refusing = 0;  // connections that are only told there are too many
-  std::atomic<std::size_t> open = 0;      // all of them, and the listener
+  std::atomic<std::uint64_t> accepted = 0;  // connections, ever
+  std::atomic<std::size_t> served = 0;      // connections that count towards max_connections
+  std::atomic<std::size_t> refusing = 0;    // connections that are only told there are too many
+  std::atomic<std::size_t> open = 0;        // all of them, and the listener
   std::shared_ptr<OneShotEvent> all_closed = OneShotEvent::create();
 
   void release_open() {

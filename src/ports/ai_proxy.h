@@ -13,6 +13,8 @@ class AiEndpoint {
   virtual ~AiEndpoint() = default;
   // Tokens (prompt_eval_count + eval_count of the node's answers) since the last call of this. Any thread.
   virtual std::int64_t take_tokens() = 0;
+  // How many connections it has taken so far. Any thread.
+  [[nodiscard]] virtual std::uint64_t connections() const = 0;
 };
 
 class AiProxy {

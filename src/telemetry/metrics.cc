@@ -59,6 +59,11 @@ struct Metrics::State {
                                                              .Name("worker_cold_starts_total")
                                                              .Help("Jobs for which a new instance was started.")
                                                              .Register(registry);
+  prometheus::Family<prometheus::Counter>& not_reused =
+      prometheus::BuildCounter()
+          .Name("worker_instances_not_reused_total")
+          .Help("Instances ended for what a call had left behind in them.")
+          .Register(registry);
   prometheus::Family<prometheus::Histogram>& job_seconds = prometheus::BuildHistogram()
                                                                .Name("worker_job_duration_seconds")
                                                                .Help("A job's time on this worker.")
@@ -122,6 +127,10 @@ void Metrics::job(Runtime runtime, RunStatus status, bool cold_start, double dur
 
 void Metrics::function_busy() {
   state_->busy.Increment();
+}
+
+void Metrics::instance_not_reused(Runtime runtime, std::string_view reason) {
+  state_->not_reused.Add({{"runtime", std::string(to_string(runtime))}, {"reason", std::string(reason)}}).Increment();
 }
 
 void Metrics::rate_judged_locally() {

@@ -42,6 +42,8 @@ class Metrics {
   void run(const FunctionId& function, RunStatus status, double duration_ms, std::optional<double> handler_ms);
   // A job that this program's worker has settled; several workers may settle one job, each counts what it did.
   void job(Runtime runtime, RunStatus status, bool cold_start, double duration_ms);
+  // An instance that was ended after a call for what that had left in it.
+  void instance_not_reused(Runtime runtime, std::string_view reason);
   void rate_limited(std::string_view bucket);
   // A run refused because as many of its function wait as may.
   void function_busy();

@@ -76,6 +76,7 @@ class ScriptedSandbox : public Sandbox {
   SandboxExit wait(milliseconds) override { return {}; }
   SandboxUsage usage() override { return {}; }
   void reset_peak() override {}
+  SandboxState look() override { return {}; }
   void freeze() override {}
   void thaw() override {}
   OutputTree take_output(milliseconds) override { return {}; }

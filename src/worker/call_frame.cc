@@ -128,12 +128,14 @@ std::string to_json(const CallFrame& call) {
       job.input);
 }
 
-Result<Answer> parse_answer(std::string_view text) {
+Result<Answer> parse_answer(std::string_view text, const RequestId& request_id) {
   const auto parsed = parse_frame(text);
   if (!parsed) return fail(parsed.error());
   const auto& object = parsed->get_object();
+  if (text_of(object, "requestId") != request_id.value) return no_answer("The answer is not this call's.");
   Answer answer;
   answer.handler_ms = time_of(object);
+  if (text_of(object, "left") == to_string(Leftover::threads)) answer.left = Leftover::threads;
   if (!is_true(object, "ok")) return read_failure(object, std::move(answer));
   answer.ok = answer.reusable = true;
   answer.plain = is_true(object, "plain");

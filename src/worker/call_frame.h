@@ -10,6 +10,7 @@
 #include "core/error.h"
 #include "core/job.h"
 #include "core/time.h"
+#include "worker/leftovers.h"
 
 namespace infra::worker {
 
@@ -32,10 +33,11 @@ struct Answer {
   std::string code;                 // one that the protocol lists
   std::string message;
   bool reusable = false;
+  Leftover left = Leftover::nothing;  // what the runner says that the call left in its process
   std::optional<double> handler_ms;
 };
 
-// `invalid` if it is no answer; `too_large` if it is nested too deeply to be read.
-[[nodiscard]] Result<Answer> parse_answer(std::string_view json);
+// `invalid` if it is no answer to the call `request_id`; `too_large` if it is nested too deeply to be read.
+[[nodiscard]] Result<Answer> parse_answer(std::string_view json, const RequestId& request_id);
 
 }  // namespace infra::worker

@@ -8,36 +8,56 @@
 namespace infra::worker {
 namespace {
 
+// The answer whose members are given in braces, to the call "r".
+Result<Answer> read(std::string members) {
+  return parse_answer(R"({"requestId":"r",)" + members.erase(0, 1), {"r"});
+}
+
 TEST(CallFrameTest, TheValueIsTakenAsItWasWritten) {
-  const auto answer =
-      parse_answer(R"({"ok":true,"a":{"value":1},"b":"\",\"value\":2","value": [3.10, {"value":"]"}] ,"c":1})");
+  const auto answer = read(R"({"ok":true,"a":{"value":1},"b":"\",\"value\":2","value": [3.10, {"value":"]"}] ,"c":1})");
   ASSERT_TRUE(answer.has_value());
   EXPECT_EQ(answer->value, R"([3.10, {"value":"]"}])");
   EXPECT_FALSE(answer->text.has_value());
-  EXPECT_EQ(parse_answer(R"({"value":"a\"b","ok":true})")->text, "a\"b");
-  EXPECT_EQ(parse_answer(R"({"value":123456789012345678901234567890,"ok":true})")->value,
-            "123456789012345678901234567890");
+  EXPECT_EQ(read(R"({"value":"a\"b","ok":true})")->text, "a\"b");
+  EXPECT_EQ(read(R"({"value":123456789012345678901234567890,"ok":true})")->value, "123456789012345678901234567890");
 }
 
 TEST(CallFrameTest, WhatIsNoAnswerIsRefused) {
   for (const auto* text :
-       {"", "[]", "{", R"({"ok":true})", R"({"ok":false})", R"({"ok":false,"code":"made_up"})", R"({"ok":1,"value":2})",
+       {"{", R"({"ok":true})", R"({"ok":false})", R"({"ok":false,"code":"made_up"})", R"({"ok":1,"value":2})",
         R"({"ok":true,"plain":true})", R"({"ok":true,"va\u006cue":1})", R"({"ok":true,"value":1}})"}) {
-    const auto answer = parse_answer(text);
+    const auto answer = read(text);
     ASSERT_FALSE(answer.has_value()) << text;
     EXPECT_EQ(answer.error().code, "runner_broken") << text;
   }
 }
 
+TEST(CallFrameTest, AnAnswerToAnotherCallIsRefused) {
+  EXPECT_TRUE(parse_answer(R"({"requestId":"r","ok":true,"value":1})", {"r"}).has_value());
+  for (const auto* text : {"", "[]", R"({"ok":true,"value":1})", R"({"requestId":"q","ok":true,"value":1})",
+                           R"({"requestId":7,"ok":true,"value":1})", R"({"ok":true,"value":{"requestId":"r"}})"}) {
+    const auto answer = parse_answer(text, {"r"});
+    ASSERT_FALSE(answer.has_value()) << text;
+    EXPECT_EQ(answer.error().code, "runner_broken") << text;
+  }
+}
+
+TEST(CallFrameTest, WhatTheRunnerSaysWasLeft) {
+  EXPECT_EQ(read(R"({"ok":true,"value":1})")->left, Leftover::nothing);
+  EXPECT_EQ(read(R"({"ok":true,"left":"threads","value":1})")->left, Leftover::threads);
+  EXPECT_EQ(read(R"({"ok":true,"left":["all"],"value":1})")->left, Leftover::nothing);
+  EXPECT_EQ(read(R"({"ok":false,"code":"exited","left":"threads"})")->left, Leftover::threads);
+}
+
 TEST(CallFrameTest, FailuresAndScripts) {
-  const auto failure = parse_answer(R"({"ok":false,"code":"exited","message":"m","handlerMs":-1,"reusable":true})");
+  const auto failure = read(R"({"ok":false,"code":"exited","message":"m","handlerMs":-1,"reusable":true})");
   ASSERT_TRUE(failure.has_value());
   EXPECT_EQ(failure->message, "m");
   EXPECT_TRUE(failure->reusable);
   EXPECT_FALSE(failure->handler_ms.has_value());
-  EXPECT_EQ(parse_answer(R"({"ok":true,"plain":true,"exitCode":137})")->exit_code, 137);
-  EXPECT_TRUE(parse_answer(R"({"ok":true,"plain":true,"exitCode":0})")->reusable);
-  EXPECT_FALSE(parse_answer(R"({"ok":true,"plain":true,"exitCode":0,"reusable":false})")->reusable);
+  EXPECT_EQ(read(R"({"ok":true,"plain":true,"exitCode":137})")->exit_code, 137);
+  EXPECT_TRUE(read(R"({"ok":true,"plain":true,"exitCode":0})")->reusable);
+  EXPECT_FALSE(read(R"({"ok":true,"plain":true,"exitCode":0,"reusable":false})")->reusable);
 }
 
 TEST(CallFrameTest, LoadingHasNoRequest) {

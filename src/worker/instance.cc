@@ -4,6 +4,7 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <thread>
 
 #include "core/text.h"
 #include "worker/call_frame.h"
@@ -19,6 +20,11 @@ constexpr milliseconds kExitPatience{1000};
 constexpr milliseconds kOutputPatience{5000};  // opening twenty files takes far less than one
 constexpr milliseconds kLoadPatience{60'000};
 constexpr int kUncountedMb = 1;  // an instance's namespaces, mounts and page tables, which no group is charged for
+
+constexpr std::chrono::microseconds kFirstPause{100};
+constexpr std::chrono::microseconds kLastPause{6400};  // 8.5 ms together
+constexpr int kSocketsOfAConnection = 2;               // both of its ends are in the sandbox's network
+constexpr std::uint64_t kMostExcused = 10'000;
 
 double since(steady_clock::time_point begun) {
   return std::chrono::duration<double, std::milli>(steady_clock::now() - begun).count();
@@ -39,6 +45,7 @@ Result<std::shared_ptr<Instance>> Instance::start(InstanceKey key, Version versi
   std::shared_ptr<Instance> instance(new Instance(std::move(key), std::move(version), std::move(*sandbox)));
   // Nothing of the user's has run yet, so what it prints is the interpreter's own.
   if (auto ready = await_ready(instance->sandbox_->handles(), "The runner"); !ready) return fail(ready.error());
+  instance->at_rest_ = instance->sandbox_->look();
   instance->cold_start_ms_ = since(begun);
   auto& handles = instance->sandbox_->handles();
   if (ai != nullptr && handles.ai_listener >= 0) instance->ai_ = ai->serve(std::exchange(handles.ai_listener, -1));
@@ -72,6 +79,8 @@ JobResult Instance::call(const Job& job, const CallSetup& setup) {
   end.used = sandbox_->usage();
   output_ = end.talk.end == ExchangeEnd::answered ? sandbox_->take_output(kOutputPatience) : OutputTree{};
   conclude(end, job, result);
+  if (reusable_) left_ = find_leftover();
+  if (left_ != Leftover::nothing) reusable_ = false;
   result.cpu_usage_us = std::max<std::int64_t>(0, end.used.cpu_us - before.cpu_us);
   result.peak_memory_bytes = end.used.peak_memory_bytes;
   held_mb_ = static_cast<int>(end.used.peak_memory_bytes / static_cast<std::int64_t>(limits::kMiB)) + kUncountedMb;
@@ -105,7 +114,9 @@ Result<void> Instance::load(const Job& job, const CallSetup& setup) {
 
 void Instance::conclude(CallEnd& end, const Job& job, JobResult& result) {
   reusable_ = false;
-  auto answer = end.talk.end == ExchangeEnd::answered ? parse_answer(end.talk.answer) : Result<Answer>();
+  left_ = Leftover::nothing;
+  auto answer =
+      end.talk.end == ExchangeEnd::answered ? parse_answer(end.talk.answer, job.request_id) : Result<Answer>();
   const bool script_killed =
       end.talk.end == ExchangeEnd::answered && answer && answer->plain && answer->exit_code >= 128;
   SandboxExit exit;
@@ -128,12 +139,24 @@ void Instance::conclude(CallEnd& end, const Job& job, JobResult& result) {
   if (end.talk.end == ExchangeEnd::closed && !outlived_socket) return apply_exit(result, exit, job.memory_mb);
   if (end.talk.end == ExchangeEnd::broken || outlived_socket) return apply_broken(result);
   if (!answer) {
-    if (answer.error().kind != ErrorKind::too_large) return apply_broken(result);
+    if (answer.error().kind != ErrorKind::too_large) return apply_broken(result, answer.error().message);
     return set_failure(result, RunStatus::failed, answer.error().code, answer.error().message, 1);
   }
   if (script_killed && exit.out_of_memory) return apply_exit(result, exit, job.memory_mb);
   reusable_ = answer->reusable && !script_killed && output_.emptied;
+  left_ = reusable_ ? answer->left : Leftover::nothing;
   apply_answer(result, *answer);
+}
+
+// What is about to end may still be counted for a moment: a thread that was joined, a child that just exited.
+Leftover Instance::find_leftover() const {
+  if (left_ != Leftover::nothing) return left_;
+  for (auto pause = kFirstPause;; pause *= 4) {
+    const int excused = ai_ ? kSocketsOfAConnection * static_cast<int>(std::min(ai_->connections(), kMostExcused)) : 0;
+    const Leftover left = compare(at_rest_, sandbox_->look(), key_.runtime, excused);
+    if (left == Leftover::nothing || left == Leftover::disk || pause > kLastPause) return left;
+    std::this_thread::sleep_for(pause);
+  }
 }
 
 void Instance::end() {

@@ -9,6 +9,7 @@
 
 #include "core/job_result.h"
 #include "ports/ai_proxy.h"
+#include "worker/leftovers.h"
 #include "worker/sandbox/launcher.h"
 #include "worker/versions.h"
 
@@ -54,6 +55,8 @@ class Instance {
   void abort();
   [[nodiscard]] bool was_aborted() const { return interrupted_; }  // the last call was cut off by abort()
   [[nodiscard]] bool reusable() const;                             // another call may be made
+  // What the last call left in the sandbox, for which it is not reusable.
+  [[nodiscard]] Leftover left_behind() const { return left_; }
 
   // For one that waits for its next call; that call thaws it. Does not block.
   void freeze();
@@ -69,6 +72,7 @@ class Instance {
       : key_(std::move(key)), version_(std::move(version)), sandbox_(std::move(sandbox)) {}
 
   void conclude(CallEnd& end, const Job& job, JobResult& result);
+  [[nodiscard]] Leftover find_leftover() const;
 
   const InstanceKey key_;
   const Version version_;  // keeps the folder
@@ -77,6 +81,8 @@ class Instance {
   int held_mb_ = 0;
   double cold_start_ms_ = 0;
   OutputTree output_;
+  SandboxState at_rest_;
+  Leftover left_ = Leftover::nothing;
   bool cold_ = true;
   bool reusable_ = true;
   bool frozen_ = false;

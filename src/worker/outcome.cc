@@ -78,9 +78,11 @@ void apply_exit(JobResult& result, const SandboxExit& exit, int memory_mb) {
   }
 }
 
-void apply_broken(JobResult& result) {
+void apply_broken(JobResult& result, std::string_view detail) {
   set_failure(result, RunStatus::failed, "runner_broken",
-              "The function disturbed the process that runs it, and its answer could not be read.", kFailed);
+              fmt::format("The function disturbed the process that runs it, and its answer could not be read.{}{}",
+                          detail.empty() ? "" : " ", detail),
+              kFailed);
 }
 
 }  // namespace infra::worker

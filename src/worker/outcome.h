@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "core/job_result.h"
 #include "worker/call_frame.h"
@@ -17,7 +18,7 @@ void set_failure(JobResult& result, RunStatus status, std::string code, std::str
 void apply_answer(JobResult& result, const Answer& answer);
 void apply_timeout(JobResult& result, const Job& job);
 void apply_exit(JobResult& result, const SandboxExit& exit, int memory_mb);
-void apply_broken(JobResult& result);
+void apply_broken(JobResult& result, std::string_view detail = {});  // `detail` is a sentence
 
 // Memory, cgroup's or V8's own limit. `exit` as for apply_exit().
 [[nodiscard]] bool ran_out_of_memory(const JobResult& result, const SandboxExit& exit);

@@ -177,6 +177,11 @@ Task<Worker::Attempt> Worker::execute(const Job& job, bool may_retry) {
   if (OutputTree output = instance->take_output(); !attempt.interrupted && !output.entries.empty()) {
     co_await keep_output(deps_.code, deps_.executor, std::move(output), attempt.result);
   }
+  if (const Leftover left = instance->left_behind(); left != Leftover::nothing && !attempt.interrupted) {
+    log::info("an instance is not reused for what a call left in it",
+              {{"requestId", job.request_id.value}, {"functionId", job.function_id.value}, {"left", to_string(left)}});
+    if (deps_.on_not_reused) deps_.on_not_reused(job.runtime, left);
+  }
   co_await finish_instance(instance);
   co_return attempt;
 }

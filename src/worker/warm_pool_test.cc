@@ -45,6 +45,7 @@ class PretendedSandbox : public Sandbox {
   SandboxUsage usage() override { return {.cpu_us = 1, .peak_memory_bytes = peak_bytes_}; }
   void reset_peak() override {}
   OutputTree take_output(milliseconds) override { return {}; }
+  SandboxState look() override { return {}; }
   void freeze() override { ++frozen_; }
   void thaw() override { --frozen_; }
 

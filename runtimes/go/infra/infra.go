@@ -64,6 +64,7 @@ type call struct {
 }
 
 type answer struct {
+	RequestID string          `json:"requestId,omitempty"`
 	OK        bool            `json:"ok"`
 	Code      string          `json:"code,omitempty"`
 	Message   string          `json:"message,omitempty"`
@@ -122,7 +123,9 @@ func serve(handler Handler, control io.ReadWriter, base []string) error {
 		setEnvironment(base, asked.Env)
 		ctx := Context{RequestID: asked.RequestID, FunctionID: asked.FunctionID, ModelID: asked.ModelID, MemoryMB: asked.MemoryMB,
 			Deadline: time.UnixMilli(asked.DeadlineMS)}
-		text, err := json.Marshal(run(handler, ctx, asked.Input))
+		given := run(handler, ctx, asked.Input)
+		given.RequestID = asked.RequestID
+		text, err := json.Marshal(given)
 		if err != nil {
 			return err
 		}

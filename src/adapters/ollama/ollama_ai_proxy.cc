@@ -238,6 +238,7 @@ class OllamaAiEndpoint final : public AiEndpoint {
   OllamaAiEndpoint& operator=(const OllamaAiEndpoint&) = delete;
 
   std::int64_t take_tokens() override { return state_->tokens.exchange(0); }
+  std::uint64_t connections() const override { return counted_.server->accepted(); }
 
  private:
   net::EventLoops& loops_;

@@ -40,6 +40,8 @@ class CgroupSlots {
   [[nodiscard]] virtual SandboxUsage usage(int slot) const = 0;
   // Where the kernel can't (v2 before 6.12) the peak stays that of the sandbox's whole life.
   virtual void reset_peak(int slot) = 0;
+  // Holds how many processes and threads are in it.
+  [[nodiscard]] virtual std::string process_count_file(int slot) const = 0;
   [[nodiscard]] virtual bool out_of_memory(int slot) const = 0;
   // Stops or continues all its processes, where there is a hierarchy that can (v2, or v1 with v2 beside it).
   virtual void freeze(int slot, bool frozen) = 0;

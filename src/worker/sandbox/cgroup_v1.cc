@@ -79,6 +79,10 @@ void CgroupV1Slots::reset_peak(int slot) {
   (void)write_cgroup(group(kMemory, slot) + "/memory.max_usage_in_bytes", "0");
 }
 
+std::string CgroupV1Slots::process_count_file(int slot) const {
+  return group(kPids, slot) + "/pids.current";
+}
+
 bool CgroupV1Slots::out_of_memory(int slot) const {
   return read_cgroup_key(group(kMemory, slot) + "/memory.oom_control", "oom_kill") > 0;
 }

@@ -145,6 +145,10 @@ void CgroupV2Slots::reset_peak(int slot) {
   if (fd >= 0) (void)!::write(fd, "0", 1);
 }
 
+std::string CgroupV2Slots::process_count_file(int slot) const {
+  return group(slot) + "/pids.current";
+}
+
 bool CgroupV2Slots::out_of_memory(int slot) const {
   return read_cgroup_key(group(slot) + "/memory.events", "oom_kill") > 0;
 }

@@ -23,6 +23,7 @@ class CgroupV2Slots final : public CgroupSlots {
   Result<void> limit(int slot, int memory_mb) override;
   SandboxUsage usage(int slot) const override;
   void reset_peak(int slot) override;
+  std::string process_count_file(int slot) const override;
   bool out_of_memory(int slot) const override;
   void freeze(int slot, bool frozen) override;
   bool remove(int slot) override;

@@ -37,6 +37,14 @@ struct SandboxUsage {
   std::int64_t peak_memory_bytes = 0;  // since the last reset_peak()
 };
 
+// What is in it now.
+struct SandboxState {
+  int processes = 0;     // beside init and the runner, or threads of such processes
+  int threads = 0;       // of the runner; 0 once it has ended
+  int sockets = 0;       // internet sockets in its network, both ends where both are in there; the AI listener counts
+  int disk_percent = 0;  // of /tmp, /workspace and /dev/shm the fullest: blocks or files, whichever is scarcer
+};
+
 class Sandbox {
  public:
   virtual ~Sandbox() = default;  // kills whatever still runs, waits for it, frees the slot
@@ -48,6 +56,8 @@ class Sandbox {
   virtual SandboxExit wait(milliseconds patience) = 0;
   [[nodiscard]] virtual SandboxUsage usage() = 0;
   virtual void reset_peak() = 0;
+  // Zeros where nothing is counted. Costs a few microseconds.
+  [[nodiscard]] virtual SandboxState look() = 0;
   // Nothing in it runs between the two; where the machine can't, it stays as it is. Neither blocks; any thread.
   virtual void freeze() = 0;
   virtual void thaw() = 0;

@@ -23,6 +23,7 @@
 #include "worker/sandbox/raw_fork.h"
 #include "worker/sandbox/sandbox_process.h"
 #include "worker/sandbox/sandbox_root.h"
+#include "worker/sandbox/state_probe.h"
 #include "worker/sandbox/system_error.h"
 #include "worker/sandbox/user_namespace.h"
 
@@ -177,9 +178,11 @@ Result<Parked> prepare(const SandboxPlan& plan) {
   auto output = open_output_line(kOutputFolder);  // only now: none of it is the runner's
   if (!output) return fail(output.error());
   const InitReport prepared{.kind = InitReportKind::prepared, .ai_port = listener->second};
-  const std::array<int, kMaxPassedFds> fds{streams->control.get(),      streams->out.get(),
-                                           streams->err.get(),          listener->first.get(),
-                                           output->client.folder.get(), output->client.requests.get()};
+  const auto probes = open_early_probes(*runner);
+  std::array<int, kStreamFds + kEarlyProbes> fds{streams->control.get(),      streams->out.get(),
+                                                 streams->err.get(),          listener->first.get(),
+                                                 output->client.folder.get(), output->client.requests.get()};
+  std::ranges::transform(probes, fds.begin() + kStreamFds, &UniqueFd::get);
   if (!send_message(kReportFd, prepared, fds)) return system_failure("reporting to the spawner");
   return Parked{.root = std::move(*root),
                 .user_namespace = std::move(*space),
@@ -258,7 +261,11 @@ void leave_standard_streams() {
   InitCommand command;
   if (receive_message(kReportFd, command) != Received::message) ::_exit(0);
   if (auto opened = open_for(command.version, plan, *parked); !opened) fail_and_exit(opened.error());
-  send_message(kReportFd, InitReport{.kind = InitReportKind::running});
+  {
+    const UniqueFd workspace = open_folder_probe("/workspace");
+    const std::array<int, 1> fds{workspace.get()};
+    send_message(kReportFd, InitReport{.kind = InitReportKind::running}, fds);
+  }
   for (;;) {
     wait_for(parked->output.requests.get(), ended, parked->runner);
     serve_output(parked->output);

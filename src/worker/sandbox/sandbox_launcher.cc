@@ -5,6 +5,7 @@
 
 #include "worker/sandbox/output_exchange.h"
 #include "worker/sandbox/spawner_connection.h"
+#include "worker/sandbox/state_probe.h"
 #include "worker/sandbox/version_hash.h"
 
 namespace infra::worker {
@@ -13,7 +14,10 @@ namespace {
 class SpawnedSandbox final : public Sandbox {
  public:
   SpawnedSandbox(std::shared_ptr<SpawnerConnection> connection, SpawnerConnection::Reply reply)
-      : connection_(std::move(connection)), life_(std::move(reply.life)), id_(reply.event.sandbox) {
+      : connection_(std::move(connection)),
+        life_(std::move(reply.life)),
+        id_(reply.event.sandbox),
+        probe_(std::span(reply.fds).last<kProbes>()) {
     handles_ = {.control = reply.fds[0].release(),
                 .stdout_pipe = reply.fds[1].release(),
                 .stderr_pipe = reply.fds[2].release(),
@@ -50,6 +54,7 @@ class SpawnedSandbox final : public Sandbox {
   }
 
   void reset_peak() override { tell(SpawnerOp::reset_peak); }
+  SandboxState look() override { return probe_.look(); }
   void freeze() override { tell(SpawnerOp::freeze); }
   void thaw() override { tell(SpawnerOp::thaw); }
 
@@ -61,6 +66,7 @@ class SpawnedSandbox final : public Sandbox {
   std::shared_ptr<SpawnerConnection> connection_;
   std::shared_ptr<SandboxLife> life_;
   std::uint64_t id_;
+  StateProbe probe_;
   SandboxHandles handles_;
   OutputClient output_;
 };

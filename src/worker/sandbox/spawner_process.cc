@@ -18,6 +18,7 @@
 #include "worker/sandbox/cgroup_files.h"
 #include "worker/sandbox/runner_command.h"
 #include "worker/sandbox/sandbox_init.h"
+#include "worker/sandbox/state_probe.h"
 #include "worker/sandbox/system_error.h"
 
 namespace infra::worker {
@@ -361,6 +362,8 @@ void SpawnerProcess::take_report(std::size_t index, const InitReport& report, Pa
       return;
     case InitReportKind::running: {
       slot.state = State::running;
+      slot.streams[kMaxPassedFds - 2] = std::move(fds[0]);
+      slot.streams[kMaxPassedFds - 1] = open_probe(cgroups_.process_count_file(static_cast<int>(index)), O_RDONLY);
       const SpawnerEvent launched{
           .kind = SpawnerEventKind::launched, .ai_port = slot.ai_port, .id = slot.request, .sandbox = slot.sandbox};
       std::array<int, kMaxPassedFds> streams{};

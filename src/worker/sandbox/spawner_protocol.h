@@ -12,7 +12,8 @@
 namespace infra::worker {
 
 inline constexpr std::size_t kTextBytes = 240;
-inline constexpr std::size_t kMaxPassedFds = 6;  // control socket, stdout, stderr, AI listener, /output, its requests
+inline constexpr std::size_t kStreamFds = 6;  // control socket, stdout, stderr, AI listener, /output, its requests
+inline constexpr std::size_t kMaxPassedFds = kStreamFds + 7;  // and what state_probe.h looks through
 
 enum class SpawnerOp : std::uint32_t { launch = 1, kill, usage, reset_peak, freeze, thaw, list };
 
@@ -72,7 +73,8 @@ enum class InitReportKind : std::uint32_t { built = 1, prepared, running, failed
 
 inline constexpr std::size_t kRunnerFds = 4;  // user namespace, control socket, stdout, stderr
 
-// Init to spawner. `built` comes with kRunnerFds descriptors, `prepared` with kMaxPassedFds.
+// Init to spawner. `built` comes with kRunnerFds descriptors, `prepared` with all that the worker gets but the last two,
+// `running` with the one of /workspace.
 struct InitReport {
   InitReportKind kind = InitReportKind::failed;
   std::uint32_t ai_port = 0;

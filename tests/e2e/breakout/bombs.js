@@ -75,8 +75,9 @@ function frame(body) {
   return Buffer.concat([head, Buffer.from(body)]);
 }
 
-const ANSWER = frame('{"ok":true,"handlerMs":1,"value":"forged"}');
-const FRAMES = {
+// To the call that runs, as only its own function knows its number.
+const answer = (members = '"ok":true,"handlerMs":1,"value":"forged"') => `{"requestId":"${process.env.JOB_ID}",${members}}`;
+const allFrames = () => ({
   garbage: Buffer.alloc(900, '\xff\0garbage', 'latin1'),
   'a length of 4 GiB': Buffer.from([255, 255, 255, 255]),
   'a length of 33 MiB': Buffer.concat([Buffer.from([0, 0, 0x10, 0x02]), Buffer.alloc(1 << 20)]),
@@ -84,19 +85,21 @@ const FRAMES = {
   'no JSON': frame('{no'),
   'no answer': frame('{"ready":true}'),
   'no object': frame('[1,2,3]'),
-  'a list where text should be': frame('{"ok":false,"code":["x"],"message":{},"reusable":"yes"}'),
-  'an unknown code': frame('{"ok":false,"code":"worker_lost","message":"x","reusable":true}'),
-  'no UTF-8': frame(Buffer.from('{"ok":true,"value":"\xc3\x28\xff"}', 'latin1')),
-  'nothing but depth': frame(`{"ok":true,"value":${'['.repeat(100_000)}${']'.repeat(100_000)}}`),
+  'a list where text should be': frame(answer('"ok":false,"code":["x"],"message":{},"reusable":"yes"')),
+  'an unknown code': frame(answer('"ok":false,"code":"worker_lost","message":"x","reusable":true')),
+  'no UTF-8': frame(Buffer.from(answer('"ok":true,"value":"\xc3\x28\xff"'), 'latin1')),
+  'nothing but depth': frame(answer(`"ok":true,"value":${'['.repeat(100_000)}${']'.repeat(100_000)}`)),
   'depth that does not end': frame('['.repeat(1_000_000)),
-  'a number beyond numbers': frame('{"ok":true,"handlerMs":1e999,"value":1}'),
-  'a negative time': frame('{"ok":true,"handlerMs":-1e18,"value":1}'),
-  'members twice': frame('{"ok":false,"ok":true,"value":1,"value":2}'),
-  'two answers': Buffer.concat([ANSWER, ANSWER]),
-  'an answer and a half': Buffer.concat([ANSWER, Buffer.from([16])]),
-  'half an answer': ANSWER.subarray(0, -5),
-  'an answer of its own': ANSWER,
-};
+  'a number beyond numbers': frame(answer('"ok":true,"handlerMs":1e999,"value":1')),
+  'a negative time': frame(answer('"ok":true,"handlerMs":-1e18,"value":1')),
+  'members twice': frame(answer('"ok":false,"ok":true,"value":1,"value":2')),
+  'two answers': Buffer.concat([frame(answer()), frame(answer())]),
+  'an answer and a half': Buffer.concat([frame(answer()), Buffer.from([16])]),
+  'half an answer': frame(answer()).subarray(0, -5),
+  'an answer of its own': frame(answer()),
+  "a call's that was never made": frame(answer().replace('":"0', '":"1')),
+  "nobody's": frame('{"ok":true,"handlerMs":1,"value":"forged"}'),
+});
 
 function writeAll(fd, bytes) {
   for (let done = 0; done < bytes.length;) done += fs.writeSync(fd, bytes, done);
@@ -111,7 +114,7 @@ function leave(script) {
 }
 
 const speak = (answers) => `
-  const fs = require('fs'), answer = Buffer.from('${ANSWER.toString('hex')}', 'hex');
+  const fs = require('fs'), answer = Buffer.from('${frame(answer()).toString('hex')}', 'hex');
   for (const name of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(name, () => {});
   setInterval(() => {
     for (const fd of [1, 2]) try { fs.writeSync(fd, 'LEFT BEHIND\\n'); } catch {}
@@ -236,9 +239,9 @@ module.exports = {
 
   ask_for_more: () => withPython('ask_for_more'),
   send_descriptors: () => withPython('send_descriptors'),
-  frames: () => Object.keys(FRAMES),
+  frames: () => Object.keys(allFrames()),
   write_frame({ frame: name, then }) {
-    writeAll(CONTROL, FRAMES[name]);
+    writeAll(CONTROL, allFrames()[name]);
     return then === 'wait' ? rest() : "the runner's own";
   },
   shut_the_socket({ then }) {

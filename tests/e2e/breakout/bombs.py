@@ -229,40 +229,45 @@ def ask_for_more(_):
 # --- the worker's own words
 
 
-ANSWER = b'{"ok":true,"handlerMs":1,"value":"forged"}'
+def answer(members=b'"ok":true,"handlerMs":1,"value":"forged"'):
+    """To the call that runs, as only its own function knows its number."""
+    return b'{"requestId":"' + os.environ["JOB_ID"].encode() + b'",' + members + b"}"
 
 
 def frame(body):
     return struct.pack("<I", len(body)) + body
 
 
-FRAMES = {
-    "garbage": b"\xff\x00garbage" * 100,
-    "a length of 4 GiB": b"\xff\xff\xff\xff",
-    "a length of 33 MiB": struct.pack("<I", 33 << 20) + bytes(1 << 20),
-    "an empty frame": frame(b""),
-    "no JSON": frame(b"{no"),
-    "no answer": frame(b'{"ready":true}'),
-    "no object": frame(b"[1,2,3]"),
-    "a list where text should be": frame(b'{"ok":false,"code":["x"],"message":{},"reusable":"yes"}'),
-    "an unknown code": frame(b'{"ok":false,"code":"worker_lost","message":"x","reusable":true}'),
-    "no UTF-8": frame(b'{"ok":true,"value":"\xc3\x28\xff"}'),
-    "nothing but depth": frame(b'{"ok":true,"value":' + b"[" * 100_000 + b"]" * 100_000 + b"}"),
-    "depth that does not end": frame(b"[" * 1_000_000),
-    "a number beyond numbers": frame(b'{"ok":true,"handlerMs":1e999,"value":1}'),
-    "a negative time": frame(b'{"ok":true,"handlerMs":-1e18,"value":1}'),
-    "members twice": frame(b'{"ok":false,"ok":true,"value":1,"value":2}'),
-    "two answers": frame(ANSWER) + frame(ANSWER),
-    "an answer and a half": frame(ANSWER) + b"\x10",
-    "half an answer": frame(ANSWER)[:-5],
-    "an answer of its own": frame(ANSWER),
-}
+def all_frames():
+    return {
+        "garbage": b"\xff\x00garbage" * 100,
+        "a length of 4 GiB": b"\xff\xff\xff\xff",
+        "a length of 33 MiB": struct.pack("<I", 33 << 20) + bytes(1 << 20),
+        "an empty frame": frame(b""),
+        "no JSON": frame(b"{no"),
+        "no answer": frame(b'{"ready":true}'),
+        "no object": frame(b"[1,2,3]"),
+        "a list where text should be": frame(answer(b'"ok":false,"code":["x"],"message":{},"reusable":"yes"')),
+        "an unknown code": frame(answer(b'"ok":false,"code":"worker_lost","message":"x","reusable":true')),
+        "no UTF-8": frame(answer(b'"ok":true,"value":"\xc3\x28\xff"')),
+        "nothing but depth": frame(answer(b'"ok":true,"value":' + b"[" * 100_000 + b"]" * 100_000)),
+        "depth that does not end": frame(b"[" * 1_000_000),
+        "a number beyond numbers": frame(answer(b'"ok":true,"handlerMs":1e999,"value":1')),
+        "a negative time": frame(answer(b'"ok":true,"handlerMs":-1e18,"value":1')),
+        "members twice": frame(answer(b'"ok":false,"ok":true,"value":1,"value":2')),
+        "two answers": frame(answer()) + frame(answer()),
+        "an answer and a half": frame(answer()) + b"\x10",
+        "half an answer": frame(answer())[:-5],
+        "an answer of its own": frame(answer()),
+        "a call's that was never made": frame(answer().replace(b'":"0', b'":"1')),
+        "nobody's": frame(b'{"ok":true,"handlerMs":1,"value":"forged"}'),
+    }
 
 
 def write_frame(event):
     """Answers in the runner's place, then does what `then` says."""
     control = protocol_socket()
-    rest = memoryview(FRAMES[event["frame"]])
+    rest = memoryview(all_frames()[event["frame"]])
     while rest:
         rest = rest[os.write(control, rest):]
     if event.get("then") == "wait":
@@ -274,12 +279,12 @@ def send_descriptors(_):
     """Answers along with as many descriptors as a message takes: whoever reads it must not keep them."""
     files = [os.open("/dev/null", os.O_RDONLY) for _ in range(250)]
     with socket.socket(fileno=os.dup(protocol_socket())) as control:
-        socket.send_fds(control, [frame(ANSWER)], files)
+        socket.send_fds(control, [frame(answer())], files)
     return "the runner's own"
 
 
 def frames(_):
-    return list(FRAMES)
+    return list(all_frames())
 
 
 def shut_the_socket(event):
@@ -315,7 +320,7 @@ def leave_process(event):
                 os.write(1, b"LEFT BEHIND\n")
                 os.write(2, b"LEFT BEHIND\n")
                 if event.get("answers"):
-                    os.write(control, frame(ANSWER))
+                    os.write(control, frame(answer()))
             time.sleep(0.001)
     return "left a process"
 

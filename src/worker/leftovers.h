@@ -1,0 +1,28 @@
+// What a call may leave in its sandbox that the next call shall not find: the instance is ended then, and what was left
+// ends with it.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "core/function.h"
+#include "worker/sandbox/launcher.h"
+
+namespace infra::worker {
+
+enum class Leftover : std::uint8_t {
+  nothing,
+  processes,
+  threads,
+  connections,  // or sockets that listen; the AI endpoint's are not meant
+  disk,         // half of a folder for scratch files, or more
+};
+
+[[nodiscard]] std::string_view to_string(Leftover left);
+
+// `rest` is how the sandbox looked before its first call; `excused` is how many sockets belong to the AI endpoint's
+// connections. Threads are counted where their number is the function's doing: Go starts some of its own at any time,
+// and so do Python's native modules (there the runner says what Python itself started).
+[[nodiscard]] Leftover compare(const SandboxState& rest, const SandboxState& now, Runtime runtime, int excused);
+
+}  // namespace infra::worker

@@ -1,0 +1,93 @@
+#include "worker/sandbox/state_probe.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstdint>
+#include <string_view>
+#include <utility>
+
+namespace infra::worker {
+namespace {
+
+int number_at(std::string_view text) {
+  int number = 0;
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  return number;
+}
+
+template <std::size_t Size>
+std::string_view read_probe(const UniqueFd& probe, std::array<char, Size>& into) {
+  const ssize_t got = ::pread(probe.get(), into.data(), into.size(), 0);
+  return {into.data(), static_cast<std::size_t>(std::max<ssize_t>(got, 0))};
+}
+
+// A task folder's link count is two and its threads; zero for the null device and a process that is gone.
+int count_threads(const UniqueFd& task) {
+  struct stat info{};
+  if (::fstat(task.get(), &info) != 0 || !S_ISDIR(info.st_mode)) return 0;
+  return static_cast<int>(info.st_nlink) - 2;
+}
+
+// "TCP: inuse 1 orphan 0 …" and so on, a line a protocol; the fragments' line, the last, is none of sockets.
+int count_sockets(const UniqueFd& table) {
+  constexpr std::string_view kInUse = " inuse ";
+  std::array<char, 512> buffer;
+  std::string_view text = read_probe(table, buffer);
+  text = text.substr(0, text.find("FRAG"));
+  int sum = 0;
+  for (auto at = text.find(kInUse); at != std::string_view::npos; at = text.find(kInUse, at + 1))
+    sum += number_at(text.substr(at + kInUse.size()));
+  return sum;
+}
+
+int used_percent(std::uint64_t all, std::uint64_t free) {
+  return all == 0 ? 0 : static_cast<int>((all - std::min(free, all)) * 100 / all);
+}
+
+int used_percent(const UniqueFd& folder) {
+  struct statfs info{};
+  if (::fstatfs(folder.get(), &info) != 0) return 0;
+  return std::max(used_percent(info.f_blocks, info.f_bfree), used_percent(info.f_files, info.f_ffree));
+}
+
+}  // namespace
+
+UniqueFd open_probe(const std::string& path, int flags) {
+  UniqueFd probe(::open(path.c_str(), flags | O_CLOEXEC));
+  if (!probe.valid()) probe.reset(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  return probe;
+}
+
+UniqueFd open_folder_probe(const std::string& path) {
+  return open_probe(path, O_PATH | O_DIRECTORY);  // to be looked at, not read
+}
+
+std::array<UniqueFd, kEarlyProbes> open_early_probes(pid_t runner) {
+  return {open_folder_probe("/proc/" + std::to_string(runner) + "/task"), open_probe("/proc/net/sockstat", O_RDONLY),
+          open_probe("/proc/net/sockstat6", O_RDONLY), open_folder_probe("/tmp"), open_folder_probe("/dev/shm")};
+}
+
+StateProbe::StateProbe(std::span<UniqueFd, kProbes> probes)
+    : threads_(std::move(probes[0])),
+      sockets_{std::move(probes[1]), std::move(probes[2])},
+      disks_{std::move(probes[3]), std::move(probes[4]), std::move(probes[5])},
+      processes_(std::move(probes[6])) {}
+
+SandboxState StateProbe::look() const {
+  constexpr int kInit = 1;
+  std::array<char, 32> count;
+  SandboxState state;
+  state.threads = count_threads(threads_);
+  // The group counts threads; those of the runner and init are taken off.
+  state.processes = std::max(0, number_at(read_probe(processes_, count)) - state.threads - kInit);
+  for (const auto& table : sockets_) state.sockets += count_sockets(table);
+  for (const auto& folder : disks_) state.disk_percent = std::max(state.disk_percent, used_percent(folder));
+  return state;
+}
+
+}  // namespace infra::worker

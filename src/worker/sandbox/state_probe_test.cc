@@ -1,0 +1,89 @@
+// What the worker sees of a sandbox from outside: what runs, listens and lies about in it, as it comes and goes.
+#include "worker/sandbox/sandbox_fixture.h"
+
+namespace infra::worker {
+namespace {
+
+class StateProbeTest : public SandboxTest {
+ protected:
+  void SetUp() override {
+    SandboxTest::SetUp();
+    if (!launcher_) return;
+    sandbox_ = launch();
+    ASSERT_TRUE(sandbox_);
+  }
+  // Threads and processes are counted until the kernel is done with them.
+  void expect_soon(int SandboxState::* what, int value) {
+    EXPECT_TRUE(eventually([&] { return sandbox_->look().*what == value; })) << sandbox_->look().*what;
+  }
+  std::unique_ptr<Sandbox> sandbox_;
+};
+
+TEST_F(StateProbeTest, AtRestThereIsTheRunnerAndTheAiListener) {
+  if (!sandbox_) return;
+  const SandboxState rest = sandbox_->look();
+  EXPECT_EQ(rest.processes, 0);
+  EXPECT_EQ(rest.threads, 1);
+  EXPECT_EQ(rest.sockets, 1);
+  EXPECT_LT(rest.disk_percent, 5);
+}
+
+TEST_F(StateProbeTest, ProcessesAndTheirThreads) {
+  if (!sandbox_) return;
+  EXPECT_EQ(run(*sandbox_, "import signal\nchild = os.fork()\nif child == 0: signal.pause()"), "");
+  expect_soon(&SandboxState::processes, 1);
+  EXPECT_EQ(run(*sandbox_, "os.kill(child, 9); out = os.waitpid(child, 0)[0] == child"), "True");
+  expect_soon(&SandboxState::processes, 0);
+}
+
+TEST_F(StateProbeTest, ThreadsOfTheRunner) {
+  if (!sandbox_) return;
+  EXPECT_EQ(run(*sandbox_,
+                "import threading\nend = threading.Event()\nts = [threading.Thread(target=end.wait) for _ in "
+                "range(3)]\nfor t in ts: t.start()"),
+            "");
+  EXPECT_EQ(sandbox_->look().threads, 4);
+  EXPECT_EQ(sandbox_->look().processes, 0);
+  EXPECT_EQ(run(*sandbox_, "end.set()\nfor t in ts: t.join()"), "");
+  expect_soon(&SandboxState::threads, 1);
+}
+
+TEST_F(StateProbeTest, SocketsOfBothFamilies) {
+  if (!sandbox_) return;
+  EXPECT_EQ(run(*sandbox_, "a = socket.create_server(('127.0.0.1', 0)); b = socket.create_connection(a.getsockname())"),
+            "");
+  EXPECT_EQ(sandbox_->look().sockets, 4) << "the AI listener, the server, and both ends of its connection";
+  EXPECT_EQ(run(*sandbox_, "u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); u.bind(('127.0.0.1', 0))"), "");
+  EXPECT_EQ(sandbox_->look().sockets, 5);
+  EXPECT_EQ(run(*sandbox_, "c = socket.create_server(('::1', 0), family=socket.AF_INET6)"), "");
+  EXPECT_EQ(sandbox_->look().sockets, 6);
+  EXPECT_EQ(run(*sandbox_, "pair = socket.socketpair()"), "");  // of no network
+  EXPECT_EQ(run(*sandbox_, "for s in (a, b, c, u): s.close()"), "");
+  expect_soon(&SandboxState::sockets, 1);
+}
+
+TEST_F(StateProbeTest, TheFullestFolder) {
+  if (!sandbox_) return;
+  for (const std::string folder : {"/tmp", "/workspace", "/dev/shm"}) {
+    const std::string mib = folder == "/dev/shm" ? "12" : "48";
+    EXPECT_EQ(run(*sandbox_,
+                  "with open('" + folder + "/big', 'wb') as f:\n for _ in range(" + mib + "): f.write(bytes(1 << 20))"),
+              "");
+    EXPECT_EQ(sandbox_->look().disk_percent, 75) << folder;
+    EXPECT_EQ(run(*sandbox_, "os.unlink('" + folder + "/big')"), "");
+    EXPECT_LT(sandbox_->look().disk_percent, 5);
+  }
+  EXPECT_EQ(run(*sandbox_, "for n in range(12000): os.close(os.open(f'/tmp/{n}', os.O_CREAT))"), "");
+  EXPECT_GE(sandbox_->look().disk_percent, 70) << "files are scarce, too";
+}
+
+TEST_F(StateProbeTest, NothingOnceItHasEnded) {
+  if (!sandbox_) return;
+  sandbox_->kill();
+  sandbox_->wait(milliseconds(10'000));
+  EXPECT_EQ(sandbox_->look().threads, 0);
+  EXPECT_EQ(sandbox_->look().processes, 0);
+}
+
+}  // namespace
+}  // namespace infra::worker
