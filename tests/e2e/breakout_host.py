@@ -11,7 +11,7 @@ import tempfile
 import time
 import unittest
 
-from harness import SANITIZED, Case, wait_for
+from harness import SANITIZED, Case, bundle, wait_for
 
 FIRST_UID = 1_000_000  # of the first slot, src/worker/sandbox/spawner.h
 HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "breakout")
@@ -26,7 +26,11 @@ def source(name):
 # A new runtime is one entry: the files of a bundle that answers as breakout/main.py does, and in OTHER_VERSIONS another version
 # that tells how many files are in the scratch folders, what JSON comes to, and what LEFT holds in its environment.
 RUNTIMES = {runtime: {name: source(name) for name in files} for runtime, files in
-            {"python": ("main.py", "bombs.py"), "nodejs": ("index.js", "bombs.js", "main.py", "bombs.py")}.items()}
+            {"python": ("main.py", "bombs.py"), "nodejs": ("index.js", "bombs.js", "main.py", "bombs.py"),
+             "cpp": ("main.cpp", "bombs.cpp", "json.cpp", "escape.hpp", "main.py", "bombs.py"),
+             "go": ("main.go", "bombs.go", "main.py", "bombs.py")}.items()}
+
+BUNDLES = {runtime: bundle(files) for runtime, files in RUNTIMES.items()}  # packed once, so that what is compiled is compiled once
 
 OTHER_PYTHON = """
 import json, os
@@ -39,7 +43,51 @@ const fs = require('fs');
 exports.handler = (event) => [['/tmp', '/output', '/dev/shm'].map((folder) => fs.readdirSync(folder).length),
   JSON.stringify({a: event}), process.env.LEFT ?? null];
 """
-OTHER_VERSIONS = {"python": {"main.py": OTHER_PYTHON}, "nodejs": {"index.js": OTHER_NODE}}
+OTHER_CPP = r"""
+#include <infra.hpp>
+#include <dirent.h>
+std::string handler(const std::string& event, const infra::Context&) {
+  std::string left;
+  for (const char* name : {"/tmp", "/output", "/dev/shm"}) {
+    int count = -2;  // "." and ".."
+    DIR* folder = opendir(name);
+    while (readdir(folder) != nullptr) ++count;
+    closedir(folder);
+    left += (left.empty() ? "" : ",") + std::to_string(count);
+  }
+  const char* variable = std::getenv("LEFT");
+  return "[[" + left + "],\"{\\\"a\\\":" + event + "}\"," + (variable != nullptr ? "\"set\"" : "null") + "]";
+}
+INFRA_HANDLER(handler)
+"""
+OTHER_GO = """package main
+
+import (
+\t"encoding/json"
+\t"os"
+
+\t"infra"
+)
+
+func main() {
+\tinfra.Handle(func(_ infra.Context, event json.RawMessage) (any, error) {
+\t\tleft := []int{}
+\t\tfor _, name := range []string{"/tmp", "/output", "/dev/shm"} {
+\t\t\tentries, _ := os.ReadDir(name)
+\t\t\tleft = append(left, len(entries))
+\t\t}
+\t\ttext, err := json.Marshal(map[string]any{"a": event})
+\t\tvar variable any
+\t\tif value, found := os.LookupEnv("LEFT"); found {
+\t\t\tvariable = value
+\t\t}
+\t\treturn []any{left, string(text), variable}, err
+\t})
+}
+"""
+OTHER_VERSIONS = {runtime: bundle(files) for runtime, files in
+                  {"python": {"main.py": OTHER_PYTHON}, "nodejs": {"index.js": OTHER_NODE}, "cpp": {"main.cpp": OTHER_CPP},
+                   "go": {"main.go": OTHER_GO}}.items()}
 
 
 class Bait:
@@ -215,7 +263,7 @@ class BreakoutCase(Case):
         wait_for(lambda: not still_there(mine), what="the end of all that sandboxes ran")
 
     def deploy(self, runtime, **fields):
-        return self.infra.deploy(RUNTIMES[runtime], runtime, **fields)
+        return self.infra.deploy(BUNDLES[runtime], runtime, **fields)
 
     def run_try(self, function, name, **facts):
         """The whole result of a try, after looking at all that it must not have touched."""

@@ -191,10 +191,11 @@ class Infra:
         return self.request(method, path, body, {"Content-Type": content_type, **(headers or {})}, **more)
 
     def deploy(self, files, runtime="python", **fields):
-        """The id of a new function. `files` is a dict, or the text of main.py or index.js."""
+        """The id of a new function. `files` is a dict, the text of main.py or index.js, or a ZIP's bytes."""
         if isinstance(files, str):
             files = {"main.py" if runtime == "python" else "index.js": files}
-        answer = self.upload(bundle(files), [(n, None, str(v)) for n, v in {"runtime": runtime, **fields}.items()])
+        packed = files if isinstance(files, bytes) else bundle(files)
+        answer = self.upload(packed, [(n, None, str(v)) for n, v in {"runtime": runtime, **fields}.items()])
         assert answer.status == 200, answer
         return answer.json()["functionId"]
 

@@ -7,7 +7,7 @@ import os
 import platform
 import unittest
 
-from breakout_host import RUNTIMES, BreakoutCase, host_addresses, sandboxed
+from breakout_host import BUNDLES, BreakoutCase, host_addresses, sandboxed
 from harness import main
 
 NAMESPACES = {"mount": 0x20000, "cgroup": 0x2000000, "uts": 0x4000000, "ipc": 0x8000000, "user": 0x10000000,
@@ -94,7 +94,7 @@ class Breakout(BreakoutCase):
 
     @classmethod
     def deploy_all(cls):
-        return {runtime: cls.infra.deploy(files, runtime, timeoutMs=20000) for runtime, files in RUNTIMES.items()}
+        return {runtime: cls.infra.deploy(packed, runtime, timeoutMs=20000) for runtime, packed in BUNDLES.items()}
 
     def assert_held(self, name, proves, words="(refused|contained): ", fresh=False, **facts):
         """One kind of try in every runtime: each single try must be refused or contained."""

@@ -132,7 +132,8 @@ def kill(facts):
     with contextlib.suppress(ProcessLookupError):  # nobody else is here
         os.kill(-1, signal.SIGCONT)
     for number in (signal.SIGKILL, signal.SIGSTOP, signal.SIGTERM, signal.SIGSEGV):
-        os.kill(1, number)
+        with contextlib.suppress(PermissionError):  # Landlock's word, where the kernel has it; without it, it does nothing
+            os.kill(1, number)
     with subprocess.Popen(["/bin/true"]) as child:  # init answers for orphans: the sandbox still has one
         child.wait()
     found["init"] = contained(os.path.exists("/proc/1"), "init takes no signal from inside")
@@ -280,6 +281,16 @@ def others(_):
     for name in ("root", "cwd", "exe", "ns/net", "ns/user"):
         found[f"link /proc/1/{name}"] = refused(os.readlink, f"/proc/1/{name}")
     return found
+
+
+def control_groups(_):
+    """What the function sees of its control groups: that it is in some, and nothing of where these are."""
+    found = {}
+    for process in ("self", "1"):
+        for line in read(f"/proc/{process}/cgroup").decode().splitlines():
+            found[f"{process} {line.split(':')[1] or 'v2'}"] = contained(line.split(":", 2)[2] == "/", line)
+    found["mounts"] = contained("cgroup" not in read("/proc/self/mountinfo").decode(), "no control group is mounted")
+    return found | {"another namespace": refused(os.readlink, "/proc/1/ns/cgroup")}
 
 
 def rights(_):
@@ -433,7 +444,7 @@ def network_of_its_own(facts):
 
 TRIES = {action.__name__: action for action in (
     calls, read_files, write_files, connect, unix_sockets, kill, resolve, markers, masked, change_tree, links, set_id_programs,
-    run_from_memory, others, rights, priorities, timers, core_dump, other_abi, descriptors, inspector, network_of_its_own)}
+    run_from_memory, others, control_groups, rights, priorities, timers, core_dump, other_abi, descriptors, inspector, network_of_its_own)}
 
 
 def be_sure_of_the_sandbox():
