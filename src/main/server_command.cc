@@ -25,6 +25,7 @@
 #include "telemetry/log.h"
 #include "worker/plain_launcher.h"
 #include "worker/sandbox/isolation.h"
+#include "worker/sandbox/landlock.h"
 #include "worker/sandbox/privileges.h"
 #include "worker/sandbox/sandbox_launcher.h"
 #include "worker/sandbox/spawner.h"
@@ -80,7 +81,7 @@ void exit_on_second_signal(sigset_t signals) {
   }).detach();
 }
 
-// Each instance has four descriptors of the program's; most machines' soft limit is for small programs.
+// Each instance has a dozen descriptors of the program's; most machines' soft limit is for small programs.
 void raise_descriptor_limit() {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
@@ -179,7 +180,8 @@ int serve_until_stopped(const Setting& setting, DataFolder folder, sigset_t sign
   log::info("listening", {{"address", setting.address},
                           {"port", *port},
                           {"engines", config.fleet ? "fleet" : "embedded"},
-                          {"isolation", config.isolate}});
+                          {"isolation", config.isolate},
+                          {"landlock", config.isolate ? worker::landlock_version() : 0}});
   if (setting.command == Command::dev) {
     const std::string key = setting.key_is_ours ? config.api_key : "<the INFRA_API_KEY that you gave>";
     fmt::print(stderr, "{}", walk_through(*port, key, examples_folder().string()));

@@ -158,6 +158,7 @@ class Breakout(BreakoutCase):
 
     def test_processes(self):
         self.assert_held("others", "no process of the machine is seen, and init's memory, files and namespaces are closed")
+        self.assert_held("control_groups", "the machine's control groups are not seen, and the function's own have no name")
         self.assert_held("kill", "no process outside is signalled", pids=[self.infra.process.pid, os.getpid(), *self.bait.pids])
         self.assert_held("core_dump", "a crash leaves no core")
         self.assert_held("descriptors", "no descriptor is inherited but the runner's own", fresh=True)

@@ -24,7 +24,8 @@ namespace {
 enum Probe : int { kFine = 0, kNamespaces = 1, kTmpfs = 2, kOverlay = 3, kUserNamespace = 4 };
 
 [[noreturn]] void probe_kernel() {
-  if (::unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWPID) != 0) ::_exit(kNamespaces);
+  if (::unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWPID | CLONE_NEWCGROUP) != 0)
+    ::_exit(kNamespaces);
   if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) ::_exit(kNamespaces);
   if (::mount("tmpfs", "/sys", "tmpfs", 0, nullptr) != 0) ::_exit(kTmpfs);
   for (const char* folder : {"/sys/lower", "/sys/upper", "/sys/work", "/sys/merged"}) ::mkdir(folder, 0755);
@@ -46,7 +47,7 @@ std::string kernel_lacks() {
     case kFine:
       return "";
     case kNamespaces:
-      return "mount, net, ipc, uts and pid namespaces (a container may forbid them)";
+      return "mount, net, ipc, uts, pid and cgroup namespaces (a container may forbid them)";
     case kTmpfs:
       return "mounting a tmpfs (a container may forbid it)";
     case kOverlay:

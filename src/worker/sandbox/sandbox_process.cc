@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "worker/sandbox/cgroup_files.h"
+#include "worker/sandbox/landlock.h"
 #include "worker/sandbox/privileges.h"
 #include "worker/sandbox/system_error.h"
 
@@ -55,6 +56,9 @@ Result<void> join_groups(const std::vector<std::string>& files) {
 
 // Order matters: the bounding set needs CAP_SETPCAP, the ids need the new user namespace, the filter comes last of all.
 Result<void> give_up_privileges(const SeccompProgram& seccomp, const UniqueFd& user_namespace, SandboxRole role) {
+  const bool is_runner = role == SandboxRole::runner;
+  // The groups that it is in become the root of what it sees.
+  if (is_runner && ::unshare(CLONE_NEWCGROUP) != 0) return system_failure("making a cgroup namespace");
   if (auto limited = limit_resources(); !limited) return limited;
   if (::setns(user_namespace.get(), CLONE_NEWUSER) != 0) return system_failure("entering the user namespace");
   if (auto dropped = drop_bounding_set(); !dropped) return dropped;
@@ -62,10 +66,12 @@ Result<void> give_up_privileges(const SeccompProgram& seccomp, const UniqueFd& u
   if (::setresuid(kInsideUid, kInsideUid, kInsideUid) != 0) return system_failure("switching the user id");
   if (auto dropped = drop_capability_sets(); !dropped) return dropped;
   // The runner, of the same uid, can't open the memory or descriptors of one that is not dumpable in /proc.
-  if (::prctl(PR_SET_DUMPABLE, role == SandboxRole::runner ? 1 : 0, 0, 0, 0) != 0)
-    return system_failure("protecting init");
+  if (::prctl(PR_SET_DUMPABLE, is_runner ? 1 : 0, 0, 0, 0) != 0) return system_failure("protecting init");
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return system_failure("setting no_new_privs");
-  if (role == SandboxRole::init && !bind_life_to_spawner()) return system_failure("waiting for the spawner", EPIPE);
+  if (!is_runner && !bind_life_to_spawner()) return system_failure("waiting for the spawner", EPIPE);
+  if (is_runner) {
+    if (auto fenced = restrict_to_own_tree(); !fenced) return fenced;
+  }
   return install_seccomp_filter(seccomp);
 }
 

@@ -289,7 +289,7 @@ def control_groups(_):
     for process in ("self", "1"):
         for line in read(f"/proc/{process}/cgroup").decode().splitlines():
             found[f"{process} {line.split(':')[1] or 'v2'}"] = contained(line.split(":", 2)[2] == "/", line)
-    found["mounts"] = contained("cgroup" not in read("/proc/self/mountinfo").decode(), "no control group is mounted")
+    found["mounts"] = contained(" - cgroup" not in read("/proc/self/mountinfo").decode(), "no control group is mounted")
     return found | {"another namespace": refused(os.readlink, "/proc/1/ns/cgroup")}
 
 
