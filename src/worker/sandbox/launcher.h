@@ -35,6 +35,8 @@ struct SandboxExit {
 struct SandboxUsage {
   std::int64_t cpu_us = 0;             // since the sandbox started
   std::int64_t peak_memory_bytes = 0;  // since the last reset_peak()
+  std::int64_t network_rx = 0;         // bytes since the sandbox started; 0 without egress
+  std::int64_t network_tx = 0;
 };
 
 // What is in it now.
@@ -76,16 +78,21 @@ struct LaunchRequest {
   std::string version;  // 64 hex digits: the folder below the versions root that becomes /workspace
   int memory_mb = limits::kDefaultMemoryMb;
   LaunchPurpose purpose = LaunchPurpose::run;
+  bool egress = false;  // outbound connections to public addresses; else there is no network
 };
 
 // Blocking; any thread.
 class Launcher {
  public:
   virtual ~Launcher() = default;
-  // `unavailable` (codes no_free_slot, sandbox_failed) with a sentence saying which step failed.
+  // `unavailable` (codes no_free_slot, sandbox_failed) with a sentence saying which step failed; `unusable` (code
+  // egress_unavailable) if this machine can't give what `egress` asks for.
   virtual Result<std::unique_ptr<Sandbox>> launch(const LaunchRequest& request) = 0;
   // How many sandboxes may exist at once.
   [[nodiscard]] virtual int capacity() const = 0;
+  // Whether functions with egress can run here; if not, why (code egress_unavailable). The first time it may take a
+  // while.
+  [[nodiscard]] virtual Result<void> open_egress() { return {}; }
   // False once nothing can be launched any more and only a restart of the program helps.
   [[nodiscard]] virtual bool alive() const { return true; }
 };

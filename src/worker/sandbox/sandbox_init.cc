@@ -16,6 +16,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <span>
 #include <utility>
 
 #include "worker/sandbox/message_socket.h"
@@ -30,6 +31,7 @@
 namespace infra::worker {
 namespace {
 
+constexpr int kMachineFd = 4;
 constexpr int kListenBacklog = 64;
 constexpr const char* kOutputFolder = "/output";
 
@@ -42,9 +44,10 @@ struct Parked {
 };
 
 // What was open in the spawner (other sandboxes' sockets among it) must not live on in here.
-void drop_inherited(int report) {
+void drop_inherited(int report, int machine) {
   if (report != kReportFd) ::dup3(report, kReportFd, O_CLOEXEC);
-  ::close_range(kReportFd + 1, ~0U, 0);
+  if (machine >= 0 && machine != kMachineFd) ::dup3(machine, kMachineFd, O_CLOEXEC);
+  ::close_range(machine >= 0 ? kMachineFd + 1 : kReportFd + 1, ~0U, 0);
   for (int signal = 1; signal < NSIG; ++signal) ::signal(signal, SIG_DFL);
   ::signal(SIGPIPE, SIG_IGN);
   ::setsid();
@@ -161,10 +164,19 @@ Result<Parked> prepare(const SandboxPlan& plan) {
   constexpr std::string_view kHostname = "sandbox";
   if (::sethostname(kHostname.data(), kHostname.size()) != 0) return system_failure("naming the host");
   if (auto raised = raise_loopback(); !raised) return fail(raised.error());
+  UniqueFd counters;
+  if (plan.network) {
+    auto joined = join_network(*plan.network, UniqueFd(kMachineFd));
+    if (!joined) return fail(joined.error());
+    counters = std::move(*joined);
+  }
   auto listener = listen_for_ai();
   if (!listener) return fail(listener.error());
   auto root = prepare_root(plan.options, plan.runner, uid);
   if (!root) return fail(root.error());
+  if (plan.network) {
+    if (auto written = write_resolvers(*plan.network); !written) return fail(written.error());
+  }
   if (plan.purpose == LaunchPurpose::build) {
     if (auto widened = widen_scratch(); !widened) return fail(widened.error());
   }
@@ -179,11 +191,13 @@ Result<Parked> prepare(const SandboxPlan& plan) {
   if (!output) return fail(output.error());
   const InitReport prepared{.kind = InitReportKind::prepared, .ai_port = listener->second};
   const auto probes = open_early_probes(*runner);
-  std::array<int, kStreamFds + kEarlyProbes> fds{streams->control.get(),      streams->out.get(),
+  std::array<int, kStreamFds + kEarlyProbes + 1> fds{streams->control.get(),      streams->out.get(),
                                                  streams->err.get(),          listener->first.get(),
                                                  output->client.folder.get(), output->client.requests.get()};
   std::ranges::transform(probes, fds.begin() + kStreamFds, &UniqueFd::get);
-  if (!send_message(kReportFd, prepared, fds)) return system_failure("reporting to the spawner");
+  fds.back() = counters.get();
+  if (!send_message(kReportFd, prepared, std::span(fds).first(plan.network ? fds.size() : fds.size() - 1)))
+    return system_failure("reporting to the spawner");
   return Parked{.root = std::move(*root),
                 .user_namespace = std::move(*space),
                 .output = std::move(output->server),
@@ -249,8 +263,8 @@ void leave_standard_streams() {
 
 }  // namespace
 
-[[noreturn]] void run_sandbox_init(const SandboxPlan& plan, int report) {
-  drop_inherited(report);
+[[noreturn]] void run_sandbox_init(const SandboxPlan& plan, int report, int machine) {
+  drop_inherited(report, machine);
   if (!bind_life_to_spawner()) ::_exit(0);
   auto parked = prepare(plan);
   if (!parked) fail_and_exit(parked.error());

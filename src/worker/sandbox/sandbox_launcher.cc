@@ -3,6 +3,7 @@
 #include <string>
 #include <utility>
 
+#include "telemetry/log.h"
 #include "worker/sandbox/output_exchange.h"
 #include "worker/sandbox/spawner_connection.h"
 #include "worker/sandbox/state_probe.h"
@@ -47,7 +48,10 @@ class SpawnedSandbox final : public Sandbox {
     if (auto ended = life_->final_usage()) return *ended;
     auto reply = connection_->ask({.op = SpawnerOp::usage, .runtime = 0, .id = 0, .sandbox = id_});
     if (reply && reply->event.kind == SpawnerEventKind::usage) {
-      return {.cpu_us = reply->event.cpu_us, .peak_memory_bytes = reply->event.peak_memory_bytes};
+      return {.cpu_us = reply->event.cpu_us,
+              .peak_memory_bytes = reply->event.peak_memory_bytes,
+              .network_rx = reply->event.network_rx,
+              .network_tx = reply->event.network_tx};
     }
     // It ended in between; that event came before this reply.
     return life_->final_usage().value_or(SandboxUsage{});
@@ -71,6 +75,10 @@ class SpawnedSandbox final : public Sandbox {
   OutputClient output_;
 };
 
+std::unexpected<Error> no_egress(const SpawnerEvent& event) {
+  return fail(ErrorKind::unusable, "egress_unavailable", std::string(get_text(event.text)));
+}
+
 }  // namespace
 
 SandboxLauncher::SandboxLauncher(SpawnerHandle spawner) : connection_(nullptr), capacity_(spawner.slots) {
@@ -88,6 +96,9 @@ bool SandboxLauncher::alive() const {
 }
 
 Result<std::unique_ptr<Sandbox>> SandboxLauncher::launch(const LaunchRequest& request) {
+  if (request.egress && !egress_open_) {
+    if (auto opened = open_egress(); !opened) return fail(opened.error());
+  }
   auto version = parse_version(request.version);
   if (!version) return fail(version.error());
   auto reply = connection_->ask({.op = SpawnerOp::launch,
@@ -96,16 +107,29 @@ Result<std::unique_ptr<Sandbox>> SandboxLauncher::launch(const LaunchRequest& re
                                  .sandbox = 0,
                                  .memory_mb = static_cast<std::uint32_t>(request.memory_mb),
                                  .purpose = static_cast<std::uint32_t>(request.purpose),
+                                 .egress = request.egress ? 1U : 0U,
                                  .version = *version});
   if (!reply) return fail(reply.error());
   if (reply->event.kind == SpawnerEventKind::no_free_slot) {
     return fail(ErrorKind::unavailable, "no_free_slot", "all sandboxes of this worker are in use");
   }
+  if (reply->event.kind == SpawnerEventKind::no_egress) return no_egress(reply->event);
   if (reply->event.kind != SpawnerEventKind::launched) {
     return fail(ErrorKind::unavailable, "sandbox_failed",
                 "the sandbox could not be started: " + std::string(get_text(reply->event.text)));
   }
   return std::make_unique<SpawnedSandbox>(connection_, std::move(*reply));
+}
+
+Result<void> SandboxLauncher::open_egress() {
+  auto reply = connection_->ask({.op = SpawnerOp::open_egress});
+  if (!reply) return fail(reply.error());
+  if (reply->event.kind != SpawnerEventKind::egress_open) return no_egress(reply->event);
+  if (!egress_open_.exchange(true)) {
+    const auto note = get_text(reply->event.text);
+    log::info("egress is open", {{"note", note}});
+  }
+  return {};
 }
 
 Result<SandboxLauncher::Counts> SandboxLauncher::counts() {

@@ -1,6 +1,7 @@
 // The worker's side of the spawner: a Launcher whose sandboxes are made by the privileged process.
 #pragma once
 
+#include <atomic>
 #include <memory>
 
 #include "worker/sandbox/launcher.h"
@@ -17,6 +18,7 @@ class SandboxLauncher final : public Launcher {
   ~SandboxLauncher() override;
 
   Result<std::unique_ptr<Sandbox>> launch(const LaunchRequest& request) override;
+  [[nodiscard]] Result<void> open_egress() override;
   [[nodiscard]] int capacity() const override;
 
   struct Counts {
@@ -31,6 +33,7 @@ class SandboxLauncher final : public Launcher {
  private:
   std::shared_ptr<SpawnerConnection> connection_;
   int capacity_;
+  std::atomic<bool> egress_open_ = false;
 };
 
 }  // namespace infra::worker

@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "core/error.h"
+#include "worker/sandbox/egress_rules.h"
 #include "worker/sandbox/unique_fd.h"
 
 namespace infra::worker {
@@ -21,6 +22,7 @@ struct SpawnerOptions {
   std::filesystem::path native_runner{};  // absolute; the folder with the compiled functions' `runner`; may be missing
   // Python's runners are forked from an interpreter that has this library; empty: each executes one of its own.
   std::filesystem::path zygote_library{};
+  EgressOptions egress{};
 };
 
 // Instances, most of them idle. What an idle one holds bounds their number in practice: a megabyte of Python, twenty of

@@ -101,7 +101,10 @@ void SpawnerConnection::take_end(const SpawnerEvent& event) {
              .exit_code = event.exit_code,
              .signal = event.signal,
              .out_of_memory = event.out_of_memory != 0},
-            {.cpu_us = event.cpu_us, .peak_memory_bytes = event.peak_memory_bytes});
+            {.cpu_us = event.cpu_us,
+             .peak_memory_bytes = event.peak_memory_bytes,
+             .network_rx = event.network_rx,
+             .network_tx = event.network_tx});
 }
 
 void SpawnerConnection::spawner_died() {

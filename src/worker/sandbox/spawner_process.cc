@@ -34,7 +34,8 @@ bool is_valid(const SpawnerRequest& request) {
   return request.runtime <= static_cast<std::uint32_t>(Runtime::go) &&
          request.purpose <= static_cast<std::uint32_t>(LaunchPurpose::build) &&
          request.memory_mb >= static_cast<std::uint32_t>(limits::kMinMemoryMb) &&
-         request.memory_mb <= static_cast<std::uint32_t>(limits::kMaxMemoryMb) && request.id != 0;
+         request.memory_mb <= static_cast<std::uint32_t>(limits::kMaxMemoryMb) && request.egress <= 1 &&
+         request.id != 0;
 }
 
 }  // namespace
@@ -48,7 +49,8 @@ SpawnerProcess::SpawnerProcess(const SpawnerOptions& options, int socket, Cgroup
       watched_(::epoll_create1(EPOLL_CLOEXEC)),
       slots_(static_cast<std::size_t>(options.slots) + kSpareSlots),
       stock_(basic_kinds()),
-      zygote_(options) {}
+      zygote_(options),
+      egress_(options.egress, instance_name(options.versions_root)) {}
 
 std::vector<SandboxKind> SpawnerProcess::basic_kinds() const {
   std::vector<SandboxKind> kinds;
@@ -152,6 +154,8 @@ void SpawnerProcess::handle(const SpawnerRequest& request) {
       return answer_usage(request);
     case SpawnerOp::list:
       return answer_list(request);
+    case SpawnerOp::open_egress:
+      return answer_egress(request);
   }
 }
 
@@ -162,8 +166,15 @@ void SpawnerProcess::launch(const SpawnerRequest& request) {
     return send(refusal);
   }
   const auto runtime = static_cast<Runtime>(request.runtime);
-  const auto kind =
-      sandbox_kind(static_cast<LaunchPurpose>(request.purpose), runtime, static_cast<int>(request.memory_mb));
+  const auto kind = sandbox_kind(static_cast<LaunchPurpose>(request.purpose), runtime,
+                                 static_cast<int>(request.memory_mb), request.egress != 0);
+  if (kind.egress) {
+    if (auto opened = egress_.open(); !opened) {
+      refusal.kind = SpawnerEventKind::no_egress;
+      put_text(refusal.text, opened.error().message);
+      return send(refusal);
+    }
+  }
   const auto find_in = [&](State state) {
     return std::ranges::find_if(slots_, [&](const Slot& slot) {
       return slot.state == state && slot.request == 0 && (state == State::free || slot.kind == kind);
@@ -199,6 +210,8 @@ void SpawnerProcess::answer_usage(const SpawnerRequest& request) {
     answer.kind = SpawnerEventKind::usage;
     answer.cpu_us = used.cpu_us;
     answer.peak_memory_bytes = used.peak_memory_bytes;
+    answer.network_rx = used.network_rx;
+    answer.network_tx = used.network_tx;
   }
   send(answer);
 }
@@ -207,6 +220,14 @@ void SpawnerProcess::answer_list(const SpawnerRequest& request) {
   SpawnerEvent answer{.kind = SpawnerEventKind::listed, .ai_port = 0, .id = request.id};
   answer.running = static_cast<std::uint32_t>(count(State::running) + count(State::launching));
   answer.prepared = static_cast<std::uint32_t>(count(State::parked));
+  send(answer);
+}
+
+void SpawnerProcess::answer_egress(const SpawnerRequest& request) {
+  const auto opened = egress_.open();
+  SpawnerEvent answer{
+      .kind = opened ? SpawnerEventKind::egress_open : SpawnerEventKind::no_egress, .ai_port = 0, .id = request.id};
+  put_text(answer.text, opened ? egress_.note() : opened.error().message);
   send(answer);
 }
 
@@ -245,6 +266,7 @@ bool SpawnerProcess::prepare(std::size_t index, const SandboxKind& kind) {
   if (auto started = start_init(index, kind, theirs.get()); !started) {
     slot.failure = started.error().message;
     slot.report.reset();
+    if (slot.network >= 0) egress_.give_back(std::exchange(slot.network, -1));
     (void)cgroups_.remove(static_cast<int>(index));
     return false;
   }
@@ -256,6 +278,13 @@ bool SpawnerProcess::prepare(std::size_t index, const SandboxKind& kind) {
 
 // Not fork(): the namespaces and the group have to be there from the first instruction.
 Result<void> SpawnerProcess::start_init(std::size_t index, const SandboxKind& kind, int report) {
+  std::optional<Egress::Lease> network;
+  if (kind.egress) {
+    auto taken = egress_.take();
+    if (!taken) return fail(taken.error());
+    network = std::move(*taken);
+    slots_[index].network = network->number;
+  }
   const int number = static_cast<int>(index);
   auto runner = launch_command(options_, kind.purpose, kind.runtime, kind.memory_mb);
   if (!runner) return fail(runner.error());
@@ -280,8 +309,9 @@ Result<void> SpawnerProcess::start_init(std::size_t index, const SandboxKind& ki
                       .runner = runner_folder(options_, kind.purpose, kind.runtime),
                       .join_files = forked || group >= 0 ? std::vector<std::string>() : cgroups_.join_files(number),
                       .command = std::move(*runner),
-                      .runner_is_forked = forked},
-                     report);
+                      .runner_is_forked = forked,
+                      .network = network ? std::optional(network->plan) : std::nullopt},
+                     report, network ? network->machine.get() : -1);
   }
   if (child < 0) return system_failure("cloning into new namespaces");
   slots_[index].init_fd.reset(pid_fd);
@@ -354,6 +384,7 @@ void SpawnerProcess::take_report(std::size_t index, const InitReport& report, Pa
     case InitReportKind::built:
       return ask_for_runner(index, fds);
     case InitReportKind::prepared:
+      slot.counters = std::move(fds[kStreamFds + kEarlyProbes]);
       slot.streams = std::move(fds);
       slot.ai_port = report.ai_port;
       slot.state = State::parked;
@@ -403,6 +434,8 @@ void SpawnerProcess::tell_end(std::size_t index) {
     ended.out_of_memory = cgroups_.out_of_memory(static_cast<int>(index)) ? 1 : 0;
     ended.cpu_us = used.cpu_us;
     ended.peak_memory_bytes = used.peak_memory_bytes;
+    ended.network_rx = used.network_rx;
+    ended.network_tx = used.network_tx;
     return send(ended);
   }
   if (slot.request == 0) {
@@ -421,6 +454,7 @@ void SpawnerProcess::clear(std::size_t index) {
   content_ = false;
   unwatch(slots_[index].report);
   unwatch(slots_[index].init_fd);
+  if (slots_[index].network >= 0) egress_.give_back(slots_[index].network);
   slots_[index] = Slot{};
   if (!cgroups_.remove(static_cast<int>(index))) slots_[index].state = State::draining;
 }
@@ -474,6 +508,9 @@ int SpawnerProcess::in_use() const {
 SandboxUsage SpawnerProcess::usage(std::size_t index) const {
   SandboxUsage used = cgroups_.usage(static_cast<int>(index));
   used.cpu_us -= std::min(used.cpu_us, slots_[index].prepared_cpu_us);
+  const NetworkBytes bytes = read_network_bytes(slots_[index].counters.get());
+  used.network_rx = bytes.received;
+  used.network_tx = bytes.sent;
   return used;
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "worker/sandbox/cgroup_slots.h"
+#include "worker/sandbox/egress.h"
 #include "worker/sandbox/message_socket.h"
 #include "worker/sandbox/seccomp_filter.h"
 #include "worker/sandbox/spawner.h"
@@ -40,6 +41,8 @@ class SpawnerProcess {
     pid_t init_pid = -1;
     UniqueFd report;
     PassedFds streams;
+    UniqueFd counters;  // of its network, if it has one
+    int network = -1;   // and that one's number
     std::uint32_t ai_port = 0;
     std::uint64_t sandbox = 0;    // its number from here on; the worker learns it when it runs
     std::uint64_t request = 0;    // of the launch that waits for it; 0: none
@@ -65,6 +68,7 @@ class SpawnerProcess {
   void launch(const SpawnerRequest& request);
   void answer_usage(const SpawnerRequest& request);
   void answer_list(const SpawnerRequest& request);
+  void answer_egress(const SpawnerRequest& request);
 
   bool prepare(std::size_t index, const SandboxKind& kind);
   [[nodiscard]] Result<void> start_init(std::size_t index, const SandboxKind& kind, int report);
@@ -96,6 +100,7 @@ class SpawnerProcess {
   std::vector<Slot> slots_;
   Stock stock_;
   Zygote zygote_;
+  Egress egress_;
   std::uint64_t last_sandbox_ = 0;
   // Nothing lacked when the stock was last looked at, and no slot has changed since. There may be a thousand slots to
   // count, and most messages change none.

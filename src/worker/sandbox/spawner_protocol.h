@@ -15,7 +15,7 @@ inline constexpr std::size_t kTextBytes = 240;
 inline constexpr std::size_t kStreamFds = 6;  // control socket, stdout, stderr, AI listener, /output, its requests
 inline constexpr std::size_t kMaxPassedFds = kStreamFds + 7;  // and what state_probe.h looks through
 
-enum class SpawnerOp : std::uint32_t { launch = 1, kill, usage, reset_peak, freeze, thaw, list };
+enum class SpawnerOp : std::uint32_t { launch = 1, kill, usage, reset_peak, freeze, thaw, list, open_egress };
 
 struct SpawnerRequest {
   SpawnerOp op = SpawnerOp::list;
@@ -24,19 +24,22 @@ struct SpawnerRequest {
   std::uint64_t sandbox = 0;  // of all but launch and list
   std::uint32_t memory_mb = 0;
   std::uint32_t purpose = 0;
+  std::uint32_t egress = 0;  // 1: with a network
   VersionHash version{};
 };
 
 enum class SpawnerEventKind : std::uint32_t {
   ready = 1,     // the spawner's first words: it has swept and can launch
   start_failed,  // or: it can't, and `text` says why
-  launched,      // with kMaxPassedFds descriptors
+  launched,      // with kStreamFds descriptors
   no_free_slot,
   launch_failed,  // `text` says which step
   ended,          // of its own accord at any time, once for each launched sandbox
   usage,
   listed,
   unknown_sandbox,  // it has ended before the request came
+  egress_open,      // `text` has what the machine's owner should know
+  no_egress,        // of a launch, too; `text` says why
 };
 
 struct SpawnerEvent {
@@ -50,6 +53,8 @@ struct SpawnerEvent {
   std::uint32_t out_of_memory = 0;
   std::int64_t cpu_us = 0;
   std::int64_t peak_memory_bytes = 0;
+  std::int64_t network_rx = 0;
+  std::int64_t network_tx = 0;
   std::uint32_t running = 0;   // of `listed`
   std::uint32_t prepared = 0;  // of `listed`
   std::array<char, kTextBytes> text{};
@@ -73,8 +78,8 @@ enum class InitReportKind : std::uint32_t { built = 1, prepared, running, failed
 
 inline constexpr std::size_t kRunnerFds = 4;  // user namespace, control socket, stdout, stderr
 
-// Init to spawner. `built` comes with kRunnerFds descriptors, `prepared` with all that the worker gets but the last two,
-// `running` with the one of /workspace.
+// Init to spawner. `built` comes with kRunnerFds descriptors, `prepared` with all that the worker gets but the last two
+// and, if there is a network, its counters; `running` with the descriptor of /workspace.
 struct InitReport {
   InitReportKind kind = InitReportKind::failed;
   std::uint32_t ai_port = 0;

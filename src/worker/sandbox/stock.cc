@@ -18,10 +18,10 @@ int most_of(const SandboxKind& kind) {
 
 }  // namespace
 
-SandboxKind sandbox_kind(LaunchPurpose purpose, Runtime runtime, int memory_mb) {
+SandboxKind sandbox_kind(LaunchPurpose purpose, Runtime runtime, int memory_mb, bool egress) {
   if (purpose == LaunchPurpose::build) return {.runtime = runtime, .memory_mb = 0, .purpose = purpose};
-  if (runtime == Runtime::nodejs) return {.runtime = runtime, .memory_mb = memory_mb};
-  return {.runtime = runtime == Runtime::go ? Runtime::cpp : runtime, .memory_mb = 0};
+  if (runtime == Runtime::nodejs) return {.runtime = runtime, .memory_mb = memory_mb, .egress = egress};
+  return {.runtime = runtime == Runtime::go ? Runtime::cpp : runtime, .memory_mb = 0, .egress = egress};
 }
 
 Stock::Stock(const std::vector<SandboxKind>& basics) {

@@ -18,9 +18,10 @@ struct SandboxKind {
   Runtime runtime = Runtime::python;  // Go's are C++'s: both run a binary
   int memory_mb = 0;                  // of Node.js alone, whose heap is fixed at its start
   LaunchPurpose purpose = LaunchPurpose::run;
+  bool egress = false;
   bool operator==(const SandboxKind&) const = default;
 };
-[[nodiscard]] SandboxKind sandbox_kind(LaunchPurpose purpose, Runtime runtime, int memory_mb);
+[[nodiscard]] SandboxKind sandbox_kind(LaunchPurpose purpose, Runtime runtime, int memory_mb, bool egress = false);
 
 class Stock {
  public:

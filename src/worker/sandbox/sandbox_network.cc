@@ -1,0 +1,69 @@
+#include "worker/sandbox/sandbox_network.h"
+
+#include <fcntl.h>
+
+#include <charconv>
+#include <string>
+#include <string_view>
+
+#include "worker/sandbox/netlink.h"
+#include "worker/sandbox/system_error.h"
+
+namespace infra::worker {
+namespace {
+
+constexpr const char* kInside = "eth0";
+constexpr int kPairPrefix = 31;  // two addresses and nothing else (RFC 3021)
+
+}  // namespace
+
+Result<UniqueFd> join_network(const NetworkPlan& plan, UniqueFd machine) {
+  const UniqueFd own(::open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC));
+  if (!own.valid()) return system_failure("opening the sandbox's network");
+  Netlink outside(std::move(machine));
+  const std::string link = plan.link.data();
+  if (auto made = outside.add_veth(link, kInside, own.get()); !made) return fail(made.error());
+  if (auto raised = outside.raise(link, plan.gateway, kPairPrefix); !raised) return fail(raised.error());
+  auto socket = Netlink::open();
+  if (!socket) return fail(socket.error());
+  Netlink inside(std::move(*socket));
+  if (auto raised = inside.raise(kInside, plan.address, kPairPrefix); !raised) return fail(raised.error());
+  if (auto routed = inside.add_default_route(plan.gateway); !routed) return fail(routed.error());
+  UniqueFd counters(::open("/proc/self/net/dev", O_RDONLY | O_CLOEXEC));
+  if (!counters.valid()) return system_failure("opening the network's counters");
+  return counters;
+}
+
+Result<void> write_resolvers(const NetworkPlan& plan) {
+  std::string text;
+  for (const Ipv4 resolver : plan.resolvers) {
+    if (resolver != 0) text += "nameserver " + to_string(resolver) + "\n";
+  }
+  const UniqueFd file(::open("/etc/resolv.conf", O_WRONLY | O_TRUNC | O_CLOEXEC));
+  if (!file.valid() || ::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()))
+    return system_failure("naming the resolvers");
+  return {};
+}
+
+// "  eth0: <bytes> <packets> …": eight numbers of what was received, then as many of what was sent.
+NetworkBytes read_network_bytes(int counters) {
+  if (counters < 0) return {};
+  std::array<char, 1024> buffer{};
+  const ssize_t got = ::pread(counters, buffer.data(), buffer.size(), 0);
+  std::string_view text(buffer.data(), got > 0 ? static_cast<std::size_t>(got) : 0);
+  const auto line = text.find("eth0:");
+  if (line == std::string_view::npos) return {};
+  text.remove_prefix(line + std::string_view("eth0:").size());
+  std::array<std::int64_t, 9> numbers{};
+  for (auto& number : numbers) {
+    const auto digit = text.find_first_not_of(' ');
+    if (digit == std::string_view::npos) return {};
+    text.remove_prefix(digit);
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error != std::errc{}) return {};
+    text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+  }
+  return {.received = numbers[0], .sent = numbers[8]};
+}
+
+}  // namespace infra::worker
