@@ -296,6 +296,13 @@ class FakeObserver : public FunctionObserver {
   void removed(const FunctionId& id) override { told.push_back(id.value + " is gone"); }
 };
 
+class NoEgress : public EgressCheck {
+ public:
+  Task<Result<void>> check_egress() override {
+    co_return fail(ErrorKind::unusable, "egress_unavailable", "There is no nft.");
+  }
+};
+
 class DeployTest : public AppTest {
  protected:
   Result<Function> deploy_source(std::optional<Error> failure) {
@@ -320,7 +327,7 @@ class DeployTest : public AppTest {
 
 TEST_F(DeployTest, AnObserverIsToldOfEveryChangeThatHolds) {
   FakeObserver observer;
-  DeployFunction deploy(functions_, code_, reader_, executor_, clock_, ids_, nullptr, &observer);
+  DeployFunction deploy(functions_, code_, reader_, executor_, clock_, ids_, nullptr, nullptr, &observer);
   const auto created = run_task(deploy.create(wanted(), std::make_unique<FakeBundle>()));
   ASSERT_TRUE(created);
   FunctionChange change;
@@ -331,6 +338,23 @@ TEST_F(DeployTest, AnObserverIsToldOfEveryChangeThatHolds) {
   EXPECT_FALSE(run_task(deploy.remove(created->id)));
   const std::string id = created->id.value;
   EXPECT_THAT(observer.told, ElementsAre(id + " 128", id + " 512", id + " is gone"));
+}
+
+TEST_F(DeployTest, EgressIsRefusedWhereThereIsNone) {
+  NoEgress none;
+  DeployFunction deploy(functions_, code_, reader_, executor_, clock_, ids_, nullptr, &none);
+  auto with_egress = wanted();
+  with_egress.network = Network::egress;
+  const auto refused = run_task(deploy.create(with_egress, std::make_unique<FakeBundle>()));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, "egress_unavailable");
+  const auto created = run_task(deploy.create(wanted(), std::make_unique<FakeBundle>()));
+  ASSERT_TRUE(created);
+  FunctionChange change;
+  change.network = Network::egress;
+  EXPECT_FALSE(run_task(deploy.update(created->id, change, nullptr)));
+  change.network = Network::none;
+  EXPECT_TRUE(run_task(deploy.update(created->id, change, nullptr)));
 }
 
 TEST_F(DeployTest, StoresTheBundleBeforeTheRowNamesIt) {

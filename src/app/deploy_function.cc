@@ -38,6 +38,11 @@ Task<Result<CodeRef>> DeployFunction::store_bundle(const FunctionId& id, Runtime
   co_return code;
 }
 
+Task<Result<void>> DeployFunction::check_network(Network network) {
+  if (network != Network::egress || egress_ == nullptr) co_return Result<void>{};
+  co_return co_await egress_->check_egress();
+}
+
 Task<bool> DeployFunction::is_named_after_all(FunctionId id, CodeRef code) {
   const auto row = co_await functions_.find(id);
   if (row && row->code == code) co_return true;
@@ -47,6 +52,7 @@ Task<bool> DeployFunction::is_named_after_all(FunctionId id, CodeRef code) {
 }
 
 Task<Result<Function>> DeployFunction::create(NewFunction wanted, std::unique_ptr<StagedFile> bundle) {
+  if (auto possible = co_await check_network(wanted.network); !possible) co_return fail(possible.error());
   const FunctionId id = ids_.function_id();
   auto code = co_await store_bundle(id, wanted.runtime, *bundle);
   if (!code) co_return fail(code.error());
@@ -82,6 +88,8 @@ Task<void> DeployFunction::tell(FunctionId id) {
 }
 
 Task<Result<void>> DeployFunction::update(FunctionId id, FunctionChange change, std::unique_ptr<StagedFile> bundle) {
+  if (auto possible = co_await check_network(change.network.value_or(Network::none)); !possible)
+    co_return fail(possible.error());
   CodeRef old_code;
   if (bundle) {
     const auto current = co_await functions_.find(id);

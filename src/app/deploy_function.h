@@ -9,6 +9,7 @@
 #include "ports/bundle_compiler.h"
 #include "ports/bundle_reader.h"
 #include "ports/code_store.h"
+#include "ports/egress_check.h"
 #include "ports/executor.h"
 #include "ports/function_observer.h"
 #include "ports/function_store.h"
@@ -32,7 +33,7 @@ struct NewFunction {
 class DeployFunction {
  public:
   DeployFunction(FunctionStore& functions, CodeStore& code, const BundleReader& bundles, Executor& executor,
-                 const Clock& clock, IdSource& ids, BundleCompiler* compiler = nullptr,
+                 const Clock& clock, IdSource& ids, BundleCompiler* compiler = nullptr, EgressCheck* egress = nullptr,
                  FunctionObserver* observer = nullptr)
       : functions_(functions),
         code_(code),
@@ -41,6 +42,7 @@ class DeployFunction {
         clock_(clock),
         ids_(ids),
         compiler_(compiler),
+        egress_(egress),
         observer_(observer) {}
 
   // `bundle` is finished. Refusals are `invalid`, `too_large` or `unusable` and leave nothing behind.
@@ -58,6 +60,7 @@ class DeployFunction {
   // code is retired if it certainly does not.
   Task<bool> is_named_after_all(FunctionId id, CodeRef code);
   Task<void> tell(FunctionId id);
+  Task<Result<void>> check_network(Network network);
   Task<Result<CodeRef>> store_bundle(const FunctionId& id, Runtime runtime, StagedFile& bundle);
 
   FunctionStore& functions_;
@@ -67,6 +70,7 @@ class DeployFunction {
   const Clock& clock_;
   IdSource& ids_;
   BundleCompiler* compiler_;    // null: code is compiled by the first worker that runs it
+  EgressCheck* egress_;         // null: whether there is egress is the workers' affair
   FunctionObserver* observer_;  // null: nobody is told
 };
 

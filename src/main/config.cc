@@ -151,21 +151,77 @@ void read_fleet(Reader& reader, Config& config, Command command) {
   config.fleet = std::move(fleet);
 }
 
-void read_origins(Reader& reader, std::vector<std::string>& origins) {
-  const auto value = reader.text("CORS_ORIGINS");
-  if (!value) return;
-  std::string_view rest = *value;
+// The parts of a list that is separated by commas, trimmed.
+void for_each_part(const std::optional<std::string>& value, const auto& take) {
+  std::string_view rest = value ? std::string_view(*value) : std::string_view{};
   while (!rest.empty()) {
     const auto comma = rest.find(',');
-    const auto origin = trim(rest.substr(0, comma));
+    take(trim(rest.substr(0, comma)));
+    rest = comma == std::string_view::npos ? std::string_view{} : rest.substr(comma + 1);
+  }
+}
+
+void read_origins(Reader& reader, std::vector<std::string>& origins) {
+  for_each_part(reader.text("CORS_ORIGINS"), [&](std::string_view origin) {
     const auto url = boost::urls::parse_uri(origin);
     if (origin != "*" && (!url || !url->path().empty() || url->host().empty())) {
       reader.problem(fmt::format(
           "CORS_ORIGINS must be origins such as https://dash.example, separated by commas, or *; not \"{}\".", origin));
     }
     origins.emplace_back(origin);
-    rest = comma == std::string_view::npos ? std::string_view{} : rest.substr(comma + 1);
+  });
+}
+
+template <typename Value>
+void read_addresses(Reader& reader, std::string_view name, Result<Value> (*parse)(std::string_view),
+                    std::vector<Value>& target) {
+  for_each_part(reader.text(name), [&](std::string_view part) {
+    if (auto value = parse(part)) {
+      target.push_back(*value);
+    } else {
+      reader.problem(fmt::format("{}: {}.", name, value.error().message));
+    }
+  });
+}
+
+std::string host_of(const std::string& url) {
+  const auto parsed = boost::urls::parse_uri(url);
+  return parsed ? std::string(parsed->host_address()) : std::string();
+}
+
+// Where this program's own engines are, functions have no business; region endpoints of AWS are public services.
+void block_own_engines(Config& config) {
+  std::vector<std::string> hosts{host_of(config.ai_node_url), host_of(config.controller_url)};
+  if (config.fleet) {
+    hosts.push_back(config.fleet->redis.host);
+    for (const auto* endpoint :
+         {&config.fleet->s3_endpoint, &config.fleet->sqs_endpoint, &config.fleet->dynamodb_endpoint})
+      hosts.push_back(host_of(*endpoint));
   }
+  for (auto& host : hosts) {
+    const bool known = std::ranges::find(config.egress.block_hosts, host) != config.egress.block_hosts.end();
+    if (!host.empty() && !known) config.egress.block_hosts.push_back(std::move(host));
+  }
+}
+
+void read_egress(Reader& reader, Config& config) {
+  worker::EgressOptions& egress = config.egress;
+  read_addresses(reader, "INFRA_EGRESS_ALLOW", worker::parse_egress_opening, egress.allow);
+  read_addresses(reader, "INFRA_EGRESS_BLOCK", worker::parse_ipv4_range, egress.block);
+  read_addresses(reader, "INFRA_EGRESS_DNS", worker::parse_ipv4, egress.resolvers);
+  if (egress.resolvers.size() > worker::kMaxResolvers)
+    reader.problem(fmt::format("INFRA_EGRESS_DNS must be {} addresses at most.", worker::kMaxResolvers));
+  if (const auto subnet = reader.text("INFRA_EGRESS_SUBNET")) {
+    const auto range = worker::parse_ipv4_range(*subnet);
+    if (!range || range->prefix > worker::kEgressBlockPrefix || range->prefix < 8) {
+      reader.problem(
+          fmt::format("INFRA_EGRESS_SUBNET must be a range from /8 to /{} such as 198.18.0.0/15, not \"{}\".",
+                      worker::kEgressBlockPrefix, *subnet));
+    } else {
+      egress.subnet = *range;
+    }
+  }
+  block_own_engines(config);
 }
 
 void read_sandbox(Reader& reader, Config& config) {
@@ -238,6 +294,7 @@ std::expected<Config, ConfigProblems> read_config(const Variables& variables, Co
   read_url(reader, "CONTROLLER_URL", "http://10.0.0.5:8080", config.controller_url);
   read_origins(reader, config.cors_origins);
   read_sandbox(reader, config);
+  read_egress(reader, config);
   if (const auto dir = reader.text("INFRA_DATA_DIR")) config.data_dir = *dir;
   if (!reader.problems().sentences.empty()) return std::unexpected(reader.problems());
   return config;

@@ -14,6 +14,7 @@
 
 #include "core/sliding_window.h"
 #include "net/redis_client.h"
+#include "worker/sandbox/egress_rules.h"
 
 namespace infra {
 
@@ -43,6 +44,7 @@ struct Config {
   std::filesystem::path data_dir = "./.infra";
   bool isolate = true;       // INFRA_SANDBOX=none turns it off
   bool python_exec = false;  // an interpreter's start an instance, instead of a fork of a loaded one
+  worker::EgressOptions egress;
   bool metrics_public = false;
   std::vector<std::string> cors_origins;
   std::chrono::seconds shutdown_timeout{30};

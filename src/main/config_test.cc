@@ -31,6 +31,10 @@ TEST(Config, ReadsEverything) {
                                    {"INFRA_DATA_DIR", "/data"},
                                    {"INFRA_SANDBOX", "none"},
                                    {"INFRA_PYTHON_EXEC", "1"},
+                                   {"INFRA_EGRESS_ALLOW", "10.1.2.3:5432, 192.168.7.0/24"},
+                                   {"INFRA_EGRESS_BLOCK", "203.0.113.0/24"},
+                                   {"INFRA_EGRESS_DNS", "9.9.9.9"},
+                                   {"INFRA_EGRESS_SUBNET", "100.96.0.0/16"},
                                    {"METRICS_PUBLIC", "true"},
                                    {"CORS_ORIGINS", "https://a.example, http://localhost:3000"},
                                    {"SHUTDOWN_TIMEOUT_SECONDS", "3"},
@@ -47,6 +51,12 @@ TEST(Config, ReadsEverything) {
   EXPECT_EQ(config->data_dir, "/data");
   EXPECT_FALSE(config->isolate);
   EXPECT_TRUE(config->python_exec);
+  EXPECT_THAT(config->egress.allow, ElementsAre(*worker::parse_egress_opening("10.1.2.3:5432"),
+                                                *worker::parse_egress_opening("192.168.7.0/24")));
+  EXPECT_THAT(config->egress.block, ElementsAre(*worker::parse_ipv4_range("203.0.113.0/24")));
+  EXPECT_THAT(config->egress.resolvers, ElementsAre(*worker::parse_ipv4("9.9.9.9")));
+  EXPECT_EQ(config->egress.subnet, *worker::parse_ipv4_range("100.96.0.0/16"));
+  EXPECT_THAT(config->egress.block_hosts, ElementsAre("ai"));
   EXPECT_TRUE(config->metrics_public);
   EXPECT_THAT(config->cors_origins, ElementsAre("https://a.example", "http://localhost:3000"));
   EXPECT_EQ(config->shutdown_timeout.count(), 3);
@@ -55,15 +65,20 @@ TEST(Config, ReadsEverything) {
 }
 
 TEST(Config, SaysAllProblemsAtOnce) {
-  EXPECT_THAT(
-      problems({{"PORT", "80x"},
-                {"RATE_LIMIT", "-1"},
-                {"METRICS_PUBLIC", "yes"},
-                {"AI_NODE_URL", "ai:11434"},
-                {"CORS_ORIGINS", "nonsense"},
-                {"INFRA_SANDBOX", "off"}}),
-      ElementsAre(HasSubstr("INFRA_API_KEY"), HasSubstr("PORT"), HasSubstr("RATE_LIMIT"), HasSubstr("METRICS_PUBLIC"),
-                  HasSubstr("AI_NODE_URL"), HasSubstr("CORS_ORIGINS"), HasSubstr("INFRA_SANDBOX")));
+  EXPECT_THAT(problems({{"PORT", "80x"},
+                        {"RATE_LIMIT", "-1"},
+                        {"METRICS_PUBLIC", "yes"},
+                        {"AI_NODE_URL", "ai:11434"},
+                        {"CORS_ORIGINS", "nonsense"},
+                        {"INFRA_SANDBOX", "off"},
+                        {"INFRA_EGRESS_ALLOW", "10.0.0.0/8:x,host"},
+                        {"INFRA_EGRESS_BLOCK", "1.2.3.4/8"},
+                        {"INFRA_EGRESS_DNS", "::1"},
+                        {"INFRA_EGRESS_SUBNET", "198.18.0.0/24"}}),
+              ElementsAre(HasSubstr("INFRA_API_KEY"), HasSubstr("PORT"), HasSubstr("RATE_LIMIT"),
+                          HasSubstr("METRICS_PUBLIC"), HasSubstr("AI_NODE_URL"), HasSubstr("CORS_ORIGINS"),
+                          HasSubstr("INFRA_SANDBOX"), HasSubstr("INFRA_EGRESS_ALLOW"), HasSubstr("INFRA_EGRESS_ALLOW"),
+                          HasSubstr("1.0.0.0/8"), HasSubstr("INFRA_EGRESS_DNS"), HasSubstr("INFRA_EGRESS_SUBNET")));
 }
 
 TEST(Config, OneFleetVariableAsksForAllOfThem) {
@@ -91,6 +106,7 @@ TEST(Config, AFleetIsReadWithItsDefaults) {
   EXPECT_EQ(config->fleet->queue_url, "https://sqs.eu-west-1.amazonaws.com/1/jobs.fifo");
   EXPECT_EQ(config->fleet->redis.host, "redis.internal");
   EXPECT_EQ(config->fleet->redis.port, 6379);
+  EXPECT_THAT(config->egress.block_hosts, ElementsAre("127.0.0.1", "redis.internal"));
   EXPECT_FALSE(config->fleet->redis.tls);
   EXPECT_EQ(config->port, 8080);
   EXPECT_FALSE(read_config(variables, Command::dev)->fleet);  // always on this machine alone

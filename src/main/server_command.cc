@@ -131,6 +131,7 @@ Result<std::optional<worker::SpawnerHandle>> isolate(const Config& config, const
   std::error_code ignored;
   if (const auto library = zygote_library(); !config.python_exec && std::filesystem::exists(library, ignored))
     options.zygote_library = library;
+  options.egress = config.egress;
   auto spawner = worker::start_spawner(options);
   if (!spawner) return fail(spawner.error());
   return std::move(*spawner);

@@ -40,7 +40,10 @@ struct CallEnd {
 
 Result<std::shared_ptr<Instance>> Instance::start(InstanceKey key, Version version, Launcher& launcher, AiProxy* ai) {
   const auto begun = steady_clock::now();
-  auto sandbox = launcher.launch({.runtime = key.runtime, .version = version->folder, .memory_mb = key.memory_mb});
+  auto sandbox = launcher.launch({.runtime = key.runtime,
+                                  .version = version->folder,
+                                  .memory_mb = key.memory_mb,
+                                  .egress = key.network == Network::egress});
   if (!sandbox) return fail(sandbox.error());
   std::shared_ptr<Instance> instance(new Instance(std::move(key), std::move(version), std::move(*sandbox)));
   // Nothing of the user's has run yet, so what it prints is the interpreter's own.
@@ -83,6 +86,8 @@ JobResult Instance::call(const Job& job, const CallSetup& setup) {
   if (left_ != Leftover::nothing) reusable_ = false;
   result.cpu_usage_us = std::max<std::int64_t>(0, end.used.cpu_us - before.cpu_us);
   result.peak_memory_bytes = end.used.peak_memory_bytes;
+  result.network_rx = std::max<std::int64_t>(0, end.used.network_rx - before.network_rx);
+  result.network_tx = std::max<std::int64_t>(0, end.used.network_tx - before.network_tx);
   held_mb_ = static_cast<int>(end.used.peak_memory_bytes / static_cast<std::int64_t>(limits::kMiB)) + kUncountedMb;
   if (result.cold_start) cold_start_ms_ += std::max(0.0, since(begun) - result.handler_ms.value_or(0));
   if (ai_) result.llm_tokens = ai_->take_tokens();

@@ -21,6 +21,7 @@ struct InstanceKey {
   std::string sha256;
   Runtime runtime = Runtime::python;
   int memory_mb = 0;
+  Network network = Network::none;
   auto operator<=>(const InstanceKey&) const = default;
 };
 

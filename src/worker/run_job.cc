@@ -189,8 +189,11 @@ Task<Worker::Attempt> Worker::execute(const Job& job, bool may_retry) {
 Task<Result<InstancePtr>> Worker::obtain_instance(const Job& job) {
   const auto sha256 = co_await versions_.identify(job.code);
   if (!sha256) co_return fail(sha256.error());
-  const InstanceKey key{
-      .function_id = job.function_id, .sha256 = *sha256, .runtime = job.runtime, .memory_mb = job.memory_mb};
+  const InstanceKey key{.function_id = job.function_id,
+                        .sha256 = *sha256,
+                        .runtime = job.runtime,
+                        .memory_mb = job.memory_mb,
+                        .network = job.network};
   // In a fleet nobody else says what a function's keepWarm is.
   if (options_.others_take_over) pool_.keep(job.function_id, job.keep_warm);
   if (!is_superseded(key)) co_await end_instances(pool_.supersede(key));

@@ -114,6 +114,12 @@ Task<void> Worker::drain(SteadyTime deadline) {
   co_await ended_->wait_until(deps_.clock.steady_now() + kForever);
 }
 
+Task<Result<void>> Worker::check_egress() {
+  Result<void> opened;
+  co_await deps_.executor.offload([&] { opened = deps_.launcher.open_egress(); });
+  co_return opened;
+}
+
 Task<Result<void>> Worker::compile(std::filesystem::path bundle, std::string sha256, Runtime runtime) {
   const auto version = co_await versions_.acquire_file(std::move(bundle), std::move(sha256), runtime);
   if (!version) co_return fail(version.error());

@@ -18,6 +18,7 @@
 #include "ports/clock.h"
 #include "ports/code_store.h"
 #include "ports/concurrency_limiter.h"
+#include "ports/egress_check.h"
 #include "ports/executor.h"
 #include "ports/function_observer.h"
 #include "ports/job_queue.h"
@@ -66,7 +67,7 @@ struct WorkerStatus {
   double uptime_seconds = 0;
 };
 
-class Worker : public BundleCompiler, public FunctionObserver {
+class Worker : public BundleCompiler, public EgressCheck, public FunctionObserver {
  public:
   Worker(WorkerDeps deps, WorkerOptions options);
   Worker(const Worker&) = delete;
@@ -86,6 +87,7 @@ class Worker : public BundleCompiler, public FunctionObserver {
 
   // What it compiles is there for the function's first run. Any thread; not after drain() has begun to stop.
   Task<Result<void>> compile(std::filesystem::path bundle, std::string sha256, Runtime runtime) override;
+  Task<Result<void>> check_egress() override;  // any thread
 
   // What is superseded or gone ends at once; instances that a function's keepWarm asks for are started ahead of its
   // calls. Without being told, a worker learns of keepWarm from jobs, and keeps what it has started for them.
