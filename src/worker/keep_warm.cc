@@ -16,7 +16,8 @@ InstanceKey key_of(const Function& function) {
   return {.function_id = function.id,
           .sha256 = function.code.sha256,
           .runtime = function.runtime,
-          .memory_mb = function.memory_mb};
+          .memory_mb = function.memory_mb,
+          .network = function.network};
 }
 
 // What the code is loaded with: a call without a request.

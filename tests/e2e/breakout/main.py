@@ -429,7 +429,7 @@ def network_of_its_own(facts):
     own = int(os.environ["AI_ENDPOINT"].rpartition(":")[2]) if os.environ.get("AI_ENDPOINT") else None
     found = {"listeners": contained(listening <= {own}, "the AI endpoint is all that listens")}
     interfaces = [line.split(":")[0].strip() for line in read("/proc/net/dev").decode().splitlines()[2:]]
-    found["interfaces"] = contained(interfaces == ["lo"], str(interfaces))
+    found["interfaces"] = contained(interfaces == facts["interfaces"], str(interfaces))
     with socket.socket() as server:
         server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if facts["port"] != own:

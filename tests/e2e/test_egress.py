@@ -1,0 +1,138 @@
+"""Functions with `network: "egress"`: they reach public addresses and nothing else, and all others still reach nothing."""
+
+import json
+import os
+import subprocess
+import unittest
+
+import egress_network as net
+from harness import Case, Infra, bundle, main
+
+PYTHON = """
+import socket, urllib.request
+def handler(event, context):
+    url = event["url"]
+    try:
+        with urllib.request.urlopen(url, timeout=event.get("timeout", 3)) as answer:
+            return answer.read().decode()
+    except OSError as error:
+        return "failed: " + str(getattr(error, "reason", error))
+"""
+NODE = """
+const http = require('http');
+exports.handler = (event) => new Promise((resolve) => {
+  const request = http.get(event.url, (answer) => {
+    let text = '';
+    answer.on('data', (part) => { text += part; });
+    answer.on('end', () => resolve(text));
+  });
+  request.setTimeout(3000, () => request.destroy(new Error('timeout')));
+  request.on('error', (error) => resolve('failed: ' + error.message));
+});
+"""
+
+
+def url(host, port=net.PORT):
+    return {"url": f"http://{host}:{port}/"}
+
+
+def setUpModule():
+    net.enter()
+    unittest.addModuleCleanup(net.leave)
+
+
+class Egress(Case):
+    environment = {"INFRA_EGRESS_DNS": net.RESOLVER, "INFRA_EGRESS_ALLOW": f"{net.PRIVATE}:80"}
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.function = cls.infra.deploy(PYTHON, network="egress")
+
+    def reached(self, function, host, port=net.PORT):
+        result = self.infra.result(function, url(host, port))
+        self.assertEqual(result["status"], "SUCCESS", result)
+        return result["result"]
+
+    def test_a_python_function(self):
+        self.assertEqual(self.infra.get(f"/functions/{self.function}").json()["network"], "egress")
+        result = self.infra.result(self.function, url(net.PUBLIC))
+        self.assertEqual(result["result"], net.MACHINE, "it is seen under the machine's address")
+        self.assertGreater(result["networkTx"], 100)
+        self.assertGreater(result["networkRx"], 100)
+        again = self.infra.result(self.function, url("no.such.host.invalid"))
+        self.assertEqual(again["result"], net.MACHINE, "the resolver, which is private itself, is reached")
+        self.assertLess(again["networkTx"], 10_000, "bytes are counted a call")
+
+    def test_a_node_function(self):
+        function = self.infra.deploy(NODE, runtime="nodejs", network="egress")
+        self.assertEqual(self.reached(function, net.PUBLIC), net.MACHINE)
+        self.assertEqual(self.reached(function, "some.name.example"), net.MACHINE)
+        self.assertRegex(self.reached(function, net.METADATA, 80), "^failed: ")
+
+    def test_what_is_not_public_is_blocked(self):
+        for host, port in ((net.PRIVATE, net.PORT), (net.METADATA, 80), (net.MACHINE, self.infra.port), ("127.0.0.1", self.infra.port),
+                           (net.RESOLVER, net.PORT)):
+            with self.subTest(host):
+                self.assertRegex(self.reached(self.function, host, port), "^failed: .*refused")
+
+    def test_what_is_allowed_is_open(self):
+        self.assertEqual(self.reached(self.function, net.PRIVATE, 80), net.MACHINE)
+
+    def test_without_it_there_is_no_network(self):
+        function = self.infra.deploy(PYTHON)
+        self.assertEqual(self.infra.get(f"/functions/{function}").json()["network"], "none")
+        result = self.infra.result(function, url(net.PUBLIC))
+        self.assertIn("unreachable", result["result"])
+        self.assertEqual((result["networkRx"], result["networkTx"]), (0, 0))
+        self.assertRegex(self.reached(function, "some.name.example"), "^failed: ")
+
+    def test_it_is_given_and_taken(self):
+        function = self.infra.deploy(PYTHON)
+        for network, reaches in (("egress", net.MACHINE), ("none", "unreachable"), ("egress", net.MACHINE)):
+            answer = self.infra.request("PUT", f"/functions/{function}", {"network": network})
+            self.assertEqual(answer.status, 200, answer)
+            self.assertIn(reaches, self.reached(function, net.PUBLIC))
+
+    def test_the_log_says_what_was_changed_on_the_machine(self):
+        notes = [entry for entry in self.infra.log() if entry.get("msg") == "egress is open"]
+        self.assertEqual(len(notes), 1)
+        self.assertIn("ip_forward", notes[0]["note"])
+
+
+class NoEgress(Case):
+    """Every address that sandboxes could have is in use on this machine."""
+
+    environment = {"INFRA_EGRESS_SUBNET": "203.0.112.0/20"}
+
+    def test_it_is_refused_with_the_reason(self):
+        answer = self.infra.upload(bundle({"main.py": PYTHON}), [("network", None, "egress")])
+        self.assert_error(answer, 422, "egress_unavailable", ["network", "INFRA_EGRESS_SUBNET"])
+        function = self.infra.deploy(PYTHON)
+        answer = self.infra.request("PUT", f"/functions/{function}", {"network": "egress"})
+        self.assert_error(answer, 422, "egress_unavailable", ["network"])
+        self.assertIn("unreachable", self.infra.result(function, url(net.PUBLIC))["result"], "all else goes on")
+
+
+class LaterWithout(unittest.TestCase):
+    """A program that finds a function with egress, and can't give it: the run fails, and says why."""
+
+    def test_a_run_fails_with_the_reason(self):
+        infra = Infra().start()
+        self.addCleanup(infra.close)
+        function = infra.deploy(PYTHON, network="egress")
+        self.assertEqual(infra.result(function, url(net.PUBLIC))["result"], net.MACHINE)
+        infra.kill()
+        infra.env["INFRA_EGRESS_SUBNET"] = "203.0.112.0/20"
+        infra.start()
+        result = infra.result(function, url(net.PUBLIC))
+        self.assertEqual(result["status"], "FAILED", result)
+        self.assertIn("INFRA_EGRESS_SUBNET", json.dumps(result))
+        tables = subprocess.run(["nft", "list", "tables"], capture_output=True, text=True, check=True).stdout
+        self.assertNotIn("inet infra_", tables, "what the killed program left is gone")
+        self.assertEqual(infra.stop(), 0)
+
+
+if __name__ == "__main__":
+    os.environ["PATH"] += ":/usr/sbin:/sbin"
+    main()
