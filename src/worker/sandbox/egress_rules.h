@@ -68,9 +68,9 @@ struct EgressRules {
   std::string table;             // its name
   std::string interface_prefix;  // of the machine's ends of the sandboxes' links
   Ipv4Range sandboxes;           // whose addresses these are
-  std::vector<EgressOpening> allow;
-  std::vector<Ipv4Range> block;
-  std::vector<Ipv4> resolvers;
+  std::vector<EgressOpening> allow{};
+  std::vector<Ipv4Range> block{};
+  std::vector<Ipv4> resolvers{};
 };
 
 // The text of a table that replaces one of the same name, for `nft -f`.

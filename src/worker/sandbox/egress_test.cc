@@ -37,6 +37,7 @@ class EgressTest : public SandboxTest {
   void SetUp() override {
     if (auto possible = check_isolation(); !possible) GTEST_SKIP() << possible.error().message;
     if (find_nft().empty()) GTEST_SKIP() << "nft is not installed";
+    if (auto possible = TestNetwork::check(); !possible) GTEST_SKIP() << possible.error().message;
     network_ = std::make_unique<TestNetwork>();
   }
   void TearDown() override { launcher_.reset(); }

@@ -20,6 +20,7 @@
 #include <utility>
 
 #include "worker/sandbox/netlink.h"
+#include "worker/sandbox/nftables.h"
 #include "worker/sandbox/unique_fd.h"
 
 namespace infra::worker {
@@ -148,6 +149,17 @@ class TestNetwork {
   ~TestNetwork() { EXPECT_EQ(::setns(before_.get(), CLONE_NEWNET), 0); }
   TestNetwork(const TestNetwork&) = delete;
   TestNetwork& operator=(const TestNetwork&) = delete;
+
+  // Whether this kernel has what it takes: one that is booted for tests has few modules.
+  [[nodiscard]] static Result<void> check() {
+    const UniqueFd scratch = make();
+    const InNetwork there(scratch.get());
+    auto socket = Netlink::open();
+    if (!socket) return fail(socket.error());
+    if (auto made = Netlink(std::move(*socket)).add_veth("probe0", "probe1", scratch.get()); !made) return made;
+    return run_nft(
+        nftables_text({.table = "infra_probe", .interface_prefix = "probe", .sandboxes = kDefaultEgressSubnet}));
+  }
 
   [[nodiscard]] int internet() const { return internet_.get(); }
   // The internet's default route, for what the machine should not do.
