@@ -11,7 +11,6 @@
 #include <iterator>
 #include <utility>
 
-#include "worker/sandbox/host_addresses.h"
 #include "worker/sandbox/netlink.h"
 #include "worker/sandbox/nftables.h"
 #include "worker/sandbox/system_error.h"
@@ -24,8 +23,7 @@ constexpr std::chrono::seconds kRetry{5};
 constexpr std::size_t kPrefixDigits = 6;  // of the instance's name in an interface's, which has 15 characters
 
 std::unexpected<Error> unavailable(std::string why) {
-  return fail(ErrorKind::unavailable, "egress_unavailable",
-              "network: \"egress\" is not available on this machine: " + why);
+  return fail(ErrorKind::unavailable, "egress_unavailable", std::move(why));
 }
 
 std::string read_file(const char* path) {
@@ -71,11 +69,11 @@ std::string Egress::interface_prefix() const {
   return std::string(kEgressInterfaces) + instance_.substr(0, kPrefixDigits);
 }
 
-Result<void> Egress::open() {
+Result<void> Egress::open(std::span<const Ipv4> engines) {
   if (open_) return {};
   const auto now = std::chrono::steady_clock::now();
   if (failure_ && now - failed_at_ < kRetry) return fail(*failure_);
-  auto done = set_up();
+  auto done = set_up(engines);
   open_ = done.has_value();
   if (!done) {
     failure_ = done.error();
@@ -84,10 +82,8 @@ Result<void> Egress::open() {
   return done;
 }
 
-Result<void> Egress::set_up() {
+Result<void> Egress::set_up(std::span<const Ipv4> engines) {
   if (find_nft().empty()) return unavailable("the program nft is missing (Debian's package nftables)");
-  auto hosts = addresses_of(options_.block_hosts);
-  if (!hosts) return unavailable(hosts.error().message);
   if (auto chosen = choose_addresses(); !chosen) return chosen;
   resolvers_ = options_.resolvers.empty() ? machine_resolvers() : options_.resolvers;
   EgressRules rules{.table = table(),
@@ -96,7 +92,7 @@ Result<void> Egress::set_up() {
                     .allow = options_.allow,
                     .block = options_.block,
                     .resolvers = resolvers_};
-  for (const Ipv4 host : *hosts) rules.block.push_back({.first = host});
+  for (const Ipv4 engine : engines) rules.block.push_back({.first = engine});
   {
     const UniqueFd made(::open(marker().c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
   }

@@ -5,6 +5,7 @@
 #include <bitset>
 #include <chrono>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "core/error.h"
@@ -24,9 +25,10 @@ class Egress {
   Egress(const Egress&) = delete;
   Egress& operator=(const Egress&) = delete;
 
-  // Blocks, the first time, for some 20 ms; if a name has to be looked up, two seconds at most. A failure is
-  // `unavailable` with the reason, and is tried anew when it is some seconds old.
-  [[nodiscard]] Result<void> open();
+  // Blocks, the first time, for some 20 ms. `engines`: addresses that are blocked beside those of the options. A
+  // failure is `unavailable` with the reason, and is tried anew when it is some seconds old.
+  [[nodiscard]] Result<void> open(std::span<const Ipv4> engines);
+  [[nodiscard]] bool is_open() const { return open_; }
   // What the machine's owner should know once it is open.
   [[nodiscard]] const std::string& note() const { return note_; }
 
@@ -40,7 +42,7 @@ class Egress {
   void give_back(int number);
 
  private:
-  [[nodiscard]] Result<void> set_up();
+  [[nodiscard]] Result<void> set_up(std::span<const Ipv4> engines);
   [[nodiscard]] Result<void> choose_addresses();
   [[nodiscard]] Result<void> forward_packets();
   [[nodiscard]] std::string table() const { return "infra_" + instance_; }

@@ -189,11 +189,21 @@ TEST_F(EgressTest, AllowedIsOpenInSpiteOfBeingPrivate) {
 }
 
 TEST_F(EgressTest, BlockedIsClosedInSpiteOfBeingPublic) {
-  start_with_egress({.block = {*parse_ipv4_range("198.51.100.0/24")}, .block_hosts = {"203.0.113.1"}});
+  start_with_egress(
+      {.block = {*parse_ipv4_range("198.51.100.0/24")}, .block_hosts = {"203.0.113.1", "localhost", "::1"}});
   auto sandbox = launch_with(true);
   ASSERT_TRUE(sandbox);
   EXPECT_EQ(run(*sandbox, "out = tcp('198.51.100.7')"), kRefused);
   EXPECT_EQ(run(*sandbox, "out = tcp('203.0.113.1')"), kRefused);
+}
+
+TEST_F(EgressTest, AnEngineOfUnknownAddressKeepsItShut) {
+  start_with_egress({.block_hosts = {"localhost", "no such name"}});
+  const auto opened = launcher_->open_egress();
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().code, "egress_unavailable");
+  EXPECT_NE(opened.error().message.find("no such name"), std::string::npos) << opened.error().message;
+  EXPECT_FALSE(has_rules());
 }
 
 TEST_F(EgressTest, TheResolversAreReachableForNothingElse) {

@@ -1,4 +1,4 @@
-// Looks up the IPv4 addresses of hosts, for a privileged process that should not do so itself.
+// Looks up the IPv4 addresses of hosts.
 #pragma once
 
 #include <string>
@@ -9,8 +9,7 @@
 
 namespace infra::worker {
 
-// In a child without privileges, if any of them is a name; for two seconds at most. `unavailable` if one of the names
-// has none.
+// Blocks as long as the machine's resolver does. `unavailable` if one of the names has no address.
 [[nodiscard]] Result<std::vector<Ipv4>> addresses_of(const std::vector<std::string>& hosts);
 
 }  // namespace infra::worker

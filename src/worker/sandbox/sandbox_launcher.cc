@@ -1,9 +1,11 @@
 #include "worker/sandbox/sandbox_launcher.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
 #include "telemetry/log.h"
+#include "worker/sandbox/host_addresses.h"
 #include "worker/sandbox/output_exchange.h"
 #include "worker/sandbox/spawner_connection.h"
 #include "worker/sandbox/state_probe.h"
@@ -75,13 +77,15 @@ class SpawnedSandbox final : public Sandbox {
   OutputClient output_;
 };
 
-std::unexpected<Error> no_egress(const SpawnerEvent& event) {
-  return fail(ErrorKind::unusable, "egress_unavailable", std::string(get_text(event.text)));
+std::unexpected<Error> no_egress(std::string_view why) {
+  return fail(ErrorKind::unusable, "egress_unavailable",
+              "network: \"egress\" is not available on this machine: " + std::string(why));
 }
 
 }  // namespace
 
-SandboxLauncher::SandboxLauncher(SpawnerHandle spawner) : connection_(nullptr), capacity_(spawner.slots) {
+SandboxLauncher::SandboxLauncher(SpawnerHandle spawner)
+    : connection_(nullptr), capacity_(spawner.slots), engine_hosts_(std::move(spawner.engine_hosts)) {
   connection_ = std::make_shared<SpawnerConnection>(std::move(spawner));
 }
 
@@ -113,7 +117,7 @@ Result<std::unique_ptr<Sandbox>> SandboxLauncher::launch(const LaunchRequest& re
   if (reply->event.kind == SpawnerEventKind::no_free_slot) {
     return fail(ErrorKind::unavailable, "no_free_slot", "all sandboxes of this worker are in use");
   }
-  if (reply->event.kind == SpawnerEventKind::no_egress) return no_egress(reply->event);
+  if (reply->event.kind == SpawnerEventKind::no_egress) return no_egress(get_text(reply->event.text));
   if (reply->event.kind != SpawnerEventKind::launched) {
     return fail(ErrorKind::unavailable, "sandbox_failed",
                 "the sandbox could not be started: " + std::string(get_text(reply->event.text)));
@@ -122,9 +126,14 @@ Result<std::unique_ptr<Sandbox>> SandboxLauncher::launch(const LaunchRequest& re
 }
 
 Result<void> SandboxLauncher::open_egress() {
-  auto reply = connection_->ask({.op = SpawnerOp::open_egress});
+  const auto engines = addresses_of(engine_hosts_);
+  if (!engines) return no_egress(engines.error().message);
+  SpawnerRequest request{.op = SpawnerOp::open_egress};
+  if (engines->size() > request.engines.size()) return no_egress("the engines have too many addresses to block");
+  std::ranges::copy(*engines, request.engines.begin());
+  auto reply = connection_->ask(request);
   if (!reply) return fail(reply.error());
-  if (reply->event.kind != SpawnerEventKind::egress_open) return no_egress(reply->event);
+  if (reply->event.kind != SpawnerEventKind::egress_open) return no_egress(get_text(reply->event.text));
   if (!egress_open_.exchange(true)) {
     const auto note = get_text(reply->event.text);
     log::info("egress is open", {{"note", note}});

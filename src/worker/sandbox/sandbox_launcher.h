@@ -3,6 +3,8 @@
 
 #include <atomic>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "worker/sandbox/launcher.h"
 #include "worker/sandbox/spawner.h"
@@ -33,6 +35,7 @@ class SandboxLauncher final : public Launcher {
  private:
   std::shared_ptr<SpawnerConnection> connection_;
   int capacity_;
+  const std::vector<std::string> engine_hosts_;
   std::atomic<bool> egress_open_ = false;
 };
 

@@ -113,7 +113,8 @@ Result<SpawnerHandle> start_spawner(SpawnerOptions options) {
   if (auto possible = check_isolation(); !possible) return fail(possible.error());
   int ends[2] = {-1, -1};
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) return system_failure("socketpair");
-  SpawnerHandle handle{.socket = UniqueFd(ends[0]), .pid = -1, .slots = options.slots};
+  SpawnerHandle handle{
+      .socket = UniqueFd(ends[0]), .pid = -1, .slots = options.slots, .engine_hosts = options.egress.block_hosts};
   UniqueFd theirs(ends[1]);
   handle.pid = ::fork();
   if (handle.pid < 0) return system_failure("forking the spawner");

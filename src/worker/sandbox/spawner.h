@@ -5,6 +5,8 @@
 #include <sys/types.h>
 
 #include <filesystem>
+#include <string>
+#include <vector>
 
 #include "core/error.h"
 #include "worker/sandbox/egress_rules.h"
@@ -33,6 +35,7 @@ struct SpawnerHandle {
   UniqueFd socket;
   pid_t pid = -1;
   int slots = 0;
+  std::vector<std::string> engine_hosts{};  // of EgressOptions: looked up at first need, by whoever has no privileges
 };
 
 // Returns when the spawner has swept what an earlier one left and is ready. Then call drop_privileges() (privileges.h).

@@ -168,12 +168,10 @@ void SpawnerProcess::launch(const SpawnerRequest& request) {
   const auto runtime = static_cast<Runtime>(request.runtime);
   const auto kind = sandbox_kind(static_cast<LaunchPurpose>(request.purpose), runtime,
                                  static_cast<int>(request.memory_mb), request.egress != 0);
-  if (kind.egress) {
-    if (auto opened = egress_.open(); !opened) {
-      refusal.kind = SpawnerEventKind::no_egress;
-      put_text(refusal.text, opened.error().message);
-      return send(refusal);
-    }
+  if (kind.egress && !egress_.is_open()) {
+    refusal.kind = SpawnerEventKind::no_egress;
+    put_text(refusal.text, "it was not opened");
+    return send(refusal);
   }
   const auto find_in = [&](State state) {
     return std::ranges::find_if(slots_, [&](const Slot& slot) {
@@ -224,7 +222,8 @@ void SpawnerProcess::answer_list(const SpawnerRequest& request) {
 }
 
 void SpawnerProcess::answer_egress(const SpawnerRequest& request) {
-  const auto opened = egress_.open();
+  const auto end = std::ranges::find(request.engines, 0U);
+  const auto opened = egress_.open(std::span(request.engines.begin(), end));
   SpawnerEvent answer{
       .kind = opened ? SpawnerEventKind::egress_open : SpawnerEventKind::no_egress, .ai_port = 0, .id = request.id};
   put_text(answer.text, opened ? egress_.note() : opened.error().message);

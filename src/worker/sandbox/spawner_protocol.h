@@ -15,6 +15,8 @@ inline constexpr std::size_t kTextBytes = 240;
 inline constexpr std::size_t kStreamFds = 6;  // control socket, stdout, stderr, AI listener, /output, its requests
 inline constexpr std::size_t kMaxPassedFds = kStreamFds + 7;  // and what state_probe.h looks through
 
+inline constexpr std::size_t kMaxEngineAddresses = 64;
+
 enum class SpawnerOp : std::uint32_t { launch = 1, kill, usage, reset_peak, freeze, thaw, list, open_egress };
 
 struct SpawnerRequest {
@@ -26,6 +28,7 @@ struct SpawnerRequest {
   std::uint32_t purpose = 0;
   std::uint32_t egress = 0;  // 1: with a network
   VersionHash version{};
+  std::array<std::uint32_t, kMaxEngineAddresses> engines{};  // of open_egress: IPv4 in host order, 0 at the end
 };
 
 enum class SpawnerEventKind : std::uint32_t {
@@ -39,7 +42,7 @@ enum class SpawnerEventKind : std::uint32_t {
   listed,
   unknown_sandbox,  // it has ended before the request came
   egress_open,      // `text` has what the machine's owner should know
-  no_egress,        // of a launch, too; `text` says why
+  no_egress,        // of a launch, too, before open_egress; `text` says why
 };
 
 struct SpawnerEvent {
