@@ -97,23 +97,29 @@ JobResult Instance::call(const Job& job, const CallSetup& setup) {
 Result<void> Instance::load(const Job& job, const CallSetup& setup) {
   const auto begun = steady_clock::now();
   cold_ = false;
-  Exchange talk{.end = ExchangeEnd::answered, .answer = R"({"ok":true,"value":null})", .out = {}, .err = {}};
-  if (!is_compiled(key_.runtime)) {  // a program begins with its first call
-    const CallFrame frame{.job = job,
-                          .model_id = setup.model_id,
-                          .deadline = setup.deadline,
-                          .ai_port = ai_ ? sandbox_->handles().ai_port : std::uint16_t{0},
-                          .only_load = true};
-    talk = exchange(sandbox_->handles(), to_json(frame), steady_clock::now() + std::min(job.timeout, kLoadPatience));
-  }
-  const auto answer = talk.end == ExchangeEnd::answered ? parse_answer(talk.answer) : Result<Answer>();
-  reusable_ = talk.end == ExchangeEnd::answered && answer && answer->ok;
+  Result<void> loaded;
+  if (!is_compiled(key_.runtime)) loaded = load_code(job, setup);  // a program begins with its first call
+  reusable_ = loaded.has_value();
   held_mb_ =
       static_cast<int>(sandbox_->usage().peak_memory_bytes / static_cast<std::int64_t>(limits::kMiB)) + kUncountedMb;
   cold_start_ms_ += since(begun);
   if (ai_) (void)ai_->take_tokens();
-  if (reusable_) return {};
-  if (answer && !answer->code.empty()) return fail(ErrorKind::unusable, answer->code, answer->message);
+  return loaded;
+}
+
+Result<void> Instance::load_code(const Job& job, const CallSetup& setup) {
+  const CallFrame frame{.job = job,
+                        .model_id = setup.model_id,
+                        .deadline = setup.deadline,
+                        .ai_port = ai_ ? sandbox_->handles().ai_port : std::uint16_t{0},
+                        .only_load = true};
+  const auto deadline = steady_clock::now() + std::min(job.timeout, kLoadPatience);
+  const Exchange talk = exchange(sandbox_->handles(), to_json(frame), deadline);
+  if (talk.end == ExchangeEnd::answered) {
+    const auto answer = parse_answer(talk.answer, job.request_id);
+    if (answer && answer->ok) return {};
+    if (answer && !answer->code.empty()) return fail(ErrorKind::unusable, answer->code, answer->message);
+  }
   return fail(ErrorKind::unusable, "import_error", "The code's process ended, or did not load it in time.");
 }
 

@@ -72,6 +72,7 @@ class Instance {
   Instance(InstanceKey key, Version version, std::unique_ptr<Sandbox> sandbox)
       : key_(std::move(key)), version_(std::move(version)), sandbox_(std::move(sandbox)) {}
 
+  Result<void> load_code(const Job& job, const CallSetup& setup);
   void conclude(CallEnd& end, const Job& job, JobResult& result);
   [[nodiscard]] Leftover find_leftover() const;
 

@@ -87,7 +87,7 @@ BY_THE_FILTER = "refused: (EPERM|ENOSYS)$"
 
 
 class Breakout(BreakoutCase):
-    network, interfaces, elsewhere = "none", ["lo"], ()
+    runtimes, network, interfaces, elsewhere = tuple(BUNDLES), "none", ["lo"], ()
 
     @classmethod
     def setUpClass(cls):
@@ -96,7 +96,7 @@ class Breakout(BreakoutCase):
 
     @classmethod
     def deploy_all(cls):
-        return {runtime: cls.infra.deploy(packed, runtime, timeoutMs=20000, network=cls.network) for runtime, packed in BUNDLES.items()}
+        return {runtime: cls.infra.deploy(BUNDLES[runtime], runtime, timeoutMs=20000, network=cls.network) for runtime in cls.runtimes}
 
     def assert_held(self, name, proves, words="(refused|contained): ", fresh=False, **facts):
         """One kind of try in every runtime: each single try must be refused or contained."""

@@ -22,7 +22,7 @@ def setUpModule():
 
 
 class BreakoutWithEgress(test_breakout.Breakout):
-    network, interfaces = "egress", ["lo", "eth0"]
+    runtimes, network, interfaces = ("python", "nodejs"), "egress", ["lo", "eth0"]
     test_names = None  # they are resolved
 
     @classmethod
