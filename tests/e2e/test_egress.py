@@ -7,6 +7,7 @@ import unittest
 
 import egress_network as net
 from harness import Case, Infra, bundle, main
+from test_binaries import COMPILER, compiled
 
 PYTHON = """
 import socket, urllib.request
@@ -29,6 +30,29 @@ exports.handler = (event) => new Promise((resolve) => {
   request.setTimeout(3000, () => request.destroy(new Error('timeout')));
   request.on('error', (error) => resolve('failed: ' + error.message));
 });
+"""
+
+
+CPP = r"""
+#include <arpa/inet.h>
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <sys/socket.h>
+
+int main() {
+  char host[32];
+  unsigned port = 0;
+  if (std::sscanf(std::getenv("PAYLOAD"), "{ \"host\" : \"%31[0-9.]\" , \"port\" : %u", host, &port) != 2)
+    return 1;
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<unsigned short>(port));
+  inet_pton(AF_INET, host, &address.sin_addr);
+  const int made = connect(socket(AF_INET, SOCK_STREAM, 0), reinterpret_cast<sockaddr*>(&address), sizeof address);
+  std::printf("%s\n", made == 0 ? "connected" : std::strerror(errno));
+}
 """
 
 
@@ -69,6 +93,13 @@ class Egress(Case):
         self.assertEqual(self.reached(function, net.PUBLIC), net.MACHINE)
         self.assertEqual(self.reached(function, "some.name.example"), net.MACHINE)
         self.assertRegex(self.reached(function, net.METADATA, 80), "^failed: ")
+
+    @unittest.skipUnless(COMPILER, "there is no compiler")
+    def test_a_ready_binary(self):
+        function = self.infra.deploy({"main": compiled(CPP)}, runtime="cpp", network="egress")
+        for host, port, printed in ((net.PUBLIC, net.PORT, "connected"), (net.METADATA, 80, "Connection refused")):
+            result = self.infra.result(function, {"host": host, "port": port})
+            self.assertEqual((result["status"], result["stdout"].strip()), ("SUCCESS", printed), result)
 
     def test_what_is_not_public_is_blocked(self):
         for host, port in ((net.PRIVATE, net.PORT), (net.METADATA, 80), (net.MACHINE, self.infra.port), ("127.0.0.1", self.infra.port),

@@ -161,6 +161,43 @@ TEST_F(EgressTest, TheNetworkCannotBeChangedFromInside) {
   }
 }
 
+// A source route would name another destination than the rules see: the kernel may refuse it, and what has any option
+// at all goes nowhere.
+TEST_F(EgressTest, PacketsWithOptionsGoNowhere) {
+  start_with_egress();
+  auto sandbox = launch_with(true);
+  ASSERT_TRUE(sandbox);
+  run(*sandbox, R"(
+def send_with(options):
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.settimeout(0.5)
+    s.setsockopt(socket.IPPROTO_IP, socket.IP_OPTIONS, options)
+    s.sendto(b'?', ('198.51.100.7', 7007))
+    return s.recv(100)
+)");
+  EXPECT_EQ(run(*sandbox, "out = send_with(b'')"), "b'203.0.113.2'");
+  EXPECT_EQ(run(*sandbox, "out = send_with(bytes([7, 7, 4, 0, 0, 0, 0, 0]))"), "TimeoutError: timed out");
+  const std::string routed = run(*sandbox, "out = send_with(bytes([131, 7, 4, 10, 20, 0, 5, 0]))");
+  EXPECT_TRUE(routed == "TimeoutError: timed out" || routed.starts_with("PermissionError")) << routed;
+}
+
+TEST_F(EgressTest, OneCannotFillTheMachinesTableOfFlows) {
+  start_with_egress();
+  auto greedy = launch_with(true);
+  auto other = launch_with(true);
+  ASSERT_TRUE(greedy && other);
+  const std::string many = R"(
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+out = 0
+for port in range(10000, 11200):
+    try: s.sendto(b'?', ('198.51.100.7', port))
+    except OSError: pass  # an answer to an earlier one
+)";
+  EXPECT_EQ(run(*greedy, many), "0");
+  EXPECT_EQ(run(*greedy, "out = tcp('198.51.100.7')"), kRefused);
+  EXPECT_EQ(run(*other, "out = tcp('198.51.100.7')"), TestNetwork::kMachine);
+}
+
 TEST_F(EgressTest, ThereIsNoIpv6) {
   start_with_egress();
   auto sandbox = launch_with(true);

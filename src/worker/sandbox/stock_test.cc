@@ -84,5 +84,12 @@ TEST(SandboxKindTest, OnlyNodeDependsOnTheMemory) {
   EXPECT_NE(sandbox_kind(kRun, Runtime::nodejs, 128), sandbox_kind(kRun, Runtime::nodejs, 1024));
 }
 
+TEST(SandboxKindTest, ANetworkMakesAnother) {
+  for (const auto runtime : {Runtime::python, Runtime::nodejs, Runtime::cpp})
+    EXPECT_NE(sandbox_kind(kRun, runtime, 128), sandbox_kind(kRun, runtime, 128, true));
+  EXPECT_EQ(sandbox_kind(LaunchPurpose::build, Runtime::cpp, 128, true),
+            sandbox_kind(LaunchPurpose::build, Runtime::cpp, 128));
+}
+
 }  // namespace
 }  // namespace infra::worker
