@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import unittest
 
@@ -9,6 +10,7 @@ import egress_network as net
 from harness import Case, Infra, bundle, main
 from test_binaries import COMPILER, compiled
 
+CLONE_NEWNS = 0x20000
 PYTHON = """
 import socket, urllib.request
 def handler(event, context):
@@ -143,6 +145,24 @@ class NoEgress(Case):
         answer = self.infra.request("PUT", f"/functions/{function}", {"network": "egress"})
         self.assert_error(answer, 422, "egress_unavailable", ["network"])
         self.assertIn("unreachable", self.infra.result(function, url(net.PUBLIC))["result"], "all else goes on")
+
+
+class WithoutNft(unittest.TestCase):
+    """A machine that lacks the program that loads the rules."""
+
+    def test_it_starts_and_says_what_is_missing(self):
+        nft = os.path.realpath(shutil.which("nft", path="/usr/sbin:/usr/bin:/sbin"))
+        self.assertEqual(net.LIBC.unshare(CLONE_NEWNS), 0)
+        subprocess.run(["mount", "--make-rprivate", "/"], check=True)
+        subprocess.run(["mount", "--bind", "/dev/null", nft], check=True)
+        self.addCleanup(subprocess.run, ["umount", nft], check=True)
+        infra = Infra().start()
+        self.addCleanup(infra.close)
+        answer = infra.upload(bundle({"main.py": PYTHON}), [("network", None, "egress")])
+        self.assertEqual((answer.status, answer.json()["code"]), (422, "egress_unavailable"), answer)
+        self.assertIn("nftables", answer.json()["error"])
+        self.assertIn("unreachable", infra.result(infra.deploy(PYTHON), url(net.PUBLIC))["result"])
+        self.assertEqual(infra.stop(), 0)
 
 
 class LaterWithout(unittest.TestCase):
