@@ -2,12 +2,14 @@
 
 #include "adapters/embedded/memory_rate_limiter.h"
 #include "adapters/redis/leased_job_queue.h"
+#include "adapters/redis/redis_announcements.h"
 #include "adapters/redis/redis_probe.h"
 #include "adapters/redis/redis_result_bus.h"
 #include "main/fleet_engines.h"
 #include "main/front_door.h"
 #include "main/heartbeats.h"
 #include "main/worker_host.h"
+#include "net/redis_subscriber.h"
 
 namespace infra {
 
@@ -24,6 +26,7 @@ Task<void> put_off(SqsJobQueue& queue, std::string receipt, milliseconds pause) 
 struct FleetWorker::Parts {
   Parts(Program& p, const Variables& variables, worker::Launcher& launcher);
 
+  [[nodiscard]] net::RedisSubscription subscription();
   Task<GaugeSample> gauges() const;
   Task<void> shut_down();
 
@@ -35,6 +38,7 @@ struct FleetWorker::Parts {
   LeasedJobQueue queue;
   WorkerHost host;
   Heartbeats heartbeats;
+  net::RedisSubscriber subscriber;
 
   MemoryRateLimiter limiter{program.config.rate, program.clock};  // of wrong keys at its own door
   RedisProbe redis_probe;
@@ -62,6 +66,7 @@ FleetWorker::Parts::Parts(Program& p, const Variables& variables, worker::Launch
             .limiter = engines.concurrency}),
       heartbeats(program.config, engines.workers, engines.http, program.clock,
                  [this] { return host.heartbeat(stopping ? "stopping" : "healthy"); }),
+      subscriber(program.loops, engines.fleet.redis, subscription()),
       redis_probe(engines.redis, {}),
       door(
           program, limiter,
@@ -70,6 +75,14 @@ FleetWorker::Parts::Parts(Program& p, const Variables& variables, worker::Launch
           [this](http::StatusHandler& status) {
             return http::worker_routes(status, !program.config.api_key.empty(), program.config.metrics_public);
           }) {}
+
+// A changed function's instances end, whatever has changed: what holds now comes with its next job.
+net::RedisSubscription FleetWorker::Parts::subscription() {
+  return {
+      .channels = {std::string(RedisAnnouncements::kChannel)},
+      .on_message = [this](std::string_view, std::string function) { host.worker().removed({std::move(function)}); },
+      .on_subscribed = [this] { host.worker().changes_missed(); }};
+}
 
 Task<GaugeSample> FleetWorker::Parts::gauges() const {
   const auto beat = host.heartbeat();
@@ -97,6 +110,7 @@ FleetWorker::~FleetWorker() {
 Result<std::uint16_t> FleetWorker::start(const std::string& address) {
   auto& parts = *parts_;
   parts.engines.start();
+  parts.subscriber.start();
   auto port = parts.door.open(address);
   if (!port) return port;
   parts.program.loops.spawn(parts.host.worker().run());

@@ -78,6 +78,11 @@ void WarmPool::keep(const FunctionId& function, int count) {
   }
 }
 
+void WarmPool::keep_none() {
+  const std::lock_guard lock(mutex_);
+  kept_.clear();
+}
+
 int WarmPool::count(const InstanceKey& key) const {
   const std::lock_guard lock(mutex_);
   const auto found = counts_.find(key);

@@ -53,6 +53,7 @@ class WarmPool {
 
   // Of the version that is asked for now, so many do not expire, and are the last to make room. 0: none.
   void keep(const FunctionId& function, int count);
+  void keep_none();
   [[nodiscard]] int count(const InstanceKey& key) const;  // running or idle
 
   [[nodiscard]] std::vector<InstancePtr> take_expired(SteadyTime now);

@@ -93,6 +93,8 @@ class Worker : public BundleCompiler, public EgressCheck, public FunctionObserve
   // calls. Without being told, a worker learns of keepWarm from jobs, and keeps what it has started for them.
   void deployed(const Function& function) override;
   void removed(const FunctionId& id) override;
+  // Changes may have been missed: what is kept for jobs goes with the others, unless it is called again. Any thread.
+  void changes_missed() { pool_.keep_none(); }
 
   [[nodiscard]] WorkerStatus status() const;  // any thread
 

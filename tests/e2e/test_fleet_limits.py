@@ -1,4 +1,5 @@
-"""maxConcurrency over a fleet: two controllers and two workers keep one limit, and a dead worker's place comes back."""
+"""maxConcurrency and keepWarm over a fleet: two controllers and two workers keep one limit, a dead worker's place comes back,
+and instances that are kept go with their function."""
 
 import itertools
 import threading
@@ -6,18 +7,19 @@ import time
 import unittest
 from concurrent.futures import ThreadPoolExecutor
 
-from fleet_harness import FleetClients
+from fleet_harness import FleetClients, sum_of
 from harness import ECHO, Infra, main, wait_for
 
 TIMED = ("import time\ndef handler(seconds, context):\n  begun = time.time()\n  time.sleep(seconds)\n"
          "  return [begun, time.time()]")
+IDLE = 1  # seconds
 LEASE = 31  # seconds: a dead worker's place and its message's visibility are over
 
 
 class FleetConcurrency(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.fleet = FleetClients(Infra, {"INFRA_MAX_WAITING": "30"}).start()
+        cls.fleet = FleetClients(Infra, {"INFRA_MAX_WAITING": "30", "INFRA_IDLE_TIMEOUT_SECONDS": str(IDLE)}).start()
         cls.addClassCleanup(cls.fleet.close)
         cls.one, cls.two = cls.fleet.clients
 
@@ -68,6 +70,27 @@ class FleetConcurrency(unittest.TestCase):
         self.assertEqual([answer.json()["status"] for answer in answers], ["SUCCESS"] * 2, answers)
         self.assertLess(time.monotonic() - killed, 2 * LEASE)
         self.assert_apart([answer.json()["result"] for answer in answers])
+
+    def instances(self):
+        return sum(sum_of(worker.get("/metrics").text, "worker_pool_instances") for worker in self.fleet.worker_clients)
+
+    def test_kept_instances_stay_until_their_function_changes(self):
+        wait_for(lambda: self.instances() == 0, what="the end of other tests' instances")
+        function = self.one.deploy(ECHO, keepWarm=1)
+        other = self.one.deploy(ECHO)
+        for target in (function, other):
+            self.one.result(target)
+        kept = wait_for(self.instances, what="an idle instance")
+        self.assertGreaterEqual(kept, 1)
+        time.sleep(2 * IDLE + 1)
+        self.assertEqual(self.instances(), 1)
+        self.assertEqual(self.two.request("PUT", f"/functions/{function}", {"memoryMb": 192}).status, 200)
+        wait_for(lambda: self.instances() == 0, 1, "its end")
+        self.one.result(function)
+        time.sleep(2 * IDLE + 1)
+        self.assertEqual(self.instances(), 1)
+        self.assertEqual(self.two.request("DELETE", f"/functions/{function}").status, 200)
+        wait_for(lambda: self.instances() == 0, 1, "its end")
 
 
 if __name__ == "__main__":
