@@ -56,11 +56,10 @@ Task<Result<bool>> RedisConcurrencyLimiter::enter(const LimitedRun& run, int mos
 }
 
 Task<Result<void>> RedisConcurrencyLimiter::renew(const LimitedRun& run, bool running) {
-  const LimitedRun kept = run;
   auto counted =
-      co_await count({.key = outstanding_key(kept.function), .request = kept.request, .time = kOutstandingFor});
+      co_await count({.key = outstanding_key(run.function), .request = run.request, .time = kOutstandingFor});
   if (counted && running) {
-    counted = co_await count({.key = running_key(kept.function), .request = kept.request, .time = limits::kVisibility});
+    counted = co_await count({.key = running_key(run.function), .request = run.request, .time = limits::kVisibility});
   }
   if (!counted) co_return fail(counted.error());
   co_return Result<void>{};
@@ -71,9 +70,8 @@ Task<Result<void>> RedisConcurrencyLimiter::leave(const LimitedRun& run) {
 }
 
 Task<Result<void>> RedisConcurrencyLimiter::finish(const LimitedRun& run) {
-  const LimitedRun kept = run;
-  auto left = co_await forget(running_key(kept.function), kept.request);
-  if (left) left = co_await forget(outstanding_key(kept.function), kept.request);
+  auto left = co_await forget(running_key(run.function), run.request);
+  if (left) left = co_await forget(outstanding_key(run.function), run.request);
   co_return left;
 }
 
