@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import time
+import unittest
 from concurrent.futures import ThreadPoolExecutor
 
 from harness import ECHO, UUID_V7, Case, FakeOllama, bundle, main, wait_for
@@ -47,6 +48,16 @@ class Runs(Case):
         for n in (1, 2):  # a plain script is run whole each time
             result = self.infra.result(script, {"n": n})
             self.assertEqual((result["status"], result["stdout"].strip()), ("SUCCESS", f"plain {n}"))
+
+    @unittest.skipIf(os.environ.get("INFRA_SANDBOX") == "none", "nothing is closed to functions without a sandbox")
+    def test_what_a_node_function_is_told_where_the_kernel_says_no(self):
+        function = self.infra.deploy({"index.mjs": "import os, { networkInterfaces } from 'os';\nimport fs from 'fs';\nexport const handler = () => {\n"
+                                      "  try { fs.watch('/tmp'); } catch (error) { return [os.networkInterfaces(), networkInterfaces(), "
+                                      "error.code, error.message]; }\n};"}, "nodejs")
+        value = self.infra.result(function)["result"]
+        self.assertEqual([entry["address"] for entry in value[0]["lo"]], ["127.0.0.1", "::1"])
+        self.assertEqual((list(value[0]), value[1], value[2]), (["lo"], value[0], "EPERM"))
+        self.assertIn("fs.watchFile()", value[3])
 
     def test_values_pass_unharmed(self):
         function = self.infra.deploy("def handler(event, context): return event")
