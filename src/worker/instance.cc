@@ -49,6 +49,7 @@ Result<std::shared_ptr<Instance>> Instance::start(InstanceKey key, Version versi
   // Nothing of the user's has run yet, so what it prints is the interpreter's own.
   if (auto ready = await_ready(instance->sandbox_->handles(), "The runner"); !ready) return fail(ready.error());
   instance->at_rest_ = instance->sandbox_->look();
+  instance->scratch_bytes_ = instance->at_rest_.scratch_bytes;
   instance->cold_start_ms_ = since(begun);
   auto& handles = instance->sandbox_->handles();
   if (ai != nullptr && handles.ai_listener >= 0) instance->ai_ = ai->serve(std::exchange(handles.ai_listener, -1));
@@ -80,14 +81,18 @@ JobResult Instance::call(const Job& job, const CallSetup& setup) {
   CallEnd end;
   end.talk = exchange(sandbox_->handles(), to_json(frame), steady_clock::now() + job.timeout);
   end.used = sandbox_->usage();
+  const SandboxState now = sandbox_->look();  // with the output files still in it
   output_ = end.talk.end == ExchangeEnd::answered ? sandbox_->take_output(kOutputPatience) : OutputTree{};
   conclude(end, job, result);
-  if (reusable_) left_ = find_leftover();
+  if (reusable_) left_ = find_leftover(now);
   if (left_ != Leftover::nothing) reusable_ = false;
   result.cpu_usage_us = std::max<std::int64_t>(0, end.used.cpu_us - before.cpu_us);
   result.peak_memory_bytes = end.used.peak_memory_bytes;
   result.network_rx = std::max<std::int64_t>(0, end.used.network_rx - before.network_rx);
   result.network_tx = std::max<std::int64_t>(0, end.used.network_tx - before.network_tx);
+  result.disk_read = std::max<std::int64_t>(0, end.used.disk_read_bytes - before.disk_read_bytes);
+  result.disk_write = std::max<std::int64_t>(0, now.scratch_bytes - std::exchange(scratch_bytes_, now.scratch_bytes)) +
+                      std::max<std::int64_t>(0, now.output_bytes - at_rest_.output_bytes);
   held_mb_ = static_cast<int>(end.used.peak_memory_bytes / static_cast<std::int64_t>(limits::kMiB)) + kUncountedMb;
   if (result.cold_start) cold_start_ms_ += std::max(0.0, since(begun) - result.handler_ms.value_or(0));
   if (ai_) result.llm_tokens = ai_->take_tokens();
@@ -160,13 +165,14 @@ void Instance::conclude(CallEnd& end, const Job& job, JobResult& result) {
 }
 
 // What is about to end may still be counted for a moment: a thread that was joined, a child that just exited.
-Leftover Instance::find_leftover() const {
+Leftover Instance::find_leftover(SandboxState now) const {
   if (left_ != Leftover::nothing) return left_;
   for (auto pause = kFirstPause;; pause *= 4) {
     const int excused = ai_ ? kSocketsOfAConnection * static_cast<int>(std::min(ai_->connections(), kMostExcused)) : 0;
-    const Leftover left = compare(at_rest_, sandbox_->look(), key_.runtime, excused);
+    const Leftover left = compare(at_rest_, now, key_.runtime, excused);
     if (left == Leftover::nothing || left == Leftover::disk || pause > kLastPause) return left;
     std::this_thread::sleep_for(pause);
+    now = sandbox_->look();
   }
 }
 

@@ -74,7 +74,7 @@ class Instance {
 
   Result<void> load_code(const Job& job, const CallSetup& setup);
   void conclude(CallEnd& end, const Job& job, JobResult& result);
-  [[nodiscard]] Leftover find_leftover() const;
+  [[nodiscard]] Leftover find_leftover(SandboxState now) const;
 
   const InstanceKey key_;
   const Version version_;  // keeps the folder
@@ -84,6 +84,7 @@ class Instance {
   double cold_start_ms_ = 0;
   OutputTree output_;
   SandboxState at_rest_;
+  std::int64_t scratch_bytes_ = 0;  // at the end of the last call
   Leftover left_ = Leftover::nothing;
   bool cold_ = true;
   bool reusable_ = true;

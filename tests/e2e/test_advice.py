@@ -124,6 +124,17 @@ class Profile(Case):
     ]
     TIMEOUT_MS = 1500
 
+    def test_disk_bytes_are_what_the_folders_grew_by(self):
+        function = self.infra.deploy(
+            "import os\ndef handler(event, context):\n  for name, mib in event.items():\n    if mib: open(name, 'wb').write(bytes(mib << 20))\n"
+            "    else: os.unlink(name)\n")
+        for cold, written, grown in ((True, {"/tmp/a": 3, "/output/b": 1, "/workspace/c": 2}, 6), (False, {}, 0), (False, {"/tmp/d": 1}, 1),
+                                     (False, {"/tmp/a": 0, "/output/b": 2}, 2), (False, {"/tmp/d": 2}, 1)):
+            result = self.infra.result(function, written)
+            self.assertEqual((result["status"], result["coldStart"]), ("SUCCESS", cold), result)
+            self.assertLess(abs(result["diskWrite"] - grown * MIB), 0.1 * MIB, (written, result))
+            self.assertGreaterEqual(result["diskRead"], 0)
+
     def assert_measured(self, result, is_cold):
         self.assertTrue(20 * MIB < result["peakMemoryBytes"] <= 128 * MIB, result)
         self.assertTrue(50_000 <= result["cpuUsage"] < 20_000_000, result)

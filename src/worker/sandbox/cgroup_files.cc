@@ -109,6 +109,14 @@ std::int64_t read_cgroup_key(const std::string& path, std::string_view key) {
   return 0;
 }
 
+std::int64_t sum_cgroup_fields(std::string_view text, std::string_view name) {
+  std::int64_t sum = 0;
+  const std::string wanted = " " + std::string(name) + "=";
+  for (auto at = text.find(wanted); at != std::string_view::npos; at = text.find(wanted, at + 1))
+    sum += to_number(text.substr(at + wanted.size()));
+  return sum;
+}
+
 std::vector<pid_t> cgroup_processes(const std::string& group) {
   std::istringstream lines(read_cgroup(group + "/cgroup.procs"));
   std::vector<pid_t> pids;

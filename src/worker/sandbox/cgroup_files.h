@@ -18,6 +18,8 @@ namespace infra::worker {
 [[nodiscard]] std::int64_t read_cgroup_number(const std::string& path);
 // The number after `key` in a file of "key number" lines; 0 if there is none.
 [[nodiscard]] std::int64_t read_cgroup_key(const std::string& path, std::string_view key);
+// The sum of a number that stands in many lines as `name`=number, as in io.stat.
+[[nodiscard]] std::int64_t sum_cgroup_fields(std::string_view text, std::string_view name);
 [[nodiscard]] std::vector<pid_t> cgroup_processes(const std::string& group);
 
 // mkdir, fine if it exists.

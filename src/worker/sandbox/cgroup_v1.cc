@@ -72,7 +72,8 @@ Result<void> CgroupV1Slots::limit(int slot, int memory_mb) {
 
 SandboxUsage CgroupV1Slots::usage(int slot) const {
   return {.cpu_us = read_cgroup_number(group(kCpuAccounting, slot) + "/cpuacct.usage") / 1000,
-          .peak_memory_bytes = read_cgroup_number(group(kMemory, slot) + "/memory.max_usage_in_bytes")};
+          .peak_memory_bytes = read_cgroup_number(group(kMemory, slot) + "/memory.max_usage_in_bytes"),
+          .disk_read_bytes = 0};  // would take another group to join, which is what a sandbox's start waits for
 }
 
 void CgroupV1Slots::reset_peak(int slot) {

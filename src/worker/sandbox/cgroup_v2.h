@@ -32,11 +32,13 @@ class CgroupV2Slots final : public CgroupSlots {
  private:
   struct Open {
     UniqueFd folder;
+    UniqueFd io;    // io.stat, where the controller is there
     UniqueFd peak;  // a reset of memory.peak holds for the descriptor that wrote it
   };
   [[nodiscard]] std::string group(int slot) const { return base_ + "/slot-" + std::to_string(slot); }
   [[nodiscard]] Open& opened(int slot);
   [[nodiscard]] std::int64_t peak(int slot) const;
+  [[nodiscard]] std::int64_t disk_read(int slot) const;
 
   std::string base_;  // <parent>/infra/<instance>
   std::vector<Open> open_;

@@ -53,14 +53,15 @@ class SpawnedSandbox final : public Sandbox {
       return {.cpu_us = reply->event.cpu_us,
               .peak_memory_bytes = reply->event.peak_memory_bytes,
               .network_rx = reply->event.network_rx,
-              .network_tx = reply->event.network_tx};
+              .network_tx = reply->event.network_tx,
+              .disk_read_bytes = reply->event.disk_read_bytes};
     }
     // It ended in between; that event came before this reply.
     return life_->final_usage().value_or(SandboxUsage{});
   }
 
   void reset_peak() override { tell(SpawnerOp::reset_peak); }
-  SandboxState look() override { return probe_.look(); }
+  SandboxState look() override { return probe_.look(output_.folder); }
   void freeze() override { tell(SpawnerOp::freeze); }
   void thaw() override { tell(SpawnerOp::thaw); }
 

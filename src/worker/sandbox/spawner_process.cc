@@ -210,6 +210,7 @@ void SpawnerProcess::answer_usage(const SpawnerRequest& request) {
     answer.peak_memory_bytes = used.peak_memory_bytes;
     answer.network_rx = used.network_rx;
     answer.network_tx = used.network_tx;
+    answer.disk_read_bytes = used.disk_read_bytes;
   }
   send(answer);
 }
@@ -356,7 +357,7 @@ void SpawnerProcess::command(std::size_t index) {
     slot.failure = limited.error().message;
     return kill(slot);
   }
-  slot.prepared_cpu_us = cgroups_.usage(static_cast<int>(index)).cpu_us;
+  slot.prepared = cgroups_.usage(static_cast<int>(index));
   send_message(slot.report.get(), InitCommand{.version = slot.version});  // if it is gone, its exit says so
 }
 
@@ -435,6 +436,7 @@ void SpawnerProcess::tell_end(std::size_t index) {
     ended.peak_memory_bytes = used.peak_memory_bytes;
     ended.network_rx = used.network_rx;
     ended.network_tx = used.network_tx;
+    ended.disk_read_bytes = used.disk_read_bytes;
     return send(ended);
   }
   if (slot.request == 0) {
@@ -506,10 +508,11 @@ int SpawnerProcess::in_use() const {
 
 SandboxUsage SpawnerProcess::usage(std::size_t index) const {
   SandboxUsage used = cgroups_.usage(static_cast<int>(index));
-  used.cpu_us -= std::min(used.cpu_us, slots_[index].prepared_cpu_us);
   const NetworkBytes bytes = read_network_bytes(slots_[index].counters.get());
   used.network_rx = bytes.received;
   used.network_tx = bytes.sent;
+  used.cpu_us -= std::min(used.cpu_us, slots_[index].prepared.cpu_us);
+  used.disk_read_bytes -= std::min(used.disk_read_bytes, slots_[index].prepared.disk_read_bytes);
   return used;
 }
 

@@ -48,7 +48,7 @@ class SpawnerProcess {
     std::uint64_t request = 0;    // of the launch that waits for it; 0: none
     std::uint32_t memory_mb = 0;  // and what it asked for
     VersionHash version{};
-    std::int64_t prepared_cpu_us = 0;  // used before it had a function
+    SandboxUsage prepared;  // used before it had a function
     bool has_status = false;
     int wait_status = 0;
     std::string failure;

@@ -58,6 +58,7 @@ struct SpawnerEvent {
   std::int64_t peak_memory_bytes = 0;
   std::int64_t network_rx = 0;
   std::int64_t network_tx = 0;
+  std::int64_t disk_read_bytes = 0;
   std::uint32_t running = 0;   // of `listed`
   std::uint32_t prepared = 0;  // of `listed`
   std::array<char, kTextBytes> text{};

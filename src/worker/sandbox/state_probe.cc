@@ -49,10 +49,16 @@ int used_percent(std::uint64_t all, std::uint64_t free) {
   return all == 0 ? 0 : static_cast<int>((all - std::min(free, all)) * 100 / all);
 }
 
-int used_percent(const UniqueFd& folder) {
+struct DiskUse {
+  int percent = 0;
+  std::int64_t bytes = 0;
+};
+
+DiskUse disk_use(const UniqueFd& folder) {
   struct statfs info{};
-  if (::fstatfs(folder.get(), &info) != 0) return 0;
-  return std::max(used_percent(info.f_blocks, info.f_bfree), used_percent(info.f_files, info.f_ffree));
+  if (::fstatfs(folder.get(), &info) != 0) return {};
+  return {.percent = std::max(used_percent(info.f_blocks, info.f_bfree), used_percent(info.f_files, info.f_ffree)),
+          .bytes = static_cast<std::int64_t>(info.f_blocks - std::min(info.f_bfree, info.f_blocks)) * info.f_bsize};
 }
 
 }  // namespace
@@ -78,7 +84,7 @@ StateProbe::StateProbe(std::span<UniqueFd, kProbes> probes)
       disks_{std::move(probes[3]), std::move(probes[4]), std::move(probes[5])},
       processes_(std::move(probes[6])) {}
 
-SandboxState StateProbe::look() const {
+SandboxState StateProbe::look(const UniqueFd& output) const {
   constexpr int kInit = 1;
   std::array<char, 32> count;
   SandboxState state;
@@ -86,7 +92,12 @@ SandboxState StateProbe::look() const {
   // The group counts threads; those of the runner and init are taken off.
   state.processes = std::max(0, number_at(read_probe(processes_, count)) - state.threads - kInit);
   for (const auto& table : sockets_) state.sockets += count_sockets(table);
-  for (const auto& folder : disks_) state.disk_percent = std::max(state.disk_percent, used_percent(folder));
+  for (const auto& folder : disks_) {
+    const DiskUse use = disk_use(folder);
+    state.disk_percent = std::max(state.disk_percent, use.percent);
+    state.scratch_bytes += use.bytes;
+  }
+  state.output_bytes = disk_use(output).bytes;
   return state;
 }
 

@@ -30,7 +30,8 @@ class StateProbe {
  public:
   // Takes them, in the order above.
   explicit StateProbe(std::span<UniqueFd, kProbes> probes);
-  [[nodiscard]] SandboxState look() const;
+  // `output` is the folder for output files.
+  [[nodiscard]] SandboxState look(const UniqueFd& output) const;
 
  private:
   UniqueFd threads_;

@@ -1,4 +1,6 @@
 // What the worker sees of a sandbox from outside: what runs, listens and lies about in it, as it comes and goes.
+#include <fmt/format.h>
+
 #include "worker/sandbox/sandbox_fixture.h"
 
 namespace infra::worker {
@@ -64,17 +66,29 @@ TEST_F(StateProbeTest, SocketsOfBothFamilies) {
 
 TEST_F(StateProbeTest, TheFullestFolder) {
   if (!sandbox_) return;
-  for (const std::string folder : {"/tmp", "/workspace", "/dev/shm"}) {
-    const std::string mib = folder == "/dev/shm" ? "12" : "48";
-    EXPECT_EQ(run(*sandbox_,
-                  "with open('" + folder + "/big', 'wb') as f:\n for _ in range(" + mib + "): f.write(bytes(1 << 20))"),
-              "");
+  for (const char* folder : {"/tmp", "/workspace", "/dev/shm"}) {
+    const int mib = std::string_view(folder) == "/dev/shm" ? 12 : 48;
+    EXPECT_EQ(
+        run(*sandbox_,
+            fmt::format("with open('{}/big', 'wb') as f:\n for _ in range({}): f.write(bytes(1 << 20))", folder, mib)),
+        "");
     EXPECT_EQ(sandbox_->look().disk_percent, 75) << folder;
-    EXPECT_EQ(run(*sandbox_, "os.unlink('" + folder + "/big')"), "");
+    EXPECT_EQ(run(*sandbox_, fmt::format("os.unlink('{}/big')", folder)), "");
     EXPECT_LT(sandbox_->look().disk_percent, 5);
   }
   EXPECT_EQ(run(*sandbox_, "for n in range(12000): os.close(os.open(f'/tmp/{n}', os.O_CREAT))"), "");
   EXPECT_GE(sandbox_->look().disk_percent, 70) << "files are scarce, too";
+}
+
+TEST_F(StateProbeTest, BytesThatLieInItsFolders) {
+  if (!sandbox_) return;
+  const SandboxState rest = sandbox_->look();
+  for (const char* folder : {"/tmp", "/workspace", "/dev/shm"})
+    EXPECT_EQ(run(*sandbox_, fmt::format("out = open('{}/some', 'wb').write(bytes(1 << 20))", folder)), "1048576");
+  EXPECT_EQ(run(*sandbox_, "out = open('/output/file', 'wb').write(bytes(2 << 20))"), "2097152");
+  const SandboxState now = sandbox_->look();
+  EXPECT_EQ(now.scratch_bytes - rest.scratch_bytes, 3 << 20);
+  EXPECT_EQ(now.output_bytes - rest.output_bytes, 2 << 20);
 }
 
 TEST_F(StateProbeTest, NothingOnceItHasEnded) {
