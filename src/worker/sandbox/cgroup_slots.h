@@ -10,6 +10,7 @@
 
 #include "core/error.h"
 #include "worker/sandbox/launcher.h"
+#include "worker/sandbox/unique_fd.h"
 
 namespace infra::worker {
 
@@ -38,8 +39,13 @@ class CgroupSlots {
   [[nodiscard]] virtual std::vector<std::string> join_files(int slot) const = 0;
   [[nodiscard]] virtual Result<void> limit(int slot, int memory_mb) = 0;
   [[nodiscard]] virtual SandboxUsage usage(int slot) const = 0;
-  // Where the kernel can't (v2 before 6.12) the peak stays that of the sandbox's whole life.
-  virtual void reset_peak(int slot) = 0;
+  // What usage() is read from, for whoever reads it without the slots; the first is missing in no group.
+  struct UsageFiles {
+    UniqueFd cpu;   // v1's cpuacct.usage or v2's cpu.stat
+    UniqueFd peak;  // writing to it resets it; where the kernel can't (v2 before 6.12) it stays that of the whole life
+    UniqueFd disk;  // v2's io.stat; -1 if there is none
+  };
+  [[nodiscard]] virtual UsageFiles usage_files(int slot) const = 0;
   // Holds how many processes and threads are in it.
   [[nodiscard]] virtual std::string process_count_file(int slot) const = 0;
   [[nodiscard]] virtual bool out_of_memory(int slot) const = 0;

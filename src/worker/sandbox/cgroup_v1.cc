@@ -1,5 +1,6 @@
 #include "worker/sandbox/cgroup_v1.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <utility>
@@ -76,8 +77,13 @@ SandboxUsage CgroupV1Slots::usage(int slot) const {
           .disk_read_bytes = 0};  // would take another group to join, which is what a sandbox's start waits for
 }
 
-void CgroupV1Slots::reset_peak(int slot) {
-  (void)write_cgroup(group(kMemory, slot) + "/memory.max_usage_in_bytes", "0");
+CgroupSlots::UsageFiles CgroupV1Slots::usage_files(int slot) const {
+  const auto open_file = [](const std::string& path, int flags) {
+    return UniqueFd(::open(path.c_str(), flags | O_CLOEXEC));
+  };
+  return {.cpu = open_file(group(kCpuAccounting, slot) + "/cpuacct.usage", O_RDONLY),
+          .peak = open_file(group(kMemory, slot) + "/memory.max_usage_in_bytes", O_RDWR),
+          .disk = UniqueFd()};
 }
 
 std::string CgroupV1Slots::process_count_file(int slot) const {

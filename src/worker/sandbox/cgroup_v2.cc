@@ -152,9 +152,15 @@ SandboxUsage CgroupV2Slots::usage(int slot) const {
           .disk_read_bytes = disk_read(slot)};
 }
 
-void CgroupV2Slots::reset_peak(int slot) {
-  const int fd = opened(slot).peak.get();
-  if (fd >= 0) (void)!::write(fd, "0", 1);
+// Of the same open files: a peak that was reset through one is reset for the other.
+CgroupSlots::UsageFiles CgroupV2Slots::usage_files(int slot) const {
+  const Open& open = open_[static_cast<std::size_t>(slot)];
+  const auto copy = [](const UniqueFd& fd) {
+    return UniqueFd(fd.valid() ? ::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0) : -1);
+  };
+  return {.cpu = UniqueFd(::open((group(slot) + "/cpu.stat").c_str(), O_RDONLY | O_CLOEXEC)),
+          .peak = copy(open.peak),
+          .disk = copy(open.io)};
 }
 
 std::string CgroupV2Slots::process_count_file(int slot) const {

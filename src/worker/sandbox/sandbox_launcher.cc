@@ -20,7 +20,9 @@ class SpawnedSandbox final : public Sandbox {
       : connection_(std::move(connection)),
         life_(std::move(reply.life)),
         id_(reply.event.sandbox),
-        probe_(std::span(reply.fds).last<kProbes>()) {
+        probe_(std::span(reply.fds).subspan<kStreamFds, kProbes>(), reply.event.has_init != 0),
+        usage_(std::span(reply.fds).last<kUsageProbes>(),
+               {.cpu_us = reply.event.cpu_us, .disk_read_bytes = reply.event.disk_read_bytes}) {
     handles_ = {.control = reply.fds[0].release(),
                 .stdout_pipe = reply.fds[1].release(),
                 .stderr_pipe = reply.fds[2].release(),
@@ -48,6 +50,7 @@ class SpawnedSandbox final : public Sandbox {
 
   SandboxUsage usage() override {
     if (auto ended = life_->final_usage()) return *ended;
+    if (auto used = usage_.read()) return *used;
     auto reply = connection_->ask({.op = SpawnerOp::usage, .runtime = 0, .id = 0, .sandbox = id_});
     if (reply && reply->event.kind == SpawnerEventKind::usage) {
       return {.cpu_us = reply->event.cpu_us,
@@ -60,7 +63,7 @@ class SpawnedSandbox final : public Sandbox {
     return life_->final_usage().value_or(SandboxUsage{});
   }
 
-  void reset_peak() override { tell(SpawnerOp::reset_peak); }
+  void reset_peak() override { usage_.reset_peak(); }
   SandboxState look() override { return probe_.look(output_.folder); }
   void freeze() override { tell(SpawnerOp::freeze); }
   void thaw() override { tell(SpawnerOp::thaw); }
@@ -74,6 +77,7 @@ class SpawnedSandbox final : public Sandbox {
   std::shared_ptr<SandboxLife> life_;
   std::uint64_t id_;
   StateProbe probe_;
+  UsageProbe usage_;
   SandboxHandles handles_;
   OutputClient output_;
 };

@@ -30,14 +30,6 @@ constexpr int kRetryMs = 2;
 constexpr int kIdleMs = 5;  // launches come first: the stock is filled up when this long nothing was asked
 constexpr int kSurplusMs = 10'000;
 
-bool is_valid(const SpawnerRequest& request) {
-  return request.runtime <= static_cast<std::uint32_t>(Runtime::go) &&
-         request.purpose <= static_cast<std::uint32_t>(LaunchPurpose::build) &&
-         request.memory_mb >= static_cast<std::uint32_t>(limits::kMinMemoryMb) &&
-         request.memory_mb <= static_cast<std::uint32_t>(limits::kMaxMemoryMb) && request.egress <= 1 &&
-         request.id != 0;
-}
-
 }  // namespace
 
 SpawnerProcess::SpawnerProcess(const SpawnerOptions& options, int socket, CgroupSlots& cgroups,
@@ -135,102 +127,6 @@ bool SpawnerProcess::take_requests() {
   }
 }
 
-void SpawnerProcess::handle(const SpawnerRequest& request) {
-  switch (request.op) {
-    case SpawnerOp::launch:
-      return launch(request);
-    case SpawnerOp::kill:
-      if (const Slot* slot = find(request.sandbox)) kill(*slot);
-      return;
-    case SpawnerOp::reset_peak:
-      if (const Slot* slot = find(request.sandbox)) cgroups_.reset_peak(static_cast<int>(slot - slots_.data()));
-      return;
-    case SpawnerOp::freeze:
-    case SpawnerOp::thaw:
-      if (const Slot* slot = find(request.sandbox))
-        cgroups_.freeze(static_cast<int>(slot - slots_.data()), request.op == SpawnerOp::freeze);
-      return;
-    case SpawnerOp::usage:
-      return answer_usage(request);
-    case SpawnerOp::list:
-      return answer_list(request);
-    case SpawnerOp::open_egress:
-      return answer_egress(request);
-  }
-}
-
-void SpawnerProcess::launch(const SpawnerRequest& request) {
-  SpawnerEvent refusal{.kind = SpawnerEventKind::launch_failed, .ai_port = 0, .id = request.id};
-  if (!is_valid(request)) {
-    put_text(refusal.text, "the request is not one that a worker makes");
-    return send(refusal);
-  }
-  const auto runtime = static_cast<Runtime>(request.runtime);
-  const auto kind = sandbox_kind(static_cast<LaunchPurpose>(request.purpose), runtime,
-                                 static_cast<int>(request.memory_mb), request.egress != 0);
-  if (kind.egress && !egress_.is_open()) {
-    refusal.kind = SpawnerEventKind::no_egress;
-    put_text(refusal.text, "it was not opened");
-    return send(refusal);
-  }
-  const auto find_in = [&](State state) {
-    return std::ranges::find_if(slots_, [&](const Slot& slot) {
-      return slot.state == state && slot.request == 0 && (state == State::free || slot.kind == kind);
-    });
-  };
-  auto slot = find_in(State::parked);
-  const bool found = slot != slots_.end();
-  if (!found) slot = find_in(State::preparing);
-  const bool is_new = slot == slots_.end();
-  if (is_new) slot = find_in(State::free);
-  if (slot == slots_.end() || in_use() >= options_.slots) {
-    refusal.kind = SpawnerEventKind::no_free_slot;
-    return send(refusal);
-  }
-  stock_.launched(kind, found, std::chrono::steady_clock::now());
-  content_ = false;
-  if (is_new && !prepare(static_cast<std::size_t>(slot - slots_.begin()), kind)) {
-    stock_.failed(kind);
-    put_text(refusal.text, slot->failure);
-    return send(refusal);
-  }
-  slot->request = request.id;
-  slot->memory_mb = request.memory_mb;
-  slot->version = request.version;
-  if (slot->state == State::parked) command(static_cast<std::size_t>(slot - slots_.begin()));
-}
-
-void SpawnerProcess::answer_usage(const SpawnerRequest& request) {
-  SpawnerEvent answer{
-      .kind = SpawnerEventKind::unknown_sandbox, .ai_port = 0, .id = request.id, .sandbox = request.sandbox};
-  if (const Slot* slot = find(request.sandbox)) {
-    const SandboxUsage used = usage(static_cast<std::size_t>(slot - slots_.data()));
-    answer.kind = SpawnerEventKind::usage;
-    answer.cpu_us = used.cpu_us;
-    answer.peak_memory_bytes = used.peak_memory_bytes;
-    answer.network_rx = used.network_rx;
-    answer.network_tx = used.network_tx;
-    answer.disk_read_bytes = used.disk_read_bytes;
-  }
-  send(answer);
-}
-
-void SpawnerProcess::answer_list(const SpawnerRequest& request) {
-  SpawnerEvent answer{.kind = SpawnerEventKind::listed, .ai_port = 0, .id = request.id};
-  answer.running = static_cast<std::uint32_t>(count(State::running) + count(State::launching));
-  answer.prepared = static_cast<std::uint32_t>(count(State::parked));
-  send(answer);
-}
-
-void SpawnerProcess::answer_egress(const SpawnerRequest& request) {
-  const auto end = std::ranges::find(request.engines, 0U);
-  const auto opened = egress_.open(std::span(request.engines.begin(), end));
-  SpawnerEvent answer{
-      .kind = opened ? SpawnerEventKind::egress_open : SpawnerEventKind::no_egress, .ai_port = 0, .id = request.id};
-  put_text(answer.text, opened ? egress_.note() : opened.error().message);
-  send(answer);
-}
-
 bool SpawnerProcess::refill(std::optional<SandboxKind> kind) {
   if (!kind) return false;
   const auto slot = std::ranges::find(slots_, State::free, &Slot::state);
@@ -316,6 +212,7 @@ Result<void> SpawnerProcess::start_init(std::size_t index, const SandboxKind& ki
   if (child < 0) return system_failure("cloning into new namespaces");
   slots_[index].init_fd.reset(pid_fd);
   slots_[index].init_pid = child;
+  slots_[index].init_in_groups = !forked;
   return {};
 }
 
@@ -347,6 +244,7 @@ void SpawnerProcess::give_own_runner(std::size_t index) {
       return kill(slot);  // what is outside its groups has no limits
     }
   }
+  slot.init_in_groups = true;
   send_message(slot.report.get(), InitCommand{.op = InitOp::execute});
 }
 
@@ -391,18 +289,9 @@ void SpawnerProcess::take_report(std::size_t index, const InitReport& report, Pa
       content_ = false;
       if (slot.request != 0) command(index);
       return;
-    case InitReportKind::running: {
+    case InitReportKind::running:
       slot.state = State::running;
-      slot.streams[kMaxPassedFds - 2] = std::move(fds[0]);
-      slot.streams[kMaxPassedFds - 1] = open_probe(cgroups_.process_count_file(static_cast<int>(index)), O_RDONLY);
-      const SpawnerEvent launched{
-          .kind = SpawnerEventKind::launched, .ai_port = slot.ai_port, .id = slot.request, .sandbox = slot.sandbox};
-      std::array<int, kMaxPassedFds> streams{};
-      std::ranges::transform(slot.streams, streams.begin(), &UniqueFd::get);
-      send(launched, streams);
-      slot.streams = {};
-      return;
-    }
+      return tell_launched(index, std::move(fds[0]));
     case InitReportKind::failed:
       slot.failure = get_text(report.text);
       return;
@@ -411,6 +300,26 @@ void SpawnerProcess::take_report(std::size_t index, const InitReport& report, Pa
       slot.wait_status = report.wait_status;
       return;
   }
+}
+
+void SpawnerProcess::tell_launched(std::size_t index, UniqueFd workspace) {
+  Slot& slot = slots_[index];
+  const int number = static_cast<int>(index);
+  const auto usage = cgroups_.usage_files(number);
+  const UniqueFd processes = open_probe(cgroups_.process_count_file(number), O_RDONLY);
+  const UniqueFd null = open_probe("/dev/null", O_RDONLY);
+  std::array<int, kMaxPassedFds> fds{};
+  const auto rest = std::ranges::transform(slot.streams, fds.begin(), &UniqueFd::get).out - kUsageProbes - 2;
+  const std::array<int, kUsageProbes + 2> own{workspace.get(),  processes.get(),  usage.cpu.get(),
+                                              usage.peak.get(), usage.disk.get(), slot.counters.get()};
+  std::ranges::transform(own, rest, [&](int fd) { return fd >= 0 ? fd : null.get(); });
+  SpawnerEvent launched{
+      .kind = SpawnerEventKind::launched, .ai_port = slot.ai_port, .id = slot.request, .sandbox = slot.sandbox};
+  launched.cpu_us = slot.prepared.cpu_us;
+  launched.disk_read_bytes = slot.prepared.disk_read_bytes;
+  launched.has_init = slot.init_in_groups ? 1 : 0;
+  send(launched, fds);
+  slot.streams = {};
 }
 
 void SpawnerProcess::take_exit(std::size_t index) {

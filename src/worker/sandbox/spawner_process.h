@@ -39,6 +39,7 @@ class SpawnerProcess {
     SandboxKind kind;
     UniqueFd init_fd;  // pidfd
     pid_t init_pid = -1;
+    bool init_in_groups = false;
     UniqueFd report;
     PassedFds streams;
     UniqueFd counters;  // of its network, if it has one
@@ -78,6 +79,7 @@ class SpawnerProcess {
   void command(std::size_t index);
   void take_reports(std::size_t index);
   void take_report(std::size_t index, const InitReport& report, PassedFds fds);
+  void tell_launched(std::size_t index, UniqueFd workspace);
   void take_exit(std::size_t index);
   void tell_end(std::size_t index);
   void clear(std::size_t index);

@@ -13,11 +13,11 @@ namespace infra::worker {
 
 inline constexpr std::size_t kTextBytes = 240;
 inline constexpr std::size_t kStreamFds = 6;  // control socket, stdout, stderr, AI listener, /output, its requests
-inline constexpr std::size_t kMaxPassedFds = kStreamFds + 7;  // and what state_probe.h looks through
+inline constexpr std::size_t kMaxPassedFds = kStreamFds + 7 + 4;  // and what state_probe.h looks through
 
 inline constexpr std::size_t kMaxEngineAddresses = 64;
 
-enum class SpawnerOp : std::uint32_t { launch = 1, kill, usage, reset_peak, freeze, thaw, list, open_egress };
+enum class SpawnerOp : std::uint32_t { launch = 1, kill, usage, freeze, thaw, list, open_egress };
 
 struct SpawnerRequest {
   SpawnerOp op = SpawnerOp::list;
@@ -34,7 +34,7 @@ struct SpawnerRequest {
 enum class SpawnerEventKind : std::uint32_t {
   ready = 1,     // the spawner's first words: it has swept and can launch
   start_failed,  // or: it can't, and `text` says why
-  launched,      // with kStreamFds descriptors
+  launched,      // with kMaxPassedFds descriptors; usage is what was used before, which is nobody's
   no_free_slot,
   launch_failed,  // `text` says which step
   ended,          // of its own accord at any time, once for each launched sandbox
@@ -61,6 +61,7 @@ struct SpawnerEvent {
   std::int64_t disk_read_bytes = 0;
   std::uint32_t running = 0;   // of `listed`
   std::uint32_t prepared = 0;  // of `listed`
+  std::uint32_t has_init = 0;  // of `launched`: its groups have its init in them
   std::array<char, kTextBytes> text{};
 };
 
@@ -82,8 +83,8 @@ enum class InitReportKind : std::uint32_t { built = 1, prepared, running, failed
 
 inline constexpr std::size_t kRunnerFds = 4;  // user namespace, control socket, stdout, stderr
 
-// Init to spawner. `built` comes with kRunnerFds descriptors, `prepared` with all that the worker gets but the last two
-// and, if there is a network, its counters; `running` with the descriptor of /workspace.
+// Init to spawner. `built` comes with kRunnerFds descriptors, `prepared` with the first that the worker gets and, if
+// there is a network, its counters; `running` with the descriptor of /workspace.
 struct InitReport {
   InitReportKind kind = InitReportKind::failed;
   std::uint32_t ai_port = 0;

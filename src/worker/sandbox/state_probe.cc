@@ -11,11 +11,15 @@
 #include <string_view>
 #include <utility>
 
+#include "worker/sandbox/cgroup_files.h"
+#include "worker/sandbox/sandbox_network.h"
+
 namespace infra::worker {
 namespace {
 
-int number_at(std::string_view text) {
-  int number = 0;
+template <typename Number = int>
+Number number_at(std::string_view text) {
+  Number number = 0;
   std::from_chars(text.data(), text.data() + text.size(), number);
   return number;
 }
@@ -24,6 +28,13 @@ template <std::size_t Size>
 std::string_view read_probe(const UniqueFd& probe, std::array<char, Size>& into) {
   const ssize_t got = ::pread(probe.get(), into.data(), into.size(), 0);
   return {into.data(), static_cast<std::size_t>(std::max<ssize_t>(got, 0))};
+}
+
+// Of v1's cpuacct.usage, a number of nanoseconds, or v2's cpu.stat, whose first line is "usage_usec 123".
+std::int64_t cpu_time_us(std::string_view text) {
+  constexpr std::string_view kKey = "usage_usec ";
+  if (text.starts_with(kKey)) return number_at<std::int64_t>(text.substr(kKey.size()));
+  return number_at<std::int64_t>(text) / 1000;
 }
 
 // A task folder's link count is two and its threads; zero for the null device and a process that is gone.
@@ -78,19 +89,19 @@ std::array<UniqueFd, kEarlyProbes> open_early_probes(pid_t runner) {
           open_probe("/proc/net/sockstat6", O_RDONLY), open_folder_probe("/tmp"), open_folder_probe("/dev/shm")};
 }
 
-StateProbe::StateProbe(std::span<UniqueFd, kProbes> probes)
+StateProbe::StateProbe(std::span<UniqueFd, kProbes> probes, bool has_init)
     : threads_(std::move(probes[0])),
       sockets_{std::move(probes[1]), std::move(probes[2])},
       disks_{std::move(probes[3]), std::move(probes[4]), std::move(probes[5])},
-      processes_(std::move(probes[6])) {}
+      processes_(std::move(probes[6])),
+      init_(has_init ? 1 : 0) {}
 
 SandboxState StateProbe::look(const UniqueFd& output) const {
-  constexpr int kInit = 1;
   std::array<char, 32> count;
   SandboxState state;
   state.threads = count_threads(threads_);
-  // The group counts threads; those of the runner and init are taken off.
-  state.processes = std::max(0, number_at(read_probe(processes_, count)) - state.threads - kInit);
+  // The group counts threads; those of the runner and of init are taken off.
+  state.processes = std::max(0, number_at(read_probe(processes_, count)) - state.threads - init_);
   for (const auto& table : sockets_) state.sockets += count_sockets(table);
   for (const auto& folder : disks_) {
     const DiskUse use = disk_use(folder);
@@ -99,6 +110,31 @@ SandboxState StateProbe::look(const UniqueFd& output) const {
   }
   state.output_bytes = disk_use(output).bytes;
   return state;
+}
+
+UsageProbe::UsageProbe(std::span<UniqueFd, kUsageProbes> probes, const SandboxUsage& before)
+    : cpu_(std::move(probes[0])),
+      peak_(std::move(probes[1])),
+      disk_(std::move(probes[2])),
+      network_(std::move(probes[3])),
+      before_(before) {}
+
+std::optional<SandboxUsage> UsageProbe::read() const {
+  std::array<char, 2048> buffer;
+  const std::string_view cpu = read_probe(cpu_, buffer);
+  if (cpu.empty()) return std::nullopt;
+  SandboxUsage used;
+  used.cpu_us = cpu_time_us(cpu) - before_.cpu_us;
+  used.peak_memory_bytes = number_at<std::int64_t>(read_probe(peak_, buffer));
+  used.disk_read_bytes = sum_cgroup_fields(read_probe(disk_, buffer), "rbytes") - before_.disk_read_bytes;
+  const NetworkBytes bytes = read_network_bytes(network_.get());
+  used.network_rx = bytes.received;
+  used.network_tx = bytes.sent;
+  return used;
+}
+
+void UsageProbe::reset_peak() const {
+  (void)!::pwrite(peak_.get(), "0", 1, 0);
 }
 
 }  // namespace infra::worker

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -17,6 +18,7 @@ namespace infra::worker {
 
 inline constexpr std::size_t kEarlyProbes = 5;            // those that init can open while it waits for a function
 inline constexpr std::size_t kProbes = kEarlyProbes + 2;  // then /workspace, and the group's count of processes
+inline constexpr std::size_t kUsageProbes = 4;            // CPU time, peak memory, disk and network bytes
 
 // Of one file that exists in the sandbox or beside it. Never invalid: the null device stands for what this kernel has
 // not, and counts as nothing.
@@ -28,8 +30,8 @@ inline constexpr std::size_t kProbes = kEarlyProbes + 2;  // then /workspace, an
 
 class StateProbe {
  public:
-  // Takes them, in the order above.
-  explicit StateProbe(std::span<UniqueFd, kProbes> probes);
+  // Takes them, in the order above. `has_init`: whether the group that counts has init in it.
+  StateProbe(std::span<UniqueFd, kProbes> probes, bool has_init);
   // `output` is the folder for output files.
   [[nodiscard]] SandboxState look(const UniqueFd& output) const;
 
@@ -38,6 +40,20 @@ class StateProbe {
   std::array<UniqueFd, 2> sockets_;  // IPv4, IPv6
   std::array<UniqueFd, 3> disks_;
   UniqueFd processes_;
+  int init_;
+};
+
+class UsageProbe {
+ public:
+  // Takes them, in the order above. `before`: what was used before the launch, which is nobody's.
+  UsageProbe(std::span<UniqueFd, kUsageProbes> probes, const SandboxUsage& before);
+  // Nothing once its group is gone.
+  [[nodiscard]] std::optional<SandboxUsage> read() const;
+  void reset_peak() const;
+
+ private:
+  UniqueFd cpu_, peak_, disk_, network_;
+  SandboxUsage before_;
 };
 
 }  // namespace infra::worker
