@@ -20,13 +20,13 @@ namespace fs = std::filesystem;
 using std::chrono::steady_clock;
 using ::testing::HasSubstr;
 
+RunnerFolders test_runners();  // of this tree; in worker_test.cc, which is told where they are
+
 class WorkerTest : public ::testing::Test {
  protected:
   explicit WorkerTest(WorkerOptions options = {}) {
-    launcher_.emplace(PlainLauncher::Options{.versions = root_ / "versions",
-                                             .runners = {.runtimes = INFRA_RUNTIMES, .native = INFRA_NATIVE_RUNNER},
-                                             .temporary = root_ / "instances",
-                                             .capacity = 4});
+    launcher_.emplace(PlainLauncher::Options{
+        .versions = root_ / "versions", .runners = test_runners(), .temporary = root_ / "instances", .capacity = 4});
     options.max_concurrent = 2;
     worker_.emplace(WorkerDeps{.queue = queue_,
                                .code = bundles_,

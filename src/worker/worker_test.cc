@@ -14,6 +14,11 @@
 #include "worker/test_worker.h"
 
 namespace infra::worker {
+
+RunnerFolders test_runners() {
+  return {.runtimes = INFRA_RUNTIMES, .native = INFRA_NATIVE_RUNNER};
+}
+
 namespace {
 
 using ::testing::EndsWith;
