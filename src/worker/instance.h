@@ -75,6 +75,7 @@ class Instance {
   Result<void> load_code(const Job& job, const CallSetup& setup);
   void conclude(CallEnd& end, const Job& job, JobResult& result);
   [[nodiscard]] Leftover find_leftover(SandboxState now) const;
+  [[nodiscard]] int excused_sockets() const;
 
   const InstanceKey key_;
   const Version version_;  // keeps the folder

@@ -103,6 +103,13 @@ class Egress(Case):
             result = self.infra.result(function, {"host": host, "port": port})
             self.assertEqual((result["status"], result["stdout"].strip()), ("SUCCESS", printed), result)
 
+    def test_connections_may_stay(self):
+        keeps = self.infra.deploy("import socket\nkept = []\ndef handler(event, context):\n"
+                                  "    kept.append(socket.create_connection((event['host'], event['port']), 3))\n    return len(kept)", network="egress")
+        for number in (1, 2, 3):
+            result = self.infra.result(keeps, {"host": net.PUBLIC, "port": net.PORT})
+            self.assertEqual((result["result"], result["coldStart"]), (number, number == 1), result)
+
     def test_what_is_not_public_is_blocked(self):
         for host, port in ((net.PRIVATE, net.PORT), (net.METADATA, 80), (net.MACHINE, self.infra.port), ("127.0.0.1", self.infra.port),
                            (net.RESOLVER, net.PORT)):

@@ -192,8 +192,8 @@ Result<Parked> prepare(const SandboxPlan& plan) {
   const InitReport prepared{.kind = InitReportKind::prepared, .ai_port = listener->second};
   const auto probes = open_early_probes(*runner);
   std::array<int, kStreamFds + kEarlyProbes + 1> fds{streams->control.get(),      streams->out.get(),
-                                                 streams->err.get(),          listener->first.get(),
-                                                 output->client.folder.get(), output->client.requests.get()};
+                                                     streams->err.get(),          listener->first.get(),
+                                                     output->client.folder.get(), output->client.requests.get()};
   std::ranges::transform(probes, fds.begin() + kStreamFds, &UniqueFd::get);
   fds.back() = counters.get();
   if (!send_message(kReportFd, prepared, std::span(fds).first(plan.network ? fds.size() : fds.size() - 1)))
