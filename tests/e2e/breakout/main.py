@@ -284,11 +284,14 @@ def others(_):
 
 
 def control_groups(_):
-    """What the function sees of its control groups: that it is in some, and nothing of where these are."""
+    """What the function sees of its control groups: that it is in some, and nothing of where these are.
+
+    Init may be outside: that is told by the way up there, which names nothing but a leaf of ours."""
     found = {}
     for process in ("self", "1"):
+        known = {""} if process == "self" else {"", "..", "main"}
         for line in read(f"/proc/{process}/cgroup").decode().splitlines():
-            found[f"{process} {line.split(':')[1] or 'v2'}"] = contained(line.split(":", 2)[2] == "/", line)
+            found[f"{process} {line.split(':')[1] or 'v2'}"] = contained(set(line.split(":", 2)[2].split("/")) <= known, line)
     found["mounts"] = contained(" - cgroup" not in read("/proc/self/mountinfo").decode(), "no control group is mounted")
     return found | {"another namespace": refused(os.readlink, "/proc/1/ns/cgroup")}
 
