@@ -235,7 +235,7 @@ function findEntry() {
 
 // A file can only export through one of these. Decided by its text and not by loading it, because loading a plain script would
 // run it; a script that merely mentions them is told so (handler_missing) instead of being run twice.
-const EXPORTS = /\bmodule\s*(?:\.\s*exports\b|\[)|\bexports\s*(?:[.[=,)]|\?\.)|^[ \t]*export\s*(?:default\b|async\b|const\b|let\b|var\b|function\b|class\b|[{*])|[;}]\s*export\s*(?:default\b|[{*])/m;
+const EXPORTS = /\bmodule\s*(?:\.\s*exports\b|\[)|\bexports\s*(?:[.[=,)]|\?\.)|^[ \t]*export\s*(?:default\b|async\b|const\b|let\b|var\b|function\b|class\b|[{*])|[;}]\s*export\s*(?:default\b|async\b|const\b|let\b|var\b|function\b|class\b|[{*])/m;
 
 async function load() {
   process.chdir(workspace); // what the function has is mounted over the folder that this process has been in so far

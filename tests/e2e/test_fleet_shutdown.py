@@ -23,14 +23,14 @@ class Shutdown(unittest.TestCase):
         self.function = self.one.deploy(SLEEPER)
         self.one.result(self.function, 0)
 
-    def waiting(self, count, seconds):
-        """Sync runs with the first controller that have begun; their answers come to the list."""
-        answers = []
-        threads = [threading.Thread(target=lambda: answers.append(self.one.run(self.function, seconds)))
-                   for _ in range(count)]
-        for thread in threads:
-            thread.start()
-        wait_for(lambda: sum(self.fleet.jobs_running()) >= count, what="the runs' start")
+    def waiting(self, count, seconds, enough=lambda: True):
+        """Sync runs with the first controller that have begun, and more until there are enough; their answers come to the list."""
+        threads, answers = [], []
+        while len(threads) < count or not enough():
+            self.assertLess(len(threads), 12, "one worker takes all the runs")
+            threads.append(threading.Thread(target=lambda: answers.append(self.one.run(self.function, seconds))))
+            threads[-1].start()
+            wait_for(lambda: sum(self.fleet.jobs_running()) >= len(threads), what="the runs' start")
         return threads, answers
 
     def test_a_controller_answers_what_waits_with_it(self):
@@ -55,13 +55,12 @@ class Shutdown(unittest.TestCase):
             self.assertEqual((result["status"], result["result"]), ("SUCCESS", "slept"))
 
     def test_a_worker_gives_back_what_it_cannot_finish_and_another_runs_it_at_once(self):
-        threads, answers = self.waiting(4, 6)
-        self.assertTrue(all(self.fleet.jobs_running()), "one worker has all the runs")
+        threads, answers = self.waiting(4, 6, enough=lambda: all(self.fleet.jobs_running()))
         started = time.monotonic()
         self.assertEqual(self.workers[0].stop(), 0)
         for thread in threads:
             thread.join()
-        self.assertEqual([(answer.status, answer.json()["result"]) for answer in answers], [(200, "slept")] * 4)
+        self.assertEqual([(answer.status, answer.json()["result"]) for answer in answers], [(200, "slept")] * len(threads))
         self.assertLess(time.monotonic() - started, LEASE - 5, "it waited for a lease")
         self.assert_recorded([answer.headers["x-request-id"] for answer in answers])
 

@@ -22,6 +22,7 @@ class NodeRunner(unittest.TestCase):
                            ("index.js", "module.exports = function (e) { return e + 1 }"),
                            ("index.mjs", "export const handler = (e) => e + 1"),
                            ("index.mjs", "export default async (e) => e + 1"),
+                           ("index.mjs", "import 'node:fs'; export const handler = (e) => e + 1"),
                            ("index.mjs", "const h = (e) => e + 1; export { h as handler }")):
             with start(code, name) as runner:
                 self.assertEqual(runner.ready, {"ready": True})

@@ -135,9 +135,9 @@ TEST_F(S3CodeStoreTest, WhatABundleWasCompiledToIsRetiredWithIt) {
   const std::string sha256(64, 'a');
   ASSERT_TRUE(run(store_.retire_bundle({"f/a.zip", sha256})));
   ASSERT_EQ(peer_.count(), 3U);
-  EXPECT_EQ(peer_.seen(1).path, "/bucket/builds/" + sha256 + "/x86_64");
+  EXPECT_EQ(peer_.seen(1).path, "/bucket/builds/2/" + sha256 + "/x86_64");
   EXPECT_EQ(peer_.seen(1).header("x-amz-tagging"), "infra=retired");
-  EXPECT_EQ(peer_.seen(2).path, "/bucket/builds/" + sha256 + "/aarch64");
+  EXPECT_EQ(peer_.seen(2).path, "/bucket/builds/2/" + sha256 + "/aarch64");
 }
 
 TEST_F(S3CodeStoreTest, AWholeObjectIsTakenWhereAPartWasAskedFor) {
