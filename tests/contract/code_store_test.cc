@@ -94,7 +94,8 @@ TEST_F(FileCodeStoreTest, WhatABundleWasCompiledToGoesWithIt) {
   pass_grace();
   sweep();
   EXPECT_EQ(run_task(store_.get_object(key)).error().kind, ErrorKind::not_found);
-  EXPECT_TRUE(std::filesystem::is_empty(folder_.path() / "objects/builds"));
+  const auto folder = std::filesystem::path(key).parent_path();
+  EXPECT_TRUE(std::filesystem::is_empty(folder_.path() / "objects" / folder.parent_path()));
 }
 
 TEST_F(FileCodeStoreTest, PuttingARetiredBundleSavesIt) {
