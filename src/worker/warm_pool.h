@@ -51,7 +51,7 @@ class WarmPool {
   // The function is gone: gives its idle ones; none is put back any more until somebody asks for it again.
   [[nodiscard]] std::vector<InstancePtr> retire(const FunctionId& function);
 
-  // Of the version that is asked for now, so many do not expire, and are the last to make room. 0: none.
+  // Of the version that was asked for last, so many do not expire, and are the last to make room. 0: none.
   void keep(const FunctionId& function, int count);
   void keep_none();
   [[nodiscard]] int count(const InstanceKey& key) const;  // running or idle
