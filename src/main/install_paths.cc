@@ -37,6 +37,13 @@ fs::path native_runner_folder() {
   return fs::exists(installed / "runner", ignored) ? installed : program_folder() / "native";
 }
 
+fs::path spawner_program() {
+  constexpr const char* kName = "infra-spawner";
+  fs::path installed = program_folder().parent_path() / "libexec/infra" / kName;
+  std::error_code ignored;
+  return fs::exists(installed, ignored) ? installed : program_folder() / kName;
+}
+
 fs::path zygote_library() {
   constexpr const char* kName = "libinfra_zygote.so";
   fs::path installed = program_folder().parent_path() / "lib/infra" / kName;

@@ -15,6 +15,9 @@ namespace infra {
 // program in its build tree. It may not be there.
 [[nodiscard]] std::filesystem::path native_runner_folder();
 
+// infra-spawner: `libexec/infra` of an installation, or beside the program in its build tree.
+[[nodiscard]] std::filesystem::path spawner_program();
+
 // The library that lets Python's runners be forked from a loaded interpreter: `lib/infra` of an installation, or beside
 // the program in its build tree. It may not be there.
 [[nodiscard]] std::filesystem::path zygote_library();

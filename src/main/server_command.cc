@@ -125,6 +125,7 @@ Result<std::optional<worker::SpawnerHandle>> isolate(const Config& config, const
   if (!config.isolate) return std::nullopt;
   if (auto possible = worker::check_isolation(); !possible) return fail(possible.error());
   worker::SpawnerOptions options;
+  options.program = spawner_program();
   options.versions_root = versions_folder(data);
   options.runners = runtimes;
   options.native_runner = native_runner_folder();

@@ -24,6 +24,7 @@ class Install(Case):
         shutil.copy(PROGRAM, TREE / "bin/infra")
         (TREE / "lib/infra").mkdir(parents=True)
         shutil.copy(Path(PROGRAM).parent / "libinfra_zygote.so", TREE / "lib/infra")
+        shutil.copy(Path(PROGRAM).parent / "infra-spawner", TREE / "libexec/infra")
         shutil.copytree(Path(PROGRAM).parent / "native", TREE / "libexec/infra/native")
         shutil.copytree(SOURCES / "runtimes", TREE / "share/infra/runtimes")
         harness.PROGRAM = str(TREE / "bin/infra")

@@ -65,7 +65,8 @@ Result<RunnerCommand> launch_command(const SpawnerOptions& options, LaunchPurpos
   }
   auto program = interpreter(options.python, "Python");
   if (!program) return fail(program.error());
-  return RunnerCommand{{*program, "-I", "-B", "-u", "/runtime/build/builder.py", std::string(to_string(runtime))}};
+  return RunnerCommand{
+      {*program, "-I", "-B", "-u", "/runtime/build/builder.py", runtime == Runtime::cpp ? "cpp" : "go"}};
 }
 
 }  // namespace infra::worker

@@ -99,7 +99,8 @@ class Folder {
   }
   [[nodiscard]] const fs::path& path() const { return path_; }
   [[nodiscard]] SpawnerOptions options(int slots) const {
-    return {.versions_root = path_ / "versions", .runners = path_ / "runners", .slots = slots};
+    return {
+        .program = INFRA_SPAWNER, .versions_root = path_ / "versions", .runners = path_ / "runners", .slots = slots};
   }
 
  private:

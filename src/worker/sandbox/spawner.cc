@@ -1,30 +1,22 @@
 #include "worker/sandbox/spawner.h"
 
 #include <fcntl.h>
-#include <signal.h>
-#include <sys/file.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-#include <algorithm>
-#include <chrono>
 #include <string>
-#include <thread>
 #include <utility>
+#include <vector>
 
-#include "worker/sandbox/cgroup_slots.h"
 #include "worker/sandbox/isolation.h"
 #include "worker/sandbox/message_socket.h"
-#include "worker/sandbox/seccomp_filter.h"
-#include "worker/sandbox/spawner_process.h"
+#include "worker/sandbox/spawner_arguments.h"
 #include "worker/sandbox/system_error.h"
 
 namespace infra::worker {
 namespace {
 
 constexpr int kMaxSlots = 4096;
-constexpr int kSocketFd = 3;
 
 Result<void> check_options(SpawnerOptions& options) {
   if (options.slots == 0) options.slots = kDefaultSlots;
@@ -42,68 +34,21 @@ Result<void> check_options(SpawnerOptions& options) {
   return {};
 }
 
-// The spawner keeps nothing of the program's but its standard streams and the socket. Signals meant for the program
-// (Ctrl-C, a service manager's SIGTERM to the group) must not end what still runs while it drains: only the socket's
-// end does.
-void detach_from_program(UniqueFd& socket) {
-  ::setsid();
-  ::prctl(PR_SET_NAME, "infra-spawner", 0, 0, 0);
-  for (int signal = 1; signal < NSIG; ++signal) ::signal(signal, SIG_DFL);
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGUSR1, SIGUSR2}) ::signal(signal, SIG_IGN);
-  sigset_t none;
-  sigemptyset(&none);
-  ::sigprocmask(SIG_SETMASK, &none, nullptr);
-  if (socket.get() != kSocketFd) {
-    ::dup3(socket.get(), kSocketFd, O_CLOEXEC);
-    (void)socket.release();
-    socket.reset(kSocketFd);
+// In the forked process. Comes back only if it could not be executed.
+void become_spawner(const std::filesystem::path& program, const std::vector<std::string>& options, int socket) {
+  if (socket != kSpawnerSocketFd) {
+    ::dup2(socket, kSpawnerSocketFd);
+  } else {
+    ::fcntl(socket, F_SETFD, 0);
   }
-  ::close_range(kSocketFd + 1, ~0U, 0);
-  const UniqueFd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-  ::dup2(null.get(), STDIN_FILENO);
-  if (::chdir("/") != 0) return;
-}
-
-// One spawner a versions root: a second program would sweep the sandboxes of the first. One that was killed may still
-// be cleaning up, so this waits for a moment.
-Result<UniqueFd> lock_instance(const std::filesystem::path& versions_root) {
-  UniqueFd folder(::open(versions_root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!folder.valid()) return system_failure("opening " + versions_root.string());
-  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(3);
-  while (::flock(folder.get(), LOCK_EX | LOCK_NB) != 0) {
-    if (std::chrono::steady_clock::now() > give_up) {
-      return fail(ErrorKind::unavailable, "already_running",
-                  "another infra runs on " + versions_root.string() + "; stop it first");
-    }
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  return folder;
-}
-
-Result<void> serve(const SpawnerOptions& options, int socket) {
-  auto lock = lock_instance(options.versions_root);
-  if (!lock) return fail(lock.error());
-  auto cgroups = open_cgroup_slots(instance_name(options.versions_root));
-  if (!cgroups) return fail(cgroups.error());
-  if (auto swept = (*cgroups)->sweep(); !swept) return swept;
-  auto seccomp = compile_seccomp_filter();
-  if (!seccomp) return fail(seccomp.error());
-  SpawnerEvent ready{.kind = SpawnerEventKind::ready};
-  if (!send_message(socket, ready)) return {};
-  SpawnerProcess process(options, socket, **cgroups, *seccomp);
-  process.run();
-  return {};
-}
-
-[[noreturn]] void spawner_main(const SpawnerOptions& options, UniqueFd socket) {
-  detach_from_program(socket);
-  if (auto served = serve(options, socket.get()); !served) {
-    SpawnerEvent failed{.kind = SpawnerEventKind::start_failed};
-    put_text(failed.text, served.error().message);
-    send_message(socket.get(), failed);
-    ::_exit(1);
-  }
-  ::_exit(0);
+  std::vector<char*> arguments{const_cast<char*>(program.c_str())};
+  for (const auto& option : options) arguments.push_back(const_cast<char*>(option.c_str()));
+  arguments.push_back(nullptr);
+  char* no_environment = nullptr;
+  ::execve(program.c_str(), arguments.data(), &no_environment);
+  SpawnerEvent failed{.kind = SpawnerEventKind::start_failed};
+  put_text(failed.text, system_failure("executing " + program.string()).error().message);
+  send_message(kSpawnerSocketFd, failed);
 }
 
 }  // namespace
@@ -116,11 +61,12 @@ Result<SpawnerHandle> start_spawner(SpawnerOptions options) {
   SpawnerHandle handle{
       .socket = UniqueFd(ends[0]), .pid = -1, .slots = options.slots, .engine_hosts = options.egress.block_hosts};
   UniqueFd theirs(ends[1]);
+  const auto arguments = to_arguments(options);
   handle.pid = ::fork();
   if (handle.pid < 0) return system_failure("forking the spawner");
   if (handle.pid == 0) {
-    handle.socket.reset();
-    spawner_main(options, std::move(theirs));
+    become_spawner(options.program, arguments, theirs.get());
+    ::_exit(127);
   }
   theirs.reset();
   SpawnerEvent first{};

@@ -1,5 +1,6 @@
-// The privileged helper of the program: forked in the first lines of main(), before threads, listeners and locks exist,
-// it alone can make sandboxes. It ends, and all sandboxes with it, when the handle's socket closes.
+// The privileged helper of the program: started in the first lines of main(), before threads, listeners and locks
+// exist, it alone can make sandboxes. A program of its own (spawner_main.cc). It ends, and all sandboxes with it, when
+// the handle's socket closes.
 #pragma once
 
 #include <sys/types.h>
@@ -15,10 +16,11 @@
 namespace infra::worker {
 
 struct SpawnerOptions {
-  std::filesystem::path versions_root;  // absolute, must exist; unpacked code is in <root>/<64 hex digits>/
-  std::filesystem::path runners;        // absolute; holds python/runner.py and nodejs/runner.js
-  int slots = 0;                        // 1 to 4096; 0: kDefaultSlots
-  uid_t base_uid = 1'000'000;           // slot n runs as uid and gid base + n
+  std::filesystem::path program{};        // absolute; infra-spawner
+  std::filesystem::path versions_root{};  // absolute, must exist; unpacked code is in <root>/<64 hex digits>/
+  std::filesystem::path runners{};        // absolute; holds python/runner.py and nodejs/runner.js
+  int slots = 0;                          // 1 to 4096; 0: kDefaultSlots
+  uid_t base_uid = 1'000'000;             // slot n runs as uid and gid base + n
   std::filesystem::path python = "/usr/bin/python3";  // below /usr, which is what a sandbox sees; may be missing
   std::filesystem::path node = "/usr/bin/node";
   std::filesystem::path native_runner{};  // absolute; the folder with the compiled functions' `runner`; may be missing
