@@ -5,12 +5,12 @@ returns here. What is done before the fork costs a sandbox no time, and memory t
     python3 -I -B -u zygote.py <library> <runners folder>      with the spawner's socket as descriptor 3
 """
 
+import _signal  # what `signal` is made of: without its enums, to which each runner would write
 import ctypes
 import gc
 import importlib.util
 import io
 import os
-import signal
 import sys
 
 # What functions import most, and what these import in turn; a module that is not needed costs shared memory only.
@@ -67,9 +67,9 @@ def load_runner(folder):
 
 def run(runner, sdk):
     """As `python3 /runtime/runner.py` would, in this process."""
-    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    _signal.signal(_signal.SIGPIPE, _signal.SIG_IGN)
+    _signal.signal(_signal.SIGXFSZ, _signal.SIG_IGN)
+    _signal.signal(_signal.SIGINT, _signal.default_int_handler)
     sys.argv[:] = ["/runtime/runner.py"]
     sys.modules["__main__"] = runner
     runner.serve(sdk)
