@@ -13,6 +13,11 @@
 #include "telemetry/log.h"
 
 namespace infra {
+namespace {
+
+constexpr std::chrono::seconds kSubscriptionWait{2};
+
+}  // namespace
 
 // In the order of construction: each part uses only what stands above it.
 struct FleetController::Parts {
@@ -115,6 +120,9 @@ Result<std::uint16_t> FleetController::start(const std::string& address) {
   auto& parts = *parts_;
   parts.engines.start();
   parts.subscriber.start();
+  // The first request finds health and answers as they will be. Without Redis it opens all the same, and health says
+  // so.
+  parts.subscriber.wait_until_subscribed(kSubscriptionWait);
   auto port = parts.controller.door().open(address);
   if (!port) return port;
   parts.program.loops.spawn(parts.functions.refresh());

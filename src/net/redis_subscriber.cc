@@ -7,6 +7,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <condition_variable>
 #include <mutex>
 #include <utility>
 
@@ -57,6 +58,8 @@ struct RedisSubscriber::State : std::enable_shared_from_this<State> {
   asio::io_context& home;
   const RedisSubscription subscription;
   std::atomic<bool> subscribed = false;
+  std::mutex waiting;  // held while `subscribed` becomes true
+  std::condition_variable confirmed;
   std::mutex calling;     // held while a callback runs
   bool silenced = false;  // guarded by `calling`: no callback any more
 
@@ -138,7 +141,11 @@ std::string RedisSubscriber::State::take(RedisReply& reply) {
 }
 
 void RedisSubscriber::State::confirm() {
-  subscribed = true;
+  {
+    const std::scoped_lock lock(waiting);
+    subscribed = true;
+  }
+  confirmed.notify_all();
   const std::scoped_lock lock(calling);
   if (!silenced && subscription.on_subscribed) subscription.on_subscribed();
 }
@@ -193,6 +200,11 @@ void RedisSubscriber::start() {
 
 bool RedisSubscriber::subscribed() const {
   return state_->subscribed;
+}
+
+bool RedisSubscriber::wait_until_subscribed(milliseconds limit) const {
+  std::unique_lock lock(state_->waiting);
+  return state_->confirmed.wait_for(lock, limit, [this] { return state_->subscribed.load(); });
 }
 
 }  // namespace infra::net

@@ -34,6 +34,8 @@ class RedisSubscriber {
   void start();  // non-blocking; once. Backoff as the client's; a silent connection is pinged every second and dropped
                  // when two seconds pass without a word
   [[nodiscard]] bool subscribed() const;  // any thread: what is published now is heard
+  // Blocks until then, `limit` at most, and says whether it is so. Not on an event thread.
+  bool wait_until_subscribed(milliseconds limit) const;
 
  private:
   struct State;

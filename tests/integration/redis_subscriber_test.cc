@@ -82,6 +82,19 @@ TEST_F(RedisSubscriberTest, HearsChannelsAndPatternsInOrder) {
   EXPECT_TRUE(ear_.wait_for_messages(4) == expected);
 }
 
+TEST_F(RedisSubscriberTest, IsWaitedForAndSaysWhenItTakesTooLong) {
+  RedisServer server;
+  RedisSubscriber subscriber(loops_, server.options(), ear_.subscription({"one"}, {}));
+  EXPECT_FALSE(subscriber.wait_until_subscribed(milliseconds(0)));
+  subscriber.start();
+  EXPECT_TRUE(subscriber.wait_until_subscribed(milliseconds(5000)));
+  EXPECT_TRUE(subscriber.subscribed());
+  server.kill();
+  RedisSubscriber deaf(loops_, server.options(), ear_.subscription({"one"}, {}));
+  deaf.start();
+  EXPECT_FALSE(deaf.wait_until_subscribed(milliseconds(50)));
+}
+
 TEST_F(RedisSubscriberTest, SaysWhenItIsBackAfterTheServerDied) {
   RedisServer server;
   RedisSubscriber subscriber(loops_, server.options(), ear_.subscription({"one"}, {}));
