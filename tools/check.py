@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 import time
+from pathlib import Path
 
 import check_compile
 import check_docs
@@ -38,12 +39,20 @@ def run_check(name, jobs):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("--file", action="append", help="for clang-tidy: this one, not all")
     parser.add_argument("names", nargs="*", help=", ".join(CHECKS))
     arguments = parser.parse_args()
     unknown = [name for name in arguments.names if name not in CHECKS]
     if unknown:
         parser.error(f"no such check: {', '.join(unknown)} (there are {', '.join(CHECKS)})")
     os.chdir(ROOT)
+    if arguments.file:
+        wanted = [Path(name) for name in arguments.file]
+        known = set(check_compile.tidy_sources())
+        for path in wanted:
+            if path not in known:
+                parser.error(f"--file: {path} is not a .cc file that the build compiles, by its path from the project's root")
+        CHECKS["tidy"] = ("clang-tidy", lambda jobs: check_compile.check_tidy(jobs, wanted))
     failed = [name for name in arguments.names or CHECKS if not run_check(name, arguments.jobs)]
     if failed:
         print(f"==> check failed: {', '.join(failed)}", flush=True)

@@ -1,6 +1,7 @@
 // What the engines on infra.db rely on: group commits, writes that fail alone, a full disk, files that can't be opened.
 #include "adapters/embedded/database.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 

@@ -2,6 +2,7 @@
 // there.
 #include "adapters/aws/job_message.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <boost/json.hpp>

@@ -1,6 +1,7 @@
 #include "adapters/system/file_staging.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <cerrno>
