@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <memory>
 
 #include "core/client_address.h"
 #include "core/text.h"
@@ -20,18 +21,34 @@ net::Response refuse(Context& context, const Error& error) {
   return error_response(error, context.id);
 }
 
-void log_request(const Context& context, int status, double ms) {
-  const auto level = status >= 500 ? log::Level::error : log::Level::info;
-  log::write(level, "request",
-             {{"requestId", context.id.value},
-              {"method", context.request.method},
-              {"route", context.pattern},
-              {"status", status},
-              {"durationMs", ms},
-              {"client", context.client},
-              {"clientRequestId", context.request.headers.find("x-request-id").value_or("").substr(0, 128)},
-              {"functionId", context.function.value},
-              {"code", context.error_code}});
+// The access log's line, to be written when the context is gone.
+std::function<void()> log_line(Context& context, int status, double ms) {
+  struct Line {
+    RequestId id;
+    std::string method, route, client, client_id;
+    FunctionId function;
+    std::string code;
+  };
+  auto line = std::make_shared<const Line>(
+      Line{.id = context.id,
+           .method = context.request.method,
+           .route = std::string(context.pattern),
+           .client = std::move(context.client),
+           .client_id = std::string(context.request.headers.find("x-request-id").value_or("").substr(0, 128)),
+           .function = std::move(context.function),
+           .code = std::move(context.error_code)});
+  return [line = std::move(line), status, ms] {
+    log::write(status >= 500 ? log::Level::error : log::Level::info, "request",
+               {{"requestId", line->id.value},
+                {"method", line->method},
+                {"route", line->route},
+                {"status", status},
+                {"durationMs", ms},
+                {"client", line->client},
+                {"clientRequestId", line->client_id},
+                {"functionId", line->function.value},
+                {"code", line->code}});
+  };
 }
 
 using Digest = std::array<unsigned char, SHA256_DIGEST_LENGTH>;
@@ -97,11 +114,16 @@ Middleware trace(Metrics& metrics, const Clock& clock) {
     const SteadyTime start = clock.steady_now();
     auto response = co_await guarded(context, next);
     response.headers.set("x-request-id", context.id.value);
-    const std::chrono::duration<double> seconds = clock.steady_now() - start;
     const bool known = std::ranges::find(context.methods, context.request.method) != context.methods.end();
+    const SteadyTime end = clock.steady_now();
+    const std::chrono::duration<double> seconds = end - start;
+    if (!context.timing.empty()) {
+      const std::chrono::duration<double, std::milli> total = end - context.request.arrived;
+      response.headers.add("Server-Timing", fmt::format("total;dur={:.3f}, {}", total.count(), context.timing));
+    }
     metrics.request(known || context.request.method == "HEAD" ? context.request.method : "other", context.pattern,
                     response.status, seconds.count());
-    log_request(context, response.status, seconds.count() * 1000);
+    response.afterwards = log_line(context, response.status, seconds.count() * 1000);
     co_return response;
   };
 }
@@ -123,9 +145,10 @@ Middleware allow_origins(std::vector<std::string> origins) {
       response.headers.add("Access-Control-Max-Age", "600");
     } else {
       response = co_await next(context);
-      response.headers.add(
-          "Access-Control-Expose-Headers",
-          "x-request-id, link, retry-after, x-ratelimit-limit, x-ratelimit-remaining, x-ratelimit-reset");
+      response.headers.add("Access-Control-Expose-Headers",
+                           "x-request-id, link, retry-after, server-timing, x-ratelimit-limit, x-ratelimit-remaining, "
+                           "x-ratelimit-reset");
+      response.headers.add("Timing-Allow-Origin", allowed);
     }
     response.headers.set("Access-Control-Allow-Origin", allowed);
     response.headers.add("Vary", "Origin");

@@ -73,6 +73,13 @@ net::Response result_response(const JobResult& result, const RequestId& id) {
   return json_response(result.status == RunStatus::error ? 500 : 200, to_json(result));
 }
 
+// What the worker took in all, and the handler of that; the rest of the total is the way there and back.
+std::string timing_of(const JobResult& result) {
+  std::string timing = fmt::format("worker;dur={:.3f}", result.duration_ms);
+  if (result.handler_ms) timing += fmt::format(", handler;dur={:.3f}", *result.handler_ms);
+  return timing;
+}
+
 }  // namespace
 
 Task<Result<net::Response>> RunsHandler::run(Context& context) {
@@ -107,6 +114,7 @@ Task<Result<net::Response>> RunsHandler::run(Context& context) {
             context.id.value));
   }
   context.error_code = (*result)->error_code;
+  context.timing = timing_of(**result);
   co_return result_response(**result, context.id);
 }
 

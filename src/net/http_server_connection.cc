@@ -162,7 +162,9 @@ Task<Connection::Next> Connection::answer(RequestHead head) {
   const Response response = co_await call_handler();
   skip_buffered_body();
   framing.keep_alive = head.keep_alive && body_done_ && !server_->draining && !asks_to_close(response);
-  if (!co_await send(response, framing)) co_return Next::close;
+  const bool sent = co_await send(response, framing);
+  if (response.afterwards) response.afterwards();
+  if (!sent) co_return Next::close;
   if (framing.keep_alive) {
     buffer_.shrink();
     co_return Next::keep;
@@ -220,6 +222,7 @@ Task<bool> Connection::write_all(std::array<asio::const_buffer, 2> buffers) {
 // 0 at the end of what the client sends, whatever ended it.
 Task<std::size_t> Connection::receive(std::span<char> into) {
   const auto [error, got] = co_await socket_.async_read_some(asio::buffer(into.data(), into.size()), kAwait);
+  request_.arrived = now();
   co_return error ? 0 : got;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -11,6 +12,7 @@
 
 #include "core/error.h"
 #include "core/task.h"
+#include "core/time.h"
 
 namespace infra::net {
 
@@ -49,12 +51,14 @@ struct Request {
   Headers headers;
   std::string peer;            // the socket's address, without port
   BodyStream* body = nullptr;  // never null in a handler
+  SteadyTime arrived;          // when the last of it so far was read from the socket
 };
 
 struct Response {
   int status = 200;
   Headers headers;
-  std::string body;  // Content-Length is added by the server
+  std::string body;                       // Content-Length is added by the server
+  std::function<void()> afterwards = {};  // called once it has been written, or can't be: what nobody waits for
 };
 
 // Reads the whole body, at most `max_bytes` of it: `too_large` (code body_too_large) as soon as more is announced or

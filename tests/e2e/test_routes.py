@@ -286,12 +286,15 @@ class Variants(Case):
             answer = self.infra.get("/functions", headers={"Origin": origin})
             self.assertEqual(answer.headers["Access-Control-Allow-Origin"], origin)
             self.assertIn("origin", answer.headers["Vary"].lower())
-            self.assertIn("x-request-id", answer.headers["Access-Control-Expose-Headers"].lower())
+            for name in ("x-request-id", "server-timing"):
+                self.assertIn(name, answer.headers["Access-Control-Expose-Headers"].lower())
+            self.assertEqual(answer.headers["Timing-Allow-Origin"], origin)
             refused = self.infra.get("/functions", key=None, headers={"Origin": origin})
             self.assertEqual((refused.status, refused.headers["Access-Control-Allow-Origin"]), (401, origin))
         for origin in ("https://evil.example", "https://dash.example.evil", "null"):
             answer = self.infra.get("/functions", headers={"Origin": origin})
             self.assertNotIn("Access-Control-Allow-Origin", answer.headers)
+            self.assertNotIn("Timing-Allow-Origin", answer.headers)
 
     def test_metrics_can_be_public(self):
         answer = self.infra.get("/metrics", key=None)

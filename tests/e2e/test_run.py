@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import time
 import unittest
@@ -34,6 +35,24 @@ class Runs(Case):
         self.assertGreaterEqual(result["durationMs"], result["handlerDurationMs"])
         self.assertTrue(self.infra.result(function, {"n": 1}, modelId=None)["status"] == "SUCCESS")
         self.assertFalse(self.infra.result(function, {"n": 1})["coldStart"])
+
+    def test_server_timing_says_where_the_time_went(self):
+        function = self.infra.deploy("import time\ndef handler(event, context):\n  time.sleep(event)\n  assert event < 0.2")
+        for seconds, fails in ((0.02, False), (0.2, True)):
+            began = time.monotonic()
+            answer = self.infra.run(function, seconds)
+            took = (time.monotonic() - began) * 1000
+            result = answer.json()
+            self.assertEqual(result["status"], "FAILED" if fails else "SUCCESS")
+            self.assertRegex(answer.headers["Server-Timing"], r"^total;dur=\d+\.\d{3}, worker;dur=\d+\.\d{3}, handler;dur=\d+\.\d{3}$")
+            total, worker, handler = [float(part) for part in re.findall(r"dur=([\d.]+)", answer.headers["Server-Timing"])]
+            self.assertTrue(seconds * 1000 <= handler <= worker <= total <= took, (answer.headers["Server-Timing"], took))
+            self.assertAlmostEqual(handler, result["handlerDurationMs"], delta=0.001)
+            self.assertAlmostEqual(worker, result["durationMs"], delta=0.001)
+        never_begun = self.infra.run(self.infra.deploy("import nothing_of_that_name"))
+        self.assertNotIn("handler", never_begun.headers["Server-Timing"])
+        for other in (self.infra.get("/functions"), self.infra.run("nobody-at-all"), self.infra.run(function, 0, {"x-async": "true"})):
+            self.assertNotIn("Server-Timing", other.headers)
 
     def test_a_node_function(self):
         function = self.infra.deploy("exports.handler = async (event, context) => {\n  console.log('hi');\n"
