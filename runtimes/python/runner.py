@@ -24,6 +24,7 @@ MAX_FRAME = 32 * 1024 * 1024
 MAX_RESULT = 6 * 1024 * 1024  # of JSON text, as docs/functions.md says
 MAX_MESSAGE = 8 * 1024
 THREAD_PATIENCE = 10  # half milliseconds
+REST_AFTER_MS = 750  # long after a busy function's next call, and before the worker freezes the instance
 OWN_FILE = __file__
 IMPORTLIB_FILE = importlib.__file__
 OWN_FOLDER = os.path.dirname(os.path.abspath(__file__))
@@ -385,7 +386,9 @@ def rehearse(function):
     encode_result(names["handler"](call["input"], Context(call)))
 
 
-def serve(sdk):
+def serve(sdk, wait=None):
+    """`wait` is the zygote's: it returns when the control socket has something, and gives back memory if that takes long. Not
+    before the first call, which finds its pages copied by the rehearsal."""
     control = take_control_socket()
     function = Function(os.getcwd(), sdk)
     rehearse(function)
@@ -397,6 +400,8 @@ def serve(sdk):
         if os_getpid() != own_pid:  # a child that the function forked came back here: only its parent may answer
             os_exit(0)
         write_frame(control, text)
+        if wait is not None:
+            wait(control, REST_AFTER_MS)
     os_exit(0)  # not waiting for threads or exit hooks of the function
 
 

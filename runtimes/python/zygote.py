@@ -65,14 +65,25 @@ def load_runner(folder):
     return runner
 
 
-def run(runner, sdk):
+def run(runner, sdk, wait):
     """As `python3 /runtime/runner.py` would, in this process."""
     _signal.signal(_signal.SIGPIPE, _signal.SIG_IGN)
     _signal.signal(_signal.SIGXFSZ, _signal.SIG_IGN)
     _signal.signal(_signal.SIGINT, _signal.default_int_handler)
     sys.argv[:] = ["/runtime/runner.py"]
     sys.modules["__main__"] = runner
-    runner.serve(sdk)
+    runner.serve(sdk, wait)
+
+
+def fork(call):
+    """True in the child, where `call` returns 1."""
+    python = ctypes.pythonapi
+    python.PyOS_BeforeFork()
+    if call() == 1:
+        python.PyOS_AfterFork_Child()
+        return True
+    python.PyOS_AfterFork_Parent()
+    return False
 
 
 def serve(library, runners):
@@ -80,17 +91,15 @@ def serve(library, runners):
     runner = load_runner(runners)
     sdk = runner.prepare()
     calls = ctypes.PyDLL(library)  # keeps the interpreter's lock: nothing else may run while it forks
-    python = ctypes.pythonapi
+    wait = ctypes.CDLL(library).infra_zygote_wait  # lets go of it
+    wait.argtypes, wait.restype = (ctypes.c_int, ctypes.c_int), None
     gc.collect()
     gc.freeze()  # so that no collection writes to what all share
     if calls.infra_zygote_open() != 0:
         return None
     while calls.infra_zygote_receive() == 1:
-        python.PyOS_BeforeFork()
-        if calls.infra_zygote_fork() == 1:
-            python.PyOS_AfterFork_Child()
-            return runner, sdk
-        python.PyOS_AfterFork_Parent()
+        if fork(calls.infra_zygote_fork):
+            return runner, sdk, wait
     return None
 
 

@@ -41,7 +41,7 @@ inline constexpr const char* kPythonRunner = R"(
 import os, socket, struct, traceback
 def prepare():
     pass
-def serve(sdk):
+def serve(sdk, wait=None):
     control = socket.socket(fileno=3)
     control.sendall(b'R')
     state = {'os': os, 'socket': socket}
@@ -55,6 +55,7 @@ def serve(sdk):
         except BaseException as e: state['out'] = f'{type(e).__name__}: {e}'
         text = str(state['out']).encode()
         control.sendall(struct.pack('<I', len(text)) + text)
+        if wait: wait(control.fileno(), 5)
 if __name__ == '__main__': serve(prepare())
 )";
 

@@ -2,7 +2,9 @@
 // that sandbox's runner. A library, because the interpreter has to be the one that is forked.
 #include <fcntl.h>
 #include <grp.h>
+#include <poll.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -13,7 +15,9 @@
 #include <utility>
 #include <vector>
 
+#include "worker/sandbox/memory_image.h"
 #include "worker/sandbox/message_socket.h"
+#include "worker/sandbox/model_runner.h"
 #include "worker/sandbox/sandbox_process.h"
 #include "worker/sandbox/system_error.h"
 #include "worker/sandbox/zygote_protocol.h"
@@ -22,12 +26,18 @@ namespace infra::worker {
 namespace {
 
 constexpr int kSocketFd = 3;
+// Forked before the zygote says that it is ready, the last of them for the memory image: what an interpreter does for
+// the first time it does differently.
+constexpr int kModels = 2;
 
 struct State {
   SeccompProgram seccomp;
   ZygoteRequest request;
   PassedFds fds;
   pid_t runner = -1;  // as its sandbox counts
+  int models_left = kModels;
+  bool is_model = false;
+  bool told = false;  // the spawner, that it is ready
 };
 State& state() {
   static State kept;
@@ -79,6 +89,38 @@ Result<void> become_runner(const ZygoteRequest& request, PassedFds& fds) {
   return false;
 }
 
+void say(const std::string& what) {
+  const std::string line = "infra: " + what + "\n";
+  (void)!::write(STDERR_FILENO, line.data(), line.size());
+}
+
+// True in the model.
+Result<bool> run_model(bool is_last) {
+  if (is_last) {
+    if (auto planned = memory_image::plan(); !planned) return fail(planned.error());
+  }
+  auto model = fork_model_runner();
+  if (!model) return fail(model.error());
+  if (model->pid == 0) return true;
+  if (auto ended = await_model_runner(std::move(*model)); !ended) return fail(ended.error());
+  if (is_last) {
+    if (auto adopted = memory_image::adopt(); !adopted) return fail(adopted.error());
+  }
+  return false;
+}
+
+// 1 in the model. Without an image runners work as well, each with its own pages.
+int fork_model() {
+  const bool is_last = --state().models_left == 0;
+  const auto ran = run_model(is_last);
+  if (!ran) {
+    state().models_left = 0;
+    say("Python's runners share less memory than they could: " + ran.error().message);
+  }
+  state().is_model = ran && *ran;
+  return state().is_model ? 1 : 0;
+}
+
 }  // namespace
 }  // namespace infra::worker
 
@@ -86,27 +128,47 @@ using namespace infra::worker;  // NOLINT: the functions below have C's names
 
 extern "C" {
 
-// 0 when the spawner has been told that the zygote is ready.
+// 0 when it can fork.
 __attribute__((visibility("default"))) int infra_zygote_open() {
   auto seccomp = compile_seccomp_filter();
   if (!seccomp) return -1;
   state().seccomp = std::move(*seccomp);
-  return send_message(kSocketFd, ZygoteReply{.kind = ZygoteReplyKind::ready}) ? 0 : -1;
+  return 0;
 }
 
-// Waits for a request: 1 if there is one, 0 when the spawner has gone.
+// In a runner after a call: returns when the control socket has something, or a signal has come. Past `patience_ms` the
+// pages that other runners have too are given back. Other threads run meanwhile.
+__attribute__((visibility("default"))) void infra_zygote_wait(int control, int patience_ms) {
+  if (state().is_model) ::_exit(memory_image::capture() ? 0 : 1);
+  pollfd call{control, POLLIN, 0};
+  if (::poll(&call, 1, patience_ms) != 0) return;
+  // No handler of the function's may write to a page that is just being given back.
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  ::sigprocmask(SIG_SETMASK, &all, &before);
+  memory_image::return_pages();
+  ::ppoll(&call, 1, nullptr, &before);  // here, because the interpreter would write to many pages on its way back
+  ::sigprocmask(SIG_SETMASK, &before, nullptr);
+}
+
+// 1 if a runner is to be forked: a model, without being asked; else it waits for a request. 0 when the spawner has
+// gone.
 __attribute__((visibility("default"))) int infra_zygote_receive() {
   State& own = state();
+  if (own.models_left > 0) return 1;
+  if (!own.told && !send_message(kSocketFd, ZygoteReply{.kind = ZygoteReplyKind::ready})) return 0;
+  own.told = true;
   return receive_message(kSocketFd, own.request, &own.fds) == Received::message ? 1 : 0;
 }
 
 // 0 in the zygote, 1 in the runner of the sandbox.
 __attribute__((visibility("default"))) int infra_zygote_fork() {
   State& own = state();
+  if (own.models_left > 0) return fork_model();
   if (fork_runner(own.fds[0])) {
     if (auto became = become_runner(own.request, own.fds); !became) {
-      const std::string why = "infra: a Python runner could not be started: " + became.error().message + "\n";
-      (void)!::write(STDERR_FILENO, why.data(), why.size());
+      say("a Python runner could not be started: " + became.error().message);
       ::_exit(127);
     }
     return 1;

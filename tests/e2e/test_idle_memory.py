@@ -1,0 +1,162 @@
+"""What an idle Python instance holds: little beside what all of them have in common; and whatever its function keeps is the same
+after it has given memory back.
+"""
+
+import itertools
+import os
+import sys
+import time
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from harness import SANITIZED, Case, main, wait_for  # noqa: E402
+
+REST = 2.5  # seconds in which an instance that nobody calls has rested and is frozen
+
+# Each tells its process by a name that it gives itself.
+NAMED = """
+def tell(name):
+    with open("/proc/self/comm", "w") as file:
+        file.write(name)
+"""
+PLAIN = NAMED + """
+def handler(event, context):
+    tell(event)
+    return {"left": context.get_remaining_time_ms()}
+"""
+STATE = NAMED + """
+import asyncio, builtins, hashlib, json, os, random, select, sys, tempfile, threading
+calls = 0
+raw = bytearray(random.randbytes(8 << 20))
+big = {str(n): random.random() for n in range(10000)}
+file = tempfile.TemporaryFile()
+kept = []
+thread = None
+
+def patch():
+    json.dumps = json.loads = None
+    os.read = os.write = os.getpid = lambda *_: 1 / 0
+    select.poll = select.select = None
+    builtins.print = builtins.input = None
+
+def numbers():
+    while True:
+        yield calls
+
+generated = numbers()
+
+async def later():
+    return await asyncio.sleep(0.001, calls)
+
+def digest():
+    total = hashlib.sha256(raw)
+    for name in sorted(big):
+        total.update(f"{name}={big[name]!r};".encode())
+    file.seek(0)
+    total.update(file.read())
+    total.update(repr((calls, next(generated), kept)).encode())
+    return total.hexdigest()
+
+async def handler(event, context):
+    global calls, thread
+    tell(event["name"])
+    before = digest() if calls else None
+    calls += 1
+    raw[calls * 5000] ^= 1
+    big[str(random.randrange(10000))] = random.random()
+    file.write(b"%d" % calls)
+    kept.append([await later()])
+    if event["name"] == "patching" and calls == 1:
+        patch()
+    return {"before": before, "after": digest(), "calls": calls}
+"""
+THREADED = STATE + """
+ticking = threading.Event()
+ticks = [0]
+def tick():
+    while not ticking.wait(0.01):
+        ticks[0] += 1
+threading.Thread(target=tick, daemon=True).start()
+"""
+NOISY = NAMED + """
+import os, struct, threading, time, json
+def forge():
+    control = next(fd for fd in range(4, 1024) if os.path.exists(f"/proc/self/fd/{fd}") and os.readlink(f"/proc/self/fd/{fd}")[:6] == "socket")
+    time.sleep(0.7)
+    body = json.dumps({"rested": True}).encode()
+    os.write(control, struct.pack("<I", len(body)) + body)
+threading.Thread(target=lambda: [time.sleep(0.05) or print("noise") for _ in range(100)], daemon=True).start()
+armed = threading.Event()
+threading.Thread(target=lambda: armed.wait() and forge(), daemon=True).start()
+calls = 0
+def handler(event, context):
+    global calls
+    calls += 1
+    if event == "forge":
+        armed.set()
+    return calls
+"""
+
+
+def process_named(name):
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/comm", encoding="utf-8") as file:
+                if file.read() == name + "\n":
+                    return int(pid)
+        except OSError:
+            pass
+    return None
+
+
+def own_kib(name):
+    """Memory that only this process has."""
+    with open(f"/proc/{process_named(name)}/smaps_rollup", encoding="ascii") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("Private_Dirty:"))
+
+
+@unittest.skipIf(SANITIZED, "a build with sanitizers forks no runners")
+@unittest.skipIf(os.geteuid() != 0 or os.environ.get("INFRA_SANDBOX") == "none", "it looks into sandboxes")
+class IdleMemory(Case):
+    def test_an_idle_instance_holds_less_than_a_mebibyte_of_its_own(self):
+        tries = itertools.count()
+        wait_for(lambda: self.starts_forked(f"try-{next(tries)}"), what="a forked runner")
+        function = self.infra.deploy(PLAIN + "# another\n")
+        self.infra.result(function, "plain")
+        wait_for(lambda: own_kib("plain") < 1024, what="less than a mebibyte")
+        self.assertFalse(self.infra.result(function, "plain")["coldStart"])
+        wait_for(lambda: own_kib("plain") < 1024, what="less than a mebibyte after another call")
+
+    def starts_forked(self, name):
+        self.infra.result(self.infra.deploy(PLAIN), name)
+        with open(f"/proc/{process_named(name)}/cmdline", encoding="utf-8") as file:
+            return "zygote.py" in file.read()
+
+    def test_what_a_function_keeps_is_the_same_after_each_rest(self):
+        names = {"stateful": STATE, "patching": STATE, "threaded": THREADED}
+        functions = {name: self.infra.deploy(code + f"# {name}\n") for name, code in names.items()}
+        after = {}
+        for cycle in range(5):
+            for name, function in functions.items():
+                result = self.infra.result(function, {"name": name})
+                self.assertEqual(result["status"], "SUCCESS", result)
+                self.assertEqual(result["result"]["calls"], cycle + 1)
+                self.assertEqual(result["result"]["before"], after.get(name))
+                after[name] = result["result"]["after"]
+            time.sleep(REST)
+
+    def test_what_comes_while_it_rests_is_no_answer(self):
+        function = self.infra.deploy(NOISY)
+        for calls in range(1, 4):
+            result = self.infra.result(function, "quiet")
+            self.assertEqual(result["result"], calls, result)
+            time.sleep(0.75)  # it is about to rest when the next call comes
+        self.infra.result(function, "forge")
+        time.sleep(REST)
+        result = self.infra.result(function, "quiet")
+        self.assertTrue(result["coldStart"], "one that spoke unasked is not used again")
+        self.assertEqual(result["result"], 1)
+
+
+if __name__ == "__main__":
+    main()
