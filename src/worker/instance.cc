@@ -27,6 +27,10 @@ constexpr std::chrono::microseconds kLastPause{6400};  // 8.5 ms together
 constexpr int kSocketsOfAConnection = 2;               // both of its ends are in the sandbox's network
 constexpr std::uint64_t kMostExcused = 10'000;
 
+int held_by(const SandboxUsage& used) {
+  return static_cast<int>(used.peak_memory_bytes / static_cast<std::int64_t>(limits::kMiB)) + kUncountedMb;
+}
+
 double since(steady_clock::time_point begun) {
   return std::chrono::duration<double, std::milli>(steady_clock::now() - begun).count();
 }
@@ -94,7 +98,7 @@ JobResult Instance::call(const Job& job, const CallSetup& setup) {
   result.disk_read = std::max<std::int64_t>(0, end.used.disk_read_bytes - before.disk_read_bytes);
   result.disk_write = std::max<std::int64_t>(0, now.scratch_bytes - std::exchange(scratch_bytes_, now.scratch_bytes)) +
                       std::max<std::int64_t>(0, now.output_bytes - at_rest_.output_bytes);
-  held_mb_ = static_cast<int>(end.used.peak_memory_bytes / static_cast<std::int64_t>(limits::kMiB)) + kUncountedMb;
+  held_mb_ = held_by(end.used);
   if (result.cold_start) cold_start_ms_ += std::max(0.0, since(begun) - result.handler_ms.value_or(0));
   if (ai_) result.llm_tokens = ai_->take_tokens();
   return result;
@@ -106,8 +110,7 @@ Result<void> Instance::load(const Job& job, const CallSetup& setup) {
   Result<void> loaded;
   if (!is_compiled(key_.runtime)) loaded = load_code(job, setup);  // a program begins with its first call
   reusable_ = loaded.has_value();
-  held_mb_ =
-      static_cast<int>(sandbox_->usage().peak_memory_bytes / static_cast<std::int64_t>(limits::kMiB)) + kUncountedMb;
+  held_mb_ = held_by(sandbox_->usage());
   cold_start_ms_ += since(begun);
   if (ai_) (void)ai_->take_tokens();
   return loaded;
@@ -193,7 +196,10 @@ void Instance::abort() {
 }
 
 void Instance::freeze() {
-  if (!std::exchange(frozen_, true)) sandbox_->freeze();
+  if (std::exchange(frozen_, true)) return;
+  sandbox_->reset_peak();  // what is left of it is what it holds now: runners give memory back when they are idle
+  held_mb_ = held_by(sandbox_->usage());
+  sandbox_->freeze();
 }
 
 bool Instance::reusable() const {

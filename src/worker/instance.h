@@ -59,7 +59,7 @@ class Instance {
   // What the last call left in the sandbox, for which it is not reusable.
   [[nodiscard]] Leftover left_behind() const { return left_; }
 
-  // For one that waits for its next call; that call thaws it. Does not block.
+  // For one that waits for its next call; that call thaws it. Does not block. held_mb() is what it holds by then.
   void freeze();
   [[nodiscard]] bool frozen() const { return frozen_; }
 

@@ -102,7 +102,9 @@ void WarmPool::freeze_idle(SteadyTime now) {
   const std::lock_guard lock(mutex_);
   for (auto& idle : idle_) {
     if (now - idle.since < kFreezeAfter) return;
+    const int before = held_by(*idle.instance);
     idle.instance->freeze();
+    memory_mb_ += held_by(*idle.instance) - before;
   }
 }
 

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <thread>
 
 #include "core/limits.h"
@@ -43,14 +44,16 @@ class PretendedSandbox : public Sandbox {
   void kill() override {}
   SandboxExit wait(milliseconds) override { return {}; }
   SandboxUsage usage() override { return {.cpu_us = 1, .peak_memory_bytes = peak_bytes_}; }
-  void reset_peak() override {}
+  void reset_peak() override { peak_bytes_ = std::min(peak_bytes_, held_bytes_); }
+  void give_back_but(int held_mb) { held_bytes_ = held_mb * static_cast<std::int64_t>(limits::kMiB); }
   OutputTree take_output(milliseconds) override { return {}; }
   SandboxState look() override { return {}; }
   void freeze() override { ++frozen_; }
   void thaw() override { --frozen_; }
 
  private:
-  const std::int64_t peak_bytes_;
+  std::int64_t peak_bytes_;
+  std::int64_t held_bytes_ = peak_bytes_;
   int& frozen_;
   SandboxHandles handles_;
   int theirs_ = -1;
@@ -104,6 +107,18 @@ TEST_F(WarmPoolTest, AnIdleInstanceCountsWhatItHoldsAndARunningOneItsLimit) {
   for (int i = 0; i < 50; ++i) keep("f" + std::to_string(i));  // of 512 MB each, holding 10
   EXPECT_TRUE(pool_.reserve(key("running"), now_).granted) << "500 and 512 MB are within 1024";
   EXPECT_FALSE(pool_.reserve(key("another"), now_).granted);
+}
+
+TEST_F(WarmPoolTest, WhatAnIdleInstanceGaveBackIsFreeWhenItIsFrozen) {
+  keep("f", 200);
+  last_->give_back_but(19);
+  pool_.freeze_idle(now_ + WarmPool::kFreezeAfter);
+  EXPECT_TRUE(pool_.reserve(key("large", 1004), now_).granted) << "it counts 20 of 1024";
+  pool_.remove(key("large", 1004));
+  const auto instance = pool_.take(key("f"));
+  ASSERT_TRUE(instance);
+  pool_.remove(instance->key());
+  EXPECT_TRUE(pool_.reserve(key("all", 1024), now_).granted) << "nothing is left of it in the books";
 }
 
 TEST_F(WarmPoolTest, WhatIsTakenCountsWithItsLimitAgain) {
