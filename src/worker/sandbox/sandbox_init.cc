@@ -31,7 +31,8 @@
 namespace infra::worker {
 namespace {
 
-constexpr int kMachineFd = 4;
+constexpr int kRootTemplateFd = 4;
+constexpr int kMachineFd = 5;
 constexpr int kListenBacklog = 64;
 constexpr const char* kOutputFolder = "/output";
 
@@ -44,10 +45,14 @@ struct Parked {
 };
 
 // What was open in the spawner (other sandboxes' sockets among it) must not live on in here.
-void drop_inherited(int report, int machine) {
-  if (report != kReportFd) ::dup3(report, kReportFd, O_CLOEXEC);
-  if (machine >= 0 && machine != kMachineFd) ::dup3(machine, kMachineFd, O_CLOEXEC);
-  ::close_range(machine >= 0 ? kMachineFd + 1 : kReportFd + 1, ~0U, 0);
+void drop_inherited(int report, int root_template, int machine) {
+  std::array<std::pair<int, int>, 3> kept{
+      {{report, kReportFd}, {root_template, kRootTemplateFd}, {machine, kMachineFd}}};
+  for (auto& [fd, place] : kept) fd = ::fcntl(fd, F_DUPFD_CLOEXEC, kMachineFd + 1);  // out of each other's way
+  for (const auto& [fd, place] : kept) {
+    if (fd >= 0) ::dup3(fd, place, O_CLOEXEC);
+  }
+  ::close_range(machine >= 0 ? kMachineFd + 1 : kMachineFd, ~0U, 0);
   for (int signal = 1; signal < NSIG; ++signal) ::signal(signal, SIG_DFL);
   ::signal(SIGPIPE, SIG_IGN);
   ::setsid();
@@ -172,11 +177,8 @@ Result<Parked> prepare(const SandboxPlan& plan) {
   }
   auto listener = listen_for_ai();
   if (!listener) return fail(listener.error());
-  auto root = prepare_root(plan.options, plan.runner, uid);
+  auto root = prepare_root(plan.options, UniqueFd(kRootTemplateFd).get(), uid);
   if (!root) return fail(root.error());
-  if (plan.network) {
-    if (auto written = write_resolvers(*plan.network); !written) return fail(written.error());
-  }
   if (plan.purpose == LaunchPurpose::build) {
     if (auto widened = widen_scratch(); !widened) return fail(widened.error());
   }
@@ -210,7 +212,7 @@ Result<void> open_for(const VersionHash& version, const SandboxPlan& plan, Parke
   if (auto finished = finish_root(parked.root, to_hex(version), uid); !finished) return finished;
   if (auto given_up = give_up_privileges(plan.seccomp, parked.user_namespace, SandboxRole::init); !given_up)
     return given_up;
-  for (UniqueFd* fd : {&parked.root.code_map, &parked.user_namespace}) fd->reset();
+  parked.user_namespace.reset();
   return {};
 }
 
@@ -264,7 +266,7 @@ void leave_standard_streams() {
 }  // namespace
 
 [[noreturn]] void run_sandbox_init(const SandboxPlan& plan, int report, int machine) {
-  drop_inherited(report, machine);
+  drop_inherited(report, plan.root_template, machine);
   if (!bind_life_to_spawner()) ::_exit(0);
   auto parked = prepare(plan);
   if (!parked) fail_and_exit(parked.error());

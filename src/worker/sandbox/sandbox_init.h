@@ -3,7 +3,6 @@
 // user's code can't reach it.
 #pragma once
 
-#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -19,7 +18,7 @@ struct SandboxPlan {
   const SeccompProgram& seccomp;
   int slot = 0;
   LaunchPurpose purpose = LaunchPurpose::run;
-  std::filesystem::path runner;         // the folder that becomes /runtime
+  int root_template = -1;               // RootTemplates'
   std::vector<std::string> join_files;  // of CgroupSlots; empty if init is in its groups already, or is not to be
   RunnerCommand command;                // what the runner executes
   bool runner_is_forked = false;        // then the spawner is asked for a process that the zygote forks

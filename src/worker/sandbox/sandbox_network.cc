@@ -34,15 +34,12 @@ Result<UniqueFd> join_network(const NetworkPlan& plan, UniqueFd machine) {
   return counters;
 }
 
-Result<void> write_resolvers(const NetworkPlan& plan) {
+std::string resolv_conf_of(const NetworkPlan& plan) {
   std::string text;
   for (const Ipv4 resolver : plan.resolvers) {
     if (resolver != 0) text += "nameserver " + to_string(resolver) + "\n";
   }
-  const UniqueFd file(::open("/etc/resolv.conf", O_WRONLY | O_TRUNC | O_CLOEXEC));
-  if (!file.valid() || ::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()))
-    return system_failure("naming the resolvers");
-  return {};
+  return text;
 }
 
 // "  eth0: <bytes> <packets> …": eight numbers of what was received, then as many of what was sent.

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <string>
 #include <type_traits>
 
 #include "core/error.h"
@@ -26,8 +27,8 @@ static_assert(std::is_trivially_copyable_v<NetworkPlan>);
 // netlink socket of the machine's namespace. Gives the file that read_network_bytes() reads.
 [[nodiscard]] Result<UniqueFd> join_network(const NetworkPlan& plan, UniqueFd machine);
 
-// In the sandbox's root, while that can be written.
-[[nodiscard]] Result<void> write_resolvers(const NetworkPlan& plan);
+// The text of its /etc/resolv.conf.
+[[nodiscard]] std::string resolv_conf_of(const NetworkPlan& plan);
 
 struct NetworkBytes {
   std::int64_t received = 0;  // by the sandbox

@@ -172,7 +172,8 @@ bool SpawnerProcess::prepare(std::size_t index, const SandboxKind& kind) {
   return true;
 }
 
-// Not fork(): the namespaces and the group have to be there from the first instruction.
+// Not fork(): the namespaces and the group have to be there from the first instruction. That of the mounts is a copy of
+// the template's, which init itself makes.
 Result<void> SpawnerProcess::start_init(std::size_t index, const SandboxKind& kind, int report) {
   std::optional<Egress::Lease> network;
   if (kind.egress) {
@@ -184,10 +185,13 @@ Result<void> SpawnerProcess::start_init(std::size_t index, const SandboxKind& ki
   const int number = static_cast<int>(index);
   auto runner = launch_command(options_, kind.purpose, kind.runtime, kind.memory_mb);
   if (!runner) return fail(runner.error());
+  auto root = roots_.get(runner_folder(options_, kind.purpose, kind.runtime),
+                         network ? resolv_conf_of(network->plan) : std::string());
+  if (!root) return fail(root.error());
   const bool forked = kind.runtime == Runtime::python && kind.purpose == LaunchPurpose::run && zygote_.ready();
   int pid_fd = -1;
   clone_args arguments{};
-  arguments.flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_PIDFD;
+  arguments.flags = CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_PIDFD;
   arguments.pidfd = reinterpret_cast<std::uintptr_t>(&pid_fd);
   arguments.exit_signal = SIGCHLD;
   // Where a runner comes from elsewhere, init itself stays outside: it has no work that anybody should be charged for.
@@ -202,7 +206,7 @@ Result<void> SpawnerProcess::start_init(std::size_t index, const SandboxKind& ki
                       .seccomp = seccomp_,
                       .slot = number,
                       .purpose = kind.purpose,
-                      .runner = runner_folder(options_, kind.purpose, kind.runtime),
+                      .root_template = *root,
                       .join_files = forked || group >= 0 ? std::vector<std::string>() : cgroups_.join_files(number),
                       .command = std::move(*runner),
                       .runner_is_forked = forked,

@@ -11,6 +11,7 @@
 #include "worker/sandbox/cgroup_slots.h"
 #include "worker/sandbox/egress.h"
 #include "worker/sandbox/message_socket.h"
+#include "worker/sandbox/root_template.h"
 #include "worker/sandbox/seccomp_filter.h"
 #include "worker/sandbox/spawner.h"
 #include "worker/sandbox/stock.h"
@@ -101,6 +102,7 @@ class SpawnerProcess {
   const UniqueFd watched_;  // epoll: the slots' reports and pidfds, each by its slot's number
   std::vector<Slot> slots_;
   Stock stock_;
+  RootTemplates roots_;
   Zygote zygote_;
   Egress egress_;
   std::uint64_t last_sandbox_ = 0;
