@@ -2,10 +2,14 @@
 the handler, and what a thousand idle instances hold. It fails on any run that does."""
 
 import argparse
+import os
 import statistics
+import subprocess
 import sys
+import tempfile
 import threading
 import time
+from pathlib import Path
 
 from measured_program import drive
 
@@ -72,17 +76,35 @@ class Bench:
             line(f"cold {runtime}: request sent to first instruction", took)
 
     def rate(self):
-        """Every function is another, as fast as sixteen clients ask: Python's, and ready C++ programs."""
-        from test_binaries import compiled
-        program = compiled('#include <cstdio>\nint main() { std::puts("1"); }\n')
-        ready = [self.infra.deploy({"main": program, "number": str(number)}, runtime="cpp") for number in range(self.given.crowd)]
-        for runtime, functions in (("Python", self.deploy("python", self.given.crowd, 10_000)), ("C++", ready)):
+        """Every function is another, as fast as sixteen clients ask: Python's, and ready programs. Each runtime with the machine
+        to itself: what the one before left idle would be ended meanwhile."""
+        for name, deploy in (("Python", self.deploy_python), ("C++", self.deploy_cpp), ("Go", self.deploy_go)):
+            functions = deploy(self.given.crowd)
             time.sleep(1)
             started = time.monotonic()
             self.crowd(functions)
             seconds = time.monotonic() - started
-            print(f"| cold {runtime} functions a second, {len(functions)} different ones | {len(functions) / seconds:.0f} | | | "
+            print(f"| cold {name} functions a second, {len(functions)} different ones | {len(functions) / seconds:.0f} | | | "
                   "a second |", flush=True)
+            self.restart()
+
+    def restart(self):
+        from harness import Infra
+        self.infra.close()
+        self.infra = Infra().start()
+
+    def deploy_python(self, count):
+        return self.deploy("python", count, 10_000)
+
+    def deploy_cpp(self, count):
+        from test_binaries import compiled
+        return self.deploy_ready("cpp", compiled('#include <cstdio>\nint main() { std::puts("1"); }\n'), count)
+
+    def deploy_go(self, count):
+        return self.deploy_ready("go", compiled_go('package main\nfunc main() { println(1) }\n'), count)
+
+    def deploy_ready(self, runtime, program, count):
+        return [self.infra.deploy({"main": program, "number": str(number)}, runtime=runtime) for number in range(count)]
 
     def crowd(self, functions):
         left, colds, lock = list(functions), [], threading.Lock()
@@ -136,6 +158,15 @@ class Bench:
         again = self.crowd(functions)
         print(f"| idle Python instances: {cold} cold, then {again} cold of {len(functions)} | {held:.0f} | | | MiB in all |",
               flush=True)
+
+
+def compiled_go(source):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "main.go")
+        path.write_text(source, encoding="utf-8")
+        subprocess.run(["go", "build", "-ldflags=-s -w", "-o", "main", "main.go"], cwd=folder, check=True, timeout=120,
+                       env={**os.environ, "CGO_ENABLED": "0", "GO111MODULE": "off", "GOCACHE": f"{folder}/cache"})
+        return Path(folder, "main").read_bytes()
 
 
 def timings(answer):

@@ -7,6 +7,8 @@
 namespace infra::worker {
 namespace {
 
+constexpr int kFreezeAtOnce = 8;
+
 // Its processes can't hold more than their limit, whatever was measured at its peak.
 int held_by(const Instance& instance) {
   return std::clamp(instance.held_mb(), 1, instance.key().memory_mb);
@@ -98,14 +100,18 @@ bool WarmPool::put_back(InstancePtr instance, SteadyTime now) {
   return true;
 }
 
-void WarmPool::freeze_idle(SteadyTime now) {
+bool WarmPool::freeze_idle(SteadyTime now) {
   const std::lock_guard lock(mutex_);
+  int frozen = 0;
   for (auto& idle : idle_) {
-    if (now - idle.since < kFreezeAfter) return;
+    if (now - idle.since < kFreezeAfter) return false;
+    if (idle.instance->frozen()) continue;
+    if (frozen++ == kFreezeAtOnce) return true;
     const int before = held_by(*idle.instance);
     idle.instance->freeze();
     memory_mb_ += held_by(*idle.instance) - before;
   }
+  return false;
 }
 
 void WarmPool::remove(const InstanceKey& key) {

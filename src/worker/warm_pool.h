@@ -63,7 +63,8 @@ class WarmPool {
   // is idle.
   [[nodiscard]] InstancePtr take_least_valuable(SteadyTime now);
   // Those that have been idle for kFreezeAfter, so that nothing in them runs on; whoever is called sooner pays nothing.
-  void freeze_idle(SteadyTime now);
+  // A few at a time, for nobody gets an instance meanwhile: true if there are more. Some system calls each.
+  [[nodiscard]] bool freeze_idle(SteadyTime now);
   static constexpr milliseconds kFreezeAfter{1000};
 
   [[nodiscard]] std::map<Runtime, int> idle_by_runtime() const;

@@ -112,7 +112,7 @@ TEST_F(WarmPoolTest, AnIdleInstanceCountsWhatItHoldsAndARunningOneItsLimit) {
 TEST_F(WarmPoolTest, WhatAnIdleInstanceGaveBackIsFreeWhenItIsFrozen) {
   keep("f", 200);
   last_->give_back_but(19);
-  pool_.freeze_idle(now_ + WarmPool::kFreezeAfter);
+  EXPECT_FALSE(pool_.freeze_idle(now_ + WarmPool::kFreezeAfter));
   EXPECT_TRUE(pool_.reserve(key("large", 1004), now_).granted) << "it counts 20 of 1024";
   pool_.remove(key("large", 1004));
   const auto instance = pool_.take(key("f"));
@@ -209,15 +209,25 @@ TEST_F(WarmPoolTest, WhoDiedWhileNobodyCalledIsFound) {
 
 TEST_F(WarmPoolTest, FreezesWhatHasBeenIdleForAMomentAndItsNextCallThawsIt) {
   keep("f");
-  pool_.freeze_idle(now_ + milliseconds(999));
+  EXPECT_FALSE(pool_.freeze_idle(now_ + milliseconds(999)));
   EXPECT_EQ(frozen_, 0);
-  pool_.freeze_idle(now_ + WarmPool::kFreezeAfter);
-  pool_.freeze_idle(now_ + WarmPool::kFreezeAfter);
+  EXPECT_FALSE(pool_.freeze_idle(now_ + WarmPool::kFreezeAfter));
+  EXPECT_FALSE(pool_.freeze_idle(now_ + WarmPool::kFreezeAfter));
   EXPECT_EQ(frozen_, 1);
   auto instance = pool_.take(key("f"));
   EXPECT_TRUE(instance->reusable());
   call(*instance);
   EXPECT_EQ(frozen_, 0);
+}
+
+TEST_F(WarmPoolTest, FreezesAFewAtATimeSoThatNobodyWaitsForAllOfThem) {
+  for (int i = 0; i < 20; ++i) keep("f" + std::to_string(i));
+  int rounds = 1;
+  for (int before = 0; pool_.freeze_idle(now_ + WarmPool::kFreezeAfter); before = frozen_, ++rounds) {
+    EXPECT_LE(frozen_ - before, 8);
+  }
+  EXPECT_EQ(frozen_, 20);
+  EXPECT_EQ(rounds, 3);
 }
 
 }  // namespace

@@ -139,7 +139,10 @@ Task<void> Worker::reap_idle() {
   const milliseconds period = std::clamp(options_.idle_timeout / 4, milliseconds(10), kReaperPeriod);
   while (phase() != Phase::stopping) {
     const SteadyTime now = deps_.clock.steady_now();
-    pool_.freeze_idle(now);
+    co_await deps_.executor.offload([&] {
+      while (pool_.freeze_idle(now)) {
+      }
+    });
     co_await end_instances(pool_.take_expired(now));
     co_await end_instances(pool_.take_dead());
     if (options_.short_of_memory && options_.short_of_memory()) {
