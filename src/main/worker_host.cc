@@ -32,6 +32,7 @@ worker::WorkerOptions worker_options(const worker::Launcher& launcher, WorkerHos
   options.memory_budget_mb = static_cast<int>(memory_mb * 3 / 4);  // the rest is for the system and Infra itself
   options.idle_timeout = config.idle_timeout;
   options.short_of_memory = short_of_memory;
+  options.receive_on_each_thread = company == WorkerHost::Company::alone;
   options.others_take_over = company == WorkerHost::Company::fleet;
   return options;
 }

@@ -6,12 +6,16 @@
 #include <pthread.h>
 
 #include <atomic>
+#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <csignal>
@@ -64,6 +68,15 @@ class BlockSignals {
     fmt::print(stderr, "infra: a task ended with an exception of unknown type\n");
   }
   std::abort();
+}
+
+// Posted, as co_spawn would run the first piece inside the caller's call.
+void start(asio::io_context& loop, Task<void> task) {
+  asio::post(loop, [&loop, task = std::move(task)]() mutable {
+    asio::co_spawn(loop, std::move(task), [](const std::exception_ptr& exception) {
+      if (exception) die_of(exception);
+    });
+  });
 }
 
 void check_count(std::size_t count, const char* name) {
@@ -166,13 +179,44 @@ asio::io_context& EventLoops::next() {
 
 void EventLoops::spawn(Task<void> task) {
   Loop* current = state_->current();
-  asio::io_context& loop = current != nullptr ? *current : next();
-  // Posted, as co_spawn would run the first piece inside the caller's call.
-  asio::post(loop, [&loop, task = std::move(task)]() mutable {
-    asio::co_spawn(loop, std::move(task), [](const std::exception_ptr& exception) {
-      if (exception) die_of(exception);
-    });
+  start(current != nullptr ? *current : next(), std::move(task));
+}
+
+void EventLoops::spawn_on_each(const std::function<Task<void>()>& make) {
+  for (Loop& loop : state_->loops) start(loop, make());
+}
+
+Task<void> EventLoops::yield() {
+  co_await asio::post(co_await asio::this_coro::executor, asio::use_awaitable);
+}
+
+Task<bool> EventLoops::readable(int descriptor, std::chrono::milliseconds patience) {
+  // Shared with the timer's handler, which may be on its way already when this coroutine goes.
+  struct Watch {
+    Watch(const asio::any_io_executor& executor, int fd) : socket(executor, fd), timer(executor) {}
+    asio::posix::stream_descriptor socket;
+    asio::steady_timer timer;
+  };
+  // Not closed, being the caller's; and not with the watch, because the caller may watch it again at once.
+  struct Ended {
+    explicit Ended(std::shared_ptr<Watch> w) : watch(std::move(w)) {}
+    ~Ended() {
+      watch->timer.cancel();
+      (void)watch->socket.release();
+    }
+    Ended(const Ended&) = delete;
+    Ended& operator=(const Ended&) = delete;
+    const std::shared_ptr<Watch> watch;
+  };
+  const auto watch = std::make_shared<Watch>(co_await asio::this_coro::executor, descriptor);
+  const Ended ended{watch};
+  watch->timer.expires_after(patience);
+  watch->timer.async_wait([watch](const boost::system::error_code& error) {
+    if (!error && watch->socket.is_open()) watch->socket.cancel();
   });
+  const auto [error] =
+      co_await watch->socket.async_wait(asio::posix::descriptor_base::wait_read, asio::as_tuple(asio::use_awaitable));
+  co_return !error;
 }
 
 Task<void> EventLoops::offload(std::function<void()> work) {

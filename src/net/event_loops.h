@@ -2,6 +2,7 @@
 // I/O.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -34,6 +35,13 @@ class EventLoops {
   void spawn(Task<void> task);
   // Runs `work` on the blocking pool, resumes the caller on its own thread, rethrows there what `work` threw.
   Task<void> offload(std::function<void()> work);
+  // The same of a task a thread, made by `make` on the calling one.
+  void spawn_on_each(const std::function<Task<void>()>& make);
+  // Lets what can run on the calling event thread by now run first.
+  Task<void> yield();
+  // True once `descriptor`, which is non-blocking or only ever read so, has something to read or its other end is
+  // closed; false after `patience`. One wait a descriptor at a time.
+  Task<bool> readable(int descriptor, std::chrono::milliseconds patience);
   // Runs the task on an event thread and blocks the calling (non-event) thread until it is done.
   void run_blocking(Task<void> task);
   void stop();  // idempotent; any thread but an event thread

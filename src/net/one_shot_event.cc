@@ -3,6 +3,7 @@
 #include "net/one_shot_event.h"
 
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -34,8 +35,16 @@ void OneShotEvent::notify() {
   std::lock_guard lock(mutex_);
   if (notified_) return;
   notified_ = true;
-  // Under the lock, so that the timer, and with it the executor's context, is still there.
-  if (waiter_ != nullptr) asio::post(waiter_->get_executor(), [self = shared_from_this()] { self->wake(); });
+  if (waiter_ == nullptr) return;
+  // Under the lock, so that the timer, and with it the executor's context, is still there. On its own thread it is
+  // cancelled at once, which runs nothing inline either: the waiter is the next in line then.
+  const auto executor = waiter_->get_executor();
+  const auto* const loop = executor.target<asio::io_context::executor_type>();
+  if (loop != nullptr && loop->running_in_this_thread()) {
+    waiter_->cancel();
+  } else {
+    asio::post(executor, [self = shared_from_this()] { self->wake(); });
+  }
 }
 
 void OneShotEvent::wake() {

@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "core/task.h"
+#include "core/time.h"
 
 namespace infra {
 
@@ -14,6 +15,16 @@ class Executor {
   // Starts `task` on one of the event threads and forgets it. An exception that leaves it is a bug: logged, then abort.
   // Any thread.
   virtual void spawn(Task<void> task) = 0;
+
+  // The same of one task on each event thread; `make` gives them.
+  virtual void spawn_on_each(const std::function<Task<void>()>& make) = 0;
+
+  // Lets what can run on this event thread by now run first: for work that comes after an answer.
+  virtual Task<void> yield() = 0;
+
+  // Waits on this event thread until `descriptor` has something to read or its other end is closed; false after
+  // `patience`, or at once where nobody can wait so. For what comes soon: a thread of the pool costs two wake-ups.
+  virtual Task<bool> readable(int descriptor, milliseconds patience) = 0;
 
   // Runs `work` on the blocking pool and resumes the caller on its own thread; what `work` throws is rethrown there.
   virtual Task<void> offload(std::function<void()> work) = 0;

@@ -79,6 +79,7 @@ class ScriptedSandbox : public Sandbox {
   SandboxState look() override { return {}; }
   void freeze() override {}
   void thaw() override {}
+  bool has_output() override { return false; }
   OutputTree take_output(milliseconds) override { return {}; }
 
  private:

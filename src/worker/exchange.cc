@@ -34,9 +34,9 @@ std::string framed(std::string_view body) {
 }
 
 // False at the end of the stream. Bounded, because somebody may write as fast as this reads.
-bool read_pipe(int fd, Captured& into) {
+bool read_pipe(int fd, Captured& into, int rounds = 64) {
   std::array<char, kChunk> chunk;
-  const int rounds = into.cut ? 1 : 64;
+  if (into.cut) rounds = 1;
   for (int round = 0; round < rounds; ++round) {
     const ssize_t count = ::read(fd, chunk.data(), chunk.size());
     if (count > 0) {
@@ -53,86 +53,6 @@ int time_left(steady_clock::time_point deadline) {
   const auto left = std::chrono::ceil<milliseconds>(deadline - steady_clock::now()).count();
   return static_cast<int>(std::clamp<std::int64_t>(left, 0, 1'000'000'000));
 }
-
-class Conversation {
- public:
-  Conversation(const SandboxHandles& handles, std::string_view question)
-      : handles_(handles), outgoing_(question.empty() ? "" : framed(question)) {
-    polled_ = {pollfd{handles.control, POLLIN, 0}, pollfd{handles.stdout_pipe, POLLIN, 0},
-               pollfd{handles.stderr_pipe, POLLIN, 0}};
-  }
-
-  Exchange run(steady_clock::time_point deadline) {
-    while (!ended_) {
-      polled_[0].events = static_cast<short>(sent_ < outgoing_.size() ? POLLIN | POLLOUT : POLLIN);
-      const int ready = ::poll(polled_.data(), polled_.size(), time_left(deadline));
-      if (ready == 0) {
-        finish(ExchangeEnd::timed_out);
-      } else if (ready > 0) {
-        take_output();
-        if ((polled_[0].revents & POLLOUT) != 0) send_some();
-        if ((polled_[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0 && !ended_) receive_some();
-        // One that prints without pause keeps poll() from ever timing out.
-        if (!ended_ && steady_clock::now() >= deadline) finish(ExchangeEnd::timed_out);
-        if (!ended_) pause_if_discarding();
-      } else if (errno != EINTR) {
-        finish(ExchangeEnd::broken);
-      }
-    }
-    drain_output(handles_, result_.out, result_.err);
-    return std::move(result_);
-  }
-
- private:
-  void finish(ExchangeEnd end) {
-    result_.end = end;
-    ended_ = true;
-  }
-
-  void take_output() {
-    if (polled_[1].revents != 0 && !read_pipe(polled_[1].fd, result_.out)) polled_[1].fd = -1;
-    if (polled_[2].revents != 0 && !read_pipe(polled_[2].fd, result_.err)) polled_[2].fd = -1;
-  }
-
-  void pause_if_discarding() {
-    const bool out = polled_[1].revents != 0 && result_.out.cut;
-    const bool err = polled_[2].revents != 0 && result_.err.cut;
-    if (out || err) ::poll(polled_.data(), 1, kDiscardPauseMs);
-  }
-
-  void send_some() {
-    const ssize_t count =
-        ::send(handles_.control, outgoing_.data() + sent_, outgoing_.size() - sent_, MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (count > 0) {
-      sent_ += static_cast<std::size_t>(count);
-    } else if (count < 0 && errno != EAGAIN && errno != EINTR) {
-      finish(ExchangeEnd::closed);
-    }
-  }
-
-  void receive_some() {
-    std::array<char, kChunk> chunk;
-    const ssize_t count = ::recv(handles_.control, chunk.data(), chunk.size(), MSG_DONTWAIT);
-    if (count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR)) return finish(ExchangeEnd::closed);
-    if (count < 0) return;
-    incoming_.append(chunk.data(), static_cast<std::size_t>(count));
-    if (incoming_.size() < kHeader) return;
-    std::size_t size = 0;
-    for (std::size_t i = 0; i < kHeader; ++i) size |= std::size_t{static_cast<unsigned char>(incoming_[i])} << (8 * i);
-    if (size > kMaxFrame || incoming_.size() > kHeader + size) return finish(ExchangeEnd::broken);
-    if (incoming_.size() < kHeader + size) return;
-    result_.answer = incoming_.substr(kHeader);
-    finish(sent_ == outgoing_.size() ? ExchangeEnd::answered : ExchangeEnd::broken);
-  }
-
-  const SandboxHandles& handles_;
-  const std::string outgoing_;
-  std::size_t sent_ = 0;
-  std::string incoming_;
-  std::array<pollfd, 3> polled_{};
-  Exchange result_;
-  bool ended_ = false;
-};
 
 }  // namespace
 
@@ -153,8 +73,87 @@ std::string Captured::take() {
   return taken;
 }
 
+Conversation::Conversation(const SandboxHandles& handles, std::string_view question)
+    : handles_(handles),
+      outgoing_(question.empty() ? "" : framed(question)),
+      polled_{pollfd{handles.control, POLLIN, 0}, pollfd{handles.stdout_pipe, POLLIN, 0},
+              pollfd{handles.stderr_pipe, POLLIN, 0}} {}
+
+bool Conversation::send() {
+  if (!ended_ && sent_ < outgoing_.size()) send_some();
+  return !ended_ && sent_ == outgoing_.size();
+}
+
+bool Conversation::receive() {
+  if (!ended_) receive_some();
+  return ended_ && result_.end == ExchangeEnd::answered;
+}
+
+Exchange Conversation::finish(steady_clock::time_point deadline) {
+  send();
+  while (!ended_) {
+    polled_[0].events = static_cast<short>(sent_ < outgoing_.size() ? POLLIN | POLLOUT : POLLIN);
+    const int ready = ::poll(polled_.data(), polled_.size(), time_left(deadline));
+    if (ready == 0) {
+      end(ExchangeEnd::timed_out);
+    } else if (ready > 0) {
+      take_output();
+      if ((polled_[0].revents & POLLOUT) != 0) send_some();
+      if ((polled_[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0 && !ended_) receive_some();
+      // One that prints without pause keeps poll() from ever timing out.
+      if (!ended_ && steady_clock::now() >= deadline) end(ExchangeEnd::timed_out);
+      if (!ended_) pause_if_discarding();
+    } else if (errno != EINTR) {
+      end(ExchangeEnd::broken);
+    }
+  }
+  drain_output(handles_, result_.out, result_.err);
+  return std::move(result_);
+}
+
+void Conversation::end(ExchangeEnd how) {
+  result_.end = how;
+  ended_ = true;
+}
+
+void Conversation::take_output() {
+  if (polled_[1].revents != 0 && !read_pipe(polled_[1].fd, result_.out)) polled_[1].fd = -1;
+  if (polled_[2].revents != 0 && !read_pipe(polled_[2].fd, result_.err)) polled_[2].fd = -1;
+}
+
+void Conversation::pause_if_discarding() {
+  const bool out = polled_[1].revents != 0 && result_.out.cut;
+  const bool err = polled_[2].revents != 0 && result_.err.cut;
+  if (out || err) ::poll(polled_.data(), 1, kDiscardPauseMs);
+}
+
+void Conversation::send_some() {
+  const ssize_t count =
+      ::send(handles_.control, outgoing_.data() + sent_, outgoing_.size() - sent_, MSG_DONTWAIT | MSG_NOSIGNAL);
+  if (count > 0) {
+    sent_ += static_cast<std::size_t>(count);
+  } else if (count < 0 && errno != EAGAIN && errno != EINTR) {
+    end(ExchangeEnd::closed);
+  }
+}
+
+void Conversation::receive_some() {
+  std::array<char, kChunk> chunk;
+  const ssize_t count = ::recv(handles_.control, chunk.data(), chunk.size(), MSG_DONTWAIT);
+  if (count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR)) return end(ExchangeEnd::closed);
+  if (count < 0) return;
+  incoming_.append(chunk.data(), static_cast<std::size_t>(count));
+  if (incoming_.size() < kHeader) return;
+  std::size_t size = 0;
+  for (std::size_t i = 0; i < kHeader; ++i) size |= std::size_t{static_cast<unsigned char>(incoming_[i])} << (8 * i);
+  if (size > kMaxFrame || incoming_.size() > kHeader + size) return end(ExchangeEnd::broken);
+  if (incoming_.size() < kHeader + size) return;
+  result_.answer = incoming_.substr(kHeader);
+  end(sent_ == outgoing_.size() ? ExchangeEnd::answered : ExchangeEnd::broken);
+}
+
 Exchange exchange(const SandboxHandles& handles, std::string_view question, steady_clock::time_point deadline) {
-  return Conversation(handles, question).run(deadline);
+  return Conversation(handles, question).finish(deadline);
 }
 
 Result<void> await_ready(const SandboxHandles& handles, std::string_view what) {
@@ -166,8 +165,8 @@ Result<void> await_ready(const SandboxHandles& handles, std::string_view what) {
 }
 
 void drain_output(const SandboxHandles& handles, Captured& out, Captured& err) {
-  read_pipe(handles.stdout_pipe, out);
-  read_pipe(handles.stderr_pipe, err);
+  read_pipe(handles.stdout_pipe, out, 1);
+  read_pipe(handles.stderr_pipe, err, 1);
 }
 
 bool is_quiet(const SandboxHandles& handles) {

@@ -2,6 +2,9 @@
 // blocking pool, in real time (a process knows no virtual clock).
 #pragma once
 
+#include <poll.h>
+
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <string>
@@ -33,6 +36,35 @@ struct Exchange {
   Captured err;
 };
 
+// An exchange in steps, for who need not block while the answer is on its way.
+class Conversation {
+ public:
+  Conversation(const SandboxHandles& handles, std::string_view question);
+
+  // As much of the question as goes without waiting; true if that is all of it.
+  bool send();
+  // What has come of the answer, without waiting; true if that is all of it. Output stays where it is.
+  bool receive();
+  [[nodiscard]] const std::string& answer() const { return result_.answer; }
+  // Goes on to the end. Blocks.
+  [[nodiscard]] Exchange finish(std::chrono::steady_clock::time_point deadline);
+
+ private:
+  void end(ExchangeEnd how);
+  void take_output();
+  void pause_if_discarding();
+  void send_some();
+  void receive_some();
+
+  const SandboxHandles& handles_;
+  const std::string outgoing_;
+  std::size_t sent_ = 0;
+  std::string incoming_;
+  std::array<pollfd, 3> polled_{};
+  Exchange result_;
+  bool ended_ = false;
+};
+
 // Sends `question` (nothing if empty) and waits for the answer, reading output all the while.
 [[nodiscard]] Exchange exchange(const SandboxHandles& handles, std::string_view question,
                                 std::chrono::steady_clock::time_point deadline);
@@ -40,7 +72,7 @@ struct Exchange {
 // Waits for what a runner says first. `unavailable` (code sandbox_failed): `what` did not start, and what was printed.
 [[nodiscard]] Result<void> await_ready(const SandboxHandles& handles, std::string_view what);
 
-// Takes what is in the output pipes by now.
+// Takes what is in the output pipes by now, and hardly more, however fast somebody writes on.
 void drain_output(const SandboxHandles& handles, Captured& out, Captured& err);
 
 // Whether the runner waits quietly for its next call: it has neither gone nor said anything unasked.

@@ -27,6 +27,11 @@ constexpr std::chrono::microseconds kLastPause{6400};  // 8.5 ms together
 constexpr int kSocketsOfAConnection = 2;               // both of its ends are in the sandbox's network
 constexpr std::uint64_t kMostExcused = 10'000;
 
+// A warm call that takes longer is finished on the pool. Long enough for most, and short enough for a pipe to hold what
+// is printed meanwhile, because nobody reads it.
+constexpr milliseconds kSoon{5};
+constexpr std::size_t kSmallInput = 64 * 1024;  // goes into the socket at once
+
 int held_by(const SandboxUsage& used) {
   return static_cast<int>(used.peak_memory_bytes / static_cast<std::int64_t>(limits::kMiB)) + kUncountedMb;
 }
@@ -35,12 +40,27 @@ double since(steady_clock::time_point begun) {
   return std::chrono::duration<double, std::milli>(steady_clock::now() - begun).count();
 }
 
+// One that a signal ended; its process is on its way out as well.
+bool is_killed_script(const Result<Answer>& answer) {
+  return answer && answer->plain && answer->exit_code >= 128;
+}
+
 }  // namespace
 
-// The two ends of a call: what the socket said, and what it used until then.
-struct CallEnd {
+struct CallUnderWay {
+  CallUnderWay(const Job& j, const CallSetup& s) : job(j), setup(s) {}
+
+  const Job& job;
+  const CallSetup& setup;
+  JobResult result;
+  steady_clock::time_point begun;
+  SandboxUsage before;                       // of the calls before this one
+  std::optional<Conversation> conversation;  // once it has begun
+  steady_clock::time_point deadline;
   Exchange talk;
+  std::optional<Result<Answer>> answer;  // once it has been read
   SandboxUsage used;
+  SandboxState left;
 };
 
 Result<std::shared_ptr<Instance>> Instance::start(InstanceKey key, Version version, Launcher& launcher, AiProxy* ai) {
@@ -62,46 +82,90 @@ Result<std::shared_ptr<Instance>> Instance::start(InstanceKey key, Version versi
 }
 
 JobResult Instance::call(const Job& job, const CallSetup& setup) {
-  JobResult result;
-  result.request_id = job.request_id;
-  result.function_id = job.function_id;
-  result.allocated_memory_mb = job.memory_mb;
-  result.cold_start = std::exchange(cold_, false);
+  CallUnderWay call(job, setup);
+  do_all(call);
+  return std::move(call.result);
+}
 
+Task<JobResult> Instance::call(const Job& job, const CallSetup& setup, Executor& executor) {
+  CallUnderWay call(job, setup);
+  bool soon = can_begin_at_once(job);
+  if (soon) {
+    begin(call);
+    soon = call.conversation->send() && co_await executor.readable(sandbox_->handles().control, kSoon) && is_over(call);
+  }
+  if (!soon) {
+    co_await executor.offload([&] { do_all(call); });
+    co_return std::move(call.result);
+  }
+  finish(call);
+  if (reusable_ && glance(call.left) != Leftover::nothing) co_await executor.offload([&] { judge(call.left); });
+  co_return std::move(call.result);
+}
+
+// What is left to do of it.
+void Instance::do_all(CallUnderWay& call) {
+  if (!call.conversation) begin(call);
+  finish(call);
+  if (reusable_) judge(call.left);
+}
+
+// A cold call takes long, and what an earlier one left in the folder for output files is to be thrown away first.
+bool Instance::can_begin_at_once(const Job& job) const {
+  return !cold_ && job.input.size() <= kSmallInput && !sandbox_->has_output();
+}
+
+void Instance::begin(CallUnderWay& call) {
+  const Job& job = call.job;
+  call.result.request_id = job.request_id;
+  call.result.function_id = job.function_id;
+  call.result.allocated_memory_mb = job.memory_mb;
+  call.result.cold_start = std::exchange(cold_, false);
   if (std::exchange(frozen_, false)) sandbox_->thaw();
-  const auto begun = steady_clock::now();
-  SandboxUsage before;
-  if (!result.cold_start) {
+  call.begun = steady_clock::now();
+  if (!call.result.cold_start) {
     // What threads of an earlier call printed or wrote since belongs to nobody any more.
     Captured stale;
     drain_output(sandbox_->handles(), stale, stale);
-    (void)sandbox_->take_output(kOutputPatience);
-    before = sandbox_->usage();
+    if (sandbox_->has_output()) (void)sandbox_->take_output(kOutputPatience);
+    call.before = sandbox_->usage();
     sandbox_->reset_peak();
   }
   const CallFrame frame{.job = job,
-                        .model_id = setup.model_id,
-                        .deadline = setup.deadline,
+                        .model_id = call.setup.model_id,
+                        .deadline = call.setup.deadline,
                         .ai_port = ai_ ? sandbox_->handles().ai_port : std::uint16_t{0}};
-  CallEnd end;
-  end.talk = exchange(sandbox_->handles(), to_json(frame), steady_clock::now() + job.timeout);
-  end.used = sandbox_->usage();
-  const SandboxState now = sandbox_->look();  // with the output files still in it
-  output_ = end.talk.end == ExchangeEnd::answered ? sandbox_->take_output(kOutputPatience) : OutputTree{};
-  conclude(end, job, result);
-  if (reusable_) left_ = find_leftover(now);
-  if (left_ != Leftover::nothing) reusable_ = false;
-  result.cpu_usage_us = std::max<std::int64_t>(0, end.used.cpu_us - before.cpu_us);
-  result.peak_memory_bytes = end.used.peak_memory_bytes;
-  result.network_rx = std::max<std::int64_t>(0, end.used.network_rx - before.network_rx);
-  result.network_tx = std::max<std::int64_t>(0, end.used.network_tx - before.network_tx);
-  result.disk_read = std::max<std::int64_t>(0, end.used.disk_read_bytes - before.disk_read_bytes);
-  result.disk_write = std::max<std::int64_t>(0, now.scratch_bytes - std::exchange(scratch_bytes_, now.scratch_bytes)) +
-                      std::max<std::int64_t>(0, now.output_bytes - at_rest_.output_bytes);
-  held_mb_ = held_by(end.used);
-  if (result.cold_start) cold_start_ms_ += std::max(0.0, since(begun) - result.handler_ms.value_or(0));
+  call.conversation.emplace(sandbox_->handles(), to_json(frame));
+  call.deadline = steady_clock::now() + job.timeout;
+}
+
+// Whether it is answered, and nothing is left to do that blocks.
+bool Instance::is_over(CallUnderWay& call) const {
+  if (!call.conversation->receive() || sandbox_->has_output()) return false;
+  call.answer = parse_answer(call.conversation->answer(), call.job.request_id);
+  return !is_killed_script(*call.answer);
+}
+
+void Instance::finish(CallUnderWay& call) {
+  JobResult& result = call.result;
+  call.talk = call.conversation->finish(call.deadline);
+  if (call.talk.end == ExchangeEnd::answered && !call.answer)
+    call.answer = parse_answer(call.talk.answer, call.job.request_id);
+  call.used = sandbox_->usage();
+  call.left = sandbox_->look();  // with the output files still in it
+  output_ = call.talk.end == ExchangeEnd::answered ? sandbox_->take_output(kOutputPatience) : OutputTree{};
+  conclude(call);
+  result.cpu_usage_us = std::max<std::int64_t>(0, call.used.cpu_us - call.before.cpu_us);
+  result.peak_memory_bytes = call.used.peak_memory_bytes;
+  result.network_rx = std::max<std::int64_t>(0, call.used.network_rx - call.before.network_rx);
+  result.network_tx = std::max<std::int64_t>(0, call.used.network_tx - call.before.network_tx);
+  result.disk_read = std::max<std::int64_t>(0, call.used.disk_read_bytes - call.before.disk_read_bytes);
+  const std::int64_t scratch = call.left.scratch_bytes;
+  result.disk_write = std::max<std::int64_t>(0, scratch - std::exchange(scratch_bytes_, scratch)) +
+                      std::max<std::int64_t>(0, call.left.output_bytes - at_rest_.output_bytes);
+  held_mb_ = held_by(call.used);
+  if (result.cold_start) cold_start_ms_ += std::max(0.0, since(call.begun) - result.handler_ms.value_or(0));
   if (ai_) result.llm_tokens = ai_->take_tokens();
-  return result;
 }
 
 Result<void> Instance::load(const Job& job, const CallSetup& setup) {
@@ -132,32 +196,33 @@ Result<void> Instance::load_code(const Job& job, const CallSetup& setup) {
   return fail(ErrorKind::unusable, "import_error", "The code's process ended, or did not load it in time.");
 }
 
-void Instance::conclude(CallEnd& end, const Job& job, JobResult& result) {
+void Instance::conclude(CallUnderWay& call) {
+  const Job& job = call.job;
+  JobResult& result = call.result;
+  const ExchangeEnd ended = call.talk.end;
   reusable_ = false;
   left_ = Leftover::nothing;
-  auto answer =
-      end.talk.end == ExchangeEnd::answered ? parse_answer(end.talk.answer, job.request_id) : Result<Answer>();
-  const bool script_killed =
-      end.talk.end == ExchangeEnd::answered && answer && answer->plain && answer->exit_code >= 128;
+  const bool script_killed = call.answer && is_killed_script(*call.answer);
   SandboxExit exit;
   bool outlived_socket = false;
-  if (end.talk.end != ExchangeEnd::answered || script_killed) {
-    if (end.talk.end != ExchangeEnd::closed) sandbox_->kill();
+  if (ended != ExchangeEnd::answered || script_killed) {
+    if (ended != ExchangeEnd::closed) sandbox_->kill();
     const auto began = steady_clock::now();
     exit = sandbox_->wait(kExitPatience);
-    outlived_socket = end.talk.end == ExchangeEnd::closed && exit.signal == SIGKILL && !exit.out_of_memory &&
+    outlived_socket = ended == ExchangeEnd::closed && exit.signal == SIGKILL && !exit.out_of_memory &&
                       steady_clock::now() - began >= kExitPatience;
-    drain_output(sandbox_->handles(), end.talk.out, end.talk.err);
-    end.used = sandbox_->usage();
+    drain_output(sandbox_->handles(), call.talk.out, call.talk.err);
+    call.used = sandbox_->usage();
   }
-  result.out = end.talk.out.take();
-  result.err = end.talk.err.take();
-  interrupted_ = aborted_ && end.talk.end == ExchangeEnd::closed;
+  result.out = call.talk.out.take();
+  result.err = call.talk.err.take();
+  interrupted_ = aborted_ && ended == ExchangeEnd::closed;
 
-  if (end.talk.end == ExchangeEnd::timed_out) return apply_timeout(result, job);
+  if (ended == ExchangeEnd::timed_out) return apply_timeout(result, job);
   // One that closed the socket and went on was killed by us: its signal says nothing.
-  if (end.talk.end == ExchangeEnd::closed && !outlived_socket) return apply_exit(result, exit, job.memory_mb);
-  if (end.talk.end == ExchangeEnd::broken || outlived_socket) return apply_broken(result);
+  if (ended == ExchangeEnd::closed && !outlived_socket) return apply_exit(result, exit, job.memory_mb);
+  if (ended == ExchangeEnd::broken || outlived_socket) return apply_broken(result);
+  const Result<Answer>& answer = *call.answer;
   if (!answer) {
     if (answer.error().kind != ErrorKind::too_large) return apply_broken(result, answer.error().message);
     return set_failure(result, RunStatus::failed, answer.error().code, answer.error().message, 1);
@@ -168,11 +233,20 @@ void Instance::conclude(CallEnd& end, const Job& job, JobResult& result) {
   apply_answer(result, *answer);
 }
 
+Leftover Instance::glance(const SandboxState& now) const {
+  return left_ != Leftover::nothing ? left_ : compare(at_rest_, now, key_.runtime, excused_sockets());
+}
+
+void Instance::judge(const SandboxState& now) {
+  left_ = find_leftover(now);
+  reusable_ = left_ == Leftover::nothing;
+}
+
 // What is about to end may still be counted for a moment: a thread that was joined, a child that just exited.
 Leftover Instance::find_leftover(SandboxState now) const {
   if (left_ != Leftover::nothing) return left_;
   for (auto pause = kFirstPause;; pause *= 4) {
-    const Leftover left = compare(at_rest_, now, key_.runtime, excused_sockets());
+    const Leftover left = glance(now);
     if (left == Leftover::nothing || left == Leftover::disk || pause > kLastPause) return left;
     std::this_thread::sleep_for(pause);
     now = sandbox_->look();

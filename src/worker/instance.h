@@ -8,7 +8,9 @@
 #include <utility>
 
 #include "core/job_result.h"
+#include "core/task.h"
 #include "ports/ai_proxy.h"
+#include "ports/executor.h"
 #include "worker/leftovers.h"
 #include "worker/sandbox/launcher.h"
 #include "worker/versions.h"
@@ -25,7 +27,7 @@ struct InstanceKey {
   auto operator<=>(const InstanceKey&) const = default;
 };
 
-struct CallEnd;
+struct CallUnderWay;
 
 struct CallSetup {
   std::string model_id;  // never empty
@@ -40,6 +42,9 @@ class Instance {
   // Blocking, for up to the job's timeout; one call at a time. request_id to output and usage are filled in; durations
   // and the worker's name are the caller's.
   [[nodiscard]] JobResult call(const Job& job, const CallSetup& setup);
+  // The same for an event thread. What blocks is done on the pool; a warm call that is answered soon has nothing of
+  // that, and stays where it is.
+  [[nodiscard]] Task<JobResult> call(const Job& job, const CallSetup& setup, Executor& executor);
 
   // Blocking: loads the code without calling it, where the runtime has something to load, so that the first call is no
   // cold start. `job` has no request. `unusable` with the runner's words if it could not be loaded: then it is not
@@ -73,7 +78,14 @@ class Instance {
       : key_(std::move(key)), version_(std::move(version)), sandbox_(std::move(sandbox)) {}
 
   Result<void> load_code(const Job& job, const CallSetup& setup);
-  void conclude(CallEnd& end, const Job& job, JobResult& result);
+  [[nodiscard]] bool can_begin_at_once(const Job& job) const;
+  void begin(CallUnderWay& call);
+  [[nodiscard]] bool is_over(CallUnderWay& call) const;
+  void finish(CallUnderWay& call);
+  void do_all(CallUnderWay& call);
+  void conclude(CallUnderWay& call);
+  [[nodiscard]] Leftover glance(const SandboxState& now) const;
+  void judge(const SandboxState& now);
   [[nodiscard]] Leftover find_leftover(SandboxState now) const;
   [[nodiscard]] int excused_sockets() const;
 

@@ -186,9 +186,13 @@ class PlainSandbox : public Sandbox {
   SandboxState look() override { return {}; }
   void freeze() override {}
   void thaw() override {}
+  bool has_output() override {
+    const UniqueFd output = open_output();
+    return !output.valid() || has_entries(output.get());
+  }
   OutputTree take_output(milliseconds /*patience*/) override {
     OutputTree tree;
-    const UniqueFd output(::open((folder_ / "output").c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    const UniqueFd output = open_output();
     if (output.valid() && !has_entries(output.get())) return tree;
     tree.emptied = take_entries(output.get(), [&](OutputEntry entry) { tree.entries.push_back(std::move(entry)); });
     return tree;
@@ -197,6 +201,10 @@ class PlainSandbox : public Sandbox {
   void reset_peak() override { std::ofstream(fmt::format("/proc/{}/clear_refs", pid_)) << "5"; }  // proc(5)
 
  private:
+  [[nodiscard]] UniqueFd open_output() const {
+    return UniqueFd(::open((folder_ / "output").c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  }
+
   // The runner's own; children that it starts are not counted without a cgroup.
   SandboxUsage read_usage() const {
     SandboxUsage usage = usage_;

@@ -5,7 +5,9 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -49,6 +51,17 @@ class TestLoop : public Executor {
     asio::co_spawn(loop_, std::move(task), [](const std::exception_ptr& failure) {
       if (failure) std::abort();
     });
+  }
+  void spawn_on_each(const std::function<Task<void>()>& make) override { spawn(make()); }
+  Task<void> yield() override { co_await asio::post(loop_, asio::use_awaitable); }
+  Task<bool> readable(int descriptor, milliseconds patience) override {
+    asio::posix::stream_descriptor watched(loop_, descriptor);
+    asio::steady_timer timer(loop_, patience);
+    using asio::experimental::awaitable_operators::operator||;
+    const auto first =
+        co_await (watched.async_wait(watched.wait_read, asio::use_awaitable) || timer.async_wait(asio::use_awaitable));
+    (void)watched.release();
+    co_return first.index() == 0;
   }
   Task<void> offload(std::function<void()> work) override {
     co_await asio::co_spawn(

@@ -46,6 +46,7 @@ class PretendedSandbox : public Sandbox {
   SandboxUsage usage() override { return {.cpu_us = 1, .peak_memory_bytes = peak_bytes_}; }
   void reset_peak() override { peak_bytes_ = std::min(peak_bytes_, held_bytes_); }
   void give_back_but(int held_mb) { held_bytes_ = held_mb * static_cast<std::int64_t>(limits::kMiB); }
+  bool has_output() override { return false; }
   OutputTree take_output(milliseconds) override { return {}; }
   SandboxState look() override { return {}; }
   void freeze() override { ++frozen_; }

@@ -42,6 +42,13 @@ Worker::Worker(WorkerDeps deps, WorkerOptions options)
 Task<void> Worker::run() {
   spawn_counted(reap_idle());
   spawn_counted(start_ahead());
+  if (options_.receive_on_each_thread) {
+    deps_.executor.spawn_on_each([this] {
+      ++tasks_;
+      ++helpers_;
+      return counted(help_receiving());
+    });
+  }
   while (phase() != Phase::stopping) {
     const auto ticket = bell_.ticket();
     const bool full = gate_.free_slots() == 0;
@@ -61,6 +68,7 @@ Task<void> Worker::run() {
 Task<void> Worker::receive_once() {
   const int free = std::max(gate_.free_slots(), 1);
   const bool draining = phase() == Phase::draining;
+  const bool alone = helpers_ == 0;  // else one may have taken what is not counted yet
   auto deliveries = co_await deps_.queue.receive(free, draining ? milliseconds(0) : kReceiveWait);
   if (!deliveries) {
     log::warn("receiving jobs failed", {{"code", deliveries.error().code}});
@@ -72,9 +80,30 @@ Task<void> Worker::receive_once() {
     for (auto& delivery : *deliveries) accept(std::move(delivery));
   }
   if (draining) {
-    queue_empty_ = empty;
+    queue_empty_ = empty && alone;
     bell_.ring();
+    const auto ticket = bell_.ticket();
+    if (empty && helpers_ > 0) co_await ticket->wait_until(deps_.clock.steady_now() + kDrainReceiveWait);
   }
+}
+
+// One at a time: several that receive at once may take so many more than there are free slots.
+Task<void> Worker::help_receiving() {
+  while (phase() == Phase::running) {
+    const auto ticket = bell_.ticket();
+    if (gate_.free_slots() == 0) {
+      co_await ticket->wait_until(deps_.clock.steady_now() + kForever);
+      continue;
+    }
+    auto deliveries = co_await deps_.queue.receive(1, kReceiveWait);
+    if (deliveries) {
+      for (auto& delivery : *deliveries) accept(std::move(delivery));
+    } else if (phase() == Phase::running) {
+      co_await ticket->wait_until(deps_.clock.steady_now() + std::chrono::seconds(1));  // run() says what is wrong
+    }
+  }
+  --helpers_;
+  bell_.ring();
 }
 
 void Worker::accept(Delivery delivery) {

@@ -38,6 +38,8 @@ struct WorkerOptions {
   VersionLimits versions{};
   std::string default_model = "llama3:8b";  // for jobs that name none; the contract's default
   std::function<bool()> short_of_memory{};  // asked every second; then one idle instance goes. May be empty
+  // The queue is in this process: a job is received on the thread that put it, where its client waits as well.
+  bool receive_on_each_thread = false;
   bool others_take_over = false;  // a fleet: what this worker can't finish while stopping is given back, whoever waits
 };
 
@@ -125,6 +127,7 @@ class Worker : public BundleCompiler, public EgressCheck, public FunctionObserve
     return job.mode == RunMode::async || options_.others_take_over;
   }
   Task<void> receive_once();
+  Task<void> help_receiving();
   void accept(Delivery delivery);
   Task<void> handle(Delivery delivery, RunGate::TicketPtr ticket);
   Task<bool> process(const Delivery& delivery, const RunGate::TicketPtr& ticket);
@@ -170,6 +173,7 @@ class Worker : public BundleCompiler, public EgressCheck, public FunctionObserve
   const std::shared_ptr<Signal> ended_;
   std::atomic<Phase> phase_ = Phase::running;
   std::atomic<int> active_jobs_ = 0;       // accepted and not done with, those that wait for a permit included
+  std::atomic<int> helpers_ = 0;           // that receive besides run()
   std::atomic<int> tasks_ = 0;             // spawned coroutines that still use this object
   std::atomic<bool> queue_empty_ = false;  // said by the last receive while draining
 

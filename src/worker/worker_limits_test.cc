@@ -95,6 +95,29 @@ TEST_F(LimitedRunTest, StoppingGivesBackWhatWaits) {
   EXPECT_EQ(limiter_.outstanding(), 0U);
 }
 
+// The queue is in the worker's own process.
+class ReceivingOnEachThreadTest : public WorkerTest {
+ protected:
+  ReceivingOnEachThreadTest() : WorkerTest({.receive_on_each_thread = true}) {}
+};
+
+TEST_F(ReceivingOnEachThreadTest, RunsAndStopsAsAnyOther) {
+  const Job job = python("import time\ndef handler(event, context):\n  time.sleep(event)\n  return event");
+  for (const char* seconds : {"0", "0.02"}) EXPECT_EQ(again(job, seconds).value, seconds);  // on both sides of "soon"
+  Job waits = job;
+  waits.request_id.value = "waits";
+  waits.input = "0.2";
+  Job async = job;
+  async.request_id.value = "async";
+  async.mode = RunMode::async;
+  worker_->stop_taking();
+  queue_.add(waits);
+  queue_.add(async);
+  drain(milliseconds(20'000));
+  EXPECT_EQ(settlement_.wait_for("waits").value, "0.2");
+  EXPECT_FALSE(settlement_.has("async"));
+}
+
 class KeepWarmTest : public WorkerTest {
  protected:
   KeepWarmTest() : WorkerTest({.idle_timeout = milliseconds(200)}) {}

@@ -68,6 +68,9 @@ class CountingRandom : public Random {
 class InlineExecutor : public Executor {
  public:
   void spawn(Task<void>) override {}
+  void spawn_on_each(const std::function<Task<void>()>&) override {}
+  Task<void> yield() override { co_return; }
+  Task<bool> readable(int, milliseconds) override { co_return false; }
   Task<void> offload(std::function<void()> work) override {
     work();
     co_return;

@@ -12,6 +12,9 @@ namespace infra::testing {
 class OffloadInline final : public Executor {
  public:
   void spawn(Task<void>) override {}
+  void spawn_on_each(const std::function<Task<void>()>&) override {}
+  Task<void> yield() override { co_return; }
+  Task<bool> readable(int, milliseconds) override { co_return false; }
   Task<void> offload(std::function<void()> work) override {
     work();
     co_return;

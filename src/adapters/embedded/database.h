@@ -74,6 +74,7 @@ class Database {
 
   [[nodiscard]] std::uint64_t commits() const { return commits_; }
   [[nodiscard]] Clock& clock() { return clock_; }
+  [[nodiscard]] Executor& executor() { return executor_; }
 
  private:
   Database(std::filesystem::path file, Executor& executor, Clock& clock);

@@ -116,6 +116,8 @@ Task<Result<void>> EmbeddedResultBus::publish(const Job& job, SharedResult resul
   const bool durable = job.mode == RunMode::async;
   const WallTime expires_at = database_.clock().now() + limits::kResultTtl;
   const auto first = room_->deliver(id, result, expires_at);  // the waiting request before the disk
+  // If it waits on this thread: its answer goes out before this goes on.
+  if (!durable) co_await database_.executor().yield();
   const auto row = std::make_shared<const ResultRow>(make_row(id, *first, expires_at));
   auto apply = [row](Connection& connection) { return insert_row(connection, *row); };
   auto settled = [room = room_, id](const Result<void>&) { room->settled(id); };

@@ -136,13 +136,13 @@ void JobLine::remove(std::int64_t seq) {
 bool JobLine::enlist(const std::shared_ptr<Signal>& signal) {
   const std::lock_guard lock(mutex_);
   if (closed_ || !ready_.empty()) return false;
-  receivers_.push_back(signal);
+  receivers_.push_back({signal, std::this_thread::get_id()});
   return true;
 }
 
 void JobLine::leave(const std::shared_ptr<Signal>& signal) {
   const std::lock_guard lock(mutex_);
-  receivers_.remove(signal);
+  receivers_.remove_if([&](const Receiver& receiver) { return receiver.signal == signal; });
 }
 
 void JobLine::wake_one() {
@@ -223,8 +223,10 @@ void JobLine::forget(const QueuedJob& queued) {
 
 void JobLine::wake_one_locked() {
   if (receivers_.empty()) return;
-  receivers_.front()->notify();
-  receivers_.pop_front();
+  auto next = std::ranges::find(receivers_, std::this_thread::get_id(), &Receiver::thread);
+  if (next == receivers_.end()) next = receivers_.begin();
+  next->signal->notify();
+  receivers_.erase(next);
 }
 
 }  // namespace infra

@@ -10,6 +10,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <thread>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
@@ -67,7 +68,8 @@ class JobLine {
   // Gone for good, wherever it is.
   void remove(std::int64_t seq);
 
-  // Has `signal` notified when there may be something to take. False if there is already, or if the line is closed.
+  // Has `signal` notified when there may be something to take, that of a receiver on the thread that puts it first,
+  // which need not be woken on another. False if there is something already, or if the line is closed.
   [[nodiscard]] bool enlist(const std::shared_ptr<Signal>& signal);
   void leave(const std::shared_ptr<Signal>& signal);
   void wake_one();
@@ -83,6 +85,10 @@ class JobLine {
     QueuedJob queued;
     std::uint64_t hand_over = 0;
     SteadyTime end;
+  };
+  struct Receiver {
+    std::shared_ptr<Signal> signal;
+    std::thread::id thread;
   };
   struct Receipt {
     std::int64_t seq = 0;
@@ -103,8 +109,8 @@ class JobLine {
   std::map<std::int64_t, QueuedJob> ready_;  // by place
   Leases leases_;
   std::set<std::pair<SteadyTime, std::int64_t>> lease_ends_;
-  std::list<std::shared_ptr<Signal>> receivers_;  // longest waiting first
-  std::size_t durable_jobs_ = 0;                  // waiting, handed out, or being written
+  std::list<Receiver> receivers_;  // longest waiting first
+  std::size_t durable_jobs_ = 0;   // waiting, handed out, or being written
   std::uint64_t durable_bytes_ = 0;
   std::uint64_t memory_bytes_ = 0;
   std::unordered_set<RequestId> memory_ids_;

@@ -9,6 +9,18 @@ void SystemExecutor::spawn(Task<void> task) {
   loops_.spawn(std::move(task));
 }
 
+void SystemExecutor::spawn_on_each(const std::function<Task<void>()>& make) {
+  loops_.spawn_on_each(make);
+}
+
+Task<void> SystemExecutor::yield() {
+  return loops_.yield();
+}
+
+Task<bool> SystemExecutor::readable(int descriptor, milliseconds patience) {
+  return loops_.readable(descriptor, patience);
+}
+
 Task<void> SystemExecutor::offload(std::function<void()> work) {
   return loops_.offload(std::move(work));
 }

@@ -66,6 +66,8 @@ class Sandbox {
   // Nothing in it runs between the two; where the machine can't, it stays as it is. Neither blocks; any thread.
   virtual void freeze() = 0;
   virtual void thaw() = 0;
+  // Whether the folder for output files has something in it. Does not block.
+  [[nodiscard]] virtual bool has_output() = 0;
   // Empties the folder for output files and gives what was in it; nothing once the runner has ended. Cheap if it is
   // empty. Blocks for `patience` at most, past which this sandbox is not to be used again (`emptied` is false).
   [[nodiscard]] virtual OutputTree take_output(milliseconds patience) = 0;

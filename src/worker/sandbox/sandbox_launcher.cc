@@ -68,6 +68,7 @@ class SpawnedSandbox final : public Sandbox {
   void freeze() override { tell(SpawnerOp::freeze); }
   void thaw() override { tell(SpawnerOp::thaw); }
 
+  bool has_output() override { return has_entries(output_.folder.get()); }
   OutputTree take_output(milliseconds patience) override { return request_output(output_, patience); }
 
  private:
