@@ -1,6 +1,8 @@
 // A sandbox's mounts: what it shares with the others can't be written by any, and what can be written is its own.
 #include "worker/sandbox/root_template.h"
 
+#include <iterator>
+
 #include "worker/sandbox/sandbox_fixture.h"
 
 namespace infra::worker {
@@ -71,6 +73,21 @@ TEST_F(SandboxTest, OnlyItsOwnMountsCanBeWritten) {
             "['fd', 'full', 'null', 'random', 'shm', 'stderr', 'stdin', 'stdout', 'urandom', 'zero']");
   EXPECT_EQ(run(*sandbox, "out = [os.path.exists('/workspace/' + n) for n in ('versions', 'lower', 'upper', 'work')]"),
             "[False, False, False, False]");
+}
+
+// Each costs more than its size: the kernel counts what every memory group holds of every file system.
+TEST_F(SandboxTest, FiveFileSystemsAreItsOwn) {
+  auto first = launch();
+  auto second = launch();
+  ASSERT_TRUE(first && second);
+  const std::string code = "out = ' '.join(sorted({line.split()[2] for line in open('/proc/self/mountinfo')}))";
+  const auto devices = [&](Sandbox& sandbox) {
+    std::istringstream words(run(sandbox, code));
+    return std::set<std::string>(std::istream_iterator<std::string>(words), {});
+  };
+  std::set<std::string> own = devices(*first);
+  for (const auto& device : devices(*second)) own.erase(device);
+  EXPECT_EQ(own.size(), 5U) << "/dev/shm, /output, /proc, /tmp, /workspace";
 }
 
 TEST_F(SandboxTest, WhatOneWritesNoOtherSees) {
