@@ -1,5 +1,6 @@
 // The job queue's contracts on SQLite, and what only the embedded engine promises: durability, bounds, restarts.
 #include <future>
+#include <latch>
 #include <set>
 #include <thread>
 
@@ -95,9 +96,14 @@ TEST(SqliteJobQueue, BoundsWhatWaits) {
   EXPECT_TRUE(world.run(world.queue().enqueue(make_job("s3", RunMode::sync))));
 }
 
-Task<void> note_receiver(JobQueue& queue, std::promise<std::thread::id>& receiver) {
-  if (const auto got = co_await queue.receive(1, milliseconds{60'000}); got && !got->empty())
-    receiver.set_value(std::this_thread::get_id());
+Task<void> note_receiver(JobQueue& queue, std::promise<std::thread::id>& receiver, std::latch& ended) {
+  const auto got = co_await queue.receive(1, milliseconds{60'000});
+  if (got && !got->empty()) {
+    const auto thread = std::this_thread::get_id();
+    EXPECT_TRUE(co_await queue.acknowledge(got->at(0).receipt));  // or its lease ends, and the other one has it as well
+    receiver.set_value(thread);
+  }
+  ended.count_down();
 }
 
 Task<void> enqueue_and_note(JobQueue& queue, const Job& job, std::thread::id& sender) {
@@ -110,13 +116,15 @@ TEST(SqliteJobQueue, AJobGoesToTheReceiverOnItsOwnThread) {
   std::set<std::thread::id> senders;
   for (int i = 0; i < 2; ++i) {  // each starts on the next thread
     std::promise<std::thread::id> receiver;
-    world.loops.spawn_on_each([&] { return note_receiver(world.queue(), receiver); });
+    std::latch ended(2);
+    world.loops.spawn_on_each([&] { return note_receiver(world.queue(), receiver, ended); });
     world.await_sleepers(2);
     std::thread::id sender;
     world.run_void(enqueue_and_note(world.queue(), make_job(std::to_string(i), RunMode::sync), sender));
     EXPECT_EQ(receiver.get_future().get(), sender);
     senders.insert(sender);
     world.advance(milliseconds{60'000});  // the other one has waited long enough
+    ended.wait();
   }
   EXPECT_EQ(senders.size(), 2U);
 }

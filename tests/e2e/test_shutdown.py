@@ -17,6 +17,11 @@ class Shutdown(unittest.TestCase):
         self.addCleanup(self.infra.close)
         self.function = self.infra.deploy(SLEEPER)
         self.assertEqual(self.infra.result(self.function, 0)["result"], "slept")
+        # It counts among the active ones until it is settled, which comes after its answer.
+        wait_for(lambda: self.active_jobs() == 0, what="the first run's settlement")
+
+    def active_jobs(self):
+        return self.infra.get("/system/status").json()["active_jobs"]
 
     def in_flight(self, count, seconds):
         """Sync runs that are with the worker; their answers come to the list."""
@@ -28,7 +33,7 @@ class Shutdown(unittest.TestCase):
         threads = [threading.Thread(target=run) for _ in range(count)]
         for thread in threads:
             thread.start()
-        wait_for(lambda: self.infra.get("/system/status").json()["active_jobs"] >= count, what="the jobs' start")
+        wait_for(lambda: self.active_jobs() >= count, what="the jobs' start")
         return threads, answers
 
     def refuses(self):
