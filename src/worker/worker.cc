@@ -33,6 +33,7 @@ Worker::Worker(WorkerDeps deps, WorkerOptions options)
              .idle_timeout = options_.idle_timeout}),
       bell_(deps_.clock),
       kept_bell_(deps_.clock),
+      stop_bell_(deps_.clock),
       gate_(
           deps_.limiter, deps_.clock,
           {.slots = std::min(options_.max_concurrent, deps_.launcher.capacity()), .shared = options_.others_take_over},
@@ -138,6 +139,7 @@ Task<void> Worker::drain(SteadyTime deadline) {
   }
   builds_.abort();
   bell_.ring();
+  stop_bell_.ring();
   gate_.wake_all();
   deps_.queue.wake_receivers();
   co_await ended_->wait_until(deps_.clock.steady_now() + kForever);
@@ -177,11 +179,8 @@ Task<void> Worker::reap_idle() {
     if (options_.short_of_memory && options_.short_of_memory()) {
       if (auto least = pool_.take_least_valuable(now)) co_await end_instances(std::vector{std::move(least)});
     }
-    const auto wake_at = deps_.clock.steady_now() + period;
-    while (phase() != Phase::stopping) {
-      const auto ticket = bell_.ticket();
-      if (phase() == Phase::stopping || !co_await ticket->wait_until(wake_at)) break;
-    }
+    const auto ticket = stop_bell_.ticket();
+    if (phase() != Phase::stopping) co_await ticket->wait_until(deps_.clock.steady_now() + period);
   }
 }
 

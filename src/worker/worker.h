@@ -168,6 +168,7 @@ class Worker : public BundleCompiler, public EgressCheck, public FunctionObserve
   WarmPool pool_;
   Bell bell_;       // rung whenever a slot, a place or the phase changes
   Bell kept_bell_;  // rung whenever an instance ends or a function changes
+  Bell stop_bell_;  // rung when the phase is `stopping`: who waits for that alone is not woken at every run
   RunGate gate_;
 
   const std::shared_ptr<Signal> ended_;
