@@ -28,6 +28,7 @@
 #include <map>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace infra {
@@ -342,15 +343,19 @@ class Variables {
       base_[text.substr(0, text.find('='))] = text.substr(text.find('=') + 1);
     }
   }
-  void set(const Environment& env) const {
-    ::clearenv();
-    for (const auto* each : {&base_, &env}) {
-      for (const auto& variable : *each) ::setenv(variable.first.c_str(), variable.second.c_str(), 1);
+  void set(const Environment& env) {
+    std::vector<std::string> next;
+    for (const Environment* each : {static_cast<const Environment*>(&base_), &env}) {
+      for (const auto& variable : *each) next.push_back(variable.first + "=" + variable.second);
     }
+    ::clearenv();
+    for (auto& variable : next) ::putenv(&variable[0]);
+    placed_ = std::move(next);
   }
 
  private:
   Environment base_;
+  std::vector<std::string> placed_;  // what the environment points to; setenv() would keep every value that ever was
 };
 
 inline std::string failure(const std::string& code, const std::string& message, double ms) {
@@ -422,7 +427,7 @@ int serve(Handler& handler) {
   if (kMarker[0] != 'i') return 1;  // a linker that drops what nobody reads must keep it
   if (!is_hosted()) return try_by_hand(handler);
   ::fcntl(kControl, F_SETFD, FD_CLOEXEC);
-  const Variables variables;
+  Variables variables;
   for (std::string frame; read_frame(frame);) {
     Call call;
     if (!read_call(frame, call)) return 1;

@@ -266,7 +266,9 @@ function makeContext(call) {
   };
 }
 
-function setEnvironment(values) {
+// Without PAYLOAD, which is for plain scripts: libc keeps every value that a variable ever had, and a handler is called a
+// million times.
+function setEnvironment({ PAYLOAD, ...values }) {
   process.env = environment;
   const wanted = { ...BASE_ENVIRONMENT, ...values };
   for (const name of Object.keys(environment)) if (!(name in wanted)) delete environment[name];
@@ -278,7 +280,6 @@ function runScript(file, call) {
   const env = { ...environment };
   const payload = stringify(call.input ?? null);
   const payloadFile = byteLength(payload) > MAX_PAYLOAD_VARIABLE ? path.join(TEMPORARY, `payload-${call.requestId}.json`) : null;
-  delete env.PAYLOAD;
   if (payloadFile === null) {
     env.PAYLOAD = payload;
   } else {

@@ -36,6 +36,12 @@ BASE_ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": TEMPORARY, "
 os_read, os_write, os_getpid, os_exit = os.read, os.write, os.getpid, os._exit
 os_path_exists, os_path_join, os_chdir = os.path.exists, os.path.join, os.chdir
 environ, environ_data, putenv, unsetenv = os.environ, os.environ._data, os.putenv, os.unsetenv
+try:
+    import ctypes
+    c_putenv = ctypes.PyDLL(None).putenv
+    c_putenv.argtypes = (ctypes.c_char_p,)
+except Exception:  # an interpreter without it
+    c_putenv = None
 int_from_bytes, int_to_bytes = int.from_bytes, int.to_bytes
 wall_time, perf_counter, sleep = time.time, time.perf_counter, time.sleep
 count_threads = _thread._count  # all but the main one, those that the module threading does not know of too
@@ -281,6 +287,7 @@ class Function:
         self.awaiter = Awaiter()
         self.handler_ms = None
         self.threads_at_rest = 0
+        self.placed = {}
 
     def call(self, call):
         """The JSON text of the value; Failure if there is none."""
@@ -306,13 +313,26 @@ class Function:
 
     def set_environment(self, env):
         os.environ = environ
+        wanted = {name.encode(): value.encode() for name, value in {**BASE_ENVIRONMENT, **env}.items()}
         for name in [*environ_data]:  # the dictionary below os.environ: its methods need builtins that may be patched
-            del environ_data[name]
-            unsetenv(name)
-        for name, value in {**BASE_ENVIRONMENT, **env}.items():
-            name, value = name.encode(), value.encode()
+            if name not in wanted:
+                del environ_data[name]
+                unsetenv(name)
+        for name, value in wanted.items():
             environ_data[name] = value
+            self.place(name, value)
+
+    def place(self, name, value):
+        """Into the environment that libraries in C and children see. setenv() keeps every value that ever was, and a function is
+        called a million times: what stands there is memory of ours, let go when another value has taken its place."""
+        if c_putenv is None:
             putenv(name, value)
+            return
+        entry = name + b"=" + value
+        if self.placed.get(name) == entry:
+            entry = self.placed[name]
+        c_putenv(entry)
+        self.placed[name] = entry
 
     def run(self, event, context):
         started = perf_counter()

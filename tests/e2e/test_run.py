@@ -176,6 +176,22 @@ class Runs(Case):
         self.assertEqual(value["helper"], "beside")
         self.assertTrue(0 < value["left"] <= 10000)
 
+    def test_a_warm_instance_takes_large_inputs_for_ever(self):
+        """More of them than its memory holds: nothing of a call may stay, the variables that it set included."""
+        sources = {"python": "def handler(event, context):\n  return len(event)", "nodejs": "exports.handler = event => event.length;"}
+        large = "x" * 90_000
+        for runtime, source in sources.items():
+            with self.subTest(runtime):
+                function = self.infra.deploy(source, runtime=runtime, memoryMb=128)
+                connection = self.infra.connect()
+                self.addCleanup(connection.close)
+                colds = 0
+                for number in range(1600):
+                    answer = self.infra.run_on(connection, function, f"{number:06}{large}").json()
+                    self.assertEqual((answer["status"], answer["result"]), ("SUCCESS", 90_006), answer)
+                    colds += answer["coldStart"]
+                self.assertEqual(colds, 1)
+
     def test_functions_are_kept_apart(self):
         function = self.infra.deploy(
             "import os, socket\ndef handler(event, context):\n  found = {'uid': os.getuid(), 'pids': len([p for p in os.listdir('/proc') if p.isdigit()])}\n"

@@ -152,6 +152,14 @@ class Warm:
         self.assertEqual(result["status"], "SUCCESS", result)
         self.assertGreater(result["result"], 5_000_000)
 
+    def test_large_inputs_for_ever(self):
+        """More of them than its memory holds: nothing of a call may stay, the variables that it set included."""
+        function = self.infra.deploy(self.files, runtime=self.runtime, memoryMb=128)
+        large = "x" * 90_000
+        results = [self.infra.result(function, {"size": f"{number:06}{large}"}) for number in range(1600)]
+        self.assertEqual({result["status"] for result in results}, {"SUCCESS"}, results[-1])
+        self.assertEqual(sum(result["coldStart"] for result in results), 1)
+
     def test_crash_exit_and_timeout_end_the_process_and_nothing_else(self):
         function = self.infra.deploy(self.files, runtime=self.runtime, memoryMb=256, timeoutMs=700)
         for data, status, code in (("crash", "FAILED", "crashed"), ("exit", "FAILED", "exited"), ("spin", "TIMEOUT", "timeout")):
