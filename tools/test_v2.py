@@ -18,7 +18,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 # In the order in which they must be there; what they depend on is found out.
-MODULES = ("virtio_pci", "virtio_blk", "crc32c_generic", "ext4", "overlay", "9pnet_virtio", "9p")
+MODULES = ("virtio_pci", "virtio_blk", "crc32c_generic", "ext4", "overlay", "9pnet_virtio", "9p",
+           "veth", "nf_tables", "nft_ct", "nft_connlimit", "nft_chain_nat", "nft_masq", "nft_reject_inet", "nft_reject_ipv4")
 MEMORY_MIB = 2048
 DISK_MIB = 2048
 SLOWNESS = {"kvm": 2, "tcg": 15}  # against this machine itself; what the tests wait for is given that much more time
