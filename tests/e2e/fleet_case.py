@@ -11,9 +11,11 @@ from harness import Infra
 class FleetCase(unittest.TestCase):
     """With a fleet of its own, and raw hands on its engines, as a neighbour would have them."""
 
+    environment = {}  # of all its programs
+
     @classmethod
     def setUpClass(cls):
-        cls.fleet = FleetClients(Infra).start()
+        cls.fleet = FleetClients(Infra, cls.environment).start()
         cls.addClassCleanup(cls.fleet.close)
         cls.one, cls.two = cls.fleet.clients
 

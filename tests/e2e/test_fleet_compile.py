@@ -4,25 +4,15 @@ compile is the run's failure."""
 import json
 from concurrent.futures import ThreadPoolExecutor
 
-from fleet_harness import FleetClients
-from harness import Case, Infra, main, wait_for
+from fleet_case import FleetCase
+from harness import main, wait_for
 
 SLEEPER = '#include <cstdio>\n#include <unistd.h>\nint main() { sleep(1); std::puts("slept"); }\n'
 GO = 'package main\n\nimport (\n\t"encoding/json"\n\t"infra"\n)\n\nfunc main() {\n\tinfra.Handle(func(_ infra.Context, ' \
      'event json.RawMessage) (any, error) { return event, nil })\n}\n'
 
 
-class Compile(Case):
-    @classmethod
-    def setUpClass(cls):
-        cls.fleet = FleetClients(Infra).start()
-        cls.addClassCleanup(cls.fleet.close)
-        cls.one, cls.two = cls.fleet.clients
-
-    @classmethod
-    def tearDownClass(cls):
-        pass
-
+class Compile(FleetCase):
     def compilations(self, runtime):
         """What the workers' logs tell of them."""
         lines = [json.loads(line) for worker in self.fleet.fleet.workers for line in worker.log.read_text().splitlines()

@@ -4,11 +4,11 @@ and instances that are kept go with their function."""
 import itertools
 import threading
 import time
-import unittest
 from concurrent.futures import ThreadPoolExecutor
 
-from fleet_harness import FleetClients, sum_of
-from harness import ECHO, Infra, main, wait_for
+from fleet_case import FleetCase
+from fleet_harness import sum_of
+from harness import ECHO, main, wait_for
 
 TIMED = ("import time\ndef handler(seconds, context):\n  begun = time.time()\n  time.sleep(seconds)\n"
          "  return [begun, time.time()]")
@@ -16,12 +16,8 @@ IDLE = 1  # seconds
 LEASE = 31  # seconds: a dead worker's place and its message's visibility are over
 
 
-class FleetConcurrency(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.fleet = FleetClients(Infra, {"INFRA_MAX_WAITING": "30", "INFRA_IDLE_TIMEOUT_SECONDS": str(IDLE)}).start()
-        cls.addClassCleanup(cls.fleet.close)
-        cls.one, cls.two = cls.fleet.clients
+class FleetConcurrency(FleetCase):
+    environment = {"INFRA_MAX_WAITING": "30", "INFRA_IDLE_TIMEOUT_SECONDS": str(IDLE)}
 
     def assert_apart(self, spans):
         for (_, end), (begin, _) in itertools.pairwise(sorted(spans)):
