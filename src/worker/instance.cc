@@ -127,7 +127,7 @@ void Instance::begin(CallUnderWay& call) {
     // What threads of an earlier call printed or wrote since belongs to nobody any more.
     Captured stale;
     drain_output(sandbox_->handles(), stale, stale);
-    if (sandbox_->has_output()) (void)sandbox_->take_output(kOutputPatience);
+    (void)sandbox_->take_output(kOutputPatience);
     call.before = sandbox_->usage();
     sandbox_->reset_peak();
   }
