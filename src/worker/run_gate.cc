@@ -33,6 +33,7 @@ std::uint64_t size_of(const Job& job) {
 class RunGate::Ticket {
  public:
   bool slot = false;
+  bool leaving = false;
   bool woken = false;
   bool parked = false;
   std::uint64_t parked_bytes = 0;
@@ -200,7 +201,16 @@ void RunGate::unpark_locked(Ticket& ticket) {
   parked_bytes_ -= ticket.parked_bytes;
 }
 
+bool RunGate::may_leave_early(const TicketPtr& ticket) {
+  const std::lock_guard lock(mutex_);
+  if (!ticket->slot || leaving_ >= limits_.slots) return false;
+  ++leaving_;
+  ticket->leaving = true;
+  return true;
+}
+
 Task<void> RunGate::leave(TicketPtr ticket, const Job& job) {
+  if (may_leave_early(ticket)) free_slot(ticket);
   if (!ticket->permit.exchange(false)) co_return;
   const auto left = co_await limiter_.leave(run_of(job));
   if (!left) log::warn("a function's permit comes back only when its time is over", {{"code", left.error().code}});
@@ -209,6 +219,10 @@ Task<void> RunGate::leave(TicketPtr ticket, const Job& job) {
 
 Task<void> RunGate::close(TicketPtr ticket, const Job& job, bool done) {
   free_slot(ticket);
+  {
+    const std::lock_guard lock(mutex_);
+    if (std::exchange(ticket->leaving, false)) --leaving_;
+  }
   if (job.max_concurrency == 0 || !done) co_return;
   ticket->finished = true;
   const auto finished = co_await limiter_.finish(run_of(job));

@@ -17,7 +17,7 @@
 namespace infra::worker {
 
 struct GateLimits {
-  int slots = 4;
+  int slots = 4;  // and so many again of runs that are over, whose results are still being put away
   // Jobs that wait for a permit without a slot, and their inputs together. Those past it keep their slots.
   std::size_t parked = 1000;
   std::uint64_t parked_bytes = 256 * limits::kMiB;
@@ -43,7 +43,8 @@ class RunGate {
   // With a slot. At once for a function without a limit; else as soon as it has a permit of its function. False if it
   // gave up: then it may have no slot.
   Task<bool> take_permit(TicketPtr ticket, const Job& job);
-  // The call is over, or did not come to pass.
+  // The call is over, or did not come to pass. What is left to do of the job holds its slot only if there is much of
+  // that.
   Task<void> leave(TicketPtr ticket, const Job& job);
   // The ticket's slot and, if the job is done for good, its part in its function's limit.
   Task<void> close(TicketPtr ticket, const Job& job, bool done);
@@ -71,6 +72,7 @@ class RunGate {
   void line_up_again(const TicketPtr& ticket);
   void unpark_locked(Ticket& ticket);
   void free_slot(const TicketPtr& ticket);
+  [[nodiscard]] bool may_leave_early(const TicketPtr& ticket);
 
   ConcurrencyLimiter& limiter_;
   Clock& clock_;
@@ -80,6 +82,7 @@ class RunGate {
 
   mutable std::mutex mutex_;
   int running_ = 0;
+  int leaving_ = 0;
   std::deque<TicketPtr> for_slot_;
   std::unordered_map<FunctionId, Line> lines_;
   std::size_t parked_ = 0;

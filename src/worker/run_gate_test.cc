@@ -22,7 +22,7 @@ class RunGateTest : public ::testing::Test {
   struct Visitor {
     Job job;
     RunGate::TicketPtr ticket;
-    std::atomic<bool> runs = false, refused = false, ends = false, gone = false;
+    std::atomic<bool> runs = false, refused = false, ends = false, left = false, settled = true, gone = false;
   };
 
   std::shared_ptr<Visitor> visit(const std::string& function, int limit, std::size_t bytes = 2) {
@@ -43,6 +43,8 @@ class RunGateTest : public ::testing::Test {
     visitor->refused = !visitor->runs;
     while (visitor->runs && !visitor->ends) co_await clock_.sleep_until(clock_.steady_now() + milliseconds(1));
     co_await gate_->leave(visitor->ticket, visitor->job);
+    visitor->left = true;
+    while (!visitor->settled) co_await clock_.sleep_until(clock_.steady_now() + milliseconds(1));
     co_await gate_->close(visitor->ticket, visitor->job, true);
     visitor->gone = true;
     --open_;
@@ -153,6 +155,24 @@ TEST_F(RunGateTest, ALimiterThatIsAwayIsAskedAgain) {
   limiter_.away = false;
   eventually([&] { return a->runs.load(); });
   end(a);
+}
+
+// What is put away after a run takes nobody's turn, unless it is not done with for so long that it piles up.
+TEST_F(RunGateTest, ASlotIsFreeOnceItsRunIsOver) {
+  std::vector<std::shared_ptr<Visitor>> settling;
+  for (int i = 0; i < 3; ++i) {
+    const auto visitor = settling.emplace_back(visit("f", 0));
+    visitor->settled = false;
+    eventually([&] { return visitor->runs.load(); });
+    visitor->ends = true;
+    eventually([&] { return visitor->left.load(); });
+    EXPECT_EQ(gate_->free_slots(), i < 2 ? 2 : 1) << i;
+  }
+  for (const auto& visitor : settling) {
+    visitor->settled = true;
+    end(visitor);
+  }
+  EXPECT_EQ(gate_->free_slots(), 2);
 }
 
 class CrowdedGateTest : public RunGateTest {

@@ -49,6 +49,26 @@ TEST(Database, AFailingWriteSpoilsNoOtherOfItsGroup) {
   EXPECT_EQ(world.database->commits(), commits + 2);  // the held write's, and one for all five
 }
 
+// Serial runs would else be a commit each.
+TEST(Database, WritesWithoutHasteShareACommit) {
+  EmbeddedWorld world;
+  const auto commits = world.database->commits();
+  std::vector<std::future<void>> settled;
+  for (int i = 0; i < 10; ++i) {
+    auto done = std::make_shared<std::promise<void>>();
+    settled.push_back(done->get_future());
+    world.spawn([](Database& database, int number, std::shared_ptr<std::promise<void>> end) -> Task<void> {
+      const auto written = co_await database.write<void>(
+          [number](Connection& c) { return retire(c, std::to_string(number)); }, nullptr, Database::Haste::none);
+      EXPECT_TRUE(written);
+      end->set_value();
+    }(*world.database, i, done));
+  }
+  for (auto& one : settled) one.wait();
+  EXPECT_EQ(retired(world), 10);
+  EXPECT_LT(world.database->commits(), commits + 10);
+}
+
 TEST(Database, AFailedCommitFailsTheGroupAndPasses) {
   EmbeddedWorld world;
   DatabaseProbe probe("functions", *world.database);

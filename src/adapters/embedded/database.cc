@@ -18,7 +18,8 @@ namespace infra {
 namespace {
 
 constexpr std::size_t kMaxGroup = 512;  // bounds how long the first of a group waits for the last
-constexpr std::chrono::milliseconds kGather{5};
+constexpr std::chrono::milliseconds kGather{10};
+constexpr std::size_t kGroupDue = 32;  // the runs that a worker has under way wait no longer than for each other
 constexpr std::size_t kMaxBacklog = 8192;
 constexpr std::size_t kMaxBacklogBytes = 64U * 1024 * 1024;
 constexpr std::size_t kMaxIdleReaders = 4;
@@ -124,8 +125,14 @@ void Database::submit(Write write) {
     backlog_bytes_ += write.bytes;
     ++backlog_;
     queue_.push_back(std::move(write));
+    // While it gathers, one more is nothing to wake it for: that costs whoever submits more than the rest of this.
+    if (gathering_ && !is_group_due()) return;
   }
   work_arrived_.notify_one();
+}
+
+bool Database::is_group_due() const {
+  return stopping_ || urgent_ > 0 || queue_.size() >= kGroupDue;
 }
 
 Task<void> Database::write_behind(Write write) {
@@ -166,7 +173,9 @@ void Database::run_writer() {
 std::vector<Database::Write> Database::next_group() {
   std::unique_lock lock(mutex_);
   work_arrived_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
-  work_arrived_.wait_for(lock, kGather, [this] { return stopping_ || urgent_ > 0 || queue_.size() >= kMaxGroup / 2; });
+  gathering_ = true;
+  work_arrived_.wait_for(lock, kGather, [this] { return is_group_due(); });
+  gathering_ = false;
   const std::size_t count = std::min(queue_.size(), kMaxGroup);
   std::vector<Write> group;
   group.reserve(count);

@@ -47,10 +47,14 @@ class Database {
   };
   void submit(Write write);
 
+  enum class Haste : std::uint8_t {
+    urgent,  // somebody waits for it
+    none,    // it may wait some milliseconds for others to share a commit with
+  };
   // Waits for the commit. `committed` is called on the writer thread, after the commit and before the caller resumes.
   template <typename T>
   Task<Result<T>> write(std::function<Result<T>(sqlite::Connection&)> work,
-                        std::function<void(const Result<T>&)> committed = nullptr);
+                        std::function<void(const Result<T>&)> committed = nullptr, Haste haste = Haste::urgent);
 
   // Does not wait for the commit, but for room: memory stays bounded however fast writes come.
   Task<void> write_behind(Write write);
@@ -80,6 +84,7 @@ class Database {
   Database(std::filesystem::path file, Executor& executor, Clock& clock);
   void run_writer();
   [[nodiscard]] std::vector<Write> next_group();
+  [[nodiscard]] bool is_group_due() const;  // under the mutex
   void commit_group(std::vector<Write>& group);
   [[nodiscard]] Result<void> apply_group(const std::vector<Write>& group, std::vector<Result<void>>& outcomes);
   void note_outcome(const Result<void>& outcome);
@@ -96,6 +101,7 @@ class Database {
   std::condition_variable work_arrived_;
   std::deque<Write> queue_;
   std::size_t urgent_ = 0;         // of queue_
+  bool gathering_ = false;         // the writer waits for more to come
   std::size_t backlog_bytes_ = 0;  // of queue_ and of the group being committed
   std::size_t backlog_ = 0;
   std::vector<std::shared_ptr<Signal>> waiting_for_room_;
@@ -122,7 +128,7 @@ class DatabaseProbe final : public HealthProbe {
 
 template <typename T>
 Task<Result<T>> Database::write(std::function<Result<T>(sqlite::Connection&)> work,
-                                std::function<void(const Result<T>&)> committed) {
+                                std::function<void(const Result<T>&)> committed, Haste haste) {
   struct Pending {
     std::function<Result<T>(sqlite::Connection&)> work;
     std::function<void(const Result<T>&)> committed;
@@ -141,7 +147,8 @@ Task<Result<T>> Database::write(std::function<Result<T>(sqlite::Connection&)> wo
                 if (!outcome) pending->result = fail(outcome.error());
                 if (pending->committed) pending->committed(*pending->result);
                 pending->done->notify();
-              }});
+              },
+          .urgent = haste == Haste::urgent});
   co_await pending->done->wait_until(SteadyTime::max());
   co_return std::move(*pending->result);
 }

@@ -181,7 +181,8 @@ Task<Result<void>> SqliteJobQueue::acknowledge(const std::string& receipt) {
       },
       [line = line_, seq = queued->seq](const Result<void>& outcome) {
         if (outcome) line->remove(seq);
-      });
+      },
+      Database::Haste::none);
 }
 
 Task<Result<void>> SqliteJobQueue::give_back(const std::string& receipt) {

@@ -54,7 +54,8 @@ Task<Result<bool>> SqliteRunRecorder::record(const LogRow& row) {
       },
       [shared, cache = cache_](const Result<bool>& put) {
         if (put && *put) cache->count(*shared);
-      });
+      },
+      Database::Haste::none);  // whoever waits for the run has been told
 }
 
 }  // namespace infra
