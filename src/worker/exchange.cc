@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <poll.h>
+#include <sched.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -87,6 +88,15 @@ bool Conversation::send() {
 bool Conversation::receive() {
   if (!ended_) receive_some();
   return ended_ && result_.end == ExchangeEnd::answered;
+}
+
+bool Conversation::watch(steady_clock::time_point until) {
+  bool answered = receive();
+  while (!ended_ && steady_clock::now() < until) {
+    ::sched_yield();
+    answered = receive();
+  }
+  return answered;
 }
 
 Exchange Conversation::finish(steady_clock::time_point deadline) {

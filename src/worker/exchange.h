@@ -45,6 +45,9 @@ class Conversation {
   bool send();
   // What has come of the answer, without waiting; true if that is all of it. Output stays where it is.
   bool receive();
+  // The same until then, without sleeping: for an answer that comes sooner than a sleeping processor wakes. Whoever
+  // else wants this one has it meanwhile.
+  bool watch(std::chrono::steady_clock::time_point until);
   [[nodiscard]] const std::string& answer() const { return result_.answer; }
   // Goes on to the end. Blocks.
   [[nodiscard]] Exchange finish(std::chrono::steady_clock::time_point deadline);

@@ -32,6 +32,7 @@ struct CallUnderWay;
 struct CallSetup {
   std::string model_id;  // never empty
   WallTime deadline;     // what the function is told
+  bool alone = false;    // no other call runs: a processor may be kept awake for this one
 };
 
 class Instance {
@@ -80,6 +81,7 @@ class Instance {
   Result<void> load_code(const Job& job, const CallSetup& setup);
   [[nodiscard]] bool can_begin_at_once(const Job& job) const;
   void begin(CallUnderWay& call);
+  [[nodiscard]] bool is_answered_at_once(CallUnderWay& call) const;
   [[nodiscard]] bool is_over(CallUnderWay& call) const;
   void finish(CallUnderWay& call);
   void do_all(CallUnderWay& call);
@@ -95,6 +97,7 @@ class Instance {
   std::unique_ptr<AiEndpoint> ai_;
   int held_mb_ = 0;
   double cold_start_ms_ = 0;
+  double last_call_ms_ = 0;
   OutputTree output_;
   SandboxState at_rest_;
   std::int64_t scratch_bytes_ = 0;  // at the end of the last call

@@ -167,7 +167,8 @@ Task<Worker::Attempt> Worker::execute(const Job& job, bool may_retry) {
   }
   if (phase() == Phase::stopping) instance->abort();  // drain() may have looked before it was in the set
   const CallSetup setup{.model_id = job.model_id.empty() ? options_.default_model : job.model_id,
-                        .deadline = deps_.clock.now() + job.timeout};
+                        .deadline = deps_.clock.now() + job.timeout,
+                        .alone = gate_.running() == 1};
   attempt.result = co_await instance->call(job, setup, deps_.executor);
   {
     const std::lock_guard lock(mutex_);
