@@ -31,19 +31,21 @@ const allocate = Buffer.allocUnsafe.bind(Buffer);
 const byteLength = Buffer.byteLength.bind(Buffer);
 const now = performance.now.bind(performance);
 const wallTime = Date.now;
+const keysOf = Object.keys;
 const later = setImmediate;
 const environment = process.env;
 const realExit = process.exit.bind(process);
 const workspace = process.cwd();
+const usual = Buffer.alloc(4096); // for frames that fit
 const pause = new Int32Array(new SharedArrayBuffer(4));
 const { wait } = Atomics;
 
 // --- the control socket and the output pipes; all writes are synchronous, so that an answer comes after all that was printed
 
-function writeAll(fd, bytes) {
-  for (let done = 0; done < bytes.length;) {
+function writeAll(fd, bytes, size = bytes.length) {
+  for (let done = 0; done < size;) {
     try {
-      done += writeSync(fd, bytes, done);
+      done += writeSync(fd, bytes, done, size - done);
     } catch (error) {
       if (error.code !== 'EAGAIN') throw error; // a child process may have made the shared pipe non-blocking
       wait(pause, 0, 0, 1);
@@ -51,31 +53,35 @@ function writeAll(fd, bytes) {
   }
 }
 
-function readExactly(size) {
-  const bytes = allocate(size);
-  for (let done = 0; done < size;) {
-    const count = readSync(CONTROL, bytes, done, size - done, null);
-    if (count === 0) return null;
-    done += count;
+// Reads on until `bytes` holds so many; how many it holds then, or -1 at the end of the stream.
+function fill(bytes, done, wanted) {
+  let held = done;
+  while (held < wanted) {
+    const count = readSync(CONTROL, bytes, held, bytes.length - held, null);
+    if (count === 0) return -1;
+    held += count;
   }
-  return bytes;
+  return held;
 }
 
-// Blocks: between calls the process rests, and timers or sockets of the function wait for the next call.
+// Blocks: between calls the process rests, and timers or sockets of the function wait for the next call. Most calls come whole with
+// the first read; nothing follows one before its answer.
 function readFrame() {
-  const head = readExactly(4);
-  if (head === null) return null;
-  const size = head.readUInt32LE(0);
-  const body = size > MAX_FRAME ? null : readExactly(size);
-  return body === null ? null : parse(body.toString('utf8'));
+  const held = fill(usual, 0, 4);
+  if (held < 0) return null;
+  const size = usual.readUInt32LE(0) + 4;
+  if (size > MAX_FRAME) return null;
+  const frame = size <= usual.length ? usual : allocate(size);
+  if (frame !== usual) usual.copy(frame, 0, 0, held);
+  return fill(frame, held, size) < 0 ? null : parse(frame.toString('utf8', 4, size));
 }
 
 function writeFrame(text) {
-  const body = bufferFrom(text, 'utf8');
-  const frame = allocate(4 + body.length);
-  frame.writeUInt32LE(body.length, 0);
-  body.copy(frame, 4);
-  writeAll(CONTROL, frame);
+  const size = byteLength(text) + 4;
+  const frame = size <= usual.length ? usual : allocate(size);
+  frame.writeUInt32LE(size - 4, 0);
+  frame.write(text, 4, 'utf8');
+  writeAll(CONTROL, frame, size);
 }
 
 function synchronousStream(fd) {
@@ -270,9 +276,9 @@ function makeContext(call) {
 // million times.
 function setEnvironment({ PAYLOAD, ...values }) {
   process.env = environment;
-  const wanted = { ...BASE_ENVIRONMENT, ...values };
-  for (const name of Object.keys(environment)) if (!(name in wanted)) delete environment[name];
-  Object.assign(environment, wanted);
+  const wanted = { __proto__: null, ...BASE_ENVIRONMENT, ...values };
+  for (const name of keysOf(environment)) if (!(name in wanted)) delete environment[name];
+  for (const name in wanted) if (environment[name] !== wanted[name]) environment[name] = wanted[name]; // asking costs less
 }
 
 // A plain script runs whole, in a process of its own, with the call's input in PAYLOAD or in a file.

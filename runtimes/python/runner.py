@@ -21,6 +21,7 @@ from builtins import (BaseException, Exception, RecursionError, SystemExit, Type
                       str, super, type)
 
 MAX_FRAME = 32 * 1024 * 1024
+MOST_FRAMES = 4096
 MAX_RESULT = 6 * 1024 * 1024  # of JSON text, as docs/functions.md says
 MAX_MESSAGE = 8 * 1024
 THREAD_PATIENCE = 10  # half milliseconds
@@ -110,21 +111,31 @@ def read_exactly(fd, size):
 
 
 def read_frame(fd):
-    head = read_exactly(fd, 4)
-    if head is None:
+    """The next call, or None at the end of the stream. Most come whole with the first read; nothing follows one before its answer."""
+    start = os_read(fd, MOST_FRAMES)
+    while 0 < len(start) < 4:
+        more = os_read(fd, 4 - len(start))
+        if not more:
+            return None
+        start += more
+    size = int_from_bytes(start[:4], "little")
+    if not start or size > MAX_FRAME:
         return None
-    size = int_from_bytes(head, "little")
-    if size > MAX_FRAME:
-        return None
-    body = read_exactly(fd, size)
-    return None if body is None else scan_json(body.decode("utf-8"), 0)[0]
+    body = start[4:]
+    if len(body) < size:
+        rest = read_exactly(fd, size - len(body))
+        if rest is None:
+            return None
+        body += rest
+    return scan_json(body.decode("utf-8"), 0)[0]
 
 
 def write_frame(fd, text):
     body = to_utf8(text)
-    rest = memoryview(int_to_bytes(len(body), 4, "little") + body)
-    while rest:
-        rest = rest[os_write(fd, rest):]
+    frame = int_to_bytes(len(body), 4, "little") + body
+    done = os_write(fd, frame)
+    while done < len(frame):
+        done += os_write(fd, memoryview(frame)[done:])
 
 
 def to_utf8(text):
@@ -287,6 +298,8 @@ class Function:
         self.awaiter = Awaiter()
         self.handler_ms = None
         self.threads_at_rest = 0
+        self.given = {}  # the variables of the last call
+        self.environment = {}  # what os.environ was then, as bytes
         self.placed = {}
 
     def call(self, call):
@@ -312,19 +325,30 @@ class Function:
         return ',"left":"threads"'
 
     def set_environment(self, env):
+        """Most calls find all as it was, but for the values that are their own."""
         os.environ = environ
+        if environ_data != self.environment or env.keys() != self.given.keys():
+            self.replace_environment(env)
+        else:
+            for name, value in env.items():
+                if value != self.given[name]:
+                    self.place(name.encode(), value.encode())
+        self.given = env
+
+    def replace_environment(self, env):
         wanted = {name.encode(): value.encode() for name, value in {**BASE_ENVIRONMENT, **env}.items()}
         for name in [*environ_data]:  # the dictionary below os.environ: its methods need builtins that may be patched
             if name not in wanted:
                 del environ_data[name]
                 unsetenv(name)
+        self.environment = {}
         for name, value in wanted.items():
-            environ_data[name] = value
             self.place(name, value)
 
     def place(self, name, value):
-        """Into the environment that libraries in C and children see. setenv() keeps every value that ever was, and a function is
-        called a million times: what stands there is memory of ours, let go when another value has taken its place."""
+        """Into os.environ and the environment that libraries in C and children see. setenv() keeps every value that ever was, and
+        a function is called a million times: what stands there is memory of ours, let go when another value has taken its place."""
+        environ_data[name] = self.environment[name] = value
         if c_putenv is None:
             putenv(name, value)
             return

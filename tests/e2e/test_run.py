@@ -176,6 +176,28 @@ class Runs(Case):
         self.assertEqual(value["helper"], "beside")
         self.assertTrue(0 < value["left"] <= 10000)
 
+    def test_what_a_call_does_to_its_environment_is_undone(self):
+        sources = {
+            "python": "import ctypes, os\nget = ctypes.CDLL(None).getenv\nget.restype = ctypes.c_char_p\n"
+                      "def handler(event, context):\n"
+                      "  seen = [os.environ.get(n) for n in ('JOB_ID', 'MY', 'NEW', 'LANG')]\n"
+                      "  native = [(get(n.encode()) or b'').decode() or None for n in ('JOB_ID', 'MY', 'NEW', 'LANG')]\n"
+                      "  if event == 'spoil':\n    os.environ['MY'] = os.environ['NEW'] = 'spoilt'\n    del os.environ['LANG']\n"
+                      "  if event == 'replace': os.environ = {}\n"
+                      "  return [seen, native]",
+            "nodejs": "exports.handler = event => {\n"
+                      "  const seen = ['JOB_ID', 'MY', 'NEW', 'LANG'].map(name => process.env[name] ?? null);\n"
+                      "  if (event === 'spoil') { process.env.MY = process.env.NEW = 'spoilt'; delete process.env.LANG; }\n"
+                      "  if (event === 'replace') process.env = {};\n  return [seen, seen];\n};",
+        }
+        for runtime, source in sources.items():
+            with self.subTest(runtime):
+                function = self.infra.deploy(source, runtime=runtime, envVars=json.dumps({"MY": "own"}))
+                for event in ("spoil", "replace", None, None):
+                    result = self.infra.result(function, event)
+                    self.assertEqual(result["result"], [[result["requestId"], "own", None, "C.UTF-8"]] * 2, event)
+                self.assertFalse(result["coldStart"])
+
     def test_a_warm_instance_takes_large_inputs_for_ever(self):
         """More of them than its memory holds: nothing of a call may stay, the variables that it set included."""
         sources = {"python": "def handler(event, context):\n  return len(event)", "nodejs": "exports.handler = event => event.length;"}

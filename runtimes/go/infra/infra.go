@@ -11,6 +11,7 @@
 package infra
 
 import (
+	"bufio"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -108,8 +109,9 @@ func tryByHand(handler Handler) int {
 }
 
 func serve(handler Handler, control io.ReadWriter, base []string) error {
+	calls := bufio.NewReader(control) // most come whole with one read
 	for {
-		frame, err := readFrame(control)
+		frame, err := readFrame(calls)
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
