@@ -33,6 +33,7 @@ const now = performance.now.bind(performance);
 const wallTime = Date.now;
 const keysOf = Object.keys;
 const later = setImmediate;
+const activeResources = process.getActiveResourcesInfo; // not in every version
 const environment = process.env;
 const realExit = process.exit.bind(process);
 const workspace = process.cwd();
@@ -331,22 +332,53 @@ async function warmUp() {
   for (const name of ['warm_up.js', 'warm_up.mjs']) await import(pathToFileURL(path.join(__dirname, name)).href);
 }
 
+// --- the loop. A rejection that nobody handles still counts against its call: Node.js looks for those between two immediates of one
+// round, so a call that ends at once is answered in the second. A whole round would take longer than such a call.
+
+let members = null; // of the answer to the call that runs, once it has ended
+let late = false; // it did not end at once
+
+function nextRound() {
+  later(beginCall);
+  later(endCall);
+}
+
+function beginCall() {
+  const call = readFrame();
+  if (call === null) realExit(0);
+  active = call;
+  members = null;
+  late = false;
+  run(call).then(noteEnd, (error) => {
+    if (!(error instanceof Failure)) throw error;
+    noteEnd(failed(error.failureCode, error.message, error.reusable));
+  });
+}
+
+function noteEnd(found) {
+  members = found;
+  if (late) later(finishCall);
+}
+
+function endCall() {
+  late = true;
+  if (members !== null) hasImmediates() ? later(finishCall) : finishCall();
+}
+
+// Of the function's own, which are still part of the call.
+function hasImmediates() {
+  return activeResources === undefined || activeResources().includes('Immediate');
+}
+
+function finishCall() {
+  answer(active, members);
+  nextRound();
+}
+
 async function serve() {
   await warmUp();
   writeFrame('{"ready":true}');
-  for (let call = readFrame(); call !== null; call = readFrame()) {
-    active = call;
-    let members;
-    try {
-      members = await run(call);
-    } catch (error) {
-      if (!(error instanceof Failure)) throw error;
-      members = failed(error.failureCode, error.message, error.reusable);
-    }
-    await new Promise((resolve) => later(resolve)); // so that a rejection nobody handles still counts against this call
-    answer(call, members);
-  }
-  realExit(0);
+  nextRound();
 }
 
 serve();

@@ -198,6 +198,22 @@ class Runs(Case):
                     self.assertEqual(result["result"], [[result["requestId"], "own", None, "C.UTF-8"]] * 2, event)
                 self.assertFalse(result["coldStart"])
 
+    def test_what_a_nodejs_handler_puts_off_to_the_next_round_is_part_of_its_call(self):
+        function = self.infra.deploy("exports.handler = (event) => {\n"
+                                     "  if (event === 'reject') Promise.reject(new Error('nobody'));\n"
+                                     "  if (event === 'throw') setImmediate(() => { throw new Error('later'); });\n"
+                                     "  if (event === 'print') setImmediate(() => console.log('later'));\n"
+                                     "  if (event === 'handled') { const p = Promise.reject(1); process.nextTick(() => p.catch(() => {})); }\n"
+                                     "};", runtime="nodejs")
+        for event in ("print", "handled", "print"):
+            result = self.infra.result(function, event)
+            self.assertEqual(result["status"], "SUCCESS", result)
+            self.assertIn("later\n" if event == "print" else "", result["stdout"])
+        for event, said in (("reject", "nobody"), ("throw", "later")):
+            result = self.infra.result(function, event)
+            self.assertEqual((result["status"], result["code"]), ("FAILED", "handler_error"), result)
+            self.assertIn(said, result["error"])
+
     def test_a_warm_instance_takes_large_inputs_for_ever(self):
         """More of them than its memory holds: nothing of a call may stay, the variables that it set included."""
         sources = {"python": "def handler(event, context):\n  return len(event)", "nodejs": "exports.handler = event => event.length;"}
