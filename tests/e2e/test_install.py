@@ -6,12 +6,10 @@ import tempfile
 from pathlib import Path
 
 import harness
-from harness import ECHO, PROGRAM, Case, main
+from harness import ECHO, PROGRAM, SANITIZED, Case, main
 
 SOURCES = Path(__file__).resolve().parents[2]
 TREE = Path(tempfile.mkdtemp(prefix="infra-installed-"))
-
-
 
 
 class Install(Case):
@@ -19,11 +17,11 @@ class Install(Case):
     def setUpClass(cls):
         cls.addClassCleanup(shutil.rmtree, TREE, ignore_errors=True)
         os.chmod(TREE, 0o755)
-        for folder in ("bin", "libexec/infra", "share/infra"):
+        for folder in ("bin", "lib/infra", "libexec/infra", "share/infra"):
             (TREE / folder).mkdir(parents=True)
         shutil.copy(PROGRAM, TREE / "bin/infra")
-        (TREE / "lib/infra").mkdir(parents=True)
-        shutil.copy(Path(PROGRAM).parent / "libinfra_zygote.so", TREE / "lib/infra")
+        if not SANITIZED:  # such builds have none: an interpreter can't load their code
+            shutil.copy(Path(PROGRAM).parent / "libinfra_zygote.so", TREE / "lib/infra")
         shutil.copy(Path(PROGRAM).parent / "infra-spawner", TREE / "libexec/infra")
         shutil.copytree(Path(PROGRAM).parent / "native", TREE / "libexec/infra/native")
         shutil.copytree(SOURCES / "runtimes", TREE / "share/infra/runtimes")
