@@ -291,11 +291,14 @@ function setVariable(name, value) {
 // million times.
 function setEnvironment(env) {
   delete env.PAYLOAD;
-  const names = keysOf(env);
-  const known = names.every((name) => name in given) && names.length === keysOf(given).length;
-  for (const name of names) if (given[name] !== env[name]) environment[name] = env[name];
+  const before = given;
   given = { __proto__: null, ...env };
-  if (!known) restoreEnvironment();
+  let known = 0;
+  for (const name in given) {
+    if (name in before) known += 1;
+    if (given[name] !== before[name]) environment[name] = given[name];
+  }
+  if (known !== keysOf(before).length) restoreEnvironment(); // some are gone
 }
 
 // A plain script runs whole, in a process of its own, with the call's input in PAYLOAD or in a file.
@@ -366,14 +369,16 @@ function beginCall() {
   active = call;
   members = null;
   late = false;
-  run(call).then(noteEnd, (error) => {
-    if (!(error instanceof Failure)) throw error;
-    noteEnd(failed(error.failureCode, error.message, error.reusable));
-  });
+  conduct(call);
 }
 
-function noteEnd(found) {
-  members = found;
+async function conduct(call) { // with await, which no function can patch as it can then()
+  try {
+    members = await run(call);
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    members = failed(error.failureCode, error.message, error.reusable);
+  }
   if (late) later(finishCall);
 }
 
