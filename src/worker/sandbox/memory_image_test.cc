@@ -7,6 +7,15 @@ namespace {
 constexpr long kFew =
     60;  // page faults: a call that finds its memory as it was has a handful, one with a rest some hundred
 
+// Of the lines in `maps`: where the image is mapped as it is, and how long that is.
+constexpr const char* kView = R"(
+import ctypes
+libc = ctypes.CDLL(None, use_errno=True)
+for name in ('mprotect', 'munmap', 'mmap'): getattr(libc, name).argtypes = [ctypes.c_size_t] * 2 + [ctypes.c_long] * 4
+libc.mmap.restype = ctypes.c_void_p
+view, end = next((int(part, 16) for part in line[0].split('-')) for line in maps if line[1] == 'r--s')
+)";
+
 class MemoryImageTest : public ZygoteTest {
  protected:
   // A runner, and its process id outside.
@@ -152,6 +161,18 @@ TEST_F(MemoryImageTest, OneWithAnotherThreadKeepsItsPages) {
   EXPECT_GT(runner.faults_of_a_call(), kFew) << "it is alone again";
 }
 
+// What it would take for the image could be anything.
+TEST_F(MemoryImageTest, OneThatMappedSomethingOverTheViewKeepsItsPages) {
+  const Runner runner = start_runner("mapper");
+  ASSERT_GT(runner.pid, 0);
+  ASSERT_TRUE(runner.rests());
+  EXPECT_GT(runner.faults_of_a_call(), kFew);
+  const std::string found = "maps = [line.split() for line in open('/proc/self/maps') if 'memfd:infra' in line]\n";
+  EXPECT_EQ(run(*runner.sandbox, found + kView + "out = libc.mmap(view, end - view, 3, 0x32, -1, 0) == view"), "True");
+  ASSERT_TRUE(runner.rests());
+  EXPECT_LT(runner.faults_of_a_call(), kFew);
+}
+
 // Signals wait while pages are given back, and then end the waiting.
 TEST_F(MemoryImageTest, SignalsReachARunnerThatRests) {
   const Runner runner = start_runner("signalled");
@@ -170,7 +191,10 @@ TEST_F(MemoryImageTest, NobodyCanWriteToWhatAllShare) {
   ASSERT_GT(runner.pid, 0);
   const std::string image = "maps = [line.split() for line in open('/proc/self/maps') if 'memfd:infra' in line]\n";
   EXPECT_GT(std::stoi(run(*runner.sandbox, image + "out = len(maps)")), 5);
-  EXPECT_EQ(run(*runner.sandbox, image + "out = {line[1] for line in maps}"), "{'rw-p'}") << "private, all of it";
+  EXPECT_EQ(run(*runner.sandbox, image + "out = sorted({line[1] for line in maps})"), "['r--s', 'rw-p']")
+      << "private, all that can be written to";
+  EXPECT_EQ(run(*runner.sandbox, image + kView + "out = libc.mprotect(view, 4096, 3, 0, 0, 0), ctypes.get_errno()"),
+            "(-1, 13)");
   const std::string opened =
       run(*runner.sandbox, image +
                                "begin, end = (int(part, 16) for part in maps[0][0].split('-'))\n"

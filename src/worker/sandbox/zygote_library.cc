@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -121,6 +122,28 @@ int fork_model() {
   return state().is_model ? 1 : 0;
 }
 
+// Returns when the control socket has something, or a signal is there for a handler. No handler may see or write to
+// memory that is given back: signals wait, and are looked for like the socket.
+void rest_until_called(int control) {
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  ::sigprocmask(SIG_SETMASK, &all, &before);
+  sigset_t awaited;
+  sigemptyset(&awaited);
+  for (int signal = 1; signal < NSIG; ++signal) {
+    if (sigismember(&before, signal) == 0) sigaddset(&awaited, signal);
+  }
+  const UniqueFd signals(::signalfd(-1, &awaited, SFD_CLOEXEC));
+  MemoryRest rest;
+  if (signals.valid()) memory_image::begin_rest(rest);
+  // Here, because the interpreter would write to many pages on its way back.
+  std::array<pollfd, 2> awake{pollfd{control, POLLIN, 0}, pollfd{signals.get(), POLLIN, 0}};
+  ::ppoll(awake.data(), awake.size(), nullptr, signals.valid() ? nullptr : &before);
+  rest.end();
+  ::sigprocmask(SIG_SETMASK, &before, nullptr);
+}
+
 }  // namespace
 }  // namespace infra::worker
 
@@ -142,14 +165,7 @@ __attribute__((visibility("default"))) void infra_zygote_wait(int control, int p
   if (state().is_model) ::_exit(memory_image::capture() ? 0 : 1);
   pollfd call{control, POLLIN, 0};
   if (::poll(&call, 1, patience_ms) != 0) return;
-  // No handler of the function's may write to a page that is just being given back.
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  ::sigprocmask(SIG_SETMASK, &all, &before);
-  memory_image::return_pages();
-  ::ppoll(&call, 1, nullptr, &before);  // here, because the interpreter would write to many pages on its way back
-  ::sigprocmask(SIG_SETMASK, &before, nullptr);
+  rest_until_called(control);
 }
 
 // 1 if a runner is to be forked: a model, without being asked; else it waits for a request. 0 when the spawner has
