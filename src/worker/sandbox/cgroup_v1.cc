@@ -9,6 +9,14 @@
 #include "worker/sandbox/system_error.h"
 
 namespace infra::worker {
+namespace {
+
+void remove_parents_of(const std::string& base) {
+  ::rmdir(base.c_str());
+  ::rmdir(base.substr(0, base.rfind('/')).c_str());  // fails while another instance is there
+}
+
+}  // namespace
 
 Result<std::unique_ptr<CgroupV1Slots>> CgroupV1Slots::open(const std::string& instance) {
   auto slots = std::make_unique<CgroupV1Slots>();
@@ -20,6 +28,15 @@ Result<std::unique_ptr<CgroupV1Slots>> CgroupV1Slots::open(const std::string& in
     auto base = make_instance_cgroup(place->own, instance);
     if (!base) return fail(base.error());
     slots->bases_[i] = std::move(*base);
+  }
+  // The v2 hierarchy counts CPU time as well, without a controller: one group less.
+  const std::string& unified = slots->bases_[kUnified];
+  if (!unified.empty() && read_cgroup(unified + "/cpu.stat").starts_with("usage_usec ")) {
+    const std::string base = std::exchange(slots->bases_[kCpuAccounting], {});
+    if (base != slots->bases_[kCpu]) {
+      for (const auto& left : child_cgroups(base)) (void)kill_and_remove_cgroup(left);  // of an earlier program
+      remove_parents_of(base);
+    }
   }
   return slots;
 }
@@ -71,8 +88,14 @@ Result<void> CgroupV1Slots::limit(int slot, int memory_mb) {
   return write_cgroup(cpu + "/cpu.cfs_quota_us", std::to_string(share.quota_us));
 }
 
+std::string CgroupV1Slots::cpu_file(int slot) const {
+  return bases_[kCpuAccounting].empty() ? group(kUnified, slot) + "/cpu.stat"
+                                        : group(kCpuAccounting, slot) + "/cpuacct.usage";
+}
+
 SandboxUsage CgroupV1Slots::usage(int slot) const {
-  return {.cpu_us = read_cgroup_number(group(kCpuAccounting, slot) + "/cpuacct.usage") / 1000,
+  const bool unified = bases_[kCpuAccounting].empty();
+  return {.cpu_us = unified ? read_cgroup_key(cpu_file(slot), "usage_usec") : read_cgroup_number(cpu_file(slot)) / 1000,
           .peak_memory_bytes = read_cgroup_number(group(kMemory, slot) + "/memory.max_usage_in_bytes"),
           .disk_read_bytes = 0};  // would take another group to join, which is what a sandbox's start waits for
 }
@@ -81,7 +104,7 @@ CgroupSlots::UsageFiles CgroupV1Slots::usage_files(int slot) const {
   const auto open_file = [](const std::string& path, int flags) {
     return UniqueFd(::open(path.c_str(), flags | O_CLOEXEC));
   };
-  return {.cpu = open_file(group(kCpuAccounting, slot) + "/cpuacct.usage", O_RDONLY),
+  return {.cpu = open_file(cpu_file(slot), O_RDONLY),
           .peak = open_file(group(kMemory, slot) + "/memory.max_usage_in_bytes", O_RDWR),
           .disk = UniqueFd()};
 }
@@ -109,9 +132,7 @@ bool CgroupV1Slots::remove(int slot) {
 
 void CgroupV1Slots::remove_parents() {
   for (const auto& base : bases_) {
-    if (base.empty()) continue;
-    ::rmdir(base.c_str());
-    ::rmdir(base.substr(0, base.rfind('/')).c_str());  // fails while another instance is there
+    if (!base.empty()) remove_parents_of(base);
   }
 }
 

@@ -25,9 +25,11 @@ class CgroupV1Slots final : public CgroupSlots {
   void remove_parents() override;
 
  private:
-  // The last is the v2 hierarchy that most such machines have beside: without controllers, but it can freeze.
+  // The last is the v2 hierarchy that most such machines have beside: without controllers, but it can freeze and counts
+  // CPU time; where it does, there are no groups for accounting.
   enum Hierarchy : std::size_t { kMemory, kCpu, kCpuAccounting, kPids, kUnified, kHierarchies };
   [[nodiscard]] std::string group(Hierarchy hierarchy, int slot) const;
+  [[nodiscard]] std::string cpu_file(int slot) const;
 
   // <own group>/infra/<instance> of each; two may be the same folder ("cpu,cpuacct"), the last may be missing.
   std::array<std::string, kHierarchies> bases_;
