@@ -34,7 +34,7 @@ ENDS = [
     ("eat_memory_in_a_child", "a child's memory counts", PATIENCE * SECOND, 128, [OUT_OF_MEMORY, ("SUCCESS", None)]),
 ]
 MOST_PROCESSES, MOST_FILES, MOST_INODES = 128, 1024, 16384
-FOLDERS = {"/tmp": 64, "/output": 64, "/workspace": 64, "/dev/shm": 16}  # MiB
+FOLDERS = {"/tmp": 64, "/output": 64, "/workspace": 64, "/dev/shm": 64}  # MiB; all but /output share theirs
 
 
 class Bombs(BreakoutCase):

@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -15,6 +16,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <cstring>
 #include <span>
 #include <utility>
@@ -114,7 +116,8 @@ Result<void> become_runner(const SandboxPlan& plan, const UniqueFd& user_namespa
                            int& note) {
   ::setsid();
   ::signal(SIGPIPE, SIG_DFL);
-  if (auto given_up = give_up_privileges(plan.seccomp, user_namespace, SandboxRole::runner); !given_up) return given_up;
+  if (auto given_up = give_up_privileges(plan.seccomp.runner, user_namespace, SandboxRole::runner); !given_up)
+    return given_up;
   if (auto arranged = arrange_descriptors(streams, note); !arranged) return arranged;
   if (::chdir("/workspace") != 0) return system_failure("entering the workspace");
   std::array<char*, kMaxArguments + 1> arguments{};
@@ -210,7 +213,7 @@ Result<Parked> prepare(const SandboxPlan& plan) {
 Result<void> open_for(const VersionHash& version, const SandboxPlan& plan, Parked& parked) {
   const uid_t uid = plan.options.base_uid + static_cast<uid_t>(plan.slot);
   if (auto finished = finish_root(parked.root, to_hex(version), uid); !finished) return finished;
-  if (auto given_up = give_up_privileges(plan.seccomp, parked.user_namespace, SandboxRole::init); !given_up)
+  if (auto given_up = give_up_privileges(plan.seccomp.init, parked.user_namespace, SandboxRole::init); !given_up)
     return given_up;
   parked.user_namespace.reset();
   return {};
@@ -256,6 +259,16 @@ void wait_for(int fd, const UniqueFd& ended, pid_t runner) {
   }
 }
 
+// What preparing took of the stack: most instances wait far longer than that took.
+[[gnu::noinline]] void drop_dead_stack() {
+  constexpr std::size_t kPage = 4096;
+  constexpr std::size_t kOwnFrames = 2 * kPage;
+  constexpr std::size_t kMost = 128 * 1024;  // below that, and below the stack itself, the kernel leaves a gap
+  auto* const here = static_cast<char*>(__builtin_frame_address(0)) - kOwnFrames;
+  auto* const end = here - reinterpret_cast<std::uintptr_t>(here) % kPage;
+  (void)::madvise(end - kMost, kMost, MADV_DONTNEED);
+}
+
 // The standard streams are the program's own until here.
 void leave_standard_streams() {
   const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -277,11 +290,8 @@ void leave_standard_streams() {
   InitCommand command;
   if (receive_message(kReportFd, command) != Received::message) ::_exit(0);
   if (auto opened = open_for(command.version, plan, *parked); !opened) fail_and_exit(opened.error());
-  {
-    const UniqueFd workspace = open_folder_probe("/workspace");
-    const std::array<int, 1> fds{workspace.get()};
-    send_message(kReportFd, InitReport{.kind = InitReportKind::running}, fds);
-  }
+  send_message(kReportFd, InitReport{.kind = InitReportKind::running});
+  drop_dead_stack();
   for (;;) {
     wait_for(parked->output.requests.get(), ended, parked->runner);
     serve_output(parked->output);

@@ -15,7 +15,7 @@ namespace infra::worker {
 
 struct SandboxPlan {
   const SpawnerOptions& options;
-  const SeccompProgram& seccomp;
+  const SeccompPrograms& seccomp;
   int slot = 0;
   LaunchPurpose purpose = LaunchPurpose::run;
   int root_template = -1;               // RootTemplates'

@@ -65,7 +65,11 @@ class SpawnedSandbox final : public Sandbox {
 
   void reset_peak() override { usage_.reset_peak(); }
   SandboxState look() override { return probe_.look(output_.folder); }
-  void freeze() override { tell(SpawnerOp::freeze); }
+  void freeze() override {
+    probe_.rest();
+    usage_.rest();
+    tell(SpawnerOp::freeze);
+  }
   void thaw() override { tell(SpawnerOp::thaw); }
 
   bool has_output() override { return has_entries(output_.folder.get()); }

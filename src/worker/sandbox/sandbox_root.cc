@@ -14,8 +14,8 @@
 namespace infra::worker {
 namespace {
 
-constexpr const char* kScratchBytes = "64m";
-constexpr const char* kScratchInodes = "16384";
+constexpr const char* kBytes = "64m";  // less than the least memory limit, which it counts against
+constexpr const char* kInodes = "16384";
 constexpr const char* kWorkspace = "/workspace";
 
 // A copy, because what is mounted in the template itself would be in all that are copied later.
@@ -61,24 +61,34 @@ Result<void> add_proc() {
   return {};
 }
 
-// /output and /tmp for the function.
-Result<void> add_scratch(uid_t uid) {
+Result<void> add_output(uid_t uid) {
   const std::string owner = ",uid=" + std::to_string(uid) + ",gid=" + std::to_string(uid);
-  const std::string size = std::string("size=") + kScratchBytes + ",nr_inodes=" + kScratchInodes;
-  for (const char* name : {"/output", "/tmp"}) {
-    auto mounted = mount_new("tmpfs", name, MS_NOSUID | MS_NODEV, size + owner + ",mode=700");
-    if (!mounted) return mounted;
-  }
-  return mount_new("tmpfs", "/dev/shm", MS_NOSUID | MS_NODEV, "size=16m,nr_inodes=1024,mode=1777");
+  const std::string size = std::string("size=") + kBytes + ",nr_inodes=" + kInodes;
+  return mount_new("tmpfs", "/output", MS_NOSUID | MS_NODEV, size + owner + ",mode=700");
 }
 
-Result<UniqueFd> make_stage(uid_t uid) {
-  auto stage = make_detached("tmpfs", {{"size", kScratchBytes}, {"nr_inodes", kScratchInodes}, {"mode", "700"}});
-  if (!stage) return stage;
-  for (const char* name : {"versions", "lower", "upper", "work"}) {
-    if (::mkdirat(stage->get(), name, 0755) != 0) return system_failure("making the workspace's layers");
+// What else can be written lies on one file system, of which the function sees three folders, each as a mount of its
+// own. Gives the whole of it, mounted nowhere, for /workspace.
+Result<UniqueFd> add_scratch(uid_t uid) {
+  const std::string whole = "/tmp";
+  auto made = make_detached("tmpfs", {{"size", kBytes}, {"nr_inodes", kInodes}, {"mode", "700"}});
+  if (!made) return made;
+  for (const char* name : {"versions", "lower", "upper", "work", "tmp", "shm"}) {
+    if (::mkdirat(made->get(), name, 0755) != 0) return system_failure("making the scratch folders");
   }
-  if (::fchownat(stage->get(), "upper", uid, uid, 0) != 0) return system_failure("giving away the workspace");
+  if (::fchownat(made->get(), "upper", uid, uid, 0) != 0 || ::fchownat(made->get(), "tmp", uid, uid, 0) != 0 ||
+      ::fchmodat(made->get(), "tmp", 0700, 0) != 0 || ::fchmodat(made->get(), "shm", 01777, 0) != 0)
+    return system_failure("giving away the scratch folders");
+  if (auto attached = attach(*made, whole); !attached) return fail(attached.error());  // nothing else can be cloned
+  auto stage = clone_mount(whole, kHarmless);
+  auto tmp = clone_mount(whole + "/tmp", kHarmless);
+  auto shm = clone_mount(whole + "/shm", kHarmless);
+  for (const auto* cloned : {&stage, &tmp, &shm}) {
+    if (!*cloned) return fail(cloned->error());
+  }
+  if (::umount2(whole.c_str(), MNT_DETACH) != 0) return system_failure("hiding the scratch folders");
+  if (auto attached = attach(*tmp, "/tmp"); !attached) return fail(attached.error());
+  if (auto attached = attach(*shm, "/dev/shm"); !attached) return fail(attached.error());
   return stage;
 }
 
@@ -118,9 +128,9 @@ Result<PreparedRoot> prepare_root(const SpawnerOptions& options, int root_templa
   auto versions = clone_mount(options.versions_root.string(), kReadOnly);
   if (!versions) return fail(versions.error());
   const auto built =
-      in_order([&] { return enter_copy(root_template); }, [&] { return add_proc(); }, [&] { return add_scratch(uid); });
+      in_order([&] { return enter_copy(root_template); }, [&] { return add_proc(); }, [&] { return add_output(uid); });
   if (!built) return fail(built.error());
-  auto stage = make_stage(uid);
+  auto stage = add_scratch(uid);
   if (!stage) return fail(stage.error());
   PreparedRoot prepared;
   prepared.versions = std::move(*versions);

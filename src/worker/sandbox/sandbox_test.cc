@@ -1,4 +1,13 @@
 // Proves from inside a sandbox, by a runner that executes what the test sends, that it keeps its promises.
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
 #include "worker/sandbox/sandbox_fixture.h"
 
 namespace infra::worker {
@@ -23,6 +32,35 @@ TEST_F(SandboxTest, RunnerIsAnUnprivilegedChildOfInit) {
   EXPECT_EQ(run(*sandbox, "out = os.uname().nodename"), "sandbox");
   EXPECT_EQ(run(*sandbox, "out = os.getsid(0) == os.getpid()"), "True");
   EXPECT_EQ(run(*sandbox, "out = os.getcwd()"), "/workspace");
+}
+
+// As many instructions as the kernel says; -1 if it says nothing.
+long filter_length(pid_t pid) {
+  constexpr int kGetFilter = 0x420c;  // PTRACE_SECCOMP_GET_FILTER; bits/ has no name for it
+  if (::syscall(SYS_ptrace, PTRACE_SEIZE, pid, 0, 0) != 0 || ::syscall(SYS_ptrace, PTRACE_INTERRUPT, pid, 0, 0) != 0)
+    return -1;
+  ::waitpid(pid, nullptr, __WALL);
+  const long length = ::syscall(SYS_ptrace, kGetFilter, pid, 0, 0);
+  ::syscall(SYS_ptrace, PTRACE_DETACH, pid, 0, 0);
+  return length;
+}
+
+TEST_F(SandboxTest, InitMayDoFarLessThanTheRunner) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can look at filters";
+  auto sandbox = launch();
+  ASSERT_TRUE(sandbox);
+  std::vector<long> lengths;
+  for (const pid_t pid : sandbox_processes(folder_)) {
+    const std::string status = Folder::read("/proc/" + std::to_string(pid) + "/status");
+    if (status.find("Seccomp:\t2\n") != std::string::npos) lengths.push_back(filter_length(pid));  // not what is parked
+  }
+  std::ranges::sort(lengths);
+  ASSERT_GE(lengths.size(), 2U);
+  if (lengths.front() < 0) GTEST_SKIP() << "the kernel shows no filters";
+  EXPECT_GT(lengths.front(), 10);
+  EXPECT_LT(lengths.front(), 100);
+  EXPECT_GT(lengths.back(), 300);
+  EXPECT_EQ(run(*sandbox, "out = 6 * 7"), "42");
 }
 
 TEST_F(SandboxTest, NoNamespaceIsTheHosts) {

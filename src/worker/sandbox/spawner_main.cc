@@ -64,10 +64,13 @@ Result<void> serve(std::span<const char* const> arguments) {
   auto cgroups = open_cgroup_slots(instance_name(options->versions_root));
   if (!cgroups) return fail(cgroups.error());
   if (auto swept = (*cgroups)->sweep(); !swept) return swept;
-  auto seccomp = compile_seccomp_filter();
-  if (!seccomp) return fail(seccomp.error());
+  auto runner = compile_seccomp_filter();
+  if (!runner) return fail(runner.error());
+  auto init = compile_init_filter();
+  if (!init) return fail(init.error());
+  const SeccompPrograms seccomp{.runner = std::move(*runner), .init = std::move(*init)};
   if (!send_message(kSpawnerSocketFd, SpawnerEvent{.kind = SpawnerEventKind::ready})) return {};
-  SpawnerProcess process(*options, kSpawnerSocketFd, **cgroups, *seccomp);
+  SpawnerProcess process(*options, kSpawnerSocketFd, **cgroups, seccomp);
   process.run();
   return {};
 }

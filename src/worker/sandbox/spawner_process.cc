@@ -33,7 +33,7 @@ constexpr int kSurplusMs = 10'000;
 }  // namespace
 
 SpawnerProcess::SpawnerProcess(const SpawnerOptions& options, int socket, CgroupSlots& cgroups,
-                               const SeccompProgram& seccomp)
+                               const SeccompPrograms& seccomp)
     : options_(options),
       socket_(socket),
       cgroups_(cgroups),
@@ -295,7 +295,7 @@ void SpawnerProcess::take_report(std::size_t index, const InitReport& report, Pa
       return;
     case InitReportKind::running:
       slot.state = State::running;
-      return tell_launched(index, std::move(fds[0]));
+      return tell_launched(index);
     case InitReportKind::failed:
       slot.failure = get_text(report.text);
       return;
@@ -306,16 +306,16 @@ void SpawnerProcess::take_report(std::size_t index, const InitReport& report, Pa
   }
 }
 
-void SpawnerProcess::tell_launched(std::size_t index, UniqueFd workspace) {
+void SpawnerProcess::tell_launched(std::size_t index) {
   Slot& slot = slots_[index];
   const int number = static_cast<int>(index);
   const auto usage = cgroups_.usage_files(number);
   const UniqueFd processes = open_probe(cgroups_.process_count_file(number), O_RDONLY);
   const UniqueFd null = open_probe("/dev/null", O_RDONLY);
   std::array<int, kMaxPassedFds> fds{};
-  const auto rest = std::ranges::transform(slot.streams, fds.begin(), &UniqueFd::get).out - kUsageProbes - 2;
-  const std::array<int, kUsageProbes + 2> own{workspace.get(),  processes.get(),  usage.cpu.get(),
-                                              usage.peak.get(), usage.disk.get(), slot.counters.get()};
+  const auto rest = std::ranges::transform(slot.streams, fds.begin(), &UniqueFd::get).out - kUsageProbes - 1;
+  const std::array<int, kUsageProbes + 1> own{processes.get(), usage.cpu.get(), usage.peak.get(), usage.disk.get(),
+                                              slot.counters.get()};
   std::ranges::transform(own, rest, [&](int fd) { return fd >= 0 ? fd : null.get(); });
   SpawnerEvent launched{
       .kind = SpawnerEventKind::launched, .ai_port = slot.ai_port, .id = slot.request, .sandbox = slot.sandbox};

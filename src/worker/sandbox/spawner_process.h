@@ -22,7 +22,7 @@ namespace infra::worker {
 class SpawnerProcess {
  public:
   // `socket` is the program's; all references must outlive this.
-  SpawnerProcess(const SpawnerOptions& options, int socket, CgroupSlots& cgroups, const SeccompProgram& seccomp);
+  SpawnerProcess(const SpawnerOptions& options, int socket, CgroupSlots& cgroups, const SeccompPrograms& seccomp);
   // Until the program's socket closes; then kills all sandboxes and removes their groups.
   void run();
 
@@ -80,7 +80,7 @@ class SpawnerProcess {
   void command(std::size_t index);
   void take_reports(std::size_t index);
   void take_report(std::size_t index, const InitReport& report, PassedFds fds);
-  void tell_launched(std::size_t index, UniqueFd workspace);
+  void tell_launched(std::size_t index);
   void take_exit(std::size_t index);
   void tell_end(std::size_t index);
   void clear(std::size_t index);
@@ -98,7 +98,7 @@ class SpawnerProcess {
   const SpawnerOptions& options_;
   const int socket_;
   CgroupSlots& cgroups_;
-  const SeccompProgram& seccomp_;
+  const SeccompPrograms& seccomp_;
   const UniqueFd watched_;  // epoll: the slots' reports and pidfds, each by its slot's number
   std::vector<Slot> slots_;
   Stock stock_;

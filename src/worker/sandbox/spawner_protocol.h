@@ -13,7 +13,7 @@ namespace infra::worker {
 
 inline constexpr std::size_t kTextBytes = 240;
 inline constexpr std::size_t kStreamFds = 6;  // control socket, stdout, stderr, AI listener, /output, its requests
-inline constexpr std::size_t kMaxPassedFds = kStreamFds + 7 + 4;  // and what state_probe.h looks through
+inline constexpr std::size_t kMaxPassedFds = kStreamFds + 5 + 4;  // and what state_probe.h looks through
 
 inline constexpr std::size_t kMaxEngineAddresses = 64;
 

@@ -60,6 +60,13 @@ int used_percent(std::uint64_t all, std::uint64_t free) {
   return all == 0 ? 0 : static_cast<int>((all - std::min(free, all)) * 100 / all);
 }
 
+// The same file, with nothing read from it yet. One that can't be opened from here stays.
+void open_anew(UniqueFd& probe) {
+  if (!probe.valid()) return;
+  UniqueFd anew(::open(("/proc/self/fd/" + std::to_string(probe.get())).c_str(), O_RDONLY | O_CLOEXEC));
+  if (anew.valid()) probe = std::move(anew);
+}
+
 struct DiskUse {
   int percent = 0;
   std::int64_t bytes = 0;
@@ -86,14 +93,15 @@ UniqueFd open_folder_probe(const std::string& path) {
 
 std::array<UniqueFd, kEarlyProbes> open_early_probes(pid_t runner) {
   return {open_folder_probe("/proc/" + std::to_string(runner) + "/task"), open_probe("/proc/net/sockstat", O_RDONLY),
-          open_probe("/proc/net/sockstat6", O_RDONLY), open_folder_probe("/tmp"), open_folder_probe("/dev/shm")};
+          open_probe("/proc/net/sockstat6", O_RDONLY),
+          open_folder_probe("/tmp")};  // which stands for all that is on its file system
 }
 
 StateProbe::StateProbe(std::span<UniqueFd, kProbes> probes, bool has_init)
     : threads_(std::move(probes[0])),
       sockets_{std::move(probes[1]), std::move(probes[2])},
-      disks_{std::move(probes[3]), std::move(probes[4]), std::move(probes[5])},
-      processes_(std::move(probes[6])),
+      scratch_(std::move(probes[3])),
+      processes_(std::move(probes[4])),
       init_(has_init ? 1 : 0) {}
 
 SandboxState StateProbe::look(const UniqueFd& output) const {
@@ -103,13 +111,16 @@ SandboxState StateProbe::look(const UniqueFd& output) const {
   // The group counts threads; those of the runner and of init are taken off.
   state.processes = std::max(0, number_at(read_probe(processes_, count)) - state.threads - init_);
   for (const auto& table : sockets_) state.sockets += count_sockets(table);
-  for (const auto& folder : disks_) {
-    const DiskUse use = disk_use(folder);
-    state.disk_percent = std::max(state.disk_percent, use.percent);
-    state.scratch_bytes += use.bytes;
-  }
+  const DiskUse scratch = disk_use(scratch_);
+  state.disk_percent = scratch.percent;
+  state.scratch_bytes = scratch.bytes;
   state.output_bytes = disk_use(output).bytes;
   return state;
+}
+
+void StateProbe::rest() {
+  for (auto& table : sockets_) open_anew(table);
+  open_anew(processes_);
 }
 
 UsageProbe::UsageProbe(std::span<UniqueFd, kUsageProbes> probes, const SandboxUsage& before)
@@ -135,6 +146,11 @@ std::optional<SandboxUsage> UsageProbe::read() const {
 
 void UsageProbe::reset_peak() const {
   (void)!::pwrite(peak_.get(), "0", 1, 0);
+}
+
+void UsageProbe::rest() {
+  for (UniqueFd* probe : {&cpu_, &network_})
+    open_anew(*probe);  // v2's peak is one since a reset through that very file
 }
 
 }  // namespace infra::worker

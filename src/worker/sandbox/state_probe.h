@@ -16,8 +16,8 @@
 
 namespace infra::worker {
 
-inline constexpr std::size_t kEarlyProbes = 5;            // those that init can open while it waits for a function
-inline constexpr std::size_t kProbes = kEarlyProbes + 2;  // then /workspace, and the group's count of processes
+inline constexpr std::size_t kEarlyProbes = 4;            // those that init can open while it waits for a function
+inline constexpr std::size_t kProbes = kEarlyProbes + 1;  // then the group's count of processes
 inline constexpr std::size_t kUsageProbes = 4;            // CPU time, peak memory, disk and network bytes
 
 // Of one file that exists in the sandbox or beside it. Never invalid: the null device stands for what this kernel has
@@ -34,11 +34,13 @@ class StateProbe {
   StateProbe(std::span<UniqueFd, kProbes> probes, bool has_init);
   // `output` is the folder for output files.
   [[nodiscard]] SandboxState look(const UniqueFd& output) const;
+  // Lets go of what the kernel keeps with each file that was read, a page of memory.
+  void rest();
 
  private:
   UniqueFd threads_;
   std::array<UniqueFd, 2> sockets_;  // IPv4, IPv6
-  std::array<UniqueFd, 3> disks_;
+  UniqueFd scratch_;
   UniqueFd processes_;
   int init_;
 };
@@ -50,6 +52,8 @@ class UsageProbe {
   // Nothing once its group is gone.
   [[nodiscard]] std::optional<SandboxUsage> read() const;
   void reset_peak() const;
+  // As above.
+  void rest();
 
  private:
   UniqueFd cpu_, peak_, disk_, network_;

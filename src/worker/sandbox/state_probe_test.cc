@@ -64,13 +64,13 @@ TEST_F(StateProbeTest, SocketsOfBothFamilies) {
   expect_soon(&SandboxState::sockets, 1);
 }
 
-TEST_F(StateProbeTest, TheFullestFolder) {
+TEST_F(StateProbeTest, HowFullItsFoldersAre) {
   if (!sandbox_) return;
   for (const char* folder : {"/tmp", "/workspace", "/dev/shm"}) {
-    const int mib = std::string_view(folder) == "/dev/shm" ? 12 : 48;
+    constexpr int kMib = 48;
     EXPECT_EQ(
         run(*sandbox_,
-            fmt::format("with open('{}/big', 'wb') as f:\n for _ in range({}): f.write(bytes(1 << 20))", folder, mib)),
+            fmt::format("with open('{}/big', 'wb') as f:\n for _ in range({}): f.write(bytes(1 << 20))", folder, kMib)),
         "");
     EXPECT_EQ(sandbox_->look().disk_percent, 75) << folder;
     EXPECT_EQ(run(*sandbox_, fmt::format("os.unlink('{}/big')", folder)), "");
@@ -89,6 +89,21 @@ TEST_F(StateProbeTest, BytesThatLieInItsFolders) {
   const SandboxState now = sandbox_->look();
   EXPECT_EQ(now.scratch_bytes - rest.scratch_bytes, 3 << 20);
   EXPECT_EQ(now.output_bytes - rest.output_bytes, 2 << 20);
+}
+
+TEST_F(StateProbeTest, GoesOnAfterARest) {
+  if (!sandbox_) return;
+  sandbox_->freeze();
+  sandbox_->thaw();
+  EXPECT_EQ(run(*sandbox_, "a = socket.create_server(('127.0.0.1', 0))"), "");
+  EXPECT_EQ(sandbox_->look().sockets, 2);
+  EXPECT_EQ(
+      run(*sandbox_, "import threading\nt = threading.Thread(target=threading.Event().wait, args=(60,)); t.start()"),
+      "");
+  EXPECT_EQ(sandbox_->look().threads, 2);
+  const auto used = sandbox_->usage().cpu_us;
+  EXPECT_EQ(run(*sandbox_, "sum(range(3000000))"), "");
+  EXPECT_GT(sandbox_->usage().cpu_us, used + 5000);
 }
 
 TEST_F(StateProbeTest, NothingOnceItHasEnded) {

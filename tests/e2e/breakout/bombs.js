@@ -208,7 +208,9 @@ module.exports = {
   },
   fill_inodes: () => Object.fromEntries(FOLDERS.map((folder) => {
     fs.mkdirSync(`${folder}/many`);
-    return [folder, fill((n) => fs.closeSync(fs.openSync(`${folder}/many/${n}`, 'w')))];
+    const found = fill((n) => fs.closeSync(fs.openSync(`${folder}/many/${n}`, 'w')));
+    fs.rmSync(`${folder}/many`, { recursive: true }); // the next may be on the same file system
+    return [folder, found];
   })),
   open_files: () => fill(() => fs.openSync('/dev/null')),
   flood() {

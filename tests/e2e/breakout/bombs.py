@@ -9,6 +9,7 @@ import ctypes
 import json
 import os
 import resource
+import shutil
 import signal
 import socket
 import struct
@@ -161,6 +162,7 @@ def fill_inodes(_):
     for folder in ("/tmp", "/output", "/workspace", "/dev/shm"):
         os.mkdir(folder + "/many")
         found[folder] = fill(lambda n: os.close(os.open(f"{folder}/many/{n}", os.O_CREAT | os.O_WRONLY)))
+        shutil.rmtree(folder + "/many")  # the next may be on the same file system
     return found
 
 
