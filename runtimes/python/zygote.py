@@ -23,6 +23,39 @@ urllib.error urllib.parse urllib.request uuid warnings weakref xml.etree.Element
 """.split()
 
 
+REHEARSALS = 16  # the interpreter has rewritten a function after some eight calls
+
+# Whose hooks for children no runner runs: they renew locks and forget threads, but the zygote has no thread that could have held
+# one. They write to 60 pages that a runner does not copy otherwise.
+NEEDLESS = ("threading", "logging")
+
+
+class ForkHooks:
+    """What modules register with os.register_at_fork() while they are loaded. The interpreter learns of it in each runner only, so
+    that the zygote's forks run no more than is needed, and those of functions all."""
+
+    def __init__(self):
+        self.kept = []
+        self.register = os.register_at_fork
+
+    def __enter__(self):
+        os.register_at_fork = self.keep
+        return self
+
+    def __exit__(self, *_):
+        os.register_at_fork = self.register
+
+    def keep(self, **hooks):
+        self.kept.append(hooks)
+
+    def run(self):
+        for hooks in self.kept:
+            hook = hooks.get("after_in_child")
+            if hook is not None and getattr(hook, "__module__", None) not in NEEDLESS:
+                hook()
+            self.register(**hooks)
+
+
 def load_common():
     for name in COMMON:
         try:
@@ -65,31 +98,33 @@ def load_runner(folder):
     return runner
 
 
-def run(runner, sdk, wait):
+def run(runner, function, wait):
     """As `python3 /runtime/runner.py` would, in this process."""
     _signal.signal(_signal.SIGPIPE, _signal.SIG_IGN)
     _signal.signal(_signal.SIGXFSZ, _signal.SIG_IGN)
     _signal.signal(_signal.SIGINT, _signal.default_int_handler)
     sys.argv[:] = ["/runtime/runner.py"]
     sys.modules["__main__"] = runner
-    runner.serve(sdk, wait)
+    runner.serve(function, wait)
 
 
-def fork(call):
+def fork(call, hooks):
     """True in the child, where `call` returns 1."""
     python = ctypes.pythonapi
     python.PyOS_BeforeFork()
     if call() == 1:
         python.PyOS_AfterFork_Child()
+        hooks.run()
         return True
     python.PyOS_AfterFork_Parent()
     return False
 
 
 def serve(library, runners):
-    load_common()
-    runner = load_runner(runners)
-    sdk = runner.prepare()
+    with ForkHooks() as hooks:
+        load_common()
+        runner = load_runner(runners)
+        function = runner.prepare("/workspace", REHEARSALS)
     calls = ctypes.PyDLL(library)  # keeps the interpreter's lock: nothing else may run while it forks
     wait = ctypes.CDLL(library).infra_zygote_wait  # lets go of it
     wait.argtypes, wait.restype = (ctypes.c_int, ctypes.c_int), None
@@ -98,8 +133,8 @@ def serve(library, runners):
     if calls.infra_zygote_open() != 0:
         return None
     while calls.infra_zygote_receive() == 1:
-        if fork(calls.infra_zygote_fork):
-            return runner, sdk, wait
+        if fork(calls.infra_zygote_fork, hooks):
+            return runner, function, wait
     return None
 
 

@@ -39,9 +39,9 @@ using std::chrono::steady_clock;
 
 inline constexpr const char* kPythonRunner = R"(
 import os, socket, struct, traceback
-def prepare():
+def prepare(*_):
     pass
-def serve(sdk, wait=None):
+def serve(function, wait=None):
     control = socket.socket(fileno=3)
     control.sendall(b'R')
     state = {'os': os, 'socket': socket}

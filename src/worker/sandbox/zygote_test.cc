@@ -81,6 +81,19 @@ TEST_F(ZygoteTest, ThreadsSubprocessesAndSignalsWorkInAForkedRunner) {
             "interrupted");
 }
 
+// A runner's own fork skips some of what modules registered for forks.
+TEST_F(ZygoteTest, AForkOfAFunctionRunsTheHooksOfAllModules) {
+  auto sandbox = launch();
+  ASSERT_TRUE(sandbox);
+  ASSERT_TRUE(is_forked(*sandbox));
+  EXPECT_EQ(run(*sandbox,
+                "import random, threading\nhold = threading.Event()\nthread = threading.Thread(target=hold.wait)\n"
+                "thread.start(); state = random.getstate(); pid = os.fork()\n"
+                "if pid == 0: os._exit((random.getstate() == state) + 2 * (len(threading.enumerate()) != 1))\n"
+                "hold.set(); thread.join(); out = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])"),
+            "0");
+}
+
 TEST_F(ZygoteTest, AKilledZygoteIsReplacedAndNobodyWaits) {
   const pid_t zygote = zygote_pid();
   ASSERT_GT(zygote, 0);
