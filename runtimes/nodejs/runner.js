@@ -280,11 +280,7 @@ function restoreEnvironment() {
   process.env = environment;
   const wanted = { __proto__: null, ...BASE_ENVIRONMENT, ...given };
   for (const name of keysOf(environment)) if (!(name in wanted)) delete environment[name];
-  for (const name in wanted) setVariable(name, wanted[name]);
-}
-
-function setVariable(name, value) {
-  if (environment[name] !== value) environment[name] = value; // asking costs less
+  for (const name in wanted) if (environment[name] !== wanted[name]) environment[name] = wanted[name]; // asking costs less
 }
 
 // Without PAYLOAD, which is for plain scripts: libc keeps every value that a variable ever had, and a handler is called a

@@ -21,7 +21,7 @@ from builtins import (BaseException, Exception, RecursionError, SystemExit, Type
                       str, super, type)
 
 MAX_FRAME = 32 * 1024 * 1024
-MOST_FRAMES = 4096
+MOST_FRAMES = 4096  # bytes, which most calls fit into
 MAX_RESULT = 6 * 1024 * 1024  # of JSON text, as docs/functions.md says
 MAX_MESSAGE = 8 * 1024
 THREAD_PATIENCE = 10  # half milliseconds
@@ -113,13 +113,13 @@ def read_exactly(fd, size):
 def read_frame(fd):
     """The next call, or None at the end of the stream. Most come whole with the first read; nothing follows one before its answer."""
     start = os_read(fd, MOST_FRAMES)
-    while 0 < len(start) < 4:
-        more = os_read(fd, 4 - len(start))
-        if not more:
+    if len(start) < 4:
+        rest = read_exactly(fd, 4 - len(start))
+        if rest is None:
             return None
-        start += more
+        start += rest
     size = int_from_bytes(start[:4], "little")
-    if not start or size > MAX_FRAME:
+    if size > MAX_FRAME:
         return None
     body = start[4:]
     if len(body) < size:
@@ -132,10 +132,13 @@ def read_frame(fd):
 
 def write_frame(fd, text):
     body = to_utf8(text)
-    frame = int_to_bytes(len(body), 4, "little") + body
-    done = os_write(fd, frame)
-    while done < len(frame):
-        done += os_write(fd, memoryview(frame)[done:])
+    write_all(fd, int_to_bytes(len(body), 4, "little") + body)
+
+
+def write_all(fd, data):
+    done = os_write(fd, data)
+    while done < len(data):
+        done += os_write(fd, memoryview(data)[done:])
 
 
 def to_utf8(text):
@@ -204,9 +207,7 @@ def is_machinery(filename):
 
 
 def write_stderr(text):
-    rest = memoryview(to_utf8(text))
-    while rest:
-        rest = rest[os_write(2, rest):]
+    write_all(2, to_utf8(text))
 
 
 def flush_output():
@@ -353,8 +354,6 @@ class Function:
             putenv(name, value)
             return
         entry = name + b"=" + value
-        if self.placed.get(name) == entry:
-            entry = self.placed[name]
         c_putenv(entry)
         self.placed[name] = entry
 

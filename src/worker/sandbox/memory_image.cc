@@ -33,13 +33,6 @@ struct Image {
 };
 constinit Image image;
 
-char* at(std::uintptr_t address) {
-  return reinterpret_cast<char*>(address);  // NOLINT(performance-no-int-to-ptr): that is how the kernel tells it
-}
-std::uintptr_t page_below(std::uintptr_t address) {
-  return address & ~(kPage - 1);
-}
-
 void add_range(Range range) {
   if (range.begin >= range.end) return;
   image.bytes += range.size();

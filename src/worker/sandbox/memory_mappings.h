@@ -21,6 +21,14 @@ namespace infra::worker {
 
 inline constexpr std::size_t kPage = 4096;
 
+inline char* at(std::uintptr_t address) {
+  return reinterpret_cast<char*>(address);  // NOLINT(performance-no-int-to-ptr): that is how the kernel tells it
+}
+
+inline std::uintptr_t page_below(std::uintptr_t address) {
+  return address & ~(kPage - 1);
+}
+
 struct Range {
   std::uintptr_t begin = 0;
   std::uintptr_t end = 0;

@@ -24,10 +24,6 @@ constexpr std::size_t kHead = sizeof(std::uintptr_t) + sizeof(Word);
 constexpr std::size_t kMostWords = 448;
 constexpr std::size_t kLargestEntry = kHead + kGroups + kMostWords * sizeof(Word);
 
-char* at(std::uintptr_t address) {
-  return reinterpret_cast<char*>(address);  // NOLINT(performance-no-int-to-ptr): that is how the kernel tells it
-}
-
 // Of pages that this process alone has: of those that it still shares with the zygote, dropping one gives nothing.
 bool is_own(std::uint64_t entry) {
   constexpr std::uint64_t kPresent = 1UL << 63;
@@ -109,8 +105,7 @@ std::uintptr_t copy_view(const ImageFile& file) {
 // What lies below the stack's end is nobody's any more.
 [[gnu::noinline]] void drop_dead_stack(std::uintptr_t lowest) {
   constexpr std::uintptr_t kOwnFrames = 2 * kPage;
-  const auto here = reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
-  const std::uintptr_t end = (here - kOwnFrames) & ~(kPage - 1);
+  const std::uintptr_t end = page_below(reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0)) - kOwnFrames);
   if (lowest < end) ::madvise(at(lowest), end - lowest, MADV_DONTNEED);
 }
 

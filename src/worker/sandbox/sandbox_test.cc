@@ -46,7 +46,6 @@ long filter_length(pid_t pid) {
 }
 
 TEST_F(SandboxTest, InitMayDoFarLessThanTheRunner) {
-  if (::geteuid() != 0) GTEST_SKIP() << "only root can look at filters";
   auto sandbox = launch();
   ASSERT_TRUE(sandbox);
   std::vector<long> lengths;
@@ -56,7 +55,7 @@ TEST_F(SandboxTest, InitMayDoFarLessThanTheRunner) {
   }
   std::ranges::sort(lengths);
   ASSERT_GE(lengths.size(), 2U);
-  if (lengths.front() < 0) GTEST_SKIP() << "the kernel shows no filters";
+  if (lengths.front() < 0) GTEST_SKIP() << "filters can't be seen: CAP_SYS_ADMIN, CAP_SYS_PTRACE, CHECKPOINT_RESTORE";
   EXPECT_GT(lengths.front(), 10);
   EXPECT_LT(lengths.front(), 100);
   EXPECT_GT(lengths.back(), 300);
