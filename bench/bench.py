@@ -1,30 +1,16 @@
 """`./dev bench`: measures the release build over HTTP on loopback, case beside case, and what memory a long run takes."""
 
 import argparse
-import json
 import os
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
+from generator import load, raw_request, run_request
+
 ROOT = Path(__file__).resolve().parent.parent
-TICKS = os.sysconf("SC_CLK_TCK")
 
 ECHO_PYTHON = "def handler(event, context):\n    return event\n"
 ECHO_NODE = "exports.handler = (event) => event;\n"
-
-
-def raw_request(method, path, key, body=b"", headers=()):
-    lines = [f"{method} {path} HTTP/1.1", "Host: bench", f"Content-Length: {len(body)}"]
-    if key:
-        lines.append(f"x-api-key: {key}")
-    return "\r\n".join([*lines, *headers, "", ""]).encode() + body
-
-
-def run_request(key, function, *headers):
-    body = json.dumps({"functionId": function, "inputData": {"n": 1}}).encode()
-    return raw_request("POST", "/run", key, body, ["Content-Type: application/json", *headers])
 
 
 def cases(infra, key):
@@ -39,33 +25,13 @@ def cases(infra, key):
     }
 
 
-def cpu_seconds(pid):
-    with open(f"/proc/{pid}/stat", encoding="utf-8") as stat:
-        fields = stat.read().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
-
-
-def load(generator, infra, request, connections, seconds):
-    with tempfile.NamedTemporaryFile(prefix="infra-bench-") as file:
-        file.write(request)
-        file.flush()
-        before = cpu_seconds(infra.process.pid)
-        done = subprocess.run([generator, str(infra.port), str(connections), str(seconds), file.name], capture_output=True,
-                              text=True)
-        if done.returncode:
-            raise SystemExit(f"{done.stderr.strip()}\nthe program's last words:\n" + "\n".join(infra.lines[-5:]))
-        measured = json.loads(done.stdout)
-        measured["cpuMs"] = (cpu_seconds(infra.process.pid) - before) * 1000 / measured["requests"]
-        return measured
-
-
 def compare(infra, generator, key, names, connections, seconds):
     print("| case | connections | req/s | p50 ms | p99 ms | max ms | infra CPU ms a request | memory MiB | statuses |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |", flush=True)
     for name in names:
         request = cases(infra, key)[name]()
         for count in connections:
-            m = load(generator, infra, request, count, seconds)
+            m = load(generator, infra, [request], count, seconds)
             statuses = ", ".join(f"{status}: {times}" for status, times in m["statuses"].items())
             print(f"| {name} | {count} | {m['perSecond']:.0f} | {m['p50us'] / 1000:.2f} | {m['p99us'] / 1000:.2f} | "
                   f"{m['maxUs'] / 1000:.1f} | {m['cpuMs']:.3f} | {infra.rss_kib() / 1024:.0f} | {statuses} |", flush=True)
@@ -78,7 +44,7 @@ def watch_memory(infra, generator, key, runs):
     while done < runs:
         reached = done + step
         while done < reached:
-            done += load(generator, infra, request, 8, 2)["requests"]
+            done += load(generator, infra, [request], 8, 2)["requests"]
         print(f"| {done} | {infra.rss_kib() / 1024:.1f} |", flush=True)
 
 

@@ -1,5 +1,6 @@
-// A load generator for ./dev bench: one thread, N keep-alive connections, each with one request under way, for a while.
-// It knows no more HTTP than Infra's answers use (Content-Length), so that it takes little of the cores it shares.
+// A load generator for ./dev bench: one thread, N keep-alive connections, each with one request under way, for a while
+// or until each request has been sent once. It knows no more HTTP than Infra's answers use (Content-Length,
+// Server-Timing), so that it takes little of the cores it shares.
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
@@ -14,6 +15,7 @@
 #include <fstream>
 #include <iterator>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,7 +32,10 @@ struct Connection {
 
 struct Tally {
   std::vector<double> latencies_us;
+  std::vector<double> beside_us;  // of a run, by the program's own clock: all but the handler
   std::map<int, std::int64_t> statuses;
+  std::int64_t succeeded = 0;  // runs
+  std::int64_t cold = 0;
 };
 
 [[noreturn]] void give_up(const char* what) {
@@ -81,6 +86,28 @@ int status_of(std::string_view answer) {
   return status;
 }
 
+// "Server-Timing: handler;dur=0.01, total;dur=0.2", in milliseconds. Nothing if the answer has no such part.
+std::optional<double> timing(std::string_view head, std::string_view name) {
+  const auto field = head.find("\r\nServer-Timing: ");
+  if (field == std::string_view::npos) return std::nullopt;
+  const auto line = head.substr(field, head.find("\r\n", field + 2) - field);
+  const auto at = line.find(std::string(name) + ";dur=");
+  if (at == std::string_view::npos) return std::nullopt;
+  double milliseconds = 0;
+  const char* digits = line.data() + at + name.size() + std::string_view(";dur=").size();
+  if (std::from_chars(digits, line.data() + line.size(), milliseconds).ec != std::errc()) return std::nullopt;
+  return milliseconds;
+}
+
+void count_run(std::string_view answer, Tally& tally) {
+  if (answer.find(R"("status":"SUCCESS")") != std::string_view::npos) ++tally.succeeded;
+  if (answer.find(R"("coldStart":true)") != std::string_view::npos) ++tally.cold;
+  const auto head = answer.substr(0, answer.find("\r\n\r\n"));
+  const auto total = timing(head, "total");
+  const auto handler = timing(head, "handler");
+  if (total && handler) tally.beside_us.push_back((*total - *handler) * 1000);
+}
+
 // True once the answer is complete and counted.
 bool receive(Connection& connection, Tally& tally) {
   char buffer[65536];
@@ -92,22 +119,45 @@ bool receive(Connection& connection, Tally& tally) {
   const std::chrono::duration<double, std::micro> took = Clock::now() - connection.sent;
   tally.latencies_us.push_back(took.count());
   ++tally.statuses[status_of(connection.received)];
+  count_run(std::string_view(connection.received).substr(0, length), tally);
   connection.received.erase(0, length);
   return true;
 }
 
-Tally run(std::uint16_t port, int connections, double seconds, std::string_view request) {
+// What is sent next: one after the other, in rotation for a while, or each once.
+class Requests {
+ public:
+  Requests(std::vector<std::string> all, double seconds)
+      : all_(std::move(all)),
+        once_(seconds <= 0),
+        end_(Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds))) {}
+
+  const std::string* next() {
+    if (once_ ? sent_ == all_.size() : Clock::now() >= end_) return nullptr;
+    return &all_[sent_++ % all_.size()];
+  }
+
+ private:
+  std::vector<std::string> all_;
+  bool once_;
+  Clock::time_point end_;
+  std::size_t sent_ = 0;
+};
+
+Tally run(std::uint16_t port, int connections, Requests requests) {
   const int poll = epoll_create1(EPOLL_CLOEXEC);
   std::vector<Connection> all(static_cast<std::size_t>(connections));
+  int under_way = 0;
   for (auto& connection : all) {
     connection.fd = connect_to(port);
     epoll_event event{.events = EPOLLIN, .data = {.ptr = &connection}};
     if (epoll_ctl(poll, EPOLL_CTL_ADD, connection.fd, &event) != 0) give_up("epoll_ctl");
-    send_request(connection, request);
+    if (const std::string* request = requests.next()) {
+      send_request(connection, *request);
+      ++under_way;
+    }
   }
   Tally tally;
-  const auto end = Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
-  int under_way = connections;
   while (under_way > 0) {
     epoll_event events[64];
     const int ready = epoll_wait(poll, events, std::size(events), 60'000);
@@ -115,8 +165,8 @@ Tally run(std::uint16_t port, int connections, double seconds, std::string_view 
     for (int i = 0; i < ready; ++i) {
       auto& connection = *static_cast<Connection*>(events[i].data.ptr);
       if (!receive(connection, tally)) continue;
-      if (Clock::now() < end) {
-        send_request(connection, request);
+      if (const std::string* request = requests.next()) {
+        send_request(connection, *request);
       } else {
         --under_way;
       }
@@ -133,23 +183,34 @@ double percentile(const std::vector<double>& sorted, double part) {
 
 }  // namespace
 
-// One line of JSON on stdout. The request comes from a file, as it goes over the wire.
+// One line of JSON on stdout. Each request comes from a file, as it goes over the wire.
 int main(int argc, char** argv) {
-  if (argc != 5) {
-    std::fprintf(stderr, "usage: http_load PORT CONNECTIONS SECONDS FILE\n");
+  if (argc < 5) {
+    std::fprintf(stderr, "usage: http_load PORT CONNECTIONS SECONDS FILE...   (0 seconds: each file once)\n");
     return 2;
   }
-  std::ifstream file(argv[4], std::ios::binary);
-  const std::string request{std::istreambuf_iterator<char>(file), {}};
+  std::vector<std::string> requests;
+  for (int i = 4; i < argc; ++i) {
+    std::ifstream file(argv[i], std::ios::binary);
+    requests.emplace_back(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
+  }
   const auto started = Clock::now();
   auto tally = run(static_cast<std::uint16_t>(std::strtoul(argv[1], nullptr, 10)),
-                   static_cast<int>(std::strtol(argv[2], nullptr, 10)), std::strtod(argv[3], nullptr), request);
+                   static_cast<int>(std::strtol(argv[2], nullptr, 10)),
+                   Requests(std::move(requests), std::strtod(argv[3], nullptr)));
   const std::chrono::duration<double> took = Clock::now() - started;
   std::ranges::sort(tally.latencies_us);
+  std::ranges::sort(tally.beside_us);
   const auto count = static_cast<double>(tally.latencies_us.size());
-  std::printf(R"({"requests":%.0f,"perSecond":%.0f,"p50us":%.0f,"p99us":%.0f,"maxUs":%.0f,"statuses":{)", count,
+  std::printf(R"({"requests":%.0f,"perSecond":%.0f,"p50us":%.0f,"p99us":%.0f,"maxUs":%.0f)", count,
               count / took.count(), percentile(tally.latencies_us, 0.5), percentile(tally.latencies_us, 0.99),
               tally.latencies_us.back());
+  if (!tally.beside_us.empty()) {
+    std::printf(R"(,"besideP50us":%.0f,"besideP99us":%.0f,"besideMaxUs":%.0f)", percentile(tally.beside_us, 0.5),
+                percentile(tally.beside_us, 0.99), tally.beside_us.back());
+  }
+  std::printf(R"(,"succeeded":%lld,"cold":%lld,"statuses":{)", static_cast<long long>(tally.succeeded),
+              static_cast<long long>(tally.cold));
   const char* comma = "";
   for (const auto& [status, times] : tally.statuses) {
     std::printf(R"(%s"%d":%lld)", comma, status, static_cast<long long>(times));

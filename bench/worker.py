@@ -7,10 +7,10 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 
+from generator import load, run_request
 from measured_program import drive
 
 # Each gives the wall time of its first instruction in seconds; NUMBER makes each a function of its own.
@@ -27,15 +27,16 @@ NOW = {
                       "\treturn float64(time.Now().UnixNano()) / 1e9, nil\n}\n\nfunc main() { infra.Handle(now) }\n"},
 }
 COMPILED = 6  # functions: each takes seconds to deploy
+CROWD = 16  # connections
+FULL = 32  # connections that keep the machine at full load
 
 
 def percentile(values, part):
     return sorted(values)[min(int(len(values) * part), len(values) - 1)]
 
 
-def line(name, values, unit="ms"):
-    print(f"| {name} | {statistics.median(values):.2f} | {percentile(values, 0.99):.2f} | {max(values):.2f} | {unit}, "
-          f"{len(values)} |", flush=True)
+def line(name, median, p99, most, unit):
+    print(f"| {name} | {median:.2f} | {p99:.2f} | {most:.2f} | {unit} |", flush=True)
 
 
 class Bench:
@@ -73,19 +74,20 @@ class Bench:
                     raise SystemExit(f"{function} was warm")
                 took.append((result["result"] - sent) * 1000)
                 time.sleep(0.25)
-            line(f"cold {runtime}: request sent to first instruction", took)
+            line(f"cold {runtime}: request sent to first instruction", statistics.median(took), percentile(took, 0.99), max(took),
+                 f"ms, {len(took)}")
 
     def rate(self):
-        """Every function is another, as fast as sixteen clients ask: Python's, and ready programs. Each runtime with the machine
-        to itself: what the one before left idle would be ended meanwhile."""
+        """Every function is another, as fast as sixteen connections ask: Python's, and ready programs. Each runtime with the
+        machine to itself: what the one before left idle would be ended meanwhile."""
         for name, deploy in (("Python", self.deploy_python), ("C++", self.deploy_cpp), ("Go", self.deploy_go)):
             functions = deploy(self.given.crowd)
             time.sleep(1)
-            started = time.monotonic()
-            self.crowd(functions)
-            seconds = time.monotonic() - started
-            print(f"| cold {name} functions a second, {len(functions)} different ones | {len(functions) / seconds:.0f} | | | "
-                  "a second |", flush=True)
+            measured = self.load(functions, CROWD, 0)
+            if measured["cold"] != len(functions):
+                raise SystemExit(f"only {measured['cold']} of {len(functions)} were cold")
+            print(f"| cold {name} functions a second, {len(functions)} different ones | {measured['perSecond']:.0f} | | | a second |",
+                  flush=True)
             self.restart()
 
     def restart(self):
@@ -106,56 +108,40 @@ class Bench:
     def deploy_ready(self, runtime, program, count):
         return [self.infra.deploy({"main": program, "number": str(number)}, runtime=runtime) for number in range(count)]
 
-    def crowd(self, functions):
-        left, colds, lock = list(functions), [], threading.Lock()
-
-        def work():
-            connection = self.infra.connect(timeout=60)
-            while True:
-                with lock:
-                    if not left:
-                        return
-                    function = left.pop()
-                colds.append(self.run(connection, function)[1]["coldStart"])
-
-        threads = [threading.Thread(target=work) for _ in range(16)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        if len(colds) != len(functions):
-            raise SystemExit(f"{len(functions) - len(colds)} runs have no answer")
-        return sum(colds)
+    def load(self, functions, connections, seconds):
+        """What the load generator measures of their runs, which must all succeed."""
+        from harness import API_KEY
+        requests = [run_request(API_KEY, function) for function in functions]
+        measured = load(self.given.generator, self.infra, requests, connections, seconds)
+        if measured["succeeded"] != measured["requests"]:
+            raise SystemExit(f"{measured['requests'] - measured['succeeded']} runs failed: {measured['statuses']}")
+        return measured
 
     def warm(self):
-        """What a warm run takes beside its handler: by the program's own clock, from the request's last byte to the answer
-        (Server-Timing), and by a client's. One client that asks again at once keeps two cores at about half load."""
-        connection = self.infra.connect()
+        """What a warm run takes beside its handler, by the program's own clock, from the request's last byte to the answer
+        (Server-Timing), and all of it by the client's. One connection that asks again at once is about half of what the machine
+        does at full load, which is told beside it."""
         for runtime in self.given.runtimes:
             function = self.deploy(runtime, 1, 20_000)[0]
-            self.run(connection, function)
-            inside, outside = [], []
-            for _ in range(self.given.calls):
-                began = time.perf_counter()
-                answer = self.answer(connection, function)
-                took = (time.perf_counter() - began) * 1000
-                if answer.json()["coldStart"]:
-                    raise SystemExit(f"{function} was not warm")
-                timing = timings(answer)
-                inside.append((timing["total"] - timing["handler"]) * 1000)
-                outside.append((took - timing["handler"]) * 1000)
-            line(f"warm {runtime}: beside the handler", inside, "µs")
-            line(f"warm {runtime}: the same by a client's clock", outside, "µs")
+            self.load([function], 1, 0)
+            half = self.load([function], 1, self.given.seconds)
+            full = self.load([function], FULL, self.given.seconds)
+            if half["cold"]:
+                raise SystemExit(f"{function} was not warm")
+            line(f"warm {runtime}: beside the handler", half["besideP50us"], half["besideP99us"], half["besideMaxUs"],
+                 f"µs, {half['requests']}")
+            line(f"warm {runtime}: by a client's clock", half["p50us"], half["p99us"], half["maxUs"],
+                 f"µs, {half['perSecond']:.0f} a second of {full['perSecond']:.0f} at full load")
 
     def idle(self):
         """A function each, called once and again; all of the machine's memory, by what it has left and by what holds it."""
         functions = self.deploy("python", self.given.idle, 30_000)
         time.sleep(2)
         before = memory_mb()
-        cold = self.crowd(functions)
-        time.sleep(3)
+        cold = self.load(functions, CROWD, 0)["cold"]
+        time.sleep(5)
         after = memory_mb()
-        again = self.crowd(functions)
+        again = self.load(functions, CROWD, 0)["cold"]
         print(f"| idle Python instances: {cold} cold, then {again} cold of {len(functions)} | "
               f"{before['available'] - after['available']:.0f} | | | MiB less available |", flush=True)
         held = {kind: after[kind] - before[kind] for kind in HELD}
@@ -170,12 +156,6 @@ def compiled_go(source):
         subprocess.run(["go", "build", "-ldflags=-s -w", "-o", "main", "main.go"], cwd=folder, check=True, timeout=120,
                        env={**os.environ, "CGO_ENABLED": "0", "GO111MODULE": "off", "GOCACHE": f"{folder}/cache"})
         return Path(folder, "main").read_bytes()
-
-
-def timings(answer):
-    """Server-Timing's milliseconds by name."""
-    entries = [entry.strip().split(";dur=") for entry in answer.headers["Server-Timing"].split(",")]
-    return {name: float(duration) for name, duration in entries}
 
 
 # Of /proc/meminfo, each kind once (kernel stacks are in VmallocUsed) and without files, which can be read again. A part of Slab
@@ -199,11 +179,12 @@ CASES = {"cold": Bench.cold, "rate": Bench.rate, "warm": Bench.warm, "idle": Ben
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--program", required=True)
+    parser.add_argument("--program", required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--generator", required=True, help=argparse.SUPPRESS)
     parser.add_argument("--runtimes", nargs="*", default=["python", "nodejs", "cpp", "go"])
     parser.add_argument("--functions", type=int, default=30, help="of an interpreter, for the cold case")
     parser.add_argument("--crowd", type=int, default=600)
-    parser.add_argument("--calls", type=int, default=2000)
+    parser.add_argument("--seconds", type=float, default=4, help="of warm calls")
     parser.add_argument("--idle", type=int, default=1000)
     parser.add_argument("cases", nargs="*", help=", ".join(CASES))
     given = parser.parse_args()

@@ -24,8 +24,9 @@ MAX_FRAME = 32 * 1024 * 1024
 MOST_FRAMES = 4096  # bytes, which most calls fit into
 MAX_RESULT = 6 * 1024 * 1024  # of JSON text, as docs/functions.md says
 MAX_MESSAGE = 8 * 1024
+EMPTY_FRAME = b"\0\0\0\0"
+NO_CALL = {}
 THREAD_PATIENCE = 10  # half milliseconds
-REST_AFTER_MS = 750  # long after a busy function's next call, and before the worker freezes the instance
 OWN_FILE = __file__
 IMPORTLIB_FILE = importlib.__file__
 OWN_FOLDER = os.path.dirname(os.path.abspath(__file__))
@@ -47,7 +48,7 @@ int_from_bytes, int_to_bytes = int.from_bytes, int.to_bytes
 wall_time, perf_counter, sleep = time.time, time.perf_counter, time.sleep
 count_threads = _thread._count  # all but the main one, those that the module threading does not know of too
 format_exception = traceback.format_exception
-import_module, invalidate_caches = importlib.import_module, importlib.invalidate_caches
+import_module, importer_cache = importlib.import_module, sys.path_importer_cache
 CoroutineType, FunctionType = types.CoroutineType, types.FunctionType
 scan_json = json.JSONDecoder().scan_once  # written in C: nothing a function patches reaches it
 make_encoder = json.encoder.c_make_encoder
@@ -111,8 +112,13 @@ def read_exactly(fd, size):
 
 
 def read_frame(fd):
-    """The next call, or None at the end of the stream. Most come whole with the first read; nothing follows one before its answer."""
+    """The next call, or None at the end of the stream. Most come whole with the first read; nothing follows one before its answer.
+    An empty frame is leave to rest; if there is nothing else, that is no call."""
     start = os_read(fd, MOST_FRAMES)
+    if start == EMPTY_FRAME:
+        return NO_CALL
+    while start.startswith(EMPTY_FRAME):
+        start = start[4:]
     if len(start) < 4:
         rest = read_exactly(fd, 4 - len(start))
         if rest is None:
@@ -407,7 +413,7 @@ def enter_workspace(workspace):
     if any(os_path_exists(os_path_join(workspace, name)) for name in ("sdk.py", "sdk")):
         sys.modules.pop("sdk", None)
     sys.path.insert(0, workspace)
-    invalidate_caches()
+    importer_cache.pop(workspace, None)  # of when it was empty
     sys.modules["__main__"] = types.ModuleType("__main__")  # this file's names are no function's business
 
 
@@ -432,30 +438,29 @@ def rehearse(function):
     os.close(write_end)
     names = {}
     exec(compile("import time\ndef handler(event, context):\n    return event\n", "/workspace/main.py", "exec"), names)
-    invalidate_caches()
     function.handler = names["handler"]
     answer_text(function, call)
     flush_output()
     function.handler = None
 
 
-def serve(function, wait=None):
-    """`wait` is the zygote's: it returns when the control socket has something, and gives back memory if that takes long. Not
-    before the first call, which finds its pages copied by the rehearsal."""
-    control = take_control_socket()
+def serve(function, control, wait=None):
+    """`wait` is the zygote's: it returns when the control socket has something, and gives memory back when the worker leaves time
+    for it. Not before the first call, which finds its pages copied by the rehearsal."""
     rehearse(function)
     own_pid = os_getpid()
     write_frame(control, '{"ready":true}')
     while (call := read_frame(control)) is not None:
-        text = answer_text(function, call)
-        flush_output()
-        if os_getpid() != own_pid:  # a child that the function forked came back here: only its parent may answer
-            os_exit(0)
-        write_frame(control, text)
+        if call:
+            text = answer_text(function, call)
+            flush_output()
+            if os_getpid() != own_pid:  # a child that the function forked came back here: only its parent may answer
+                os_exit(0)
+            write_frame(control, text)
         if wait is not None:
-            wait(control, REST_AFTER_MS)
+            wait(control)
     os_exit(0)  # not waiting for threads or exit hooks of the function
 
 
 if __name__ == "__main__":
-    serve(prepare(os.getcwd()))
+    serve(prepare(os.getcwd()), take_control_socket())

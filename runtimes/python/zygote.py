@@ -36,6 +36,7 @@ class ForkHooks:
 
     def __init__(self):
         self.kept = []
+        self.needed = []
         self.register = os.register_at_fork
 
     def __enter__(self):
@@ -44,15 +45,16 @@ class ForkHooks:
 
     def __exit__(self, *_):
         os.register_at_fork = self.register
+        hooks = [hooks["after_in_child"] for hooks in self.kept if "after_in_child" in hooks]
+        self.needed = [hook for hook in hooks if getattr(hook, "__module__", None) not in NEEDLESS]
 
     def keep(self, **hooks):
         self.kept.append(hooks)
 
     def run(self):
+        for hook in self.needed:
+            hook()
         for hooks in self.kept:
-            hook = hooks.get("after_in_child")
-            if hook is not None and getattr(hook, "__module__", None) not in NEEDLESS:
-                hook()
             self.register(**hooks)
 
 
@@ -98,47 +100,35 @@ def load_runner(folder):
     return runner
 
 
-def run(runner, function, wait):
-    """As `python3 /runtime/runner.py` would, in this process."""
+def become_script(runner):
+    """What `python3 /runtime/runner.py` would find. Before the fork, as it is the same for all."""
     _signal.signal(_signal.SIGPIPE, _signal.SIG_IGN)
     _signal.signal(_signal.SIGXFSZ, _signal.SIG_IGN)
-    _signal.signal(_signal.SIGINT, _signal.default_int_handler)
+    _signal.signal(_signal.SIGINT, _signal.default_int_handler)  # which the library sets aside until it has forked
     sys.argv[:] = ["/runtime/runner.py"]
     sys.modules["__main__"] = runner
-    runner.serve(function, wait)
-
-
-def fork(call, hooks):
-    """True in the child, where `call` returns 1."""
-    python = ctypes.pythonapi
-    python.PyOS_BeforeFork()
-    if call() == 1:
-        python.PyOS_AfterFork_Child()
-        hooks.run()
-        return True
-    python.PyOS_AfterFork_Parent()
-    return False
 
 
 def serve(library, runners):
     with ForkHooks() as hooks:
+        runner = load_runner(runners)  # first, so that what every call touches lies close together
         load_common()
-        runner = load_runner(runners)
         function = runner.prepare("/workspace", REHEARSALS)
     calls = ctypes.PyDLL(library)  # keeps the interpreter's lock: nothing else may run while it forks
     wait = ctypes.CDLL(library).infra_zygote_wait  # lets go of it
-    wait.argtypes, wait.restype = (ctypes.c_int, ctypes.c_int), None
+    wait.argtypes, wait.restype = (ctypes.c_int,), None
+    receive, fork = calls.infra_zygote_receive, calls.infra_zygote_fork
+    become_script(runner)
     gc.collect()
     gc.freeze()  # so that no collection writes to what all share
     if calls.infra_zygote_open() != 0:
-        return None
-    while calls.infra_zygote_receive() == 1:
-        if fork(calls.infra_zygote_fork, hooks):
-            return runner, function, wait
-    return None
+        return
+    while receive() == 1:
+        control = fork()
+        if control > 0:
+            hooks.run()
+            runner.serve(function, control, wait)  # does not return
 
 
 if __name__ == "__main__":
-    found = serve(*sys.argv[1:])
-    if found is not None:
-        run(*found)
+    serve(*sys.argv[1:])

@@ -179,6 +179,11 @@ void drain_output(const SandboxHandles& handles, Captured& out, Captured& err) {
   read_pipe(handles.stderr_pipe, err, 1);
 }
 
+void let_rest(const SandboxHandles& handles) {
+  const std::string nothing = framed("");
+  (void)::send(handles.control, nothing.data(), nothing.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 bool is_quiet(const SandboxHandles& handles) {
   pollfd control{handles.control, POLLIN | POLLRDHUP, 0};
   return ::poll(&control, 1, 0) == 0;

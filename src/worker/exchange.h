@@ -78,6 +78,9 @@ class Conversation {
 // Takes what is in the output pipes by now, and hardly more, however fast somebody writes on.
 void drain_output(const SandboxHandles& handles, Captured& out, Captured& err);
 
+// Tells a Python runner that nobody needs it for now: an empty frame, which has no answer.
+void let_rest(const SandboxHandles& handles);
+
 // Whether the runner waits quietly for its next call: it has neither gone nor said anything unasked.
 [[nodiscard]] bool is_quiet(const SandboxHandles& handles);
 

@@ -282,6 +282,10 @@ void Instance::abort() {
   sandbox_->kill();
 }
 
+void Instance::let_rest() {
+  if (key_.runtime == Runtime::python) worker::let_rest(sandbox_->handles());
+}
+
 void Instance::freeze() {
   if (std::exchange(frozen_, true)) return;
   sandbox_->reset_peak();  // what is left of it is what it holds now: runners give memory back when they are idle

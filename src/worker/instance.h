@@ -65,7 +65,10 @@ class Instance {
   // What the last call left in the sandbox, for which it is not reusable.
   [[nodiscard]] Leftover left_behind() const { return left_; }
 
-  // For one that waits for its next call; that call thaws it. Does not block. held_mb() is what it holds by then.
+  // For one that waits for its next call: it may give memory back, which takes it a millisecond or two. Does not block.
+  void let_rest();
+  // The same for one that has rested, or has nothing to give back; its next call thaws it. Does not block. held_mb() is
+  // what it holds by then.
   void freeze();
   [[nodiscard]] bool frozen() const { return frozen_; }
 

@@ -7,8 +7,6 @@
 namespace infra::worker {
 namespace {
 
-constexpr int kFreezeAtOnce = 8;
-
 // Its processes can't hold more than their limit, whatever was measured at its peak.
 int held_by(const Instance& instance) {
   return std::clamp(instance.held_mb(), 1, instance.key().memory_mb);
@@ -96,20 +94,33 @@ bool WarmPool::put_back(InstancePtr instance, SteadyTime now) {
   const auto function = functions_.find(instance->key().function_id);
   if (function == functions_.end() || function->second.current != instance->key()) return false;
   memory_mb_ -= instance->key().memory_mb - held_by(*instance);
-  idle_.push_back({std::move(instance), now});
+  idle_.push_back({.instance = std::move(instance), .since = now, .resting = std::nullopt});
   return true;
 }
 
-bool WarmPool::freeze_idle(SteadyTime now) {
+bool WarmPool::rest_idle(SteadyTime now, milliseconds patience) {
   const std::lock_guard lock(mutex_);
+  int told = 0;
+  for (auto& idle : idle_) {
+    if (now - idle.since < patience || told == kRestAtOnce) break;
+    if (idle.resting) continue;
+    idle.instance->let_rest();
+    idle.resting = now;
+    ++told;
+  }
+  const bool more = freeze_rested_locked(now);
+  return more || told == kRestAtOnce;
+}
+
+bool WarmPool::freeze_rested_locked(SteadyTime now) {
   int frozen = 0;
   for (auto& idle : idle_) {
-    if (now - idle.since < kFreezeAfter) return false;
-    if (idle.instance->frozen()) continue;
-    if (frozen++ == kFreezeAtOnce) return true;
+    if (frozen == kRestAtOnce) return true;
+    if (!idle.resting || now - *idle.resting < kRestTime || idle.instance->frozen()) continue;
     const int before = held_by(*idle.instance);
     idle.instance->freeze();
     memory_mb_ += held_by(*idle.instance) - before;
+    ++frozen;
   }
   return false;
 }

@@ -62,10 +62,12 @@ class WarmPool {
   // The one that is missed least: by what a cold start costs, what it holds and how long nobody wanted it. Null if none
   // is idle.
   [[nodiscard]] InstancePtr take_least_valuable(SteadyTime now);
-  // Those that have been idle for kFreezeAfter, so that nothing in them runs on; whoever is called sooner pays nothing.
-  // A few at a time, for nobody gets an instance meanwhile: true if there are more. Some system calls each.
-  [[nodiscard]] bool freeze_idle(SteadyTime now);
-  static constexpr milliseconds kFreezeAfter{1000};
+  // Lets those rest that have been idle for `patience`, and freezes those that have had kRestTime for it, so that
+  // nothing in them runs on; whoever is called sooner pays nothing. A few at a time, for nobody gets an instance
+  // meanwhile: true if there may be more. Some system calls each.
+  [[nodiscard]] bool rest_idle(SteadyTime now, milliseconds patience);
+  static constexpr milliseconds kRestTime{500};
+  static constexpr int kRestAtOnce = 16;
 
   [[nodiscard]] std::map<Runtime, int> idle_by_runtime() const;
 
@@ -73,7 +75,9 @@ class WarmPool {
   struct Idle {
     InstancePtr instance;
     SteadyTime since;
+    std::optional<SteadyTime> resting;  // since when
   };
+  [[nodiscard]] bool freeze_rested_locked(SteadyTime now);
   struct FunctionState {
     InstanceKey current;
     int instances = 0;

@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <string>
 #include <thread>
 
 #include "core/limits.h"
@@ -40,6 +42,12 @@ class PretendedSandbox : public Sandbox {
     frame += body;
     EXPECT_EQ(::send(theirs_, frame.data(), frame.size(), 0), static_cast<ssize_t>(frame.size()));
   }
+  // What it was sent since it was last asked.
+  [[nodiscard]] std::string heard() const {
+    std::array<char, 4096> text;
+    const ssize_t size = ::recv(theirs_, text.data(), text.size(), MSG_DONTWAIT);
+    return {text.data(), size > 0 ? static_cast<std::size_t>(size) : 0};
+  }
   SandboxHandles& handles() override { return handles_; }
   void kill() override {}
   SandboxExit wait(milliseconds) override { return {}; }
@@ -71,8 +79,8 @@ class WarmPoolTest : public testing::Test, public Launcher {
   }
   [[nodiscard]] int capacity() const override { return 100; }
 
-  static InstanceKey key(const std::string& function, int memory_mb = 512) {
-    return {.function_id = {function}, .sha256 = "a", .runtime = Runtime::python, .memory_mb = memory_mb};
+  [[nodiscard]] InstanceKey key(const std::string& function, int memory_mb = 512) const {
+    return {.function_id = {function}, .sha256 = "a", .runtime = runtime_, .memory_mb = memory_mb};
   }
   // One that has run once and holds `peak_mb` and a megabyte.
   InstancePtr run(const std::string& function, int peak_mb = 9, milliseconds start = {}) {
@@ -96,7 +104,15 @@ class WarmPoolTest : public testing::Test, public Launcher {
     ASSERT_TRUE(pool_.put_back(run(function, peak_mb, start), now_));
   }
 
+  // All that have been idle by then, and freezes them.
+  void rest(SteadyTime since) {
+    EXPECT_FALSE(pool_.rest_idle(since + kPatience, kPatience));
+    EXPECT_FALSE(pool_.rest_idle(since + kPatience + WarmPool::kRestTime, kPatience));
+  }
+
+  static constexpr milliseconds kPatience{700};
   const SteadyTime now_{std::chrono::hours(1)};
+  Runtime runtime_ = Runtime::python;
   int peak_mb_ = 9;
   milliseconds start_{};
   int frozen_ = 0;
@@ -113,7 +129,7 @@ TEST_F(WarmPoolTest, AnIdleInstanceCountsWhatItHoldsAndARunningOneItsLimit) {
 TEST_F(WarmPoolTest, WhatAnIdleInstanceGaveBackIsFreeWhenItIsFrozen) {
   keep("f", 200);
   last_->give_back_but(19);
-  EXPECT_FALSE(pool_.freeze_idle(now_ + WarmPool::kFreezeAfter));
+  rest(now_);
   EXPECT_TRUE(pool_.reserve(key("large", 1004), now_).granted) << "it counts 20 of 1024";
   pool_.remove(key("large", 1004));
   const auto instance = pool_.take(key("f"));
@@ -208,12 +224,33 @@ TEST_F(WarmPoolTest, WhoDiedWhileNobodyCalledIsFound) {
   EXPECT_EQ(pool_.take_dead().size(), 1U);
 }
 
-TEST_F(WarmPoolTest, FreezesWhatHasBeenIdleForAMomentAndItsNextCallThawsIt) {
+TEST_F(WarmPoolTest, LetsWhatHasBeenIdleForAMomentRestOnceAndFreezesItThen) {
   keep("f");
-  EXPECT_FALSE(pool_.freeze_idle(now_ + milliseconds(999)));
-  EXPECT_EQ(frozen_, 0);
-  EXPECT_FALSE(pool_.freeze_idle(now_ + WarmPool::kFreezeAfter));
-  EXPECT_FALSE(pool_.freeze_idle(now_ + WarmPool::kFreezeAfter));
+  (void)last_->heard();  // the call
+  EXPECT_FALSE(pool_.rest_idle(now_ + kPatience - milliseconds(1), kPatience));
+  EXPECT_EQ(last_->heard(), "");
+  EXPECT_FALSE(pool_.rest_idle(now_ + kPatience, kPatience));
+  EXPECT_EQ(last_->heard(), std::string(4, '\0'));
+  EXPECT_FALSE(pool_.rest_idle(now_ + kPatience + WarmPool::kRestTime - milliseconds(1), kPatience));
+  EXPECT_EQ(frozen_, 0) << "it has had no time yet";
+  EXPECT_FALSE(pool_.rest_idle(now_ + kPatience + WarmPool::kRestTime, kPatience));
+  EXPECT_FALSE(pool_.rest_idle(now_ + kPatience + WarmPool::kRestTime, kPatience));
+  EXPECT_EQ(last_->heard(), "") << "it has been told";
+  EXPECT_EQ(frozen_, 1);
+}
+
+TEST_F(WarmPoolTest, OnlyPythonsRunnersAreToldToRest) {
+  runtime_ = Runtime::nodejs;
+  keep("f");
+  (void)last_->heard();  // the call
+  rest(now_);
+  EXPECT_EQ(last_->heard(), "");
+  EXPECT_EQ(frozen_, 1);
+}
+
+TEST_F(WarmPoolTest, TheNextCallThawsAFrozenOne) {
+  keep("f");
+  rest(now_);
   EXPECT_EQ(frozen_, 1);
   auto instance = pool_.take(key("f"));
   EXPECT_TRUE(instance->reusable());
@@ -221,13 +258,17 @@ TEST_F(WarmPoolTest, FreezesWhatHasBeenIdleForAMomentAndItsNextCallThawsIt) {
   EXPECT_EQ(frozen_, 0);
 }
 
-TEST_F(WarmPoolTest, FreezesAFewAtATimeSoThatNobodyWaitsForAllOfThem) {
-  for (int i = 0; i < 20; ++i) keep("f" + std::to_string(i));
+TEST_F(WarmPoolTest, LetsAFewAtATimeRestSoThatNobodyWaitsForAllOfThem) {
+  constexpr int kAll = 2 * WarmPool::kRestAtOnce + 1;
+  for (int i = 0; i < kAll; ++i) keep("f" + std::to_string(i));
+  int told = 1;
+  while (pool_.rest_idle(now_ + kPatience, kPatience)) ++told;
+  EXPECT_EQ(told, 3);
   int rounds = 1;
-  for (int before = 0; pool_.freeze_idle(now_ + WarmPool::kFreezeAfter); before = frozen_, ++rounds) {
-    EXPECT_LE(frozen_ - before, 8);
+  for (int before = 0; pool_.rest_idle(now_ + kPatience + WarmPool::kRestTime, kPatience); before = frozen_, ++rounds) {
+    EXPECT_LE(frozen_ - before, WarmPool::kRestAtOnce);
   }
-  EXPECT_EQ(frozen_, 20);
+  EXPECT_EQ(frozen_, kAll);
   EXPECT_EQ(rounds, 3);
 }
 

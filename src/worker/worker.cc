@@ -10,6 +10,10 @@ namespace {
 constexpr milliseconds kReceiveWait{20'000};    // SQS's longest long poll
 constexpr milliseconds kDrainReceiveWait{100};  // while draining: is there a sync job left?
 constexpr milliseconds kReaperPeriod{1000};
+// Giving memory back takes a processor's time, which calls need more while there are many.
+constexpr milliseconds kRestAfter{500};
+constexpr milliseconds kRestWhenBusyAfter{30'000};
+constexpr milliseconds kRestPause{5};  // between a few and the next few
 constexpr auto kForever = std::chrono::hours(24);
 
 // What a build holds in the books of the pool, as if it were an instance of a function of its own.
@@ -169,18 +173,23 @@ WorkerStatus Worker::status() const {
 Task<void> Worker::reap_idle() {
   const milliseconds period = std::clamp(options_.idle_timeout / 4, milliseconds(10), kReaperPeriod);
   while (phase() != Phase::stopping) {
+    const bool short_of_memory = options_.short_of_memory && options_.short_of_memory();
+    co_await rest_idle(is_busy() && !short_of_memory ? kRestWhenBusyAfter : kRestAfter);
     const SteadyTime now = deps_.clock.steady_now();
-    co_await deps_.executor.offload([&] {
-      while (pool_.freeze_idle(now)) {
-      }
-    });
     co_await end_instances(pool_.take_expired(now));
     co_await end_instances(pool_.take_dead());
-    if (options_.short_of_memory && options_.short_of_memory()) {
+    if (short_of_memory) {
       if (auto least = pool_.take_least_valuable(now)) co_await end_instances(std::vector{std::move(least)});
     }
     const auto ticket = stop_bell_.ticket();
     if (phase() != Phase::stopping) co_await ticket->wait_until(deps_.clock.steady_now() + period);
+  }
+}
+
+Task<void> Worker::rest_idle(milliseconds patience) {
+  for (bool more = true; more && phase() != Phase::stopping;) {
+    co_await deps_.executor.offload([&] { more = pool_.rest_idle(deps_.clock.steady_now(), patience); });
+    if (more) co_await deps_.clock.sleep_until(deps_.clock.steady_now() + kRestPause);
   }
 }
 

@@ -10,6 +10,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "ports/ai_proxy.h"
@@ -149,6 +150,8 @@ class Worker : public BundleCompiler, public EgressCheck, public FunctionObserve
   Task<void> finish_instance(InstancePtr instance);
   Task<void> end_instances(std::vector<InstancePtr> instances);
   Task<void> reap_idle();
+  [[nodiscard]] bool is_busy() const { return gate_.running() >= processors_; }
+  Task<void> rest_idle(milliseconds patience);
   Task<void> start_ahead();
   [[nodiscard]] std::optional<Kept> first_missing(SteadyTime now) const;
   Task<bool> start_one_ahead(Kept kept);
@@ -163,6 +166,7 @@ class Worker : public BundleCompiler, public EgressCheck, public FunctionObserve
   const WorkerDeps deps_;
   const WorkerOptions options_;
   const SteadyTime started_;
+  const int processors_ = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   Builds builds_;
   Versions versions_;
   WarmPool pool_;

@@ -41,13 +41,14 @@ inline constexpr const char* kPythonRunner = R"(
 import os, socket, struct, traceback
 def prepare(*_):
     pass
-def serve(function, wait=None):
-    control = socket.socket(fileno=3)
+def serve(function, descriptor, wait=None):
+    control = socket.socket(fileno=descriptor)
     control.sendall(b'R')
     state = {'os': os, 'socket': socket}
     while True:
         head = control.recv(4, socket.MSG_WAITALL)
         if len(head) < 4: break
+        if head == bytes(4): continue
         code = control.recv(struct.unpack('<I', head)[0], socket.MSG_WAITALL).decode()
         os.chdir('/workspace')
         state['out'] = ''
@@ -55,8 +56,8 @@ def serve(function, wait=None):
         except BaseException as e: state['out'] = f'{type(e).__name__}: {e}'
         text = str(state['out']).encode()
         control.sendall(struct.pack('<I', len(text)) + text)
-        if wait: wait(control.fileno(), 5)
-if __name__ == '__main__': serve(prepare())
+        if wait: wait(descriptor)
+if __name__ == '__main__': serve(prepare(), 3)
 )";
 
 inline constexpr const char* kNodeRunner = R"(

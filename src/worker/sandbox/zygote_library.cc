@@ -1,17 +1,21 @@
 // What zygote.py calls: it forks itself into a sandbox that is otherwise ready, and comes back in the process that is
 // that sandbox's runner. A library, because the interpreter has to be the one that is forked.
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <malloc.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <cstdint>
+#include <cstdlib>
 #include <string>
 #include <utility>
 #include <vector>
@@ -31,12 +35,29 @@ constexpr int kSocketFd = 3;
 // the first time it does differently.
 constexpr int kModels = 2;
 
+// What the interpreter wants to be told of a fork.
+struct PythonForkCalls {
+  using Call = void (*)();
+  Call before = nullptr;
+  Call in_child = nullptr;
+  Call in_parent = nullptr;
+
+  bool find() {
+    before = reinterpret_cast<Call>(::dlsym(RTLD_DEFAULT, "PyOS_BeforeFork"));
+    in_child = reinterpret_cast<Call>(::dlsym(RTLD_DEFAULT, "PyOS_AfterFork_Child"));
+    in_parent = reinterpret_cast<Call>(::dlsym(RTLD_DEFAULT, "PyOS_AfterFork_Parent"));
+    return before != nullptr && in_child != nullptr && in_parent != nullptr;
+  }
+};
+
 struct State {
   SeccompProgram seccomp;
   ZygoteRequest request;
   PassedFds fds;
   pid_t runner = -1;  // as its sandbox counts
   int models_left = kModels;
+  PythonForkCalls python;
+  struct sigaction interrupt{};  // what a runner does on SIGINT; the zygote lives on
   bool is_model = false;
   bool told = false;  // the spawner, that it is ready
 };
@@ -90,6 +111,35 @@ Result<void> become_runner(const ZygoteRequest& request, PassedFds& fds) {
   return false;
 }
 
+// Away from descriptor 3, as runner.py does it where it is not forked. Gives its new number.
+int take_control_socket() {
+  constexpr int kRunnerSocketFd = 3;
+  for (const int lowest : {60, 4}) {  // the limit on open files may be low
+    const int moved = ::fcntl(kRunnerSocketFd, F_DUPFD_CLOEXEC, lowest);
+    if (moved < 0) continue;
+    ::close(kRunnerSocketFd);
+    return moved;
+  }
+  ::_exit(127);
+}
+
+// In what has just been forked: the interpreter goes on in it. Gives the control socket's number.
+int go_on_in_child() {
+  ::sigaction(SIGINT, &state().interrupt, nullptr);
+  const int control = take_control_socket();
+  state().python.in_child();
+  return control;
+}
+
+// Joins the free pieces of the heap and sorts them by size, which each runner would do for itself otherwise, and write
+// to a hundred pages: the first large piece that it lets go of, and the next that it asks for, are when libc does so.
+void tidy_heap() {
+  constexpr std::size_t kLarge = 96UL * 1024;  // above what joins, below what gets a mapping of its own
+  ::malloc_trim(0);
+  void* volatile const large = std::malloc(kLarge);
+  std::free(large);
+}
+
 void say(const std::string& what) {
   const std::string line = "infra: " + what + "\n";
   (void)!::write(STDERR_FILENO, line.data(), line.size());
@@ -110,8 +160,8 @@ Result<bool> run_model(bool is_last) {
   return false;
 }
 
-// 1 in the model. Without an image runners work as well, each with its own pages.
-int fork_model() {
+// True in the model. Without an image runners work as well, each with its own pages.
+bool fork_model() {
   const bool is_last = --state().models_left == 0;
   const auto ran = run_model(is_last);
   if (!ran) {
@@ -119,7 +169,14 @@ int fork_model() {
     say("Python's runners share less memory than they could: " + ran.error().message);
   }
   state().is_model = ran && *ran;
-  return state().is_model ? 1 : 0;
+  return state().is_model;
+}
+
+// An empty frame: the worker has nothing to ask for now. Taken, if it is there.
+bool take_leave_to_rest(int control) {
+  std::uint32_t size = 1;
+  return ::recv(control, &size, sizeof size, MSG_PEEK | MSG_DONTWAIT) == sizeof size && size == 0 &&
+         ::recv(control, &size, sizeof size, MSG_DONTWAIT) == sizeof size;
 }
 
 // Returns when the control socket has something, or a signal is there for a handler. No handler may see or write to
@@ -153,19 +210,23 @@ extern "C" {
 
 // 0 when it can fork.
 __attribute__((visibility("default"))) int infra_zygote_open() {
+  State& own = state();
   auto seccomp = compile_seccomp_filter();
-  if (!seccomp) return -1;
-  state().seccomp = std::move(*seccomp);
+  if (!seccomp || !own.python.find()) return -1;
+  own.seccomp = std::move(*seccomp);
+  struct sigaction ignored{};
+  ignored.sa_handler = SIG_IGN;
+  ::sigaction(SIGINT, &ignored, &own.interrupt);
+  tidy_heap();
   return 0;
 }
 
-// In a runner after a call: returns when the control socket has something, or a signal has come. Past `patience_ms` the
-// pages that other runners have too are given back. Other threads run meanwhile.
-__attribute__((visibility("default"))) void infra_zygote_wait(int control, int patience_ms) {
+// In a runner after a call: returns when the control socket has a call, or a signal has come. When the worker says that
+// there is time, the pages that other runners have too are given back. Other threads run meanwhile.
+__attribute__((visibility("default"))) void infra_zygote_wait(int control) {
   if (state().is_model) ::_exit(memory_image::capture() ? 0 : 1);
   pollfd call{control, POLLIN, 0};
-  if (::poll(&call, 1, patience_ms) != 0) return;
-  rest_until_called(control);
+  while (::poll(&call, 1, -1) > 0 && take_leave_to_rest(control)) rest_until_called(control);
 }
 
 // 1 if a runner is to be forked: a model, without being asked; else it waits for a request. 0 when the spawner has
@@ -178,17 +239,23 @@ __attribute__((visibility("default"))) int infra_zygote_receive() {
   return receive_message(kSocketFd, own.request, &own.fds) == Received::message ? 1 : 0;
 }
 
-// 0 in the zygote, 1 in the runner of the sandbox.
+// 0 in the zygote; in the runner, or the model, its control socket.
 __attribute__((visibility("default"))) int infra_zygote_fork() {
   State& own = state();
-  if (own.models_left > 0) return fork_model();
+  own.python.before();
+  if (own.models_left > 0) {
+    if (fork_model()) return go_on_in_child();
+    own.python.in_parent();
+    return 0;
+  }
   if (fork_runner(own.fds[0])) {
     if (auto became = become_runner(own.request, own.fds); !became) {
       say("a Python runner could not be started: " + became.error().message);
       ::_exit(127);
     }
-    return 1;
+    return go_on_in_child();
   }
+  own.python.in_parent();
   const ZygoteReply reply{.kind = own.runner > 0 ? ZygoteReplyKind::forked : ZygoteReplyKind::failed,
                           .runner = own.runner,
                           .sandbox = own.request.sandbox};
