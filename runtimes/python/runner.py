@@ -417,18 +417,18 @@ def enter_workspace(workspace):
     sys.modules["__main__"] = types.ModuleType("__main__")  # this file's names are no function's business
 
 
-def prepare(workspace, rehearsals=0):
+def prepare(workspace, rehearsals=0, folder=OWN_FOLDER):
     """What needs no sandbox. Rehearsals are worth their time where many runners come of one: code that has run often is rewritten
-    by the interpreter, counts no more, and so is shared by all."""
+    by the interpreter, counts no more, and so is shared by all. `folder` is where this file really is."""
     for stream in (print_out, print_err):
         stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     function = Function(workspace, import_sdk())
     for _ in range(rehearsals):
-        rehearse(function)
+        rehearse(function, folder)
     return function
 
 
-def rehearse(function):
+def rehearse(function, folder):
     """What a first call does, as far as that goes without one. A forked runner copies a page when it first writes to it: here nobody
     waits for that."""
     read_end, write_end = os.pipe()
@@ -436,18 +436,26 @@ def rehearse(function):
     call = read_frame(read_end)
     os.close(read_end)
     os.close(write_end)
-    names = {}
-    exec(compile("import time\ndef handler(event, context):\n    return event\n", "/workspace/main.py", "exec"), names)
-    function.handler = names["handler"]
+    function.handler = rehearse_import(folder).handler
     answer_text(function, call)
     flush_output()
     function.handler = None
 
 
+def rehearse_import(folder):
+    """As of a function's main.py, and nothing is left of it."""
+    path, sys.path[:] = sys.path[:], [folder]
+    module = import_module("rehearsal")
+    sys.path[:] = path
+    del sys.modules["rehearsal"]
+    importer_cache.pop(folder, None)
+    return module
+
+
 def serve(function, control, wait=None):
     """`wait` is the zygote's: it returns when the control socket has something, and gives memory back when the worker leaves time
     for it. Not before the first call, which finds its pages copied by the rehearsal."""
-    rehearse(function)
+    rehearse(function, OWN_FOLDER)
     own_pid = os_getpid()
     write_frame(control, '{"ready":true}')
     while (call := read_frame(control)) is not None:

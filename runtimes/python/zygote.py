@@ -25,37 +25,27 @@ urllib.error urllib.parse urllib.request uuid warnings weakref xml.etree.Element
 
 REHEARSALS = 16  # the interpreter has rewritten a function after some eight calls
 
-# Whose hooks for children no runner runs: they renew locks and forget threads, but the zygote has no thread that could have held
-# one. They write to 60 pages that a runner does not copy otherwise.
-NEEDLESS = ("threading", "logging")
-
 
 class ForkHooks:
-    """What modules register with os.register_at_fork() while they are loaded. The interpreter learns of it in each runner only, so
-    that the zygote's forks run no more than is needed, and those of functions all."""
+    """What modules register with os.register_at_fork() while they are loaded is for the forks of functions. For its own the zygote has
+    no thread that could have held a lock; to renew all of them would write to 60 pages that a runner does not copy otherwise."""
 
     def __init__(self):
-        self.kept = []
-        self.needed = []
+        self.are_on = False
         self.register = os.register_at_fork
 
     def __enter__(self):
-        os.register_at_fork = self.keep
+        os.register_at_fork = self.guard
         return self
 
     def __exit__(self, *_):
         os.register_at_fork = self.register
-        hooks = [hooks["after_in_child"] for hooks in self.kept if "after_in_child" in hooks]
-        self.needed = [hook for hook in hooks if getattr(hook, "__module__", None) not in NEEDLESS]
 
-    def keep(self, **hooks):
-        self.kept.append(hooks)
+    def guard(self, **hooks):
+        self.register(**{when: self.guarded(hook) for when, hook in hooks.items()})
 
-    def run(self):
-        for hook in self.needed:
-            hook()
-        for hooks in self.kept:
-            self.register(**hooks)
+    def guarded(self, hook):
+        return lambda: hook() if self.are_on else None
 
 
 def load_common():
@@ -113,11 +103,13 @@ def serve(library, runners):
     with ForkHooks() as hooks:
         runner = load_runner(runners)  # first, so that what every call touches lies close together
         load_common()
-        function = runner.prepare("/workspace", REHEARSALS)
+        function = runner.prepare("/workspace", REHEARSALS, f"{runners}/python")
     calls = ctypes.PyDLL(library)  # keeps the interpreter's lock: nothing else may run while it forks
     wait = ctypes.CDLL(library).infra_zygote_wait  # lets go of it
     wait.argtypes, wait.restype = (ctypes.c_int,), None
     receive, fork = calls.infra_zygote_receive, calls.infra_zygote_fork
+    random = sys.modules["random"]
+    seed = super(random.Random, random._inst).seed  # its hook's, without what that does for one that has been drawn from
     become_script(runner)
     gc.collect()
     gc.freeze()  # so that no collection writes to what all share
@@ -126,7 +118,8 @@ def serve(library, runners):
     while receive() == 1:
         control = fork()
         if control > 0:
-            hooks.run()
+            hooks.are_on = True
+            seed()
             runner.serve(function, control, wait)  # does not return
 
 

@@ -1,11 +1,13 @@
 #include "main/server_command.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <pwd.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <csignal>
 #include <cstdlib>
@@ -87,6 +89,18 @@ void raise_descriptor_limit() {
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
   limit.rlim_cur = limit.rlim_max;
   setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+// The kernel's table of descriptors is made as large as it will ever be at once. It doubles when it is full, and in a
+// program with threads that waits until all processors have passed a quiet state (fs/file.c: expand_fdtable), 10 to 25
+// ms in which a sandbox's descriptors are not taken. 8 bytes each.
+void make_room_for_descriptors() {
+  constexpr rlim_t kMost = 65'536;  // a thousand instances, and as many connections as are allowed
+  rlimit limit{};
+  const int any = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  if (any < 0 || getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  close(fcntl(any, F_DUPFD_CLOEXEC, static_cast<int>(std::min(limit.rlim_cur, kMost) - 1)));
+  close(any);
 }
 
 // The spawner looks for code below the versions folder from its start on. Made with the rights that the program starts
@@ -237,6 +251,7 @@ int run_server(Command command, const ServerOptions& options) {
   }
   std::unique_ptr<worker::Launcher> launcher;
   if (runs_functions) launcher = make_launcher(std::move(*spawner), data, *runtimes);
+  make_room_for_descriptors();
   const Setting setting{.command = command,
                         .config = *config,
                         .variables = variables,

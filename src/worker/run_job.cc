@@ -145,7 +145,11 @@ Task<void> Worker::settle(const Delivery& delivery, JobResult result) {
 
 Task<Worker::Attempt> Worker::execute(const Job& job, bool may_retry) {
   Attempt attempt;
-  const auto obtained = co_await obtain_instance(job);
+  bool called = false;
+  const auto obtained = co_await obtain_instance(job, [&](const InstancePtr& cold) {
+    attempt.result = cold->call(job, begin_call(cold, job));
+    called = true;
+  });
   if (!obtained) {
     const Error& error = obtained.error();
     attempt.interrupted = phase() == Phase::stopping;
@@ -161,15 +165,10 @@ Task<Worker::Attempt> Worker::execute(const Job& job, bool may_retry) {
   }
 
   const InstancePtr& instance = *obtained;
-  {
-    const std::lock_guard lock(mutex_);
-    calling_.insert(instance);
+  if (!called) {
+    const CallSetup setup = begin_call(instance, job);
+    attempt.result = co_await instance->call(job, setup, deps_.executor);
   }
-  if (phase() == Phase::stopping) instance->abort();  // drain() may have looked before it was in the set
-  const CallSetup setup{.model_id = job.model_id.empty() ? options_.default_model : job.model_id,
-                        .deadline = deps_.clock.now() + job.timeout,
-                        .alone = gate_.running() == 1};
-  attempt.result = co_await instance->call(job, setup, deps_.executor);
   {
     const std::lock_guard lock(mutex_);
     calling_.erase(instance);
@@ -187,7 +186,18 @@ Task<Worker::Attempt> Worker::execute(const Job& job, bool may_retry) {
   co_return attempt;
 }
 
-Task<Result<InstancePtr>> Worker::obtain_instance(const Job& job) {
+CallSetup Worker::begin_call(const InstancePtr& instance, const Job& job) {
+  {
+    const std::lock_guard lock(mutex_);
+    calling_.insert(instance);
+  }
+  if (phase() == Phase::stopping) instance->abort();  // drain() may have looked before it was in the set
+  return {.model_id = job.model_id.empty() ? options_.default_model : job.model_id,
+          .deadline = deps_.clock.now() + job.timeout,
+          .alone = gate_.running() == 1};
+}
+
+Task<Result<InstancePtr>> Worker::obtain_instance(const Job& job, const Use& use) {
   const auto sha256 = co_await versions_.identify(job.code);
   if (!sha256) co_return fail(sha256.error());
   const InstanceKey key{.function_id = job.function_id,
@@ -204,15 +214,18 @@ Task<Result<InstancePtr>> Worker::obtain_instance(const Job& job) {
     dead.push_back(std::move(warm));
     co_await end_instances(std::move(dead));
   }
-  co_return co_await start_instance(key, job);
+  co_return co_await start_instance(key, job, use);
 }
 
-Task<Result<InstancePtr>> Worker::start_instance(InstanceKey key, const Job& job) {
+Task<Result<InstancePtr>> Worker::start_instance(InstanceKey key, const Job& job, const Use& use) {
   auto version = co_await versions_.acquire(job.code, key.sha256, job.runtime);
   if (!version) co_return fail(version.error());
   if (auto reserved = co_await reserve_place(key); !reserved) co_return fail(reserved.error());
   Result<InstancePtr> started;
-  co_await deps_.executor.offload([&] { started = Instance::start(key, *version, deps_.launcher, deps_.ai); });
+  co_await deps_.executor.offload([&] {
+    started = Instance::start(key, *version, deps_.launcher, deps_.ai);
+    if (started) use(*started);
+  });
   if (!started) release_place(key);
   co_return started;
 }

@@ -143,8 +143,11 @@ class Worker : public BundleCompiler, public EgressCheck, public FunctionObserve
   Task<bool> stays_running(milliseconds time);
 
   Task<Attempt> execute(const Job& job, bool may_retry);
-  Task<Result<InstancePtr>> obtain_instance(const Job& job);
-  Task<Result<InstancePtr>> start_instance(InstanceKey key, const Job& job);
+  // `use` is what a cold one is wanted for, on the pool's thread that has started it.
+  using Use = std::function<void(const InstancePtr&)>;
+  Task<Result<InstancePtr>> obtain_instance(const Job& job, const Use& use);
+  Task<Result<InstancePtr>> start_instance(InstanceKey key, const Job& job, const Use& use);
+  [[nodiscard]] CallSetup begin_call(const InstancePtr& instance, const Job& job);
   Task<Result<void>> reserve_place(InstanceKey key);
   void release_place(const InstanceKey& key);
   Task<void> finish_instance(InstancePtr instance);

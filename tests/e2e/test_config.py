@@ -2,6 +2,7 @@
 
 import os
 import re
+import resource
 import socket
 import subprocess
 import tempfile
@@ -96,6 +97,16 @@ class Starting(unittest.TestCase):
         self.addCleanup(infra.close)
         self.refuse(infra.data, INFRA_API_KEY=API_KEY, PORT="0", PATH=os.environ["PATH"], INFRA_DATA_DIR=infra.data)
         self.assertEqual(infra.get("/health").status, 200)
+        self.assertEqual(infra.stop(), 0)
+
+    def test_the_table_of_descriptors_never_grows(self):
+        """In a program with threads that takes the kernel some 20 ms, in which one run waits."""
+        infra = Infra().start()
+        self.addCleanup(infra.close)
+        with open(f"/proc/{infra.process.pid}/status", encoding="ascii") as status:
+            size = next(int(line.split()[1]) for line in status if line.startswith("FDSize:"))
+        _, most = resource.prlimit(infra.process.pid, resource.RLIMIT_NOFILE)
+        self.assertGreaterEqual(size, 65_536 if most == resource.RLIM_INFINITY else min(most, 65_536))
         self.assertEqual(infra.stop(), 0)
 
     def test_help_and_version(self):

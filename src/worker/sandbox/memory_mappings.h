@@ -38,6 +38,7 @@ struct Range {
 struct Mapping {
   Range range;
   bool writable = false;  // and private
+  bool executable = false;
   bool shared = false;
   bool stack = false;
   std::uint64_t offset = 0;  // in the file
@@ -59,6 +60,7 @@ inline std::optional<Mapping> parse_mapping(std::string_view line) {
   unsigned minor = 0;
   if (!number(found.range.begin, 16) || !number(found.range.end, 16) || end - next < 5) return std::nullopt;
   found.writable = std::string_view(next, 4) == "rw-p";
+  found.executable = next[2] == 'x';
   found.shared = next[3] == 's';
   next += 5;
   if (!number(found.offset, 16) || !number(major, 16) || !number(minor, 16) || !number(found.inode, 10))

@@ -40,17 +40,23 @@ bool send_call(int socket) {
          ::send(socket, kCall.data(), kCall.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(kCall.size());
 }
 
-// A root of its own, of nothing but the workspace: the paths are to be those that a runner sees.
+Result<void> write_code(const char* path) {
+  const UniqueFd file(::open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+  if (::write(file.get(), kCode.data(), kCode.size()) != static_cast<ssize_t>(kCode.size()))
+    return system_failure("writing the model's code");
+  return {};
+}
+
+// A root of its own, of nothing but the workspace and what a runner rehearses with: the paths are to be those that it
+// sees.
 Result<void> enter_workspace() {
   if (::unshare(CLONE_NEWNS) != 0) return system_failure("making the model's mounts");
   if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
       ::mount("infra", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "size=1m,mode=0755") != 0 || ::chroot("/tmp") != 0 ||
-      ::mkdir("/workspace", 0755) != 0 || ::chdir("/workspace") != 0)
+      ::mkdir("/runtime", 0755) != 0 || ::mkdir("/workspace", 0755) != 0 || ::chdir("/workspace") != 0)
     return system_failure("making the model's workspace");
-  const UniqueFd code(::open("main.py", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
-  if (::write(code.get(), kCode.data(), kCode.size()) != static_cast<ssize_t>(kCode.size()))
-    return system_failure("writing the model's code");
-  return {};
+  if (auto written = write_code("/runtime/rehearsal.py"); !written) return written;
+  return write_code("/workspace/main.py");
 }
 
 }  // namespace

@@ -3,7 +3,6 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <malloc.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -15,11 +14,11 @@
 
 #include <array>
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "worker/sandbox/fork_thrift.h"
 #include "worker/sandbox/memory_image.h"
 #include "worker/sandbox/message_socket.h"
 #include "worker/sandbox/model_runner.h"
@@ -131,15 +130,6 @@ int go_on_in_child() {
   return control;
 }
 
-// Joins the free pieces of the heap and sorts them by size, which each runner would do for itself otherwise, and write
-// to a hundred pages: the first large piece that it lets go of, and the next that it asks for, are when libc does so.
-void tidy_heap() {
-  constexpr std::size_t kLarge = 96UL * 1024;  // above what joins, below what gets a mapping of its own
-  ::malloc_trim(0);
-  void* volatile const large = std::malloc(kLarge);
-  std::free(large);
-}
-
 void say(const std::string& what) {
   const std::string line = "infra: " + what + "\n";
   (void)!::write(STDERR_FILENO, line.data(), line.size());
@@ -217,7 +207,8 @@ __attribute__((visibility("default"))) int infra_zygote_open() {
   struct sigaction ignored{};
   ignored.sa_handler = SIG_IGN;
   ::sigaction(SIGINT, &ignored, &own.interrupt);
-  tidy_heap();
+  join_libraries();
+  settle_heap(reinterpret_cast<ObjectAllocator>(::dlsym(RTLD_DEFAULT, "PyObject_Malloc")));
   return 0;
 }
 
