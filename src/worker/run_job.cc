@@ -187,14 +187,16 @@ Task<Worker::Attempt> Worker::execute(const Job& job, bool may_retry) {
 }
 
 CallSetup Worker::begin_call(const InstancePtr& instance, const Job& job) {
+  bool alone = false;
   {
     const std::lock_guard lock(mutex_);
     calling_.insert(instance);
+    alone = calling_.size() == 1;
   }
   if (phase() == Phase::stopping) instance->abort();  // drain() may have looked before it was in the set
   return {.model_id = job.model_id.empty() ? options_.default_model : job.model_id,
           .deadline = deps_.clock.now() + job.timeout,
-          .alone = gate_.running() == 1};
+          .alone = alone};
 }
 
 Task<Result<InstancePtr>> Worker::obtain_instance(const Job& job, const Use& use) {
