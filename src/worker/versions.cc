@@ -1,6 +1,10 @@
 #include "worker/versions.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -15,6 +19,19 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr auto kLongWait = std::chrono::minutes(5);  // an unpacking always ends and says so; this only bounds a mistake
+
+// Tells ext4 that the folders below have nothing to do with one another (chattr +T), so that it spreads them over the
+// disk. Side by side, each new one is looked for past all that have been deleted in the last minutes where there is no
+// journal (fs/ext4/ialloc.c: recently_deleted): up to 0.8 ms of a cold start. Other file systems say no to it.
+void spread_folders_below(const fs::path& root) {
+  const int folder = ::open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  int flags = 0;
+  if (folder >= 0 && ::ioctl(folder, FS_IOC_GETFLAGS, &flags) == 0) {
+    flags |= FS_TOPDIR_FL;
+    (void)::ioctl(folder, FS_IOC_SETFLAGS, &flags);
+  }
+  if (folder >= 0) ::close(folder);
+}
 
 std::uint64_t size_of(const fs::path& folder) {
   std::uint64_t bytes = 0;
@@ -53,6 +70,7 @@ Versions::Versions(fs::path root, CodeStore& store, const BundleReader& reader, 
       clock_(clock),
       limits_(limits) {
   fs::create_directories(root_);
+  spread_folders_below(root_);
   for (const auto& left : fs::directory_iterator(root_)) fs::remove_all(left.path());
 }
 

@@ -16,6 +16,7 @@ int held_by(const Instance& instance) {
 
 InstancePtr WarmPool::take(const InstanceKey& key) {
   const std::lock_guard lock(mutex_);
+  if (!counts_.contains(key)) return nullptr;  // without looking at a thousand others
   for (auto it = idle_.rbegin(); it != idle_.rend(); ++it) {
     if (it->instance->key() == key) return take_locked(std::next(it).base());
   }
