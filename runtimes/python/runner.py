@@ -453,8 +453,8 @@ def rehearse_import(folder):
 
 
 def serve(function, control, wait=None):
-    """`wait` is the zygote's: it returns when the control socket has something, and gives memory back when the worker leaves time
-    for it. Not before the first call, which finds its pages copied by the rehearsal."""
+    """`wait` is the zygote's: it returns when the control socket has a call, or a signal has come, and gives memory back when the
+    worker leaves time for it. Not before the first call, which finds its pages copied by the rehearsal."""
     rehearse(function, OWN_FOLDER)
     own_pid = os_getpid()
     write_frame(control, '{"ready":true}')
@@ -466,7 +466,7 @@ def serve(function, control, wait=None):
                 os_exit(0)
             write_frame(control, text)
         if wait is not None:
-            wait(control)
+            wait(control, 0 if call else 1)
     os_exit(0)  # not waiting for threads or exit hooks of the function
 
 

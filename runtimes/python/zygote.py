@@ -106,7 +106,7 @@ def serve(library, runners):
         function = runner.prepare("/workspace", REHEARSALS, f"{runners}/python")
     calls = ctypes.PyDLL(library)  # keeps the interpreter's lock: nothing else may run while it forks
     wait = ctypes.CDLL(library).infra_zygote_wait  # lets go of it
-    wait.argtypes, wait.restype = (ctypes.c_int,), None
+    wait.argtypes, wait.restype = (ctypes.c_int, ctypes.c_int), None
     receive, fork = calls.infra_zygote_receive, calls.infra_zygote_fork
     random = sys.modules["random"]
     seed = super(random.Random, random._inst).seed  # its hook's, without what that does for one that has been drawn from

@@ -20,6 +20,9 @@ constexpr int kManyRuns = 100;
 // that advice that was followed is not taken back by the next.
 constexpr double kHeadroom = 1.25;
 constexpr double kTight = 0.85;
+// The largest peak of the next runs is another by some per cent: where that is beside a step, a step is not worth
+// taking.
+constexpr double kSpread = 1.05;
 constexpr double kWorthLowering = 0.9;  // of what it has; less of a change is not worth a restart of its instances
 constexpr int kStepMb = 32;
 
@@ -164,9 +167,10 @@ void advise_on_size(MemoryAdvice& advice, int cpu_needs_mb) {
                     advice.allocated_mb, advice.runs == 1 ? "was" : "were", kLeastRuns);
     return;
   }
-  const int wanted_mb = std::max(enough_mb, cpu_needs_mb);
-  if (wanted_mb <= kWorthLowering * advice.allocated_mb) return advise_to_lower(advice, wanted_mb);
-  advise_to_keep(advice, enough_mb);
+  const int surely_enough_mb = round_up(peak_mb * kSpread * kHeadroom);
+  if (std::max(surely_enough_mb, cpu_needs_mb) <= kWorthLowering * advice.allocated_mb)
+    return advise_to_lower(advice, std::max(enough_mb, cpu_needs_mb));
+  advise_to_keep(advice, surely_enough_mb);
 }
 
 }  // namespace

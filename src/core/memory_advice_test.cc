@@ -103,6 +103,15 @@ TEST(MemoryAdviceTest, KeepsWhatIsAboutRightOrTheLeastThereIs) {
   EXPECT_THAT(least.optimization_tip, HasSubstr("the least"));
 }
 
+TEST(MemoryAdviceTest, AdviceThatWasFollowedIsKeptWhenTheNextPeaksAreALittleSmaller) {
+  EXPECT_EQ(advise_memory(runs_of(103, 40), 512).recommended_memory_mb, 160);
+  const auto kept = advise_memory(runs_of(101, 40), 160);
+  EXPECT_EQ(kept.verdict, Verdict::keep) << "though 128 MB would be enough for these";
+  EXPECT_THAT(kept.optimization_tip, HasSubstr("about right"));
+  EXPECT_EQ(advise_memory(runs_of(101, 40), 512).recommended_memory_mb, 128);
+  EXPECT_EQ(advise_memory(runs_of(96, 40), 160).recommended_memory_mb, 128);
+}
+
 TEST(MemoryAdviceTest, RaisesWhatIsTightEvenByOneRun) {
   auto runs = runs_of(60, 3);
   runs[1].profile.peak_memory_bytes = 115 * kMb;

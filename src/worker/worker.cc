@@ -13,7 +13,7 @@ constexpr milliseconds kReaperPeriod{1000};
 // Giving memory back takes a processor's time, which calls need more while there are many.
 constexpr milliseconds kRestAfter{500};
 constexpr milliseconds kRestWhenBusyAfter{30'000};
-constexpr milliseconds kRestPause{5};  // between a few and the next few
+constexpr milliseconds kRestPause{15};  // between a few, which take a processor as long, and the next few
 constexpr auto kForever = std::chrono::hours(24);
 
 // What a build holds in the books of the pool, as if it were an instance of a function of its own.
@@ -174,7 +174,7 @@ Task<void> Worker::reap_idle() {
   const milliseconds period = std::clamp(options_.idle_timeout / 4, milliseconds(10), kReaperPeriod);
   while (phase() != Phase::stopping) {
     const bool short_of_memory = options_.short_of_memory && options_.short_of_memory();
-    co_await rest_idle(is_busy() && !short_of_memory ? kRestWhenBusyAfter : kRestAfter);
+    co_await rest_idle(short_of_memory);
     const SteadyTime now = deps_.clock.steady_now();
     co_await end_instances(pool_.take_expired(now));
     co_await end_instances(pool_.take_dead());
@@ -186,8 +186,9 @@ Task<void> Worker::reap_idle() {
   }
 }
 
-Task<void> Worker::rest_idle(milliseconds patience) {
+Task<void> Worker::rest_idle(bool short_of_memory) {
   for (bool more = true; more && phase() != Phase::stopping;) {
+    const auto patience = is_busy() && !short_of_memory ? kRestWhenBusyAfter : kRestAfter;
     co_await deps_.executor.offload([&] { more = pool_.rest_idle(deps_.clock.steady_now(), patience); });
     if (more) co_await deps_.clock.sleep_until(deps_.clock.steady_now() + kRestPause);
   }

@@ -154,7 +154,7 @@ class Worker : public BundleCompiler, public EgressCheck, public FunctionObserve
   Task<void> end_instances(std::vector<InstancePtr> instances);
   Task<void> reap_idle();
   [[nodiscard]] bool is_busy() const { return gate_.running() >= processors_; }
-  Task<void> rest_idle(milliseconds patience);
+  Task<void> rest_idle(bool short_of_memory);
   Task<void> start_ahead();
   [[nodiscard]] std::optional<Kept> first_missing(SteadyTime now) const;
   Task<bool> start_one_ahead(Kept kept);

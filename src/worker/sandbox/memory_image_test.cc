@@ -71,6 +71,19 @@ TEST_F(MemoryImageTest, ARunnerThatRestsGivesPagesBackEachTime) {
   for (int i = 0; i < 5; ++i) EXPECT_GT(runner.faults_of_a_call(), kFew);
 }
 
+// It waits in the interpreter then, which is what hears that there is time.
+TEST_F(MemoryImageTest, ARunnerThatASignalHasWokenRestsAsWell) {
+  const Runner runner = start_runner("signalled");
+  ASSERT_GT(runner.pid, 0);
+  EXPECT_EQ(run(*runner.sandbox,
+                "import signal\nsignal.signal(signal.SIGALRM, lambda *_: None)\n"
+                "signal.setitimer(signal.ITIMER_REAL, 0.02)"),
+            "");
+  ASSERT_TRUE(eventually([&] { return runner.look("syscall").starts_with(std::to_string(SYS_recvfrom) + " "); }));
+  EXPECT_TRUE(runner.rests());
+  EXPECT_EQ(run(*runner.sandbox, "out = 1"), "1");
+}
+
 // All that a function keeps: in its memory, in the interpreter's, in files, and in what it has patched.
 constexpr const char* kStateful = R"(
 import asyncio, builtins, hashlib, io, itertools, json, random, tempfile, array, decimal, re, collections

@@ -48,15 +48,15 @@ def serve(function, descriptor, wait=None):
     while True:
         head = control.recv(4, socket.MSG_WAITALL)
         if len(head) < 4: break
-        if head == bytes(4): continue
-        code = control.recv(struct.unpack('<I', head)[0], socket.MSG_WAITALL).decode()
-        os.chdir('/workspace')
-        state['out'] = ''
-        try: exec(code, state)
-        except BaseException as e: state['out'] = f'{type(e).__name__}: {e}'
-        text = str(state['out']).encode()
-        control.sendall(struct.pack('<I', len(text)) + text)
-        if wait: wait(descriptor)
+        if head != bytes(4):
+            code = control.recv(struct.unpack('<I', head)[0], socket.MSG_WAITALL).decode()
+            os.chdir('/workspace')
+            state['out'] = ''
+            try: exec(code, state)
+            except BaseException as e: state['out'] = f'{type(e).__name__}: {e}'
+            text = str(state['out']).encode()
+            control.sendall(struct.pack('<I', len(text)) + text)
+        if wait: wait(descriptor, head == bytes(4))
 if __name__ == '__main__': serve(prepare(), 3)
 )";
 

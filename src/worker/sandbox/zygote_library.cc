@@ -213,10 +213,12 @@ __attribute__((visibility("default"))) int infra_zygote_open() {
 }
 
 // In a runner after a call: returns when the control socket has a call, or a signal has come. When the worker says that
-// there is time, the pages that other runners have too are given back. Other threads run meanwhile.
-__attribute__((visibility("default"))) void infra_zygote_wait(int control) {
+// there is time, which `may_rest` says that it has done, the pages that other runners have too are given back. Other
+// threads run meanwhile.
+__attribute__((visibility("default"))) void infra_zygote_wait(int control, int may_rest) {
   if (state().is_model) ::_exit(memory_image::capture() ? 0 : 1);
   pollfd call{control, POLLIN, 0};
+  if (may_rest != 0) rest_until_called(control);
   while (::poll(&call, 1, -1) > 0 && take_leave_to_rest(control)) rest_until_called(control);
 }
 
