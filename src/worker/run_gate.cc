@@ -223,9 +223,12 @@ Task<void> RunGate::close(TicketPtr ticket, const Job& job, bool done) {
     const std::lock_guard lock(mutex_);
     if (std::exchange(ticket->leaving, false)) --leaving_;
   }
-  if (job.max_concurrency == 0 || !done) co_return;
-  ticket->finished = true;
-  const auto finished = co_await limiter_.finish(run_of(job));
+  if (job.max_concurrency > 0 && done) co_await finish(ticket, run_of(job));
+}
+
+Task<void> RunGate::finish(TicketPtr ticket, LimitedRun run) {
+  if (ticket->finished.exchange(true)) co_return;
+  const auto finished = co_await limiter_.finish(run);
   if (!finished) log::warn("a run counts on until its time is over", {{"code", finished.error().code}});
 }
 

@@ -46,6 +46,9 @@ class RunGate {
   // The call is over, or did not come to pass. What is left to do of the job holds its slot only if there is much of
   // that.
   Task<void> leave(TicketPtr ticket, const Job& job);
+  // Gives up the job's part in its function's limit, because it has a result: its client may ask again before that is
+  // settled, and is not to find its own run in the way. Once; other times it does nothing.
+  Task<void> finish(TicketPtr ticket, LimitedRun run);
   // The ticket's slot and, if the job is done for good, its part in its function's limit.
   Task<void> close(TicketPtr ticket, const Job& job, bool done);
   // As the job's lease is renewed. May overlap with the job's own steps.

@@ -78,6 +78,10 @@ Task<bool> Worker::process(const Delivery& delivery, const RunGate::TicketPtr& t
     attempt.result =
         platform_error(job, "shutting_down", "The platform is stopping, and the function was stopped with it.");
   }
+  // Beside the settlement, which it is not to make longer.
+  if (job.max_concurrency > 0) {
+    spawn_counted(gate_.finish(ticket, {.function = job.function_id, .request = job.request_id}));
+  }
   attempt.result.duration_ms = std::chrono::duration<double, std::milli>(deps_.clock.steady_now() - begun).count();
   co_await settle(delivery, std::move(attempt.result));
   co_return true;
