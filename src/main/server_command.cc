@@ -97,8 +97,8 @@ void raise_descriptor_limit() {
 void make_room_for_descriptors() {
   constexpr rlim_t kMost = 65'536;  // a thousand instances, and as many connections as are allowed
   rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
   const int any = open("/dev/null", O_RDONLY | O_CLOEXEC);
-  if (any < 0 || getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
   close(fcntl(any, F_DUPFD_CLOEXEC, static_cast<int>(std::min(limit.rlim_cur, kMost) - 1)));
   close(any);
 }
