@@ -273,11 +273,11 @@ class FakeBundle : public StagedFile {
   std::string sha256_ = "new";
 };
 
-class FakeCompiler : public BundleCompiler {
+class FakePreparer : public BundlePreparer {
  public:
-  explicit FakeCompiler(fakes::Journal& journal) : journal_(journal) {}
-  Task<Result<void>> compile(std::filesystem::path, std::string, Runtime) override {
-    (void)journal_.note("compiler.compile");
+  explicit FakePreparer(fakes::Journal& journal) : journal_(journal) {}
+  Task<Result<void>> prepare(std::filesystem::path, std::string, Runtime) override {
+    (void)journal_.note("preparer.prepare");
     if (!failure) co_return Result<void>{};
     co_return fail(*failure);
   }
@@ -307,8 +307,8 @@ class DeployTest : public AppTest {
  protected:
   Result<Function> deploy_source(std::optional<Error> failure) {
     reader_.entries = {{.name = "main.cpp"}};
-    compiler_.failure = std::move(failure);
-    DeployFunction deploy(functions_, code_, reader_, executor_, clock_, ids_, &compiler_);
+    preparer_.failure = std::move(failure);
+    DeployFunction deploy(functions_, code_, reader_, executor_, clock_, ids_, &preparer_);
     auto compiled = wanted();
     compiled.runtime = Runtime::cpp;
     return run_task(deploy.create(compiled, std::make_unique<FakeBundle>()));
@@ -321,7 +321,7 @@ class DeployTest : public AppTest {
   }
 
   fakes::FakeReader reader_;
-  FakeCompiler compiler_{journal_};
+  FakePreparer preparer_{journal_};
   DeployFunction deploy_{functions_, code_, reader_, executor_, clock_, ids_};
 };
 
@@ -382,18 +382,24 @@ TEST_F(DeployTest, ReadyBinaryThatCannotRunHereTouchesNothing) {
 
 TEST_F(DeployTest, SourceIsCompiledBeforeItIsStored) {
   ASSERT_TRUE(deploy_source(std::nullopt));
-  EXPECT_THAT(journal_.calls, ElementsAre("compiler.compile", "code.put_bundle", "functions.insert"));
+  EXPECT_THAT(journal_.calls, ElementsAre("preparer.prepare", "code.put_bundle", "functions.insert"));
 }
 
 TEST_F(DeployTest, SourceThatDoesNotCompileIsNotStored) {
   const auto created =
       deploy_source(Error{.kind = ErrorKind::unusable, .code = "compile_error", .message = "main.cpp:1: error"});
   EXPECT_EQ(created.error().message, "main.cpp:1: error");
-  EXPECT_THAT(journal_.calls, ElementsAre("compiler.compile"));
+  EXPECT_THAT(journal_.calls, ElementsAre("preparer.prepare"));
 }
 
 TEST_F(DeployTest, SourceIsStoredWhereNoCompilerIsAtHand) {
   EXPECT_TRUE(deploy_source(Error{.kind = ErrorKind::unavailable, .code = "compiler_missing", .message = "No g++."}));
+}
+
+TEST_F(DeployTest, ScriptsAreUnpackedBeforeTheyAreStored) {
+  DeployFunction deploy(functions_, code_, reader_, executor_, clock_, ids_, &preparer_);
+  ASSERT_TRUE(run_task(deploy.create(wanted(), std::make_unique<FakeBundle>())));
+  EXPECT_THAT(journal_.calls, ElementsAre("preparer.prepare", "code.put_bundle", "functions.insert"));
 }
 
 TEST_F(DeployTest, BundleWhoseRowCannotBeWrittenIsRetired) {

@@ -26,10 +26,10 @@ Task<Result<CodeRef>> DeployFunction::store_bundle(const FunctionId& id, Runtime
   const auto& path = bundle.path();
   co_await executor_.offload([&] { checked = check_file(bundles_, path, runtime); });
   if (!checked) co_return fail(checked.error());
-  if (compiler_ != nullptr && is_compiled(runtime)) {
-    const auto compiled = co_await compiler_->compile(path, bundle.sha256(), runtime);
-    if (!compiled && compiled.error().kind == ErrorKind::unusable) co_return fail(compiled.error());
-    if (!compiled) log::warn("code was not compiled at its upload", {{"code", compiled.error().code}});
+  if (preparer_ != nullptr) {
+    const auto prepared = co_await preparer_->prepare(path, bundle.sha256(), runtime);
+    if (!prepared && prepared.error().kind == ErrorKind::unusable) co_return fail(prepared.error());
+    if (!prepared) log::warn("code was not made ready at its upload", {{"code", prepared.error().code}});
   }
 
   // A key of its own for every upload, so that two uploads at once never write one object.

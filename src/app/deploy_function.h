@@ -6,7 +6,7 @@
 
 #include "app/id_source.h"
 #include "core/function.h"
-#include "ports/bundle_compiler.h"
+#include "ports/bundle_preparer.h"
 #include "ports/bundle_reader.h"
 #include "ports/code_store.h"
 #include "ports/egress_check.h"
@@ -33,7 +33,7 @@ struct NewFunction {
 class DeployFunction {
  public:
   DeployFunction(FunctionStore& functions, CodeStore& code, const BundleReader& bundles, Executor& executor,
-                 const Clock& clock, IdSource& ids, BundleCompiler* compiler = nullptr, EgressCheck* egress = nullptr,
+                 const Clock& clock, IdSource& ids, BundlePreparer* preparer = nullptr, EgressCheck* egress = nullptr,
                  FunctionObserver* observer = nullptr)
       : functions_(functions),
         code_(code),
@@ -41,7 +41,7 @@ class DeployFunction {
         executor_(executor),
         clock_(clock),
         ids_(ids),
-        compiler_(compiler),
+        preparer_(preparer),
         egress_(egress),
         observer_(observer) {}
 
@@ -69,7 +69,7 @@ class DeployFunction {
   Executor& executor_;
   const Clock& clock_;
   IdSource& ids_;
-  BundleCompiler* compiler_;    // null: code is compiled by the first worker that runs it
+  BundlePreparer* preparer_;    // null: code is made ready by the workers that run it
   EgressCheck* egress_;         // null: whether there is egress is the workers' affair
   FunctionObserver* observer_;  // null: nobody is told
 };

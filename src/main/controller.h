@@ -28,7 +28,7 @@ struct ControllerEngines {
   WorkerRegistry& workers;
   std::vector<HealthProbe*> probes;
   std::function<Task<void>()> refresh_workers{};  // before they are listed; may be empty
-  BundleCompiler* compiler = nullptr;             // the worker beside it, if there is one
+  BundlePreparer* preparer = nullptr;             // the worker beside it, if there is one
   EgressCheck* egress = nullptr;                  // the same
   FunctionObserver* observer = nullptr;           // the same
   std::function<int()> waiting_jobs{};            // at that worker; may be empty

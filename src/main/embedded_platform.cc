@@ -84,7 +84,7 @@ EmbeddedPlatform::Parts::Parts(Program& p, worker::Launcher& launcher, std::uniq
                            .workers = workers,
                            .probes = {&database_probe, &code_probe, &host.probe()},
                            .refresh_workers = [this] { return record_worker(); },
-                           .compiler = &host.worker(),
+                           .preparer = &host.worker(),
                            .egress = &host.worker(),
                            .observer = &host.worker(),
                            .waiting_jobs = [this] { return host.waiting_jobs(); }}) {}

@@ -73,7 +73,10 @@ class TestLoop : public Executor {
         asio::use_awaitable);
   }
   // Blocks the test's own thread.
-  void run(Task<void> task) { asio::co_spawn(loop_, std::move(task), asio::use_future).get(); }
+  template <typename T>
+  T run(Task<T> task) {
+    return asio::co_spawn(loop_, std::move(task), asio::use_future).get();
+  }
   asio::io_context& loop() { return loop_; }
 
  private:

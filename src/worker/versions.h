@@ -27,7 +27,7 @@ struct VersionClaim {
 using Version = std::shared_ptr<const VersionClaim>;
 
 struct VersionLimits {
-  std::size_t max_count = 500;
+  std::size_t max_count = 5000;
   std::uint64_t max_bytes = 4096 * limits::kMiB;  // only folders that nobody uses are removed to keep these
 };
 

@@ -155,7 +155,7 @@ Task<Result<void>> Worker::check_egress() {
   co_return opened;
 }
 
-Task<Result<void>> Worker::compile(std::filesystem::path bundle, std::string sha256, Runtime runtime) {
+Task<Result<void>> Worker::prepare(std::filesystem::path bundle, std::string sha256, Runtime runtime) {
   const auto version = co_await versions_.acquire_file(std::move(bundle), std::move(sha256), runtime);
   if (!version) co_return fail(version.error());
   co_return Result<void>();

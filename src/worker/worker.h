@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "ports/ai_proxy.h"
-#include "ports/bundle_compiler.h"
+#include "ports/bundle_preparer.h"
 #include "ports/bundle_reader.h"
 #include "ports/clock.h"
 #include "ports/code_store.h"
@@ -70,7 +70,7 @@ struct WorkerStatus {
   double uptime_seconds = 0;
 };
 
-class Worker : public BundleCompiler, public EgressCheck, public FunctionObserver {
+class Worker : public BundlePreparer, public EgressCheck, public FunctionObserver {
  public:
   Worker(WorkerDeps deps, WorkerOptions options);
   Worker(const Worker&) = delete;
@@ -88,8 +88,8 @@ class Worker : public BundleCompiler, public EgressCheck, public FunctionObserve
   // take over. Returns when run() has; call it once, after run() was started.
   Task<void> drain(SteadyTime deadline);
 
-  // What it compiles is there for the function's first run. Any thread; not after drain() has begun to stop.
-  Task<Result<void>> compile(std::filesystem::path bundle, std::string sha256, Runtime runtime) override;
+  // The code is there for the function's first run. Any thread; not after drain() has begun to stop.
+  Task<Result<void>> prepare(std::filesystem::path bundle, std::string sha256, Runtime runtime) override;
   Task<Result<void>> check_egress() override;  // any thread
 
   // What is superseded or gone ends at once; instances that a function's keepWarm asks for are started ahead of its

@@ -215,6 +215,19 @@ TEST_F(WorkerTest, CodeWithoutAKnownHashIsHashed) {
   EXPECT_FALSE(again(job).cold_start);
 }
 
+// More than five hundred were forgotten, the oldest first: of six hundred called in turn none was ready.
+TEST_F(WorkerTest, WhatWasPreparedIsNotFetchedForItsFirstRun) {
+  std::vector<Job> jobs;
+  for (int i = 0; i < 600; ++i) jobs.push_back(python("def handler(): return " + std::to_string(i)));
+  for (const Job& job : jobs) {
+    const fs::path bundle = root_ / "bundles" / job.code.key;
+    ASSERT_TRUE(loop_.run(worker_->prepare(bundle, job.code.sha256, job.runtime)));
+  }
+  EXPECT_EQ(run(jobs.front()).value, "0");
+  EXPECT_EQ(run(jobs.back()).value, "599");
+  EXPECT_EQ(bundles_.fetches, 0);
+}
+
 TEST_F(WorkerTest, DrainRunsSyncJobsAndLeavesAsyncOnesInTheQueue) {
   start();
   worker_->stop_taking();
