@@ -14,6 +14,7 @@
 #include "adapters/embedded/sqlite_log_store.h"
 #include "adapters/embedded/sqlite_run_recorder.h"
 #include "adapters/system/file_staging.h"
+#include "app/watch_functions.h"
 #include "main/controller.h"
 #include "main/worker_host.h"
 #include "telemetry/log.h"
@@ -30,7 +31,6 @@ struct EmbeddedPlatform::Parts {
   Parts(Program& p, worker::Launcher& launcher, std::unique_ptr<Database> d, std::unique_ptr<SqliteJobQueue> q);
 
   Task<void> record_worker();
-  Task<void> tell_of_functions();
   Task<void> sweep_on();
   Task<void> shut_down();
 
@@ -56,6 +56,7 @@ struct EmbeddedPlatform::Parts {
   Controller controller;
 
   std::atomic<bool> stopping = false;
+  app::WatchFunctions functions_watch{functions, host.worker(), stopping};
 };
 
 EmbeddedPlatform::Parts::Parts(Program& p, worker::Launcher& launcher, std::unique_ptr<Database> d,
@@ -91,22 +92,6 @@ EmbeddedPlatform::Parts::Parts(Program& p, worker::Launcher& launcher, std::uniq
 
 Task<void> EmbeddedPlatform::Parts::record_worker() {
   co_await workers.record(host.heartbeat());
-}
-
-// Those of an earlier start, so that the instances that they ask for are there.
-Task<void> EmbeddedPlatform::Parts::tell_of_functions() {
-  std::string cursor;
-  do {
-    const auto page = co_await functions.list(1000, cursor);
-    if (!page) {
-      log::warn("functions could not be read; none is started ahead", {{"why", page.error().message}});
-      co_return;
-    }
-    for (const auto& function : page->functions) {
-      if (function.keep_warm > 0) host.worker().deployed(function);
-    }
-    cursor = page->next_cursor;
-  } while (!cursor.empty() && !stopping);
 }
 
 // What has expired or is used no more goes, in the background; what fails is tried again the next time.
@@ -150,7 +135,7 @@ Result<std::uint16_t> EmbeddedPlatform::start(const std::string& address) {
   auto port = parts.controller.door().open(address);
   if (!port) return port;
   parts.program.loops.spawn(parts.host.worker().run());
-  parts.program.loops.spawn(parts.tell_of_functions());
+  parts.program.loops.spawn(parts.functions_watch.tell_of_all());
   parts.program.loops.spawn(parts.sweep_on());
   return port;
 }

@@ -1,10 +1,12 @@
 #include "main/fleet_worker.h"
 
+#include "adapters/aws/dynamodb_function_store.h"
 #include "adapters/embedded/memory_rate_limiter.h"
 #include "adapters/redis/leased_job_queue.h"
 #include "adapters/redis/redis_announcements.h"
 #include "adapters/redis/redis_probe.h"
 #include "adapters/redis/redis_result_bus.h"
+#include "app/watch_functions.h"
 #include "main/fleet_engines.h"
 #include "main/front_door.h"
 #include "main/heartbeats.h"
@@ -27,6 +29,8 @@ struct FleetWorker::Parts {
   Parts(Program& p, const Variables& variables, worker::Launcher& launcher);
 
   [[nodiscard]] net::RedisSubscription subscription();
+  void changed(FunctionId function);
+  void changes_missed();
   Task<GaugeSample> gauges() const;
   Task<void> shut_down();
 
@@ -37,14 +41,15 @@ struct FleetWorker::Parts {
   RedisResultBus results;
   LeasedJobQueue queue;
   WorkerHost host;
+  DynamoDbFunctionStore functions;
+  std::atomic<bool> stopping = false;
+  app::WatchFunctions functions_watch{functions, host.worker(), stopping};
   Heartbeats heartbeats;
   net::RedisSubscriber subscriber;
 
   MemoryRateLimiter limiter{program.config.rate, program.clock};  // of wrong keys at its own door
   RedisProbe redis_probe;
   FrontDoor door;
-
-  std::atomic<bool> stopping = false;
 };
 
 FleetWorker::Parts::Parts(Program& p, const Variables& variables, worker::Launcher& launcher)
@@ -64,6 +69,7 @@ FleetWorker::Parts::Parts(Program& p, const Variables& variables, worker::Launch
             .recorder = engines.recorder,
             .logs = engines.logs,
             .limiter = engines.concurrency}),
+      functions(engines.dynamodb, engines.fleet.functions_table, program.clock, {}),
       heartbeats(program.config, engines.workers, engines.http, program.clock,
                  [this] { return host.heartbeat(stopping ? "stopping" : "healthy"); }),
       subscriber(program.loops, engines.fleet.redis, subscription()),
@@ -76,12 +82,21 @@ FleetWorker::Parts::Parts(Program& p, const Variables& variables, worker::Launch
             return http::worker_routes(status, !program.config.api_key.empty(), program.config.metrics_public);
           }) {}
 
-// A changed function's instances end, whatever has changed: what holds now comes with its next job.
 net::RedisSubscription FleetWorker::Parts::subscription() {
-  return {
-      .channels = {std::string(RedisAnnouncements::kChannel)},
-      .on_message = [this](std::string_view, std::string function) { host.worker().removed({std::move(function)}); },
-      .on_subscribed = [this] { host.worker().changes_missed(); }};
+  return {.channels = {std::string(RedisAnnouncements::kChannel)},
+          .on_message = [this](std::string_view, std::string function) { changed({std::move(function)}); },
+          .on_subscribed = [this] { changes_missed(); }};
+}
+
+void FleetWorker::Parts::changed(FunctionId function) {
+  functions.changed(function);
+  program.loops.spawn(functions_watch.tell_of(std::move(function)));
+}
+
+void FleetWorker::Parts::changes_missed() {
+  functions.all_changed();
+  host.worker().changes_missed();
+  program.loops.spawn(functions_watch.tell_of_all());
 }
 
 Task<GaugeSample> FleetWorker::Parts::gauges() const {
@@ -114,6 +129,7 @@ Result<std::uint16_t> FleetWorker::start(const std::string& address) {
   auto port = parts.door.open(address);
   if (!port) return port;
   parts.program.loops.spawn(parts.host.worker().run());
+  parts.program.loops.spawn(parts.functions_watch.look_again(parts.program.clock));
   parts.program.loops.spawn(parts.heartbeats.beat_on());
   return port;
 }

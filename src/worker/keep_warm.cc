@@ -42,6 +42,7 @@ void Worker::deployed(const Function& function) {
     const std::lock_guard lock(mutex_);
     const auto known = kept_.find(function.id);
     if (known != kept_.end() && known->second.version > function.version) return;  // told late
+    if (known != kept_.end() && known->second.version == function.version && known->second.key == key) return;
     if (function.keep_warm > 0) {
       kept_.insert_or_assign(function.id, Kept{.key = key,
                                                .count = function.keep_warm,
@@ -65,6 +66,19 @@ void Worker::removed(const FunctionId& id) {
     pool_.keep(id, 0);
   }
   spawn_counted(end_instances(pool_.retire(id)));
+}
+
+void Worker::changes_missed() {
+  const std::lock_guard lock(mutex_);
+  pool_.keep_none();
+  for (const auto& [id, kept] : kept_) pool_.keep(id, kept.count);
+}
+
+// In a fleet nobody says what the keepWarm of a function is whose row can't be read, or has no hash.
+void Worker::learn_from(const Job& job) {
+  if (!options_.others_take_over) return;
+  const std::lock_guard lock(mutex_);
+  if (!kept_.contains(job.function_id)) pool_.keep(job.function_id, job.keep_warm);
 }
 
 Task<void> Worker::start_ahead() {

@@ -211,8 +211,7 @@ Task<Result<InstancePtr>> Worker::obtain_instance(const Job& job, const Use& use
                         .runtime = job.runtime,
                         .memory_mb = job.memory_mb,
                         .network = job.network};
-  // In a fleet nobody else says what a function's keepWarm is.
-  if (options_.others_take_over) pool_.keep(job.function_id, job.keep_warm);
+  learn_from(job);
   if (!is_superseded(key)) co_await end_instances(pool_.supersede(key));
   while (InstancePtr warm = pool_.take(key)) {
     if (warm->reusable()) co_return warm;

@@ -93,11 +93,12 @@ class Worker : public BundlePreparer, public EgressCheck, public FunctionObserve
   Task<Result<void>> check_egress() override;  // any thread
 
   // What is superseded or gone ends at once; instances that a function's keepWarm asks for are started ahead of its
-  // calls. Without being told, a worker learns of keepWarm from jobs, and keeps what it has started for them.
+  // calls. To be told what it knows changes nothing. Without being told, a worker of a fleet learns of keepWarm from
+  // jobs, and keeps what it has started for them.
   void deployed(const Function& function) override;
   void removed(const FunctionId& id) override;
   // Changes may have been missed: what is kept for jobs goes with the others, unless it is called again. Any thread.
-  void changes_missed() { pool_.keep_none(); }
+  void changes_missed();
 
   [[nodiscard]] WorkerStatus status() const;  // any thread
 
@@ -155,6 +156,7 @@ class Worker : public BundlePreparer, public EgressCheck, public FunctionObserve
   Task<void> reap_idle();
   [[nodiscard]] bool is_busy() const { return gate_.running() >= processors_; }
   Task<void> rest_idle(bool short_of_memory);
+  void learn_from(const Job& job);
   Task<void> start_ahead();
   [[nodiscard]] std::optional<Kept> first_missing(SteadyTime now) const;
   Task<bool> start_one_ahead(Kept kept);

@@ -155,6 +155,7 @@ TEST_F(KeepWarmTest, InstancesAreThereBeforeTheFirstCallAndStay) {
   start();
   const Function function = deploy(source_, 2);
   expect_warm(2);
+  worker_->changes_missed();
   std::this_thread::sleep_for(milliseconds(500));  // longer than others may be idle
   EXPECT_EQ(worker_->status().pools[Runtime::python], 2);
   const auto result = run(call(function));
@@ -201,6 +202,7 @@ TEST_F(KeepWarmTest, CodeThatDoesNotLoadIsNotTriedAllTheTime) {
   const Function function =
       deploy("open('" + tries.string() + "', 'a').write('x')\nraise ValueError('not now')\ndef handler(e, c): pass", 2);
   eventually([&] { return fs::exists(tries); });
+  worker_->deployed(function);  // what it knows
   std::this_thread::sleep_for(milliseconds(700));
   EXPECT_EQ(fs::file_size(tries), 1U);
   EXPECT_TRUE(worker_->status().pools.empty());

@@ -4,6 +4,7 @@ The platform's tests use it in place of one program (INFRA_E2E_FLEET), the fleet
 """
 
 import contextlib
+import http.client
 import os
 import re
 import shutil
@@ -66,6 +67,11 @@ def as_one_program(base):
         @lines.setter
         def lines(self, value):
             self.kept = value
+
+        def worker_metrics(self):
+            connection = http.client.HTTPConnection("127.0.0.1", self.fleet.workers[0].port, timeout=PATIENCE)
+            with contextlib.closing(connection):
+                return self.get("/metrics", connection=connection).text
 
         def signal(self, number):
             for program in self.programs:

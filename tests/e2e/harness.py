@@ -175,6 +175,10 @@ class Infra:
     def get(self, path, **more):
         return self.request("GET", path, **more)
 
+    def worker_metrics(self):
+        """What the worker itself counts."""
+        return self.get("/metrics").text
+
     def raw(self, data, timeout=PATIENCE):
         """Sends bytes as they are and reads until the server closes."""
         with socket.create_connection(("127.0.0.1", self.port), timeout) as plain:

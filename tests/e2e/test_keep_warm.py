@@ -16,7 +16,7 @@ class KeepWarm(Case):
 
     def instances(self, runtime="python"):
         name = f'worker_pool_instances{{runtime="{runtime}"}}'
-        lines = self.infra.get("/metrics").text.splitlines()
+        lines = self.infra.worker_metrics().splitlines()
         return sum(int(float(line.split()[-1])) for line in lines if line.startswith(name))
 
     def await_instances(self, count, runtime="python"):

@@ -109,7 +109,15 @@ class FakeFunctions : public FunctionStore {
     if (!rows.contains(id)) co_return fail(ErrorKind::not_found, "function_not_found", "none");
     co_return rows.extract(id).mapped();
   }
-  Task<Result<FunctionPage>> list(int, const std::string&) override { co_return FunctionPage{}; }
+  // Two a page; the cursor is the first id of the next.
+  Task<Result<FunctionPage>> list(int, const std::string& cursor) override {
+    if (auto ok = journal_.note("functions.list"); !ok) co_return fail(ok.error());
+    FunctionPage page;
+    auto row = rows.lower_bound({cursor});
+    for (; row != rows.end() && page.functions.size() < 2; ++row) page.functions.push_back(row->second);
+    if (row != rows.end()) page.next_cursor = row->first.value;
+    co_return page;
+  }
 
  private:
   Journal& journal_;
