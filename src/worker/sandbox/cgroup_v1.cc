@@ -97,7 +97,7 @@ SandboxUsage CgroupV1Slots::usage(int slot) const {
   const bool unified = bases_[kCpuAccounting].empty();
   return {.cpu_us = unified ? read_cgroup_key(cpu_file(slot), "usage_usec") : read_cgroup_number(cpu_file(slot)) / 1000,
           .peak_memory_bytes = read_cgroup_number(group(kMemory, slot) + "/memory.max_usage_in_bytes"),
-          .disk_read_bytes = 0};  // would take another group to join, which is what a sandbox's start waits for
+          .disk_read_bytes = 0};
 }
 
 CgroupSlots::UsageFiles CgroupV1Slots::usage_files(int slot) const {

@@ -17,6 +17,7 @@ class CgroupV1Slots final : public CgroupSlots {
   std::vector<std::string> join_files(int slot) const override;
   Result<void> limit(int slot, int memory_mb) override;
   SandboxUsage usage(int slot) const override;
+  bool counts_disk(int) const override { return false; }  // one more group to join, which is what a start waits for
   UsageFiles usage_files(int slot) const override;
   std::string process_count_file(int slot) const override;
   bool out_of_memory(int slot) const override;

@@ -22,6 +22,7 @@ class CgroupV2Slots final : public CgroupSlots {
   std::vector<std::string> join_files(int slot) const override { return {group(slot) + "/cgroup.procs"}; }
   Result<void> limit(int slot, int memory_mb) override;
   SandboxUsage usage(int slot) const override;
+  bool counts_disk(int slot) const override { return open_[static_cast<std::size_t>(slot)].io.valid(); }
   UsageFiles usage_files(int slot) const override;
   std::string process_count_file(int slot) const override;
   bool out_of_memory(int slot) const override;

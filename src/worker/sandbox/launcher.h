@@ -37,7 +37,8 @@ struct SandboxUsage {
   std::int64_t peak_memory_bytes = 0;  // since the last reset_peak()
   std::int64_t network_rx = 0;         // bytes since the sandbox started; 0 without egress
   std::int64_t network_tx = 0;
-  std::int64_t disk_read_bytes = 0;  // from block devices, since it has a function; 0 where no group counts them
+  std::int64_t disk_read_bytes = 0;  // from block devices, since it has a function; without a group
+                                     // that counts them, of its runner alone and 0 at its end
 };
 
 // What is in it now.

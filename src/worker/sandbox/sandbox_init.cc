@@ -196,10 +196,12 @@ Result<Parked> prepare(const SandboxPlan& plan) {
   if (!output) return fail(output.error());
   const InitReport prepared{.kind = InitReportKind::prepared, .ai_port = listener->second};
   const auto probes = open_early_probes(*runner);
-  std::array<int, kStreamFds + kEarlyProbes + 1> fds{streams->control.get(),      streams->out.get(),
+  const auto disk = open_disk_probe(*runner);
+  std::array<int, kStreamFds + kEarlyProbes + 2> fds{streams->control.get(),      streams->out.get(),
                                                      streams->err.get(),          listener->first.get(),
                                                      output->client.folder.get(), output->client.requests.get()};
   std::ranges::transform(probes, fds.begin() + kStreamFds, &UniqueFd::get);
+  fds[kStreamFds + kEarlyProbes] = disk.get();
   fds.back() = counters.get();
   if (!send_message(kReportFd, prepared, std::span(fds).first(plan.network ? fds.size() : fds.size() - 1)))
     return system_failure("reporting to the spawner");

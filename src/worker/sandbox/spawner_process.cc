@@ -259,7 +259,7 @@ void SpawnerProcess::command(std::size_t index) {
     slot.failure = limited.error().message;
     return kill(slot);
   }
-  slot.prepared = cgroups_.usage(static_cast<int>(index));
+  slot.prepared = used_in_all(index);
   send_message(slot.report.get(), InitCommand{.version = slot.version});  // if it is gone, its exit says so
 }
 
@@ -286,7 +286,9 @@ void SpawnerProcess::take_report(std::size_t index, const InitReport& report, Pa
     case InitReportKind::built:
       return ask_for_runner(index, fds);
     case InitReportKind::prepared:
-      slot.counters = std::move(fds[kStreamFds + kEarlyProbes]);
+      if (!cgroups_.counts_disk(static_cast<int>(index))) slot.disk = std::move(fds[kStreamFds + kEarlyProbes]);
+      fds[kStreamFds + kEarlyProbes].reset();
+      slot.counters = std::move(fds[kStreamFds + kEarlyProbes + 1]);
       slot.streams = std::move(fds);
       slot.ai_port = report.ai_port;
       slot.state = State::parked;
@@ -314,7 +316,8 @@ void SpawnerProcess::tell_launched(std::size_t index) {
   const UniqueFd null = open_probe("/dev/null", O_RDONLY);
   std::array<int, kMaxPassedFds> fds{};
   const auto rest = std::ranges::transform(slot.streams, fds.begin(), &UniqueFd::get).out - kUsageProbes - 1;
-  const std::array<int, kUsageProbes + 1> own{processes.get(), usage.cpu.get(), usage.peak.get(), usage.disk.get(),
+  const int disk = slot.disk.valid() ? slot.disk.get() : usage.disk.get();
+  const std::array<int, kUsageProbes + 1> own{processes.get(), usage.cpu.get(), usage.peak.get(), disk,
                                               slot.counters.get()};
   std::ranges::transform(own, rest, [&](int fd) { return fd >= 0 ? fd : null.get(); });
   SpawnerEvent launched{
@@ -419,8 +422,14 @@ int SpawnerProcess::in_use() const {
   return static_cast<int>(std::ranges::count_if(slots_, [](const Slot& slot) { return slot.request != 0; }));
 }
 
-SandboxUsage SpawnerProcess::usage(std::size_t index) const {
+SandboxUsage SpawnerProcess::used_in_all(std::size_t index) const {
   SandboxUsage used = cgroups_.usage(static_cast<int>(index));
+  if (slots_[index].disk.valid()) used.disk_read_bytes = read_disk_bytes(slots_[index].disk);
+  return used;
+}
+
+SandboxUsage SpawnerProcess::usage(std::size_t index) const {
+  SandboxUsage used = used_in_all(index);
   const NetworkBytes bytes = read_network_bytes(slots_[index].counters.get());
   used.network_rx = bytes.received;
   used.network_tx = bytes.sent;

@@ -43,6 +43,7 @@ class SpawnerProcess {
     bool init_in_groups = false;
     UniqueFd report;
     PassedFds streams;
+    UniqueFd disk;      // what its runner has read, if no group counts that
     UniqueFd counters;  // of its network, if it has one
     int network = -1;   // and that one's number
     std::uint32_t ai_port = 0;
@@ -89,6 +90,7 @@ class SpawnerProcess {
   [[nodiscard]] int ready(const SandboxKind& kind) const;
   [[nodiscard]] Stock::Count counter() const;
   [[nodiscard]] int in_use() const;
+  [[nodiscard]] SandboxUsage used_in_all(std::size_t index) const;  // before it had a function, too; no network
   [[nodiscard]] SandboxUsage usage(std::size_t index) const;
 
   [[nodiscard]] Slot* find(std::uint64_t sandbox, State state = State::running);

@@ -83,8 +83,9 @@ enum class InitReportKind : std::uint32_t { built = 1, prepared, running, failed
 
 inline constexpr std::size_t kRunnerFds = 4;  // user namespace, control socket, stdout, stderr
 
-// Init to spawner. `built` comes with kRunnerFds descriptors, `prepared` with the first that the worker gets and, if
-// there is a network, its counters; `running` with the descriptor of /workspace.
+// Init to spawner. `built` comes with kRunnerFds descriptors, `prepared` with the first that the worker gets, what
+// counts the runner's reading from disks and, if there is a network, its counters; `running` with the descriptor of
+// /workspace.
 struct InitReport {
   InitReportKind kind = InitReportKind::failed;
   std::uint32_t ai_port = 0;

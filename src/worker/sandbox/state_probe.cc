@@ -91,6 +91,19 @@ UniqueFd open_folder_probe(const std::string& path) {
   return open_probe(path, O_PATH | O_DIRECTORY);  // to be looked at, not read
 }
 
+UniqueFd open_disk_probe(pid_t runner) {
+  return open_probe("/proc/" + std::to_string(runner) + "/io", O_RDONLY);
+}
+
+std::int64_t read_disk_bytes(const UniqueFd& probe) {
+  constexpr std::string_view kOwn = "\nread_bytes: ";
+  std::array<char, 2048> buffer;
+  const std::string_view text = read_probe(probe, buffer);
+  const auto own = text.find(kOwn);
+  return own == std::string_view::npos ? sum_cgroup_fields(text, "rbytes")
+                                       : number_at<std::int64_t>(text.substr(own + kOwn.size()));
+}
+
 std::array<UniqueFd, kEarlyProbes> open_early_probes(pid_t runner) {
   return {open_folder_probe("/proc/" + std::to_string(runner) + "/task"), open_probe("/proc/net/sockstat", O_RDONLY),
           open_probe("/proc/net/sockstat6", O_RDONLY),
@@ -131,13 +144,13 @@ UsageProbe::UsageProbe(std::span<UniqueFd, kUsageProbes> probes, const SandboxUs
       before_(before) {}
 
 std::optional<SandboxUsage> UsageProbe::read() const {
-  std::array<char, 2048> buffer;
+  std::array<char, 512> buffer;
   const std::string_view cpu = read_probe(cpu_, buffer);
   if (cpu.empty()) return std::nullopt;
   SandboxUsage used;
   used.cpu_us = cpu_time_us(cpu) - before_.cpu_us;
   used.peak_memory_bytes = number_at<std::int64_t>(read_probe(peak_, buffer));
-  used.disk_read_bytes = sum_cgroup_fields(read_probe(disk_, buffer), "rbytes") - before_.disk_read_bytes;
+  used.disk_read_bytes = read_disk_bytes(disk_) - before_.disk_read_bytes;
   const NetworkBytes bytes = read_network_bytes(network_.get());
   used.network_rx = bytes.received;
   used.network_tx = bytes.sent;
@@ -149,7 +162,7 @@ void UsageProbe::reset_peak() const {
 }
 
 void UsageProbe::rest() {
-  for (UniqueFd* probe : {&cpu_, &network_})
+  for (UniqueFd* probe : {&cpu_, &disk_, &network_})
     open_anew(*probe);  // v2's peak is one since a reset through that very file
 }
 

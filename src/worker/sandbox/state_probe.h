@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -24,6 +25,12 @@ inline constexpr std::size_t kUsageProbes = 4;            // CPU time, peak memo
 // not, and counts as nothing.
 [[nodiscard]] UniqueFd open_probe(const std::string& path, int flags);
 [[nodiscard]] UniqueFd open_folder_probe(const std::string& path);
+
+// What `runner` and those of its children that it has waited for have read from disks: for where no group counts that.
+// Root alone may read it; nothing comes once the process is gone.
+[[nodiscard]] UniqueFd open_disk_probe(pid_t runner);
+// Of that, or of v2's io.stat.
+[[nodiscard]] std::int64_t read_disk_bytes(const UniqueFd& probe);
 
 // In init, where /proc and the network are the sandbox's. `runner` as its process id is in there.
 [[nodiscard]] std::array<UniqueFd, kEarlyProbes> open_early_probes(pid_t runner);
