@@ -43,29 +43,29 @@ Task<void> WatchFunctions::tell_of_all() {
 }
 
 Task<void> WatchFunctions::tell_of(FunctionId changed) {
-  const auto function = co_await functions_.find(changed);
-  const bool certain = function || function.error().kind == ErrorKind::not_found;
+  if (co_await look_at(changed)) co_return;
+  observer_.removed(changed);
+  note(changed, true);
+}
+
+Task<void> WatchFunctions::look_again() {
+  if (!complete_) co_await tell_of_all();
+  for (const auto& id : kept()) {
+    if (stopping_ || !co_await look_at(id)) co_return;
+  }
+}
+
+// False if the row can't be read.
+Task<bool> WatchFunctions::look_at(FunctionId id) {
+  const auto function = co_await functions_.find(id);
+  if (!function && function.error().kind != ErrorKind::not_found) co_return false;
   if (function && !function->code.sha256.empty()) {
     observer_.deployed(*function);
   } else {
-    observer_.removed(changed);
+    observer_.removed(id);
   }
-  note(changed, !certain || (function && can_wait(*function)));
-}
-
-Task<void> WatchFunctions::look_again(Clock& clock) {
-  while (!stopping_) {
-    co_await clock.sleep_until(clock.steady_now() + kInterval);
-    co_await look_once();
-  }
-}
-
-Task<void> WatchFunctions::look_once() {
-  if (!complete_) co_await tell_of_all();
-  for (const auto& id : kept()) {
-    if (stopping_) co_return;
-    co_await tell_of(id);
-  }
+  note(id, function && can_wait(*function));
+  co_return true;
 }
 
 std::set<FunctionId> WatchFunctions::kept() const {

@@ -6,7 +6,6 @@
 #include <mutex>
 #include <set>
 
-#include "ports/clock.h"
 #include "ports/function_observer.h"
 #include "ports/function_store.h"
 
@@ -15,8 +14,6 @@ namespace infra::app {
 // Any event thread.
 class WatchFunctions {
  public:
-  static constexpr std::chrono::seconds kInterval{30};
-
   // What is referred to must outlive every coroutine of this.
   WatchFunctions(FunctionStore& functions, FunctionObserver& observer, const std::atomic<bool>& stopping)
       : functions_(functions), observer_(observer), stopping_(stopping) {}
@@ -25,14 +22,14 @@ class WatchFunctions {
   // does it later.
   Task<void> tell_of_all();
 
-  // Of one that may be new, changed or gone. While its row can't be read it counts as gone, and is looked at again.
+  // Of one that may be new, changed or gone. If its row can't be read it counts as gone, and is looked at again.
   Task<void> tell_of(FunctionId changed);
 
-  // Every kInterval until `stopping`: announcements can be lost, and the reference platform's controllers make none.
-  Task<void> look_again(Clock& clock);
-  Task<void> look_once();
+  // To be called from time to time: announcements can be lost, and the reference platform's controllers make none.
+  Task<void> look_again();
 
  private:
+  Task<bool> look_at(FunctionId id);
   [[nodiscard]] std::set<FunctionId> kept() const;
   void note(const FunctionId& id, bool kept);
 

@@ -17,6 +17,8 @@ namespace infra {
 
 namespace {
 
+constexpr std::chrono::seconds kLookInterval{30};
+
 // Best effort: a message that can't be put off comes back when its visibility ends.
 Task<void> put_off(SqsJobQueue& queue, std::string receipt, milliseconds pause) {
   (void)co_await queue.postpone(receipt, pause);
@@ -31,6 +33,7 @@ struct FleetWorker::Parts {
   [[nodiscard]] net::RedisSubscription subscription();
   void changed(FunctionId function);
   void changes_missed();
+  Task<void> look_again();
   Task<GaugeSample> gauges() const;
   Task<void> shut_down();
 
@@ -99,6 +102,14 @@ void FleetWorker::Parts::changes_missed() {
   program.loops.spawn(functions_watch.tell_of_all());
 }
 
+Task<void> FleetWorker::Parts::look_again() {
+  while (!stopping) {
+    co_await program.clock.sleep_until(program.clock.steady_now() + kLookInterval);
+    functions.all_changed();  // and nothing of the table stays in memory
+    co_await functions_watch.look_again();
+  }
+}
+
 Task<GaugeSample> FleetWorker::Parts::gauges() const {
   const auto beat = host.heartbeat();
   co_return GaugeSample{.jobs_running = beat.active_jobs, .jobs_waiting = host.waiting_jobs(), .pools = beat.pools};
@@ -129,7 +140,7 @@ Result<std::uint16_t> FleetWorker::start(const std::string& address) {
   auto port = parts.door.open(address);
   if (!port) return port;
   parts.program.loops.spawn(parts.host.worker().run());
-  parts.program.loops.spawn(parts.functions_watch.look_again(parts.program.clock));
+  parts.program.loops.spawn(parts.look_again());
   parts.program.loops.spawn(parts.heartbeats.beat_on());
   return port;
 }
