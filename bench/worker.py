@@ -78,10 +78,12 @@ class Bench:
                  f"ms, {len(took)}")
 
     def rate(self):
-        """Every function is another, as fast as sixteen connections ask: Python's, and ready programs. Each runtime with the
-        machine to itself: what the one before left idle would be ended meanwhile."""
-        for name, deploy in (("Python", self.deploy_python), ("C++", self.deploy_cpp), ("Go", self.deploy_go)):
-            functions = deploy(self.given.crowd)
+        """Every function is another, as fast as sixteen connections ask: scripts, and ready programs. Each runtime with the
+        machine to itself: what the one before left idle would be ended meanwhile. Of Node.js, whose processes take long to boot,
+        fewer: still many more than wait booted."""
+        for name, deploy, share in (("Python", self.deploy_python, 1), ("Node.js", self.deploy_nodejs, 4), ("C++", self.deploy_cpp, 1),
+                                    ("Go", self.deploy_go, 1)):
+            functions = deploy(self.given.crowd // share)
             time.sleep(1)
             measured = self.load(functions, CROWD, 0)
             if measured["cold"] != len(functions):
@@ -97,6 +99,9 @@ class Bench:
 
     def deploy_python(self, count):
         return self.deploy("python", count, 10_000)
+
+    def deploy_nodejs(self, count):
+        return self.deploy("nodejs", count, 10_000)
 
     def deploy_cpp(self, count):
         from test_binaries import compiled

@@ -70,21 +70,24 @@ class FleetConcurrency(FleetCase):
     def instances(self):
         return sum(sum_of(worker.get("/metrics").text, "worker_pool_instances") for worker in self.fleet.worker_clients)
 
-    def test_kept_instances_stay_until_their_function_changes(self):
-        wait_for(lambda: self.instances() == 0, what="the end of other tests' instances")
+    def await_instances(self, count):
+        wait_for(lambda: self.instances() == count, what=f"{count} idle instances")
+
+    def test_each_worker_keeps_its_own_until_the_function_changes(self):
+        self.await_instances(0)  # other tests' have ended
         function = self.one.deploy(ECHO, keepWarm=1)
         other = self.one.deploy(ECHO)
-        for target in (function, other):
-            self.one.result(target)
-        kept = wait_for(self.instances, what="an idle instance")
-        self.assertGreaterEqual(kept, 1)
+        self.await_instances(2)
+        self.assertFalse(self.two.result(function)["coldStart"])
+        self.assertTrue(self.one.result(other)["coldStart"])
         time.sleep(2 * IDLE + 1)
-        self.assertEqual(self.instances(), 1)
-        self.assertEqual(self.two.request("PUT", f"/functions/{function}", {"memoryMb": 192}).status, 200)
-        wait_for(lambda: self.instances() == 0, 1, "its end")
-        self.one.result(function)
-        time.sleep(2 * IDLE + 1)
-        self.assertEqual(self.instances(), 1)
+        self.assertEqual(self.instances(), 2)
+        self.assertEqual(self.two.request("PUT", f"/functions/{function}", {"keepWarm": 0}).status, 200)
+        self.await_instances(0)
+        self.assertEqual(self.two.request("PUT", f"/functions/{function}", {"keepWarm": 1, "memoryMb": 192}).status, 200)
+        self.await_instances(2)
+        result = self.one.result(function)
+        self.assertEqual((result["coldStart"], result["allocatedMemoryMb"]), (False, 192))
         self.assertEqual(self.two.request("DELETE", f"/functions/{function}").status, 200)
         wait_for(lambda: self.instances() == 0, 1, "its end")
 
