@@ -27,7 +27,8 @@ inline constexpr std::size_t kUsageProbes = 4;            // CPU time, peak memo
 [[nodiscard]] UniqueFd open_folder_probe(const std::string& path);
 
 // What `runner` and those of its children that it has waited for have read from disks: for where no group counts that.
-// Root alone may read it; nothing comes once the process is gone.
+// Root alone may read it, whoever opened it, and to others it is as if nothing was read; so it is once the process is
+// gone.
 [[nodiscard]] UniqueFd open_disk_probe(pid_t runner);
 // Of that, or of v2's io.stat.
 [[nodiscard]] std::int64_t read_disk_bytes(const UniqueFd& probe);
