@@ -37,6 +37,7 @@ class Advice(Case):
         self.assert_error(self.infra.request("PUT", self.path(function)), 409, "nothing_to_apply", "a recommendation needs 10")
 
         self.run_times(function, 4, 100)
+        self.advice(function, 13)  # a run is told of once its row is written, after its answer
         told = self.infra.result(function, 100)  # results carry the same advice
         found = self.advice(function, 14)
         peaks = found["peakMemoryBytes"]
