@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 from generator import load, run_request
@@ -81,8 +82,9 @@ class Bench:
         """Every function is another, as fast as sixteen connections ask: scripts, and ready programs. Each runtime with the
         machine to itself: what the one before left idle would be ended meanwhile. Of Node.js, whose processes take long to boot,
         fewer: still many more than wait booted."""
-        for name, deploy, share in (("Python", self.deploy_python, 1), ("Node.js", self.deploy_nodejs, 4), ("C++", self.deploy_cpp, 1),
-                                    ("Go", self.deploy_go, 1)):
+        for name, deploy, share in (("Python", partial(self.deploy, "python", first=10_000), 1),
+                                    ("Node.js", partial(self.deploy, "nodejs", first=10_000), 4),
+                                    ("C++", self.deploy_cpp, 1), ("Go", self.deploy_go, 1)):
             functions = deploy(self.given.crowd // share)
             time.sleep(1)
             measured = self.load(functions, CROWD, 0)
@@ -96,12 +98,6 @@ class Bench:
         from harness import Infra
         self.infra.close()
         self.infra = Infra().start()
-
-    def deploy_python(self, count):
-        return self.deploy("python", count, 10_000)
-
-    def deploy_nodejs(self, count):
-        return self.deploy("nodejs", count, 10_000)
 
     def deploy_cpp(self, count):
         from test_binaries import compiled

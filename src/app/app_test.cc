@@ -1,5 +1,4 @@
 // The use cases' promises: order of steps, what is undone when one fails, and once means once.
-#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include "app/adopt_result.h"
@@ -287,15 +286,6 @@ class FakePreparer : public BundlePreparer {
   fakes::Journal& journal_;
 };
 
-class FakeObserver : public FunctionObserver {
- public:
-  std::vector<std::string> told;
-  void deployed(const Function& function) override {
-    told.push_back(fmt::format("{} {}", function.id.value, function.memory_mb));
-  }
-  void removed(const FunctionId& id) override { told.push_back(id.value + " is gone"); }
-};
-
 class NoEgress : public EgressCheck {
  public:
   Task<Result<void>> check_egress() override {
@@ -326,7 +316,7 @@ class DeployTest : public AppTest {
 };
 
 TEST_F(DeployTest, AnObserverIsToldOfEveryChangeThatHolds) {
-  FakeObserver observer;
+  fakes::FakeObserver observer(&Function::memory_mb);
   DeployFunction deploy(functions_, code_, reader_, executor_, clock_, ids_, nullptr, nullptr, &observer);
   const auto created = run_task(deploy.create(wanted(), std::make_unique<FakeBundle>()));
   ASSERT_TRUE(created);

@@ -1,7 +1,6 @@
 // What a worker is told of functions, when it starts, when one changes, and when the news was missed.
 #include "app/watch_functions.h"
 
-#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -14,15 +13,6 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-class Told : public FunctionObserver {
- public:
-  std::vector<std::string> words;
-  void deployed(const Function& function) override {
-    words.push_back(fmt::format("{} {}", function.id.value, function.keep_warm));
-  }
-  void removed(const FunctionId& id) override { words.push_back(id.value + " is gone"); }
-};
-
 class WatchFunctionsTest : public ::testing::Test {
  protected:
   void put(const std::string& id, int keep_warm, const std::string& sha256 = "sha") {
@@ -33,9 +23,9 @@ class WatchFunctionsTest : public ::testing::Test {
     functions_.rows[{id}] = function;
   }
   std::vector<std::string> after(Task<void> task) {
-    told_.words.clear();
+    observer_.told.clear();
     run_task(finished(std::move(task)));
-    return told_.words;
+    return observer_.told;
   }
   static Task<bool> finished(Task<void> task) {
     co_await std::move(task);
@@ -44,9 +34,9 @@ class WatchFunctionsTest : public ::testing::Test {
 
   fakes::Journal journal_;
   fakes::FakeFunctions functions_{journal_};
-  Told told_;
+  fakes::FakeObserver observer_{&Function::keep_warm};
   std::atomic<bool> stopping_ = false;
-  WatchFunctions watch_{functions_, told_, stopping_};
+  WatchFunctions watch_{functions_, observer_, stopping_};
 };
 
 TEST_F(WatchFunctionsTest, TellsOfThoseThatAreToWait) {

@@ -202,9 +202,9 @@ TEST_F(KeepWarmTest, CodeThatDoesNotLoadIsNotTriedAllTheTime) {
   const Function function =
       deploy("open('" + tries.string() + "', 'a').write('x')\nraise ValueError('not now')\ndef handler(e, c): pass", 2);
   eventually([&] { return fs::exists(tries); });
-  std::this_thread::sleep_for(milliseconds(200));  // until the failure is noted
-  worker_->deployed(function);                     // what it knows
-  std::this_thread::sleep_for(milliseconds(500));
+  eventually([&] { return fs::is_empty(root_ / "instances"); });  // it has ended, and its failure is noted
+  worker_->deployed(function);                                    // what it knows
+  std::this_thread::sleep_for(milliseconds(700));
   EXPECT_EQ(fs::file_size(tries), 1U);
   EXPECT_TRUE(worker_->status().pools.empty());
   EXPECT_EQ(run(call(function)).error_code, "import_error");

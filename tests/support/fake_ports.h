@@ -15,6 +15,7 @@
 #include "ports/code_store.h"
 #include "ports/concurrency_limiter.h"
 #include "ports/executor.h"
+#include "ports/function_observer.h"
 #include "ports/function_store.h"
 #include "ports/job_queue.h"
 #include "ports/log_store.h"
@@ -121,6 +122,20 @@ class FakeFunctions : public FunctionStore {
 
  private:
   Journal& journal_;
+};
+
+// What it was told, with one number of the function's.
+class FakeObserver : public FunctionObserver {
+ public:
+  explicit FakeObserver(int Function::* shown) : shown_(shown) {}
+  std::vector<std::string> told;
+  void deployed(const Function& function) override {
+    told.push_back(function.id.value + ' ' + std::to_string(function.*shown_));
+  }
+  void removed(const FunctionId& id) override { told.push_back(id.value + " is gone"); }
+
+ private:
+  int Function::* shown_;
 };
 
 class FakeCode : public CodeStore {
