@@ -1,17 +1,21 @@
 """`./dev bench worker`: how soon a function that is nowhere warm begins, how many such a second, what a warm call costs beside
-the handler, and what a thousand idle instances hold. It fails on any run that does."""
+the handler, what a thousand idle instances hold, and what a run takes of the kernel. It fails on any run that does.
+
+With --against PROGRAM (another build's infra, in its own tree) each case runs in turn with either, so many times as --pairs says,
+and what is told is how the two compare: the machine's speed drifts, and one program's figures alone say little."""
 
 import argparse
 import os
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
+from collections import namedtuple
 from functools import partial
 from pathlib import Path
 
 from generator import load, run_request
+from kernel_counts import counted
 from measured_program import drive
 
 # Each gives the wall time of its first instruction in seconds; NUMBER makes each a function of its own.
@@ -30,21 +34,27 @@ NOW = {
 COMPILED = 6  # functions: each takes seconds to deploy
 CROWD = 16  # connections
 FULL = 32  # connections that keep the machine at full load
+COUNTED = 1000  # warm runs
 
 
 def percentile(values, part):
     return sorted(values)[min(int(len(values) * part), len(values) - 1)]
 
 
-def line(name, median, p99, most, unit):
-    print(f"| {name} | {median:.2f} | {p99:.2f} | {most:.2f} | {unit} |", flush=True)
+# What a case measures: its median, or its one value, and what else of it is worth telling.
+Row = namedtuple("Row", "name value p99 most unit", defaults=(None, None, ""))
 
 
 class Bench:
-    def __init__(self, given):
+    def __init__(self, given, program):
+        self.given, self.program = given, program
+        self.infra = self.start()
+
+    def start(self):
         from harness import Infra
-        self.given = given
-        self.infra = Infra().start()
+        infra = Infra()
+        infra.program = self.program
+        return infra.start()
 
     def deploy(self, runtime, count, first=0):
         sources = [{name: text.replace("NUMBER", str(first + number)) for name, text in NOW[runtime].items()}
@@ -75,8 +85,8 @@ class Bench:
                     raise SystemExit(f"{function} was warm")
                 took.append((result["result"] - sent) * 1000)
                 time.sleep(0.25)
-            line(f"cold {runtime}: request sent to first instruction", statistics.median(took), percentile(took, 0.99), max(took),
-                 f"ms, {len(took)}")
+            yield Row(f"cold {runtime}: request sent to first instruction", statistics.median(took), percentile(took, 0.99),
+                      max(took), f"ms, {len(took)}")
 
     def rate(self):
         """Every function is another, as fast as sixteen connections ask: scripts, and ready programs. Each runtime with the
@@ -90,14 +100,9 @@ class Bench:
             measured = self.load(functions, CROWD, 0)
             if measured["cold"] != len(functions):
                 raise SystemExit(f"only {measured['cold']} of {len(functions)} were cold")
-            print(f"| cold {name} functions a second, {len(functions)} different ones | {measured['perSecond']:.0f} | | | a second |",
-                  flush=True)
-            self.restart()
-
-    def restart(self):
-        from harness import Infra
-        self.infra.close()
-        self.infra = Infra().start()
+            yield Row(f"cold {name} functions a second, {len(functions)} different ones", measured["perSecond"], unit="a second")
+            self.infra.close()
+            self.infra = self.start()
 
     def deploy_cpp(self, count):
         from test_binaries import compiled
@@ -129,10 +134,11 @@ class Bench:
             full = self.load([function], FULL, self.given.seconds)
             if half["cold"]:
                 raise SystemExit(f"{function} was not warm")
-            line(f"warm {runtime}: beside the handler", half["besideP50us"], half["besideP99us"], half["besideMaxUs"],
-                 f"µs, {half['requests']}")
-            line(f"warm {runtime}: by a client's clock", half["p50us"], half["p99us"], half["maxUs"],
-                 f"µs, {half['perSecond']:.0f} a second of {full['perSecond']:.0f} at full load")
+            yield Row(f"warm {runtime}: beside the handler", half["besideP50us"], half["besideP99us"], half["besideMaxUs"],
+                      f"µs, {half['requests']}")
+            yield Row(f"warm {runtime}: by a client's clock", half["p50us"], half["p99us"], half["maxUs"], "µs")
+            yield Row(f"warm {runtime}: with one connection", half["perSecond"], unit="a second")
+            yield Row(f"warm {runtime}: with {FULL} connections", full["perSecond"], unit="a second")
 
     def idle(self):
         """A function each, called once and again; all of the machine's memory, by what it has left and by what holds it."""
@@ -143,11 +149,36 @@ class Bench:
         time.sleep(5)
         after = memory_mb()
         again = self.load(functions, CROWD, 0)["cold"]
-        print(f"| idle Python instances: {cold} cold, then {again} cold of {len(functions)} | "
-              f"{before['available'] - after['available']:.0f} | | | MiB less available |", flush=True)
+        yield Row(f"idle Python instances: {cold} cold, then {again} cold of {len(functions)}",
+                  before["available"] - after["available"], unit="MiB less available")
         held = {kind: after[kind] - before[kind] for kind in HELD}
-        kinds = ", ".join(f"{kind} {amount:.0f}" for kind, amount in held.items())
-        print(f"| what holds it: {kinds} | {sum(held.values()):.0f} | | | MiB |", flush=True)
+        yield Row("what holds it", sum(held.values()), unit="MiB: " + ", ".join(f"{kind} {amount:.0f}" for kind, amount in held.items()))
+
+    def counts(self):
+        """Of the program, its spawner and every sandbox, a run: a refill of what waits included where runs are cold."""
+        for runtime in self.given.runtimes:
+            warm = self.deploy(runtime, 1, 40_000) * COUNTED
+            self.load(warm[:20], 1, 0)
+            yield from self.count(f"warm {runtime}", lambda: self.load(warm, 1, 0), COUNTED)
+            if runtime in ("python", "nodejs"):
+                yield from self.count_cold(runtime)
+
+    def count_cold(self, runtime):
+        """Alone, each when the sandbox before it has been replaced."""
+        connection = self.infra.connect()
+
+        def run_each(functions):
+            for function in functions:
+                self.answer(connection, function)
+                time.sleep(0.15)
+
+        run_each(self.deploy(runtime, 10, 50_000))
+        first, second = (self.deploy(runtime, self.given.functions, number) for number in (51_000, 52_000))
+        yield from self.count(f"cold {runtime}", lambda: run_each(first), len(first), lambda: run_each(second))
+
+    def count(self, name, work, runs, traced_work=None):
+        for kind, number in counted(self.infra.process.pid, work, traced_work or work).items():
+            yield Row(f"{name}: {kind}", number / runs, unit="a run")
 
 
 def compiled_go(source):
@@ -175,13 +206,60 @@ def memory_mb():
     return {**kinds, "available": kinds["MemAvailable"] + lists * PAGE_MB}
 
 
-CASES = {"cold": Bench.cold, "rate": Bench.rate, "warm": Bench.warm, "idle": Bench.idle}
+CASES = {"cold": Bench.cold, "rate": Bench.rate, "warm": Bench.warm, "idle": Bench.idle, "counts": Bench.counts}
+
+
+def measure(case, given, program):
+    """The case's rows, each as soon as it is there."""
+    bench = Bench(given, program)
+    try:
+        yield from case(bench)
+    finally:
+        bench.infra.close()
+
+
+def shown(value):
+    return "" if value is None else f"{value:.2f}"
+
+
+def tell(cases, given):
+    print("| case | median | p99 | most | |\n| --- | --- | --- | --- | --- |")
+    for case in cases:
+        for row in measure(case, given, given.program):
+            print(f"| {row.name} | {shown(row.value)} | {shown(row.p99)} | {shown(row.most)} | {row.unit} |", flush=True)
+
+
+def compare(cases, given):
+    """Every figure of both programs: the median over the pairs, and between which values the pairs lay."""
+    print("| case | against: median (from, to) | this: median (from, to) | this / against | apart by less than their spread |\n"
+          "| --- | --- | --- | --- | --- |")
+    for case in cases:
+        seen = {}
+        for pair in range(given.pairs):
+            order = [given.against, given.program]
+            for program in order if pair % 2 == 0 else reversed(order):
+                for row in measure(case, given, program):
+                    seen.setdefault(row.name, {given.against: [], given.program: []})[program].append(row.value)
+        for name, values in seen.items():
+            before, now = (values[program] for program in (given.against, given.program))
+            if not before or not now:
+                raise SystemExit(f"only one of the programs measures: {name}")
+            apart = abs(statistics.median(now) - statistics.median(before))
+            within = apart <= max(max(before) - min(before), max(now) - min(now))
+            print(f"| {name} | {spread(before)} | {spread(now)} | {statistics.median(now) / (statistics.median(before) or 1):.3f} | "
+                  f"{'yes' if within else 'NO'} |", flush=True)
+
+
+def spread(values):
+    return f"{statistics.median(values):.2f} ({min(values):.2f}, {max(values):.2f})"
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(prog="./dev bench worker", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--program", required=True, help=argparse.SUPPRESS)
     parser.add_argument("--generator", required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--against", metavar="PROGRAM", type=lambda path: str(Path(path).resolve(strict=True)))
+    parser.add_argument("--pairs", type=int, default=10, help="with --against")
     parser.add_argument("--runtimes", nargs="*", default=["python", "nodejs", "cpp", "go"])
     parser.add_argument("--functions", type=int, default=30, help="of an interpreter, for the cold case")
     parser.add_argument("--crowd", type=int, default=600)
@@ -189,16 +267,15 @@ def main():
     parser.add_argument("--idle", type=int, default=1000)
     parser.add_argument("cases", nargs="*", help=", ".join(CASES))
     given = parser.parse_args()
+    if unknown := [name for name in given.cases if name not in CASES]:
+        parser.error(f"no such case: {', '.join(unknown)}")
+    given.program = str(Path(given.program).resolve())
     drive(given.program)
-    print("| case | median | p99 | most | |\n| --- | --- | --- | --- | --- |")
-    for name, case in CASES.items():
-        if given.cases and name not in given.cases:
-            continue
-        bench = Bench(given)
-        try:
-            case(bench)
-        finally:
-            bench.infra.close()
+    wanted = [case for name, case in CASES.items() if name in (given.cases or CASES)]
+    if given.against:
+        compare(wanted, given)
+    else:
+        tell(wanted, given)
 
 
 if __name__ == "__main__":

@@ -80,7 +80,7 @@ class Infra:
         self.port = None
         self.listening = threading.Event()
         self.started_at = time.time()
-        self.process = subprocess.Popen([PROGRAM, *self.arguments], cwd=self.folder, env=self.env, stdin=subprocess.DEVNULL,
+        self.process = subprocess.Popen([self.program, *self.arguments], cwd=self.folder, env=self.env, stdin=subprocess.DEVNULL,
                                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         self.reader = threading.Thread(target=self._read, args=(self.process.stdout,), daemon=True)
         self.reader.start()

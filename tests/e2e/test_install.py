@@ -25,8 +25,8 @@ class Install(Case):
         shutil.copy(Path(PROGRAM).parent / "infra-spawner", TREE / "libexec/infra")
         shutil.copytree(Path(PROGRAM).parent / "native", TREE / "libexec/infra/native")
         shutil.copytree(SOURCES / "runtimes", TREE / "share/infra/runtimes")
-        harness.PROGRAM = str(TREE / "bin/infra")
-        cls.addClassCleanup(setattr, harness, "PROGRAM", PROGRAM)
+        harness.Infra.program = str(TREE / "bin/infra")
+        cls.addClassCleanup(setattr, harness.Infra, "program", PROGRAM)
         super().setUpClass()
 
     def test_every_kind_of_runner_starts(self):
