@@ -192,8 +192,15 @@ TEST_F(SandboxTest, DangerousCallsAreRefused) {
                            "310, 1, 0, 0, 0, 0, 0", "304, 0, 0, 0", "175, 0, 0, 0", "169, 0, 0, 0, 0"}) {
     EXPECT_EQ(run(*sandbox, std::string("out = call(") + call + ")"), std::to_string(kEperm)) << call;
   }
-  for (const char* call : {"56, 0x10000011, 0, 0, 0, 0", "135, 0x40000", "435, 0, 0", "16, 0, 0x5412, 0",
-                           "16, 0, 0x100005412, 0", "141, 0, 1, 19", "144, 1, 5, 0", "302, 1, 7, 0, 0"}) {
+  // mknod and mknodat of devices, a whiteout among them, whatever else the mode says
+  for (const char* call :
+       {"133, b'/tmp/node', 0o20666, 0x101", "133, b'/tmp/node', 0o60666, 0x800", "133, b'/workspace/node', 0o20000, 0",
+        "259, -100, b'/tmp/node', 0o60666, 0x800", "259, -100, b'/tmp/node', ctypes.c_long(0x10000000020666), 0"}) {
+    EXPECT_EQ(run(*sandbox, std::string("out = call(") + call + ")"), std::to_string(kEperm)) << call;
+  }
+  for (const char* call :
+       {"56, 0x10000011, 0, 0, 0, 0", "135, 0x40000", "435, 0, 0", "16, 0, 0x5412, 0", "16, 0, 0x100005412, 0",
+        "141, 0, 1, 19", "144, 1, 5, 0", "302, 1, 7, 0, 0", "133, b'/tmp/node', 0o120666, 0"}) {
     EXPECT_EQ(run(*sandbox, std::string("out = call(") + call + ")"), "38") << call;  // ENOSYS
   }
   EXPECT_TRUE(run(*sandbox, "socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)").starts_with("OSError"))
@@ -222,6 +229,22 @@ TEST_F(SandboxTest, OrdinaryProgramsRun) {
   EXPECT_EQ(read_exactly(sandbox->handles().stdout_pipe, 8), "printed\n");
   EXPECT_EQ(run(*sandbox, "open('/dev/stdout', 'w').write('again'); out = 2"), "2");
   EXPECT_EQ(read_exactly(sandbox->handles().stdout_pipe, 5), "again");
+}
+
+TEST_F(SandboxTest, NamedPipesCarryWhatIsWritten) {
+  auto sandbox = launch();
+  ASSERT_TRUE(sandbox);
+  for (const char* folder : {"/tmp", "/workspace", "/dev/shm"}) {
+    EXPECT_EQ(
+        run(*sandbox, std::string("import subprocess, stat; path = '") + folder +
+                          "/pipe'; os.mkfifo(path)\n"
+                          "writer = subprocess.Popen(['/bin/sh', '-c', 'echo through > ' + path])\n"
+                          "out = open(path).read().strip(); writer.wait(); os.mknod(path + '2')\n"
+                          "subprocess.run(['mkfifo', path + '3'], check=True); mode = os.stat(path + '3').st_mode\n"
+                          "out += str(os.path.isfile(path + '2')) + str(stat.S_ISFIFO(mode))"),
+        "throughTrueTrue")
+        << folder;
+  }
 }
 
 TEST_F(SandboxTest, NodeRunsWithThreads) {
