@@ -14,6 +14,7 @@
 
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -348,12 +349,19 @@ class Variables {
     for (const Environment* each : {static_cast<const Environment*>(&base_), &env}) {
       for (const auto& variable : *each) next.push_back(variable.first + "=" + variable.second);
     }
+    const std::string zone = time_zone();
     ::clearenv();
     for (auto& variable : next) ::putenv(&variable[0]);
     placed_ = std::move(next);
+    if (time_zone() != zone) ::tzset();  // localtime_r() does not look again
   }
 
  private:
+  static std::string time_zone() {
+    const char* zone = std::getenv("TZ");
+    return zone != nullptr ? zone : "";
+  }
+
   Environment base_;
   std::vector<std::string> placed_;  // what the environment points to; setenv() would keep every value that ever was
 };

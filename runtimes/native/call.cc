@@ -1,6 +1,7 @@
 #include "call.h"
 
 #include <cstdio>
+#include <utility>
 
 namespace infra::native {
 namespace {
@@ -130,7 +131,7 @@ class Reader {
   std::size_t at_ = 0;
 };
 
-bool read_env(std::string_view object, std::vector<std::string>& into) {
+bool read_env(std::string_view object, Environment& into) {
   Reader reader(object);
   std::string name;
   std::string value;
@@ -143,22 +144,32 @@ bool read_env(std::string_view object, std::vector<std::string>& into) {
   return reader.take('}');
 }
 
+bool read_members(std::string_view frame, Call& into) {
+  Reader reader(frame);
+  std::string name;
+  std::string_view value;
+  if (!reader.take('{')) return false;
+  do {
+    if (!reader.string(name) || !reader.take(':') || !reader.value(value)) return false;
+    if (name == "input") into.input = value;
+    if (name == "requestId" && !Reader(value).string(into.request_id)) return false;
+    if (name == "env" && !read_env(value, into.env)) return false;
+  } while (reader.take(','));
+  return reader.take('}');
+}
+
 }  // namespace
 
 std::optional<Call> read_call(std::string_view frame) {
   Call call;
-  Reader reader(frame);
-  std::string name;
-  std::string_view value;
-  if (!reader.take('{')) return std::nullopt;
-  do {
-    if (!reader.string(name) || !reader.take(':') || !reader.value(value)) return std::nullopt;
-    if (name == "input") call.input = value;
-    if (name == "requestId" && !Reader(value).string(call.request_id)) return std::nullopt;
-    if (name == "env" && !read_env(value, call.env)) return std::nullopt;
-  } while (reader.take(','));
-  if (!reader.take('}') || call.input.empty()) return std::nullopt;
+  if (!read_members(frame, call) || call.input.empty()) return std::nullopt;
   return call;
+}
+
+std::optional<Environment> read_start(std::string_view frame) {
+  Call start;
+  if (!read_members(frame, start)) return std::nullopt;
+  return std::move(start.env);
 }
 
 std::string quoted(std::string_view text) {

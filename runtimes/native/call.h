@@ -1,5 +1,5 @@
-// A call as docs/runner-protocol.md has it, as far as a plain program needs it. The worker wrote it, so it is
-// well-formed; what is not is only kept from being read beyond its end.
+// A start and a call as docs/runner-protocol.md has them, as far as a plain program needs them. The worker wrote them,
+// so they are well-formed; what is not is only kept from being read beyond its end.
 #pragma once
 
 #include <optional>
@@ -9,14 +9,19 @@
 
 namespace infra::native {
 
+using Environment = std::vector<std::string>;  // "NAME=value"
+
 struct Call {
   std::string request_id;
-  std::vector<std::string> env;  // "NAME=value"
-  std::string_view input;        // as it was written; points into the frame
+  Environment env;
+  std::string_view input;  // as it was written; points into the frame
 };
 
 // Nullopt if `frame` is no call.
 std::optional<Call> read_call(std::string_view frame);
+
+// What the function's process begins with. Nullopt if `frame` is no start.
+std::optional<Environment> read_start(std::string_view frame);
 
 // With quotes, as JSON.
 std::string quoted(std::string_view text);

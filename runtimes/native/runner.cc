@@ -1,7 +1,6 @@
 // Runs one version of a C++ or Go function inside its sandbox (docs/runner-protocol.md). A program that speaks the
 // protocol itself is given the socket and takes this process's place; any other is run once a call.
 #include <fcntl.h>
-#include <poll.h>
 #include <spawn.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -24,6 +23,7 @@
 namespace {
 
 using infra::native::Call;
+using infra::native::Environment;
 
 constexpr int kControl = 3;
 constexpr std::size_t kMaxFrame = 32 * 1024 * 1024;
@@ -46,7 +46,7 @@ struct Folders {
   std::string output = variable("OUTPUT_DIR", "/output");
 };
 
-std::vector<std::string> base_environment(const Folders& folders) {
+Environment base_environment(const Folders& folders) {
   return {"PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8", "HOME=" + folders.temporary,
           "TMPDIR=" + folders.temporary, "OUTPUT_DIR=" + folders.output};
 }
@@ -203,21 +203,24 @@ class Runner {
 };
 
 // The runner may wait long before anybody knows which function it is for; that one's code is mounted over this folder
-// then. Nothing of the function's runs before its first call is there, so what it prints is that call's.
-bool await_function() {
-  pollfd first{kControl, POLLIN, 0};
-  while (poll(&first, 1, -1) < 0 && errno == EINTR) {
-  }
+// then. A start comes with the first call and not before, so what the program prints from its first instruction on is
+// that call's.
+std::optional<Environment> await_start() {
+  std::string frame;
   char folder[4096];
-  return getcwd(folder, sizeof folder) != nullptr && chdir(folder) == 0;
+  if (!read_frame(frame) || getcwd(folder, sizeof folder) == nullptr || chdir(folder) != 0) return std::nullopt;
+  return infra::native::read_start(frame);
 }
 
-// Does not return if the program takes over.
-void become_program() {
+// Does not return if the program takes over. A runtime reads some variables once, before any call (GOMEMLIMIT, TZ): the
+// function's own are there when it begins.
+void become_program(const Environment& own) {
   auto environment = base_environment(Folders());
-  std::vector<std::string> arguments = {program()};
-  execve(program(), pointers(arguments).data(), pointers(environment).data());
-  const std::string why = start_failure(program(), errno);
+  environment.insert(environment.end(), own.begin(), own.end());
+  const char* path = program();
+  std::vector<std::string> arguments = {path};
+  execve(path, pointers(arguments).data(), pointers(environment).data());
+  const std::string why = start_failure(path, errno);
   std::string frame;
   while (read_frame(frame)) {
     const auto call = infra::native::read_call(frame);
@@ -228,9 +231,11 @@ void become_program() {
 }  // namespace
 
 int main() {
-  if (!write_frame(R"({"ready":true})") || !await_function()) return 1;
+  if (!write_frame(R"({"ready":true})")) return 1;
+  const auto start = await_start();
+  if (!start) return 1;
   if (access(kWarmMark, F_OK) == 0) {
-    become_program();
+    become_program(*start);
     return 0;
   }
   fcntl(kControl, F_SETFD, FD_CLOEXEC);

@@ -25,16 +25,33 @@ constexpr std::size_t kMaxMessage = 16 * 1024;
 constexpr std::array<std::string_view, 6> kFailures = {"import_error",    "handler_missing",  "handler_error",
                                                        "result_not_json", "result_too_large", "exited"};
 
-Environment environment_of(const CallFrame& call) {
+// What is there before any request.
+Environment lasting_environment(const CallFrame& call) {
   const Job& job = call.job;
   Environment env = job.env;
-  if (!call.only_load) env["JOB_ID"] = job.request_id.value;
   env["FUNCTION_ID"] = job.function_id.value;
   env["LLM_MODEL"] = call.model_id;
   env["MEMORY_MB"] = std::to_string(job.memory_mb);
   if (call.ai_port != 0) env["AI_ENDPOINT"] = fmt::format("http://127.0.0.1:{}", call.ai_port);
-  if (!call.only_load && job.input.size() <= kMaxPayloadVariable) env["PAYLOAD"] = job.input;
   return env;
+}
+
+Environment environment_of(const CallFrame& call) {
+  const Job& job = call.job;
+  Environment env = lasting_environment(call);
+  if (call.only_load) return env;
+  env["JOB_ID"] = job.request_id.value;
+  if (job.input.size() <= kMaxPayloadVariable) env["PAYLOAD"] = job.input;
+  return env;
+}
+
+// Without its braces.
+std::string members_of(const Environment& env) {
+  std::string members;
+  for (const auto& [name, value] : env) {
+    members += fmt::format("{}{}:{}", members.empty() ? "" : ",", json_quote(name), json_quote(value));
+  }
+  return members;
 }
 
 // Skips a string that starts at `at`; gives the place behind its closing quote.
@@ -117,15 +134,15 @@ Result<Answer> read_failure(const json::object& object, Answer answer) {
 
 std::string to_json(const CallFrame& call) {
   const Job& job = call.job;
-  std::string env;
-  for (const auto& [name, value] : environment_of(call)) {
-    env += fmt::format("{}{}:{}", env.empty() ? "" : ",", json_quote(name), json_quote(value));
-  }
   return fmt::format(
       R"({{{}"requestId":{},"functionId":{},"modelId":{},"memoryMb":{},"deadlineMs":{},"timeoutMs":{},"env":{{{}}},"input":{}}})",
       call.only_load ? R"("load":true,)" : "", json_quote(job.request_id.value), json_quote(job.function_id.value),
-      json_quote(call.model_id), job.memory_mb, call.deadline.time_since_epoch().count(), job.timeout.count(), env,
-      job.input);
+      json_quote(call.model_id), job.memory_mb, call.deadline.time_since_epoch().count(), job.timeout.count(),
+      members_of(environment_of(call)), job.input);
+}
+
+std::string to_start_json(const CallFrame& call) {
+  return fmt::format(R"({{"env":{{{}}}}})", members_of(lasting_environment(call)));
 }
 
 Result<Answer> parse_answer(std::string_view text, const RequestId& request_id) {

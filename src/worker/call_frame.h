@@ -24,6 +24,9 @@ struct CallFrame {
 
 [[nodiscard]] std::string to_json(const CallFrame& call);
 
+// What a compiled program is started with, by its first call: the variables that all of its calls share.
+[[nodiscard]] std::string to_start_json(const CallFrame& call);
+
 struct Answer {
   bool ok = false;
   bool plain = false;  // a script that ran to its end: an exit code, no value

@@ -75,6 +75,23 @@ TEST(CallFrameTest, LoadingHasNoRequest) {
   EXPECT_FALSE(env.contains("PAYLOAD"));
 }
 
+TEST(CallFrameTest, AProgramIsStartedWithWhatItsCallsShare) {
+  Job job;
+  job.request_id = {"r"};
+  job.function_id = {"f"};
+  job.env = {{"GOMEMLIMIT", "\"64MiB\"\n"}};
+  const auto start =
+      boost::json::parse(to_start_json(CallFrame{.job = job, .model_id = "m", .deadline = {}, .ai_port = 81}))
+          .as_object();
+  EXPECT_EQ(start.size(), 1U);
+  const auto& env = start.at("env").as_object();
+  EXPECT_EQ(env.at("GOMEMLIMIT").as_string(), "\"64MiB\"\n");
+  EXPECT_EQ(env.at("FUNCTION_ID").as_string(), "f");
+  EXPECT_EQ(env.at("AI_ENDPOINT").as_string(), "http://127.0.0.1:81");
+  EXPECT_FALSE(env.contains("JOB_ID"));
+  EXPECT_FALSE(env.contains("PAYLOAD"));
+}
+
 TEST(CallFrameTest, ACallIsJsonAndThePlatformsNamesWin) {
   Job job;
   job.request_id = {"r"};

@@ -74,9 +74,9 @@ std::string Captured::take() {
   return taken;
 }
 
-Conversation::Conversation(const SandboxHandles& handles, std::string_view question)
+Conversation::Conversation(const SandboxHandles& handles, std::string_view question, std::string_view before)
     : handles_(handles),
-      outgoing_(question.empty() ? "" : framed(question)),
+      outgoing_((before.empty() ? "" : framed(before)) + (question.empty() ? "" : framed(question))),
       polled_{pollfd{handles.control, POLLIN, 0}, pollfd{handles.stdout_pipe, POLLIN, 0},
               pollfd{handles.stderr_pipe, POLLIN, 0}} {}
 

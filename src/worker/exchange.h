@@ -39,7 +39,8 @@ struct Exchange {
 // An exchange in steps, for who need not block while the answer is on its way.
 class Conversation {
  public:
-  Conversation(const SandboxHandles& handles, std::string_view question);
+  // `before` is a frame of its own that goes first, if there is one.
+  Conversation(const SandboxHandles& handles, std::string_view question, std::string_view before = {});
 
   // As much of the question as goes without waiting; true if that is all of it.
   bool send();

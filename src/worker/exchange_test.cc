@@ -54,6 +54,17 @@ TEST_F(ConversationTest, OneThatIsNotThereInTimeIsWaitedForAsleep) {
   EXPECT_EQ(talk.answer, "true");
 }
 
+TEST_F(ConversationTest, WhatGoesFirstIsAFrameOfItsOwn) {
+  Conversation conversation(handles_, "[2]", "1");
+  ASSERT_TRUE(conversation.send());
+  std::array<char, 32> heard{};
+  const ssize_t size = ::read(runner_.get(), heard.data(), heard.size());
+  EXPECT_EQ(std::string_view(heard.data(), static_cast<std::size_t>(size)),
+            "\x01\0\0\0"
+            "1"
+            "\x03\0\0\0[2]"sv);
+}
+
 TEST_F(ConversationTest, NobodyWatchesARunnerThatHasGone) {
   Conversation conversation(handles_, "{}");
   ASSERT_TRUE(conversation.send());

@@ -141,7 +141,8 @@ void Instance::begin(CallUnderWay& call) {
                         .model_id = call.setup.model_id,
                         .deadline = call.setup.deadline,
                         .ai_port = ai_ ? sandbox_->handles().ai_port : std::uint16_t{0}};
-  call.conversation.emplace(sandbox_->handles(), to_json(frame));
+  const bool starts = is_compiled(key_.runtime) && !std::exchange(started_, true);
+  call.conversation.emplace(sandbox_->handles(), to_json(frame), starts ? to_start_json(frame) : std::string());
   call.deadline = steady_clock::now() + job.timeout;
 }
 

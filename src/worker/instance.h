@@ -24,6 +24,7 @@ struct InstanceKey {
   Runtime runtime = Runtime::python;
   int memory_mb = 0;
   Network network = Network::none;
+  Environment env{};  // a process reads some of it once, when it begins or loads the code
   auto operator<=>(const InstanceKey&) const = default;
 };
 
@@ -106,6 +107,7 @@ class Instance {
   std::int64_t scratch_bytes_ = 0;  // at the end of the last call
   Leftover left_ = Leftover::nothing;
   bool cold_ = true;
+  bool started_ = false;  // a compiled program: it has been told to begin
   bool reusable_ = true;
   bool frozen_ = false;
   bool interrupted_ = false;

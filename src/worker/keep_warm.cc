@@ -17,7 +17,8 @@ InstanceKey key_of(const Function& function) {
           .sha256 = function.code.sha256,
           .runtime = function.runtime,
           .memory_mb = function.memory_mb,
-          .network = function.network};
+          .network = function.network,
+          .env = function.env};
 }
 
 // What the code is loaded with: a call without a request.

@@ -210,7 +210,8 @@ Task<Result<InstancePtr>> Worker::obtain_instance(const Job& job, const Use& use
                         .sha256 = *sha256,
                         .runtime = job.runtime,
                         .memory_mb = job.memory_mb,
-                        .network = job.network};
+                        .network = job.network,
+                        .env = job.env};
   learn_from(job);
   if (!is_superseded(key)) co_await end_instances(pool_.supersede(key));
   while (InstancePtr warm = pool_.take(key)) {

@@ -70,6 +70,16 @@ TEST_F(WorkerTest, NewCodeReplacesTheOldInstances) {
   EXPECT_EQ(again(old).out, "old");
 }
 
+TEST_F(WorkerTest, NewVariablesReplaceTheOldInstances) {
+  Job job = python("import os\nloaded = os.environ.get('A')\ndef handler(): return [loaded, os.environ.get('A')]");
+  EXPECT_EQ(run(job).value, "[null,null]");
+  job.env = {{"A", "b"}};
+  const auto changed = again(job);
+  EXPECT_EQ(changed.value, R"(["b","b"])");
+  EXPECT_TRUE(changed.cold_start);
+  EXPECT_FALSE(again(job).cold_start);
+}
+
 TEST_F(WorkerTest, EachWayToFailHasItsMessage) {
   expect_failed(run(python("def handler(e, c): raise ValueError('bad')")), "handler_error", "ValueError: bad");
   expect_failed(run(python("import nothing_like_this")), "import_error", "No module named 'nothing_like_this'");

@@ -5,7 +5,7 @@ import os
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from harness import Case, main  # noqa: E402
+from harness import Case, main, wait_for  # noqa: E402
 from test_binaries import compiled  # noqa: E402
 
 CPP = r"""
@@ -13,7 +13,21 @@ CPP = r"""
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <stdexcept>
+
+static const char* const given = std::getenv("EARLY");
+static const std::string at_start = given ? given : "unset";
+
+// The hour at which 1970 began there. What a call makes of the zone must not be there in the next.
+static std::string zone() {
+  const std::time_t zero = 0;
+  std::tm here{};
+  localtime_r(&zero, &here);
+  setenv("TZ", "America/New_York", 1);
+  tzset();
+  return std::to_string(here.tm_hour);
+}
 
 static int calls = 0;
 std::string handler(const std::string& event, const infra::Context& context) {
@@ -29,6 +43,7 @@ std::string handler(const std::string& event, const infra::Context& context) {
   if (has("spin")) for (;;) {}
   if (has("exit")) std::exit(3);
   if (has("size")) return std::to_string(event.size());
+  if (has("start")) return "[\"" + at_start + "\"," + zone() + "]";
   std::printf("printed\n");
   const char* own = std::getenv("OWN");
   const std::string kept = own ? own : "unset";
@@ -48,12 +63,16 @@ import (
 \t"fmt"
 \t"math"
 \t"os"
+\t"runtime"
+\t"runtime/debug"
 \t"strings"
 \t"syscall"
 \t"time"
 
 \t"infra"
 )
+
+var early = os.Getenv("EARLY")
 
 var calls int
 
@@ -80,6 +99,8 @@ func handler(ctx infra.Context, event json.RawMessage) (any, error) {
 \t\tos.Exit(3)
 \tcase has("size"):
 \t\treturn len(event), nil
+\tcase has("start"):
+\t\treturn []any{early, time.Unix(0, 0).Hour(), debug.SetMemoryLimit(-1) >> 20, runtime.GOMAXPROCS(0)}, nil
 \t}
 \tfmt.Println("printed")
 \town, found := os.LookupEnv("OWN")
@@ -129,6 +150,29 @@ class Warm:
         self.assertLessEqual(first["handlerDurationMs"], first["durationMs"])
         second = self.infra.result(function, event)
         self.assertEqual((second["coldStart"], second["result"]["calls"], second["result"]["own"]), (False, 2, value["own"]))
+
+    def test_a_process_begins_with_the_functions_variables(self):
+        """What a language reads before any call, and never again, is there; other variables make another process."""
+        def variables(early, zone):
+            return {"EARLY": early, "TZ": zone, "GOMEMLIMIT": "64MiB", "GOMAXPROCS": "3"}
+        function = self.infra.deploy(self.files, runtime=self.runtime, memoryMb=256, envVars=json.dumps(variables("\u00e9 1", "Asia/Tokyo")))
+        own = [64, 3] if self.runtime == "go" else []
+        for early, hour in (("\u00e9 1", 9), ("2", 5)):
+            for cold in (True, False):
+                result = self.infra.result(function, "start")
+                self.assertEqual((result["result"], result["coldStart"]), ([early, hour, *own], cold), result)
+            answer = self.infra.request("PUT", f"/functions/{function}", {"envVars": variables("2", "Asia/Kathmandu")})
+            self.assertEqual(answer.status, 200, answer)
+
+    def test_one_that_waited_begins_with_them_too(self):
+        def waiting():
+            name = f'worker_pool_instances{{runtime="{self.runtime}"}}'
+            return sum(float(line.split()[-1]) for line in self.infra.worker_metrics().splitlines() if line.startswith(name))
+        before = waiting()
+        function = self.infra.deploy(self.files, runtime=self.runtime, memoryMb=256, keepWarm=1, envVars=json.dumps({"EARLY": "kept"}))
+        wait_for(lambda: waiting() == before + 1, what="an instance that waits")
+        result = self.infra.result(function, "start")
+        self.assertEqual((result["result"][0], result["coldStart"]), ("kept", False), result)
 
     def test_what_it_throws_fails_the_call_and_the_process_goes_on(self):
         before = self.call()["result"]["calls"]

@@ -14,6 +14,7 @@ RUNNERS = {
     "python": ["/usr/bin/python3", "-I", "-B", "-u", os.path.join(ROOT, "runtimes/python/runner.py")],
     "nodejs": ["/usr/bin/node", os.path.join(ROOT, "runtimes/nodejs/runner.js")],
     "native": [os.environ.get("INFRA_NATIVE_RUNNER", os.path.join(ROOT, "build/dev/native/runner"))],
+    **{language: ["/usr/bin/python3", "-I", "-B", "-u", os.path.join(ROOT, "runtimes/build/builder.py"), language] for language in ("cpp", "go")},
 }
 
 
@@ -28,8 +29,8 @@ class RunnerProcess:
         for name, text in files.items():
             path = os.path.join(workspace, name)
             os.makedirs(os.path.dirname(path), exist_ok=True)
-            with open(path, "w", encoding="utf-8") as file:
-                file.write(text)
+            with open(path, "wb") as file:
+                file.write(text if isinstance(text, bytes) else text.encode())
             os.chmod(path, 0o755)
         self.control, theirs = socket.socketpair()
         self.control.settimeout(20)
@@ -58,12 +59,17 @@ class RunnerProcess:
             self.err.close()
             shutil.rmtree(self.folder, ignore_errors=True)
 
+    def send(self, body):
+        self.control.sendall(struct.pack("<I", len(body)) + body)
+
     def receive(self):
         """The next frame, or None when the runner has gone."""
+        body = self.receive_bytes()
+        return None if body is None else json.loads(body)
+
+    def receive_bytes(self):
         head = self._read(4)
-        if head is None:
-            return None
-        return json.loads(self._read(struct.unpack("<I", head)[0]))
+        return None if head is None else self._read(struct.unpack("<I", head)[0])
 
     def _read(self, size):
         data = b""
@@ -77,8 +83,7 @@ class RunnerProcess:
     def call(self, event=None, env=None, **more):
         frame = {"requestId": "r-1", "functionId": "f-1", "modelId": "m", "memoryMb": 128, "timeoutMs": 5000,
                  "deadlineMs": int(time.time() * 1000) + 5000, "env": env or {}, "input": event, **more}
-        body = json.dumps(frame).encode()
-        self.control.sendall(struct.pack("<I", len(body)) + body)
+        self.send(json.dumps(frame).encode())
         return self.receive()
 
     def new_output(self, name):

@@ -1,6 +1,7 @@
 """The runner of compiled functions against docs/runner-protocol.md. What it runs are shell scripts: it takes any program."""
 
 import json
+import socket
 import struct
 import unittest
 
@@ -9,8 +10,14 @@ from runner_process import RunnerProcess
 PLAIN = "#!/bin/sh\n"
 
 
+class Native(RunnerProcess):
+    def __init__(self, files, start=b'{"env":{}}'):
+        super().__init__("native", files)
+        self.send(start)
+
+
 def native(script, **files):
-    return RunnerProcess("native", {"main": PLAIN + script, **{name.replace("__", "/"): text for name, text in files.items()}})
+    return Native({"main": PLAIN + script, **{name.replace("__", "/"): text for name, text in files.items()}})
 
 
 class NativeRunner(unittest.TestCase):
@@ -52,7 +59,7 @@ class NativeRunner(unittest.TestCase):
 
     def test_what_cannot_be_started_is_an_import_error(self):
         for script, says in (("#!/no/such/interpreter\n", "loader"), ("\0\0", "Exec format error")):
-            with RunnerProcess("native", {"main": script}) as runner:
+            with Native({"main": script}) as runner:
                 answer = runner.call(1, env={"PAYLOAD": "1"})
                 self.assertEqual((answer["ok"], answer["code"]), (False, "import_error"), answer)
                 self.assertIn(says, answer["message"])
@@ -76,14 +83,36 @@ class NativeRunner(unittest.TestCase):
         with native('echo mine; head -c 4 <&3 | od -An -tu4 >&2; head -c 11 <&3 >/dev/null', **{".infra__warm": ""}) as runner:
             self.assertEqual(runner.ready, {"ready": True})
             body = b'{"input":1}'
-            runner.control.sendall(struct.pack("<I", len(body)) + body)
+            runner.send(body)
             self.assertIsNone(runner.receive())
             self.assertEqual((runner.new_output("out"), runner.new_output("err").strip()), ("mine\n", str(len(body))))
+
+    def test_a_marked_program_begins_with_the_variables_of_the_start(self):
+        values = {"GOMEMLIMIT": "64MiB", "TZ": "Asia/Tokyo", "QUOTED": "\"\u00e9\U0001f600\\\n", "EMPTY": "", "LARGE": "x" * 100_000}
+        start = json.dumps({"env": values}).encode()
+        with Native({"main": PLAIN + "env -0", ".infra/warm": ""}, start) as runner:
+            runner.control.shutdown(socket.SHUT_WR)
+            self.assertIsNone(runner.receive())
+            seen = dict(variable.split("=", 1) for variable in runner.new_output("out").split("\0") if variable)
+        self.assertEqual({name: seen.get(name) for name in values}, values)
+        self.assertEqual(set(seen) - set(values) - {"PWD", "OLDPWD", "SHLVL", "_"}, {"PATH", "LANG", "HOME", "TMPDIR", "OUTPUT_DIR"})
+
+    def test_a_marked_program_that_cannot_be_started_says_so_at_each_call(self):
+        with Native({"main": "#!/no/such/interpreter\n", ".infra/warm": ""}) as runner:
+            for _ in range(2):
+                answer = runner.call(1)
+                self.assertEqual((answer["code"], answer["requestId"]), ("import_error", "r-1"), answer)
+
+    def test_what_is_no_start_ends_it(self):
+        for start in (b"", b"[]", b'{"env":{"a":1}}', b'{"env":{}'):
+            with Native({"main": PLAIN + "echo never"}, start) as runner:
+                self.assertIsNone(runner.receive(), start)
+                self.assertEqual(runner.new_output("out"), "")
 
     def test_what_is_no_call_ends_it(self):
         for frame in (b"[]", b"{", b'{"input":}', b'{"env":{"a":1},"input":1}', b'{"input":1', b""):
             with native("echo never") as runner:
-                runner.control.sendall(struct.pack("<I", len(frame)) + frame)
+                runner.send(frame)
                 self.assertIsNone(runner.receive(), frame)
                 self.assertEqual(runner.new_output("out"), "")
         with native("echo never") as runner:
