@@ -20,6 +20,7 @@ namespace json = boost::json;
 using std::chrono::steady_clock;
 
 constexpr std::size_t kMaxWords = 16 * 1024;  // of a compiler
+constexpr std::size_t kMaxNote = 2 * 1024;    // of the builder, on them
 constexpr std::size_t kFailuresKept = 100;
 constexpr auto kLongWait = std::chrono::minutes(5);  // a turn always ends and says so; this only bounds a mistake
 constexpr milliseconds kExitPatience{1000};
@@ -59,7 +60,9 @@ Result<std::string> read_answer(std::string answer) {
   if (error || !parsed.is_object()) return broken_source("The compiler's answer could not be read.");
   if (text_of(parsed.get_object(), "missing") == "g++") return missing("g++");
   if (text_of(parsed.get_object(), "missing") == "go") return missing("go");
-  return broken_source("The code does not compile:\n" + bounded(text_of(parsed.get_object(), "failed")));
+  const std::string note = replace_invalid_utf8(cut_utf8(text_of(parsed.get_object(), "note"), kMaxNote));
+  return broken_source("The code does not compile:\n" + bounded(text_of(parsed.get_object(), "failed")) +
+                       (note.empty() ? "" : "\n" + note));
 }
 
 Result<void> write_program(const fs::path& folder, const std::string& program) {

@@ -221,10 +221,13 @@ TEST_F(BuildsTest, TheBuildersAnswerIsNotTrusted) {
   EXPECT_THAT(answered(R"({"missing":"go"})").message, HasSubstr("golang-go"));
   EXPECT_THAT(answered(R"({"missing":"rm -rf"})").message, Not(HasSubstr("rm -rf")));
   EXPECT_THAT(answered(R"({"failed":"main.cpp:1: error"})").message, HasSubstr("\nmain.cpp:1: error"));
-  for (const auto* answer : {"", "{", "[]", "null", R"({"failed":7})"}) {
+  EXPECT_THAT(answered(R"({"failed":"main.go:1: error","note":"This worker has Go 1.19."})").message,
+              HasSubstr("\nmain.go:1: error\nThis worker has Go 1.19."));
+  for (const auto* answer : {"", "{", "[]", "null", R"({"failed":7,"note":7})"}) {
     EXPECT_EQ(answered(answer).code, "compile_error") << answer;
   }
-  const auto flood = answered(R"({"failed":")" + std::string(1 << 20, 'x') + "\"}");
+  const std::string much(1 << 20, 'x');
+  const auto flood = answered(R"({"failed":")" + much + R"(","note":")" + much + "\"}");
   EXPECT_LT(flood.message.size(), 20'000U);
   EXPECT_EQ(store_.count(), 0);
   EXPECT_EQ(answered("\x7f"

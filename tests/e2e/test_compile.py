@@ -8,10 +8,13 @@ CPP = r"""
 #include <cstdio>
 #include <cstdlib>
 #include "lib/twice.hpp"
-int main() { std::printf("%d %s\n", twice(21) + other(), std::getenv("PAYLOAD")); }
+#include <deep.h>
+int main() { std::printf("%d %s\n", twice(21) + other() + deep() + plain(), std::getenv("PAYLOAD")); }
 """
 CPP_FILES = {"main.cpp": CPP, "other.cpp": "int other() { return 1; }\n",
-             "lib/twice.hpp": "#pragma once\ninline int twice(int n) { return 2 * n; }\nint other();\n"}
+             "lib/twice.hpp": "#pragma once\ninline int twice(int n) { return 2 * n; }\nint other();\n",
+             "include/deep.h": 'int deep();\nextern "C" int plain(void);\n', "src/deep.cc": "#include <deep.h>\nint deep() { return 2; }\n",
+             "plain.c": "int plain(void) { int class = -2; return class; }\n"}
 GO = """package main
 
 import (
@@ -29,13 +32,15 @@ func main() {
 }
 """
 GO_FILES = {"main.go": GO, "twice.go": "package main\n\nfunc twice(n int) int { return 2 * n }\n"}
+# As a Go that nobody has yet writes it; the loop is what such a one makes of it.
 VENDORED = {
-    "go.mod": "module app\n\ngo 1.18\n\nrequire example.com/dep v1.0.0\n",
-    "vendor/modules.txt": "# example.com/dep v1.0.0\n## explicit\nexample.com/dep\n",
+    "go.mod": "module app\n\ngo 1.99.1\n\ntoolchain go1.99.2\n\nrequire example.com/dep v1.0.0\n",
+    "vendor/modules.txt": "# example.com/dep v1.0.0\n## explicit; go 1.99\nexample.com/dep\n",
     "vendor/example.com/dep/dep.go": 'package dep\n\nconst Word = "vendored"\n',
     "inside/inside.go": 'package inside\n\nconst Word = "own package"\n',
     "main.go": 'package main\n\nimport (\n\t"app/inside"\n\t"fmt"\n\n\t"example.com/dep"\n)\n\n'
-               'func main() { fmt.Println(dep.Word, inside.Word) }\n',
+               'func main() {\n\tvar last func() string\n\tfor _, word := range []string{inside.Word, "of all"} {\n'
+               '\t\tif last == nil {\n\t\t\tlast = func() string { return word }\n\t\t}\n\t}\n\tfmt.Println(dep.Word, last())\n}\n',
 }
 # What a build must not reach, asked by the preprocessor, which is the only code of a stranger's that runs in it.
 NOSY = '#if __has_include("%s")\n#error it can see %s\n#endif\nint main() {}\n'
@@ -70,7 +75,10 @@ class Compiled(Case):
                 ("cpp", {"main.cpp": "int main() {\n  return oops;\n}\n"}, ["main.cpp:2:10: error", "oops"]),
                 ("cpp", {"main.cpp": "int helper() { return 1; }\n"}, ["undefined reference", "main"]),
                 ("go", {"main.go": "package main\n\nfunc main() { oops() }\n"}, ["main.go:3", "undefined: oops"]),
-                ("go", {"main.go": 'package main\n\nimport "example.com/absent"\n\nfunc main() { absent.F() }\n'}, ["example.com/absent"]),
+                ("go", {"main.go": 'package main\n\nimport "example.com/absent"\n\nfunc main() { absent.F() }\n'},
+                 ["example.com/absent", "go mod vendor"]),
+                ("go", {"main.go": "package main\n\nfunc main() { future() }\n", "go.mod": "module app\n\ngo 1.99\n"},
+                 ["undefined: future", "This worker has Go 1.", "go.mod asks for 1.99"]),
                 ("go", {"main.go": "package other\n"}, ["package main"])):
             answer = self.infra.upload(bundle(files), [("runtime", None, runtime)])
             self.assert_error(answer, 422, "compile_error", says)
