@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "core/bundle_rules.h"
 #include "core/executable.h"
 #include "telemetry/log.h"
 
@@ -11,9 +12,10 @@ namespace {
 Result<void> check_file(const BundleReader& bundles, const std::filesystem::path& path, Runtime runtime) {
   const auto entries = bundles.list(path);
   if (!entries) return fail(entries.error());
-  if (auto ok = check_bundle(*entries, runtime); !ok) return ok;
+  const auto entry_file = check_bundle(*entries, runtime);
+  if (!entry_file) return fail(entry_file.error());
   if (auto ok = bundles.verify(path); !ok) return ok;
-  if (entry_file(*entries, runtime) != kReadyBinary) return {};
+  if (*entry_file != kReadyBinary) return {};
   const auto start = bundles.read_start(path, kReadyBinary, kExecutableStart);
   if (!start) return fail(start.error());
   return check_executable(*start);

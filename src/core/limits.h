@@ -12,8 +12,11 @@ inline constexpr std::uint64_t kMiB = 1024 * 1024;
 // The bundle.
 inline constexpr std::uint64_t kMaxPackedBytes = 50 * kMiB;
 inline constexpr std::uint64_t kMaxUnpackedBytes = 250 * kMiB;
-inline constexpr std::uint64_t kMaxEntries = 10'000;
+inline constexpr std::uint64_t kMaxEntries = 10'000;  // folders that paths only imply among them
 inline constexpr std::uint64_t kMaxRatio = 200;
+inline constexpr std::ptrdiff_t kMaxBundleDepth = 32;  // folders
+inline constexpr std::uint64_t kFolderBytes = 4096;    // what a folder counts as, for that is what it takes on a disk
+inline constexpr std::uint64_t kMaxLinkBytes = 1024;   // of a symlink's target
 
 // The function.
 inline constexpr int kMinMemoryMb = 128;

@@ -5,6 +5,7 @@
 #include <boost/json.hpp>
 #include <fstream>
 
+#include "core/bundle_rules.h"
 #include "core/executable.h"
 #include "core/json_value.h"
 #include "core/text.h"

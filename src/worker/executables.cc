@@ -8,6 +8,7 @@
 #include <fstream>
 #include <vector>
 
+#include "core/bundle_rules.h"
 #include "core/executable.h"
 
 namespace infra::worker {

@@ -10,8 +10,7 @@
 
 namespace infra::worker {
 
-// Below a version's folder; runtimes/native/runner.cc knows these names too.
-inline constexpr std::string_view kOwnFolder = ".infra";
+// Below a version's folder, in kOwnFolder; runtimes/native/runner.cc knows these names too.
 inline constexpr std::string_view kBuiltProgram = ".infra/main";  // compiled from the bundle's source
 inline constexpr std::string_view kWarmMark = ".infra/warm";      // the program speaks docs/runner-protocol.md itself
 

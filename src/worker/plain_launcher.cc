@@ -242,7 +242,8 @@ Result<std::unique_ptr<Sandbox>> PlainLauncher::launch(const LaunchRequest& requ
   const fs::path folder = fs::absolute(options_.temporary) / std::to_string(++launched_);
   std::error_code error;
   for (const auto* name : {"tmp", "output"}) fs::create_directories(folder / name, error);
-  if (!error) fs::copy(options_.versions / request.version, folder / "workspace", fs::copy_options::recursive, error);
+  constexpr auto kAsItIs = fs::copy_options::recursive | fs::copy_options::copy_symlinks;
+  if (!error) fs::copy(options_.versions / request.version, folder / "workspace", kAsItIs, error);
   auto channels = error ? Result<Channels>(launch_failed("its folder", error.value())) : open_channels();
   if (!channels) {
     fs::remove_all(folder, error);

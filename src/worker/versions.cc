@@ -37,7 +37,7 @@ std::uint64_t size_of(const fs::path& folder) {
   std::uint64_t bytes = 0;
   std::error_code error;
   for (const auto& entry : fs::recursive_directory_iterator(folder, error)) {
-    if (!entry.is_regular_file(error)) continue;
+    if (entry.symlink_status(error).type() != fs::file_type::regular) continue;
     const auto size = entry.file_size(error);
     if (!error) bytes += size;
   }
@@ -50,11 +50,11 @@ std::string folder_name(const std::string& sha256, Runtime runtime) {
 }
 
 // Of a bundle with a ready binary; source is compiled later.
-Result<void> ready_blocking(const fs::path& folder, const std::vector<BundleEntry>& entries, Runtime runtime) {
+Result<void> ready_blocking(const fs::path& folder, std::string_view entry_file, Runtime runtime) {
   if (!is_compiled(runtime)) return {};
   std::error_code ignored;
   fs::remove_all(folder / kOwnFolder, ignored);
-  if (entry_file(entries, runtime) != kReadyBinary) return {};
+  if (entry_file != kReadyBinary) return {};
   return prepare_executable(folder, kReadyBinary);
 }
 
@@ -179,7 +179,8 @@ Result<Versions::Unpacked> Versions::unpack_blocking(const fs::path& bundle, con
   // Upload has checked this; rows of the reference platform were never checked.
   const auto entries = reader_.list(bundle);
   if (!entries) return fail(entries.error());
-  if (auto allowed = check_bundle(*entries, runtime); !allowed) return fail(allowed.error());
+  const auto entry_file = check_bundle(*entries, runtime);
+  if (!entry_file) return fail(entry_file.error());
 
   std::uint64_t number = 0;
   {
@@ -189,7 +190,7 @@ Result<Versions::Unpacked> Versions::unpack_blocking(const fs::path& bundle, con
   const fs::path temporary = root_ / fmt::format("{}.tmp-{}", name, number);
   if (auto extracted = reader_.extract(bundle, temporary); !extracted) return fail(extracted.error());
   std::error_code error;
-  if (auto readied = ready_blocking(temporary, *entries, runtime); !readied) {
+  if (auto readied = ready_blocking(temporary, *entry_file, runtime); !readied) {
     fs::remove_all(temporary, error);
     return fail(readied.error());
   }
@@ -200,7 +201,7 @@ Result<Versions::Unpacked> Versions::unpack_blocking(const fs::path& bundle, con
     return fail(ErrorKind::unavailable, "disk_failed",
                 fmt::format("The code could not be unpacked: {}.", error.message()));
   }
-  const bool has_source = is_compiled(runtime) && entry_file(*entries, runtime) != kReadyBinary;
+  const bool has_source = is_compiled(runtime) && *entry_file != kReadyBinary;
   return Unpacked{.bytes = has_source ? 0 : size_of(root_ / name), .has_source = has_source};
 }
 

@@ -16,24 +16,21 @@ from harness import API_KEY, ECHO, SANITIZED, Case, bundle, form, main, wait_for
 MIB = 1024 * 1024
 
 
+def archive(*entries):
+    """A ZIP of (name, mode with its type, content), as written: names are not mended, and may come twice."""
+    packed = io.BytesIO()
+    with warnings.catch_warnings(), zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as out:
+        warnings.simplefilter("ignore")
+        for name, mode, content in entries:
+            entry = zipfile.ZipInfo(name)
+            entry.create_system, entry.external_attr = 3, mode << 16
+            out.writestr(entry, content)
+    return packed.getvalue()
+
+
 def special(name, mode, content=""):
     """A ZIP with a main.py and one entry of another kind."""
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr("main.py", ECHO)
-        entry = zipfile.ZipInfo(name)
-        entry.create_system, entry.external_attr = 3, mode << 16
-        archive.writestr(entry, content)
-    return packed.getvalue()
-
-
-def twice(name):
-    packed = io.BytesIO()
-    with warnings.catch_warnings(), zipfile.ZipFile(packed, "w") as archive:
-        warnings.simplefilter("ignore")
-        for _ in range(2):
-            archive.writestr(name, ECHO)
-    return packed.getvalue()
+    return archive(("main.py", stat.S_IFREG | 0o644, ECHO), (name, mode, content))
 
 
 def patched(packed, entry, offset_local, offset_central, layout, value):
@@ -91,14 +88,16 @@ class Upload(Case):
         cases = [
             (b"", "zip"), (b"not a zip at all" * 100, "zip"), (good[:-30], "zip"), (b"PK\x05\x06" + bytes(18), "empty"),
             (bundle({"other.py": ECHO}), "main.py"), (bundle({"main.py/x": ""}), "main.py"),
-            (bundle({"main.py": ECHO, "/etc/cron.d/x": ""}), "absolute"),
             (bundle({"main.py": ECHO, "C:/x": ""}), "absolute"),
             (bundle({"main.py": ECHO, "../x": ""}), ".."), (bundle({"main.py": ECHO, "a/../../x": ""}), ".."),
             (bundle({"main.py": ECHO, "a\\b": ""}), "backslash"),
-            (special("link", stat.S_IFLNK | 0o777, "/etc/passwd"), "link"),
+            (special("link", stat.S_IFLNK | 0o777, "/etc/passwd"), "absolute path"),
+            (special("link", stat.S_IFLNK | 0o777, "../x"), "out of the bundle"),
+            (special("main.py/x", stat.S_IFLNK | 0o777, "y"), "file and as a folder"),
             (special("disk", stat.S_IFBLK | 0o666), "device"), (special("pipe", stat.S_IFIFO | 0o666), "special"),
-            (twice("main.py"), "twice"), (bundle({"main.py": ECHO, "a": "x", "a/b": "y"}), "file and as a folder"),
-            (bundle({"main.py": ECHO, "caf?.txt": ""}).replace(b"caf?", b"caf\xe9"), "utf-8"),
+            (bundle({"main.py": ECHO, "a": "x", "a/b": "y"}), "file and as a folder"),
+            (bundle({"main.py": ECHO, "caf?.txt": ""}).replace(b"caf?", b"caf\x07"), "control character"),
+            (bundle({"myfn/main.py": ECHO}), "cd myfn && zip -r ../function.zip ."),
             (patched(good, b"main.py", 6, 8, "<H", 1), "encrypted"),
             (bundle({"main.py": ECHO, "zeros": bytes(4 * MIB)}), "200 to 1"),
             (bundle({"main.py": ECHO, **{f"part{n}": compressible(26) for n in range(10)}}), "250 mib"),
@@ -110,6 +109,24 @@ class Upload(Case):
         self.refuse(bundle({"main.py": ECHO}), "index.js", headers={"x-runtime": "nodejs"})
         self.refuse(bundle({"index.js": ""}), "main.cpp", headers={"x-runtime": "cpp"})
         self.assert_nothing_left()
+
+    def test_zips_as_all_tools_write_them_run(self):
+        folder, file, link = stat.S_IFDIR | 0o755, stat.S_IFREG | 0o644, stat.S_IFLNK | 0o777
+        main = ("import os, subprocess\nimport pkg.util\n"
+                "def handler(event, context):\n"
+                "    said = subprocess.run(['node_modules/.bin/tool'], capture_output=True, text=True, check=True).stdout\n"
+                "    return [pkg.util.VALUE, said.strip(), os.readlink('main.py'), os.path.exists('caf\u00e9')]\n")
+        odd = archive(("./", folder, ""), ("./src/", folder, ""), ("./src/main.py", file, "def handler(e, c): return 'old'"),
+                      ("main.py", link, "src/main.py"), ("src//main.py", file, main), ("./pkg/util.py", file, "VALUE = 42"),
+                      ("node_modules/.bin/tool", link, "../tool/run.sh"), ("caf?", file, ""),
+                      ("/node_modules/tool/run.sh", stat.S_IFREG | 0o755, "#!/bin/sh\necho through the link\n"))
+        odd = odd.replace(b"caf?", b"caf\x82")  # CP437
+        for what, packed in [("as it is", odd), ("self-extracting", b"#!/bin/sh\n" * 100 + odd), ("padded", odd + bytes(512))]:
+            with self.subTest(what):
+                answer = self.infra.upload(packed)
+                self.assertEqual(answer.status, 200, answer)
+                result = self.infra.result(answer.json()["functionId"])
+                self.assertEqual(result.get("result"), [42, "through the link", "src/main.py", True], result)
 
     def test_a_directory_that_lies_about_sizes_is_found_out(self):
         honest = bundle({"main.py": ECHO, "bomb": bytes(64 * MIB)})

@@ -26,6 +26,10 @@ struct ZipEntry {
   std::optional<std::uint32_t> claimed_crc = {};
   std::optional<std::uint32_t> claimed_size = {};                // in both headers
   std::optional<std::uint32_t> claimed_size_in_local_only = {};  // so that the two disagree
+  std::string extra = {};                                        // fields, for both headers
+  bool streamed = false;             // sizes and checksum behind the data, as when written to a pipe
+  bool zip64 = false;                // sizes in a ZIP64 field, as by writers that can't know how large it gets
+  std::uint32_t dos_attributes = 0;  // 0x10: a folder
   bool share_previous_data = false;  // no local header of its own: the directory points at the entry before
 };
 
@@ -53,16 +57,32 @@ class ZipBuilder {
     return *this;
   }
 
+  ZipBuilder& comment(std::string text) {
+    comment_ = std::move(text);
+    return *this;
+  }
+  // The record that others need past 65,535 entries or 4 GiB.
+  ZipBuilder& with_zip64_record() {
+    zip64_record_ = true;
+    return *this;
+  }
+  // What stands before the archive, with offsets that count it, as self-extracting programs are made in the end.
+  ZipBuilder& begin_with(const std::string& bytes) {
+    local_ += bytes;
+    return *this;
+  }
+
   [[nodiscard]] std::string bytes() const {
     std::string out = local_ + central_;
+    const auto count = claimed_count_.value_or(static_cast<std::uint16_t>(count_));
+    if (zip64_record_) put_zip64_record(out, count);
     put32(out, 0x06054b50);
     put16(out, 0), put16(out, 0);  // disks
-    const auto count = claimed_count_.value_or(static_cast<std::uint16_t>(count_));
-    put16(out, count), put16(out, count);
-    put32(out, static_cast<std::uint32_t>(central_.size()));
-    put32(out, static_cast<std::uint32_t>(local_.size()));
-    put16(out, 0);  // comment
-    return out;
+    put16(out, zip64_record_ ? 0xffff : count), put16(out, zip64_record_ ? 0xffff : count);
+    put32(out, zip64_record_ ? 0xffffffff : static_cast<std::uint32_t>(central_.size()));
+    put32(out, zip64_record_ ? 0xffffffff : static_cast<std::uint32_t>(local_.size()));
+    put16(out, static_cast<std::uint32_t>(comment_.size()));
+    return out + comment_;
   }
   std::filesystem::path write_to(const std::filesystem::path& path) const {
     std::ofstream(path, std::ios::binary) << bytes();
@@ -97,6 +117,16 @@ class ZipBuilder {
   static void put32(std::string& out, std::uint32_t value) {
     for (int i = 0; i < 4; ++i) out += static_cast<char>(value >> (8 * i));
   }
+  static void put64(std::string& out, std::uint64_t value) {
+    for (int i = 0; i < 8; ++i) out += static_cast<char>(value >> (8 * i));
+  }
+  void put_zip64_record(std::string& out, std::uint64_t count) const {
+    const std::uint64_t at = out.size();
+    put32(out, 0x06064b50), put64(out, 44), put16(out, 45), put16(out, 45);
+    put32(out, 0), put32(out, 0);  // disks
+    put64(out, count), put64(out, count), put64(out, central_.size()), put64(out, local_.size());
+    put32(out, 0x07064b50), put32(out, 0), put64(out, at), put32(out, 1);
+  }
   static std::uint16_t method_of(const ZipEntry& entry) {
     return entry.method.value_or(static_cast<std::uint16_t>(entry.deflated ? 8 : 0));
   }
@@ -105,11 +135,18 @@ class ZipBuilder {
   // (APPNOTE 4.3.7, 4.3.12).
   static void put_common(std::string& out, const ZipEntry& entry, const Placed& placed, std::uint32_t unpacked) {
     put16(out, 20);  // version needed
-    put16(out, entry.flags);
+    put16(out, entry.flags | (entry.streamed ? 8U : 0U));
     put16(out, method_of(entry));
     put16(out, 0), put16(out, 0x5d77);  // 2026-11-23 00:00
-    put32(out, placed.crc), put32(out, placed.packed), put32(out, unpacked);
-    put16(out, static_cast<std::uint32_t>(entry.name.size())), put16(out, 0);
+    put32(out, placed.crc);
+    put32(out, entry.zip64 ? 0xffffffff : placed.packed), put32(out, entry.zip64 ? 0xffffffff : unpacked);
+    put16(out, static_cast<std::uint32_t>(entry.name.size()));
+    put16(out, static_cast<std::uint32_t>(extra_of(entry, placed).size()));
+  }
+  static std::string extra_of(const ZipEntry& entry, const Placed& placed) {
+    std::string extra = entry.extra;
+    if (entry.zip64) put16(extra, 1), put16(extra, 16), put64(extra, placed.unpacked), put64(extra, placed.packed);
+    return extra;
   }
 
   Placed write_local(const ZipEntry& entry) {
@@ -121,8 +158,16 @@ class ZipBuilder {
                         .packed = static_cast<std::uint32_t>(data.size()),
                         .unpacked = entry.claimed_size.value_or(static_cast<std::uint32_t>(entry.content.size()))};
     put32(local_, 0x04034b50);
-    put_common(local_, entry, placed, entry.claimed_size_in_local_only.value_or(placed.unpacked));
-    local_ += entry.name + data;
+    if (entry.streamed) {
+      put_common(local_, entry, {}, 0);
+    } else {
+      put_common(local_, entry, placed, entry.claimed_size_in_local_only.value_or(placed.unpacked));
+    }
+    local_ += entry.name + extra_of(entry, placed) + data;
+    if (entry.streamed) {
+      put32(local_, 0x08074b50);
+      put32(local_, placed.crc), put32(local_, placed.packed), put32(local_, placed.unpacked);
+    }
     return placed;
   }
   [[nodiscard]] Placed shared(const ZipEntry&) const { return last_; }
@@ -132,9 +177,9 @@ class ZipBuilder {
     put16(central_, 20U | static_cast<std::uint32_t>(entry.made_on << 8));
     put_common(central_, entry, placed, placed.unpacked);
     put16(central_, 0), put16(central_, 0), put16(central_, 0);  // comment, disk, internal attributes
-    put32(central_, entry.unix_mode << 16);
+    put32(central_, (entry.unix_mode << 16) | entry.dos_attributes);
     put32(central_, placed.offset);
-    central_ += entry.name;
+    central_ += entry.name + extra_of(entry, placed);
   }
 
   std::string local_;
@@ -142,6 +187,8 @@ class ZipBuilder {
   Placed last_;
   std::size_t count_ = 0;
   std::optional<std::uint16_t> claimed_count_;
+  std::string comment_;
+  bool zip64_record_ = false;
 };
 
 }  // namespace infra::testing

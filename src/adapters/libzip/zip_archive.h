@@ -11,24 +11,14 @@
 #include <string>
 #include <vector>
 
-#include "core/bundle_rules.h"
+#include "core/bundle_tree.h"
 #include "core/error.h"
 
 namespace infra {
 
-// What is let out of one archive in all, however many entries it comes from.
-class UnpackBudget {
- public:
-  // False once more than limits::kMaxUnpackedBytes have been taken.
-  [[nodiscard]] bool take(std::uint64_t bytes);
-
- private:
-  std::uint64_t taken_ = 0;
-};
-
 class ZipArchive {
  public:
-  // `invalid` (not_a_zip, or the rule that the directory breaks); nothing is inflated.
+  // `invalid` (not_a_zip, or the rule that the directory breaks); nothing is inflated but where links lead.
   [[nodiscard]] static Result<ZipArchive> open(const std::filesystem::path& path);
 
   [[nodiscard]] const std::vector<BundleEntry>& entries() const { return entries_; }
@@ -37,8 +27,8 @@ class ZipArchive {
 
   using Sink = std::function<Result<void>(std::span<const char>)>;
   // Inflates one entry into `sink`, piece by piece. `invalid` (code bundle_corrupt) if more or less comes out than the
-  // directory claims, or if the checksum is wrong; `too_large` when the budget is spent.
-  [[nodiscard]] Result<void> read(std::size_t index, UnpackBudget& budget, const Sink& sink) const;
+  // directory claims, or if the checksum is wrong.
+  [[nodiscard]] Result<void> read(std::size_t index, const Sink& sink) const;
 
  private:
   struct Discard {
@@ -46,6 +36,7 @@ class ZipArchive {
   };
   using Handle = std::unique_ptr<zip_t, Discard>;
   ZipArchive(Handle handle, std::vector<BundleEntry> entries);
+  Result<void> read_targets();
 
   Handle handle_;
   std::vector<BundleEntry> entries_;

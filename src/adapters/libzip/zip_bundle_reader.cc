@@ -12,7 +12,10 @@
 #include <string_view>
 #include <system_error>
 
+#include "adapters/libzip/descriptor.h"
 #include "adapters/libzip/zip_archive.h"
+#include "core/bundle_path.h"
+#include "core/bundle_tree.h"
 
 namespace infra {
 namespace {
@@ -30,24 +33,6 @@ std::unexpected<Error> disk_error(std::string_view what) {
   return fail(ErrorKind::internal, "bundle_not_unpacked",
               fmt::format("Unpacking the bundle failed: can't {}: {}.", what, std::strerror(code)));
 }
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd = -1) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  [[nodiscard]] int get() const { return fd_; }
-  explicit operator bool() const { return fd_ >= 0; }
-
- private:
-  int fd_;
-};
 
 // The folder that is being filled. It goes away with this, unless everything went well and it was kept.
 class NewFolder {
@@ -74,44 +59,43 @@ class NewFolder {
   Descriptor fd_;
 };
 
-// check_bundle() has refused these names already; this keeps a mistake there from becoming a file outside the folder.
-bool is_plain_segment(std::string_view part) {
-  return !part.empty() && part != "." && part != "..";
+// BundleTree has refused these already; this keeps a mistake there from becoming a file outside the folder.
+Result<void> check_segment(std::string_view part) {
+  if (!part.empty() && part != "." && part != "..") return {};
+  return fail(ErrorKind::invalid, "invalid_bundle_path", "A ZIP entry has a path that leaves the bundle.");
 }
 
-Result<Descriptor> open_subfolder(int parent, const std::string& name) {
-  if (::mkdirat(parent, name.c_str(), kFolderMode) != 0 && errno != EEXIST) return disk_error("make a folder");
-  Descriptor folder(::openat(parent, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  if (!folder || ::fchmod(folder.get(), kFolderMode) != 0) return disk_error("open a folder");
-  return folder;
-}
+// Opens folders below one that was made for it, following no link. The last one stays open, since the next path mostly
+// lies there too.
+class Folders {
+ public:
+  explicit Folders(int root) : root_(root) {}
 
-// Goes down from `root` through every folder of `name` and makes those that are missing. Gives the last folder, and
-// what is left of the name: the file's own, or nothing for a folder.
-struct Place {
-  Descriptor folder;
-  std::string file;
-};
-Result<Place> make_parents(int root, std::string_view name) {
-  Place place{.folder = Descriptor(::fcntl(root, F_DUPFD_CLOEXEC, 0)), .file = {}};
-  if (!place.folder) return disk_error("open the folder");
-  while (!name.empty()) {
-    const std::size_t slash = name.find('/');
-    const std::string part(name.substr(0, slash));
-    if (!is_plain_segment(part)) {
-      return fail(ErrorKind::invalid, "invalid_bundle_path", "A ZIP entry has a path that leaves the bundle.");
+  // Of a folder that is there already.
+  Result<int> open(std::string_view path) {
+    if (path.empty()) return root_;
+    if (folder_ && path == path_) return folder_.get();
+    Descriptor folder;
+    for (std::string_view rest = path; !rest.empty();) {
+      const std::size_t slash = rest.find('/');
+      const std::string part(rest.substr(0, slash));
+      rest = slash == std::string_view::npos ? std::string_view() : rest.substr(slash + 1);
+      if (auto plain = check_segment(part); !plain) return fail(plain.error());
+      Descriptor next(
+          ::openat(folder ? folder.get() : root_, part.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+      if (!next) return disk_error("open a folder");
+      folder = std::move(next);
     }
-    if (slash == std::string_view::npos) {
-      place.file = part;
-      return place;
-    }
-    auto next = open_subfolder(place.folder.get(), part);
-    if (!next) return fail(next.error());
-    place.folder = std::move(*next);
-    name.remove_prefix(slash + 1);
+    folder_ = std::move(folder);
+    path_ = path;
+    return folder_.get();
   }
-  return place;
-}
+
+ private:
+  int root_;
+  Descriptor folder_;
+  std::string path_;
+};
 
 Result<void> write_all(int fd, std::span<const char> bytes) {
   while (!bytes.empty()) {
@@ -123,26 +107,73 @@ Result<void> write_all(int fd, std::span<const char> bytes) {
   return {};
 }
 
-Result<void> extract_entry(const ZipArchive& archive, std::size_t index, UnpackBudget& budget, int root) {
-  const BundleEntry& entry = archive.entries()[index];
-  if (entry.type != EntryType::file && entry.type != EntryType::directory) {
-    return fail(ErrorKind::invalid, "bundle_has_special_file",
-                "The ZIP holds something that is neither file nor folder.");
+class Unpacking {
+ public:
+  Unpacking(const ZipArchive& archive, int root) : archive_(archive), folders_(root) {}
+
+  // Links come last, when nothing is written any more.
+  Result<void> run(const BundleTree& tree) {
+    for (const auto& [path, node] : tree.nodes()) {
+      if (node.type == EntryType::symlink) continue;
+      if (auto ok = make(path, node); !ok) return ok;
+    }
+    for (const auto& [path, node] : tree.nodes()) {
+      if (node.type != EntryType::symlink) continue;
+      if (auto ok = make(path, node); !ok) return ok;
+    }
+    return {};
   }
-  auto place = make_parents(root, entry.name);
-  if (!place) return fail(place.error());
-  if (entry.type == EntryType::directory) return {};
-  constexpr int kNewFile = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
-  const Descriptor file(::openat(place->folder.get(), place->file.c_str(), kNewFile, kFileMode));
-  if (!file) return disk_error("make a file");
-  if (auto ok = archive.read(index, budget, [&](std::span<const char> bytes) { return write_all(file.get(), bytes); });
-      !ok) {
-    return ok;
+
+ private:
+  Result<void> make(std::string_view path, const BundleTree::Node& node) {
+    const auto folder = folders_.open(folder_of(path));
+    if (!folder) return fail(folder.error());
+    const std::string name(path.substr(path.rfind('/') + 1));
+    if (auto plain = check_segment(name); !plain) return plain;
+    if (node.type == EntryType::symlink) {
+      if (::symlinkat(node.target.c_str(), *folder, name.c_str()) != 0) return disk_error("make a link");
+      return {};
+    }
+    if (node.type == EntryType::directory) {
+      // The mode is set whatever the umask is, as with files.
+      if (::mkdirat(*folder, name.c_str(), kFolderMode) != 0 ||
+          ::fchmodat(*folder, name.c_str(), kFolderMode, 0) != 0) {
+        return disk_error("make a folder");
+      }
+      return {};
+    }
+    return make_file(*folder, name, node.entry);
   }
-  // Whatever the umask is, and nothing of what the ZIP says but the one bit: no setuid, no world-writable files.
-  if (::fchmod(file.get(), archive.is_executable(index) ? kExecutableMode : kFileMode) != 0)
-    return disk_error("set a mode");
-  return {};
+
+  Result<void> make_file(int folder, const std::string& name, std::size_t entry) {
+    constexpr int kNewFile = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+    const Descriptor file(::openat(folder, name.c_str(), kNewFile, kFileMode));
+    if (!file) return disk_error("make a file");
+    const auto write = [&](std::span<const char> bytes) { return write_all(file.get(), bytes); };
+    if (auto ok = archive_.read(entry, write); !ok) return ok;
+    // Nothing of what the ZIP says but the one bit: no setuid, no world-writable files.
+    if (::fchmod(file.get(), archive_.is_executable(entry) ? kExecutableMode : kFileMode) != 0) {
+      return disk_error("set a mode");
+    }
+    return {};
+  }
+
+  const ZipArchive& archive_;
+  Folders folders_;
+};
+
+// An archive, and what it unpacks to.
+struct Bundle {
+  ZipArchive archive;
+  BundleTree tree;
+};
+
+Result<Bundle> open_bundle(const std::filesystem::path& zip) {
+  auto archive = ZipArchive::open(zip);
+  if (!archive) return fail(archive.error());
+  auto tree = BundleTree::of(archive->entries());
+  if (!tree) return fail(tree.error());
+  return Bundle{.archive = std::move(*archive), .tree = std::move(*tree)};
 }
 
 }  // namespace
@@ -154,45 +185,41 @@ Result<std::vector<BundleEntry>> ZipBundleReader::list(const std::filesystem::pa
 }
 
 Result<void> ZipBundleReader::extract(const std::filesystem::path& zip, const std::filesystem::path& directory) const {
-  const auto archive = ZipArchive::open(zip);
-  if (!archive) return fail(archive.error());
+  const auto bundle = open_bundle(zip);
+  if (!bundle) return fail(bundle.error());
   auto folder = NewFolder::create(directory);
   if (!folder) return fail(folder.error());
-  UnpackBudget budget;
-  for (std::size_t i = 0; i < archive->entries().size(); ++i) {
-    if (auto ok = extract_entry(*archive, i, budget, folder->fd()); !ok) return ok;
-  }
+  if (auto ok = Unpacking(bundle->archive, folder->fd()).run(bundle->tree); !ok) return ok;
   folder->keep();
   return {};
 }
 
 Result<void> ZipBundleReader::verify(const std::filesystem::path& zip) const {
-  const auto archive = ZipArchive::open(zip);
-  if (!archive) return fail(archive.error());
-  UnpackBudget budget;
-  for (std::size_t i = 0; i < archive->entries().size(); ++i) {
-    if (auto ok = archive->read(i, budget, [](std::span<const char>) { return Result<void>{}; }); !ok) return ok;
+  const auto bundle = open_bundle(zip);
+  if (!bundle) return fail(bundle.error());
+  const auto drop = [](std::span<const char>) { return Result<void>{}; };
+  for (const auto& [_, node] : bundle->tree.nodes()) {
+    if (node.type != EntryType::file) continue;  // links were read, a folder's data is nobody's
+    if (auto ok = bundle->archive.read(node.entry, drop); !ok) return ok;
   }
   return {};
 }
 
 Result<std::string> ZipBundleReader::read_start(const std::filesystem::path& zip, std::string_view name,
                                                 std::size_t max_bytes) const {
-  const auto archive = ZipArchive::open(zip);
-  if (!archive) return fail(archive.error());
-  const auto& entries = archive->entries();
-  const auto found = std::ranges::find(entries, name, &BundleEntry::name);
-  if (found == entries.end()) {
-    return fail(ErrorKind::not_found, "bundle_entry_missing", fmt::format("The ZIP has no entry \"{}\".", name));
+  const auto bundle = open_bundle(zip);
+  if (!bundle) return fail(bundle.error());
+  const auto file = bundle->tree.file_at(name);
+  if (!file) {
+    return fail(ErrorKind::not_found, "bundle_entry_missing", fmt::format("The ZIP has no file \"{}\".", name));
   }
   std::string start;
-  UnpackBudget budget;
-  const auto read = archive->read(static_cast<std::size_t>(found - entries.begin()), budget,
-                                  [&](std::span<const char> bytes) -> Result<void> {
-                                    start.append(bytes.data(), std::min(bytes.size(), max_bytes - start.size()));
-                                    if (start.size() < max_bytes) return {};
-                                    return fail(ErrorKind::conflict, "enough_read", "The rest is not wanted.");
-                                  });
+  const auto read =
+      bundle->archive.read(bundle->tree.find(*file)->entry, [&](std::span<const char> bytes) -> Result<void> {
+        start.append(bytes.data(), std::min(bytes.size(), max_bytes - start.size()));
+        if (start.size() < max_bytes) return {};
+        return fail(ErrorKind::conflict, "enough_read", "The rest is not wanted.");
+      });
   if (!read && start.size() < max_bytes) return fail(read.error());
   return start;
 }

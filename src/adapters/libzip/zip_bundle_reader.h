@@ -6,8 +6,6 @@
 
 namespace infra {
 
-// Refuses what does not begin with a local file header, so data in front of a ZIP (self-extracting programs) is no
-// bundle.
 class ZipBundleReader final : public BundleReader {
  public:
   [[nodiscard]] Result<std::vector<BundleEntry>> list(const std::filesystem::path& zip) const override;
