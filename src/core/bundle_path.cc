@@ -40,9 +40,9 @@ Result<std::string> bundle_path(std::string_view name) {
                 fmt::format("The ZIP entry \"{}\" {}.", shown_name(name), why));
   };
   if (name.empty()) return bad("has an empty name");
+  if (has_control_character(name)) return bad("has a control character in its name");
   if (!is_valid_utf8(name)) return bad("has a name that is not UTF-8, though the ZIP says so");
   if (name.size() > kMaxNameBytes) return bad(fmt::format("has a name longer than {} bytes", kMaxNameBytes));
-  if (has_control_character(name)) return bad("has a control character in its name");
   if (name.find('\\') != std::string_view::npos) {
     return bad(
         "has a backslash in its name, where ZIPs have \"/\": Compress-Archive of Windows PowerShell 5 and programs on "

@@ -10,6 +10,7 @@
 
 #include "core/bundle_path.h"
 #include "core/limits.h"
+#include "core/text.h"
 
 namespace infra {
 namespace {
@@ -21,6 +22,7 @@ constexpr std::uint64_t kMaxCommentBytes = 0xffff;
 constexpr std::uint64_t kLocatorBytes = 20;
 constexpr std::uint64_t kRecord64Bytes = 56;
 constexpr std::size_t kHeaderBytes = 46;
+constexpr std::uint64_t kUtf8Flag = 1 << 11;
 constexpr std::uint32_t kRecordSignature = 0x06054b50;
 constexpr std::uint32_t kLocatorSignature = 0x07064b50;
 constexpr std::uint32_t kRecord64Signature = 0x06064b50;
@@ -141,8 +143,8 @@ std::optional<Found> find_archive(const Tail& tail) {
   return std::nullopt;
 }
 
-// Every line begins as one should, their number is what the record says, and no name holds what its C string would cut
-// off or its decoding turn into a glyph.
+// Every line begins as one should, and their number is what the record says. Of names what the library can't tell: it
+// cuts them off at a NUL, makes glyphs of control characters, and calls the whole directory broken for bad UTF-8.
 Result<void> check_lines(std::string_view bytes, std::uint64_t entries) {
   for (; !bytes.empty(); --entries) {
     if (entries == 0 || bytes.size() < kHeaderBytes || !begins_with(bytes, kHeaderSignature)) {
@@ -152,10 +154,8 @@ Result<void> check_lines(std::string_view bytes, std::uint64_t entries) {
     const std::size_t line_bytes = kHeaderBytes + name_bytes + number_at(bytes, 30, 2) + number_at(bytes, 32, 2);
     if (line_bytes > bytes.size()) return not_a_zip("its directory is damaged");
     const std::string_view name = bytes.substr(kHeaderBytes, name_bytes);
-    if (has_control_character(name)) {
-      return fail(ErrorKind::invalid, "invalid_bundle_path",
-                  fmt::format("The ZIP entry \"{}\" has a control character in its name.", shown_name(name)));
-    }
+    const bool says_utf8 = (number_at(bytes, 8, 2) & kUtf8Flag) != 0;
+    if (has_control_character(name) || (says_utf8 && !is_valid_utf8(name))) return fail(bundle_path(name).error());
     bytes.remove_prefix(line_bytes);
   }
   if (entries != 0) return not_a_zip("its directory is damaged");

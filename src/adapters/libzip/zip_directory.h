@@ -17,8 +17,8 @@ struct ZipDirectory {
 };
 
 // The archive whose record ends the file with its comment; else, as other tools do, the last one that has a directory,
-// with anything behind it. `invalid`: not_a_zip, bundle_too_many_entries, or invalid_bundle_path for a name with
-// control characters, which the library can't be asked about. (PKWARE APPNOTE 4.3.12 to 4.3.16, ZIP64 included.)
+// with anything behind it. `invalid`: not_a_zip, bundle_too_many_entries, or invalid_bundle_path for a name that the
+// library could not tell truly. (PKWARE APPNOTE 4.3.12 to 4.3.16, ZIP64 included.)
 [[nodiscard]] Result<ZipDirectory> read_zip_directory(int file, std::uint64_t file_bytes);
 
 }  // namespace infra
