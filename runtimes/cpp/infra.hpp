@@ -195,16 +195,23 @@ class Reader {
       return true;
     }
     unsigned code = 0;
-    if (!hex(code) || (code >= 0xdc00 && code < 0xe000)) return false;
-    if (code >= 0xd800 && code < 0xdc00) {
-      unsigned low = 0;
-      if (end_ - at_ < 6 || at_[0] != '\\' || at_[1] != 'u') return false;
-      at_ += 2;
-      if (!hex(low) || low < 0xdc00 || low >= 0xe000) return false;
-      code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
-    }
+    if (!hex(code)) return false;
+    if (code >= 0xd800 && code < 0xe000 && !pair(code)) code = 0xfffd;  // valid JSON, and no character
     if (into != nullptr) append(code, *into);
     return true;
+  }
+  // Makes one character of a high surrogate and the low one that follows it.
+  bool pair(unsigned& code) {
+    if (code >= 0xdc00 || end_ - at_ < 6 || at_[0] != '\\' || at_[1] != 'u') return false;
+    const char* const behind = at_;
+    unsigned low = 0;
+    at_ += 2;
+    if (hex(low) && low >= 0xdc00 && low < 0xe000) {
+      code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
+      return true;
+    }
+    at_ = behind;
+    return false;
   }
   static void append(unsigned code, std::string& into) {
     const auto put = [&](unsigned byte) { into += static_cast<char>(byte); };

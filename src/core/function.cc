@@ -7,6 +7,7 @@
 #include <boost/json.hpp>
 #include <charconv>
 
+#include "core/json_value.h"
 #include "core/text.h"
 
 namespace infra {
@@ -30,9 +31,9 @@ std::optional<std::int64_t> parse_whole(std::string_view text) {
 }
 
 std::unexpected<Error> invalid_memory() {
-  return fail(
-      ErrorKind::invalid, "invalid_memory",
-      fmt::format("memoryMb must be a whole number from {} to {}.", limits::kMinMemoryMb, limits::kMaxMemoryMb));
+  return fail(ErrorKind::invalid, "invalid_memory",
+              fmt::format("Invalid memoryMb: it must be a whole number from {} to {}.", limits::kMinMemoryMb,
+                          limits::kMaxMemoryMb));
 }
 
 std::unexpected<Error> invalid_timeout() {
@@ -113,11 +114,10 @@ std::string to_json(const Environment& env) {
 }
 
 std::optional<Environment> parse_environment(std::string_view json) {
-  boost::system::error_code broken;
-  const auto parsed = boost::json::parse(boost::json::string_view(json.data(), json.size()), broken);
-  if (broken || !parsed.is_object()) return std::nullopt;
+  const auto parsed = parse_json(json);
+  if (!parsed || !parsed->is_object()) return std::nullopt;
   Environment env;
-  for (const auto& [name, value] : parsed.get_object()) {
+  for (const auto& [name, value] : parsed->get_object()) {
     if (value.is_string()) env.emplace(name, value.get_string());
   }
   return env;

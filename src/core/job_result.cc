@@ -18,7 +18,6 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::array<std::string_view, 4> kStatusNames = {"SUCCESS", "FAILED", "TIMEOUT", "ERROR"};
-constexpr std::size_t kMaxDepth = 1000;  // Boost.JSON stops at 32, which a value that a function returns may well pass
 
 // FNV-1a, 64 bits (http://www.isthe.com/chongo/tech/comp/fnv/): spreads ids; no secret depends on it.
 std::uint64_t fnv1a(std::string_view text) {
@@ -103,30 +102,14 @@ std::string to_json(const JobResult& r) {
   return text;
 }
 
-namespace {
-
-// The returned value as it was written: Boost.JSON would write 3.1 as 3.1E0.
-std::string raw_result(std::string_view document, const json::object& parsed) {
-  const auto* value = parsed.if_contains("result");
-  if (value == nullptr) return "null";
-  if (const auto members = read_members(document)) {
-    for (const auto& member : *members) {
-      if (member.name == "result") return std::string(member.text);
-    }
-  }
-  return json::serialize(*value);  // nested deeper than members are read
-}
-
-}  // namespace
-
 Result<JobResult> parse_job_result(std::string_view text) {
-  boost::system::error_code broken;
-  json::parse_options options;
-  options.max_depth = kMaxDepth;
-  const json::value parsed = json::parse(json::string_view(text.data(), text.size()), broken, {}, options);
   const auto invalid = [](std::string why) { return fail(ErrorKind::invalid, "invalid_result", std::move(why)); };
-  if (broken || !parsed.is_object()) return invalid("A result must be a JSON object.");
-  const auto& object = parsed.get_object();
+  const auto raw = RawObject::read(text);
+  if (!raw) return invalid("A result must be a JSON object.");
+  json::object object;
+  for (const auto& member : raw->members()) {
+    if (member.name != "result") object.emplace(member.name, raw->value(member.name));
+  }
   const auto status = parse_run_status(text_field(object, "status"));
   if (!status) return invalid("A result's status must be SUCCESS, FAILED, TIMEOUT or ERROR.");
 
@@ -138,7 +121,7 @@ Result<JobResult> parse_job_result(std::string_view text) {
   r.exit_code = int_field(object, "exitCode").value_or(0);
   r.out = text_field(object, "stdout");
   r.err = text_field(object, "stderr");
-  r.value = raw_result(text, object);
+  r.value = std::string(raw->text("result").value_or("null"));  // Boost.JSON would write 3.1 as 3.1E0
   r.error_code = text_field(object, "code");
   r.error_message = text_field(object, "error");
   r.duration_ms = number_field(object, "durationMs").value_or(0);

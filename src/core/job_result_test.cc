@@ -8,6 +8,7 @@
 #include <boost/json.hpp>
 #include <limits>
 
+#include "core/json_cursor.h"
 #include "core/json_text.h"
 #include "core/text.h"
 
@@ -97,10 +98,24 @@ TEST(JobResultTest, NumbersThatAreNoneGiveJson) {
 
 TEST(JobResultTest, ReadsADeeplyNestedValue) {
   JobResult r;
-  r.value = std::string(500, '[') + std::string(500, ']');
+  r.value = std::string(kMaxJsonDepth, '[') + std::string(kMaxJsonDepth, ']');
   const auto read = parse_job_result(to_json(r));
   ASSERT_TRUE(read.has_value());
   EXPECT_EQ(read->value, r.value);
+}
+
+TEST(JobResultTest, KeepsAValueAsItWasWritten) {
+  for (const char* value : {R"("\ud83d")", R"({"\udc00":1e99999999999})", "12345678901234567890123", "3.10"}) {
+    JobResult r;
+    r.value = value;
+    EXPECT_EQ(parse_job_result(to_json(r))->value, value);
+  }
+  // The escape of a byte that was no text in a Python worker's output.
+  const auto read = parse_job_result(R"({"status":"SUCCESS","stdout":"a\udce4b"})");
+  ASSERT_TRUE(read);
+  EXPECT_EQ(read->out,
+            "a\xef\xbf\xbd"
+            "b");
 }
 
 TEST(JobResultTest, ReadsAReferenceWorkersResult) {

@@ -3,134 +3,124 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <boost/json/basic_parser_impl.hpp>
-#include <boost/json/parse.hpp>
+
+#include "core/json_value.h"
+#include "core/text.h"
 
 namespace infra {
 namespace {
 
-namespace json = boost::json;
+constexpr std::size_t kMaxMembers = 64;
+constexpr std::size_t kShownNameBytes = 64;
 
-// Takes every event and builds nothing.
-struct Validator {
-  static constexpr std::size_t max_object_size = std::size_t(-1);
-  static constexpr std::size_t max_array_size = std::size_t(-1);
-  static constexpr std::size_t max_key_size = std::size_t(-1);
-  static constexpr std::size_t max_string_size = std::size_t(-1);
-  using Code = boost::system::error_code;
-  using Text = json::string_view;
-
-  bool on_document_begin(Code&) { return true; }
-  bool on_document_end(Code&) { return true; }
-  bool on_object_begin(Code&) { return true; }
-  bool on_object_end(std::size_t, Code&) { return true; }
-  bool on_array_begin(Code&) { return true; }
-  bool on_array_end(std::size_t, Code&) { return true; }
-  bool on_key_part(Text, std::size_t, Code&) { return true; }
-  bool on_key(Text, std::size_t, Code&) { return true; }
-  bool on_string_part(Text, std::size_t, Code&) { return true; }
-  bool on_string(Text, std::size_t, Code&) { return true; }
-  bool on_number_part(Text, Code&) { return true; }
-  bool on_int64(std::int64_t, Text, Code&) { return true; }
-  bool on_uint64(std::uint64_t, Text, Code&) { return true; }
-  bool on_double(double, Text, Code&) { return true; }
-  bool on_bool(bool, Code&) { return true; }
-  bool on_null(Code&) { return true; }
-  bool on_comment_part(Text, Code&) { return true; }
-  bool on_comment(Text, Code&) { return true; }
-};
-
-Result<void> validate(std::string_view document) {
-  json::parse_options options;
-  options.max_depth = kMaxJsonDepth;
-  json::basic_parser<Validator> parser(options);
-  boost::system::error_code broken;
-  const std::size_t used = parser.write_some(false, document.data(), document.size(), broken);
-  if (!broken && used < document.size()) broken = json::error::extra_data;
-  if (broken) {
-    return fail(ErrorKind::invalid, "invalid_json",
-                fmt::format("The body is not valid JSON (at byte {}: {}).", used, broken.message()));
-  }
-  return {};
+// Of a string whose text is valid.
+std::string unescaped(std::string_view quoted) {
+  if (quoted.find('\\') == std::string_view::npos) return std::string(quoted.substr(1, quoted.size() - 2));
+  const auto value = parse_json(quoted);
+  return value && value->is_string() ? std::string(value->get_string()) : std::string();
 }
 
-bool is_space(char c) {
-  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+// What bytes that are no JSON are instead, where they show it: by their BOM, or by where an ASCII character's zero
+// bytes are (RFC 4627, 3). Empty if they don't.
+std::string_view foreign_form(std::string_view bytes) {
+  using namespace std::string_view_literals;
+  if (bytes.starts_with("\x1f\x8b"sv)) return "gzip";
+  if (bytes.starts_with("\xff\xfe\0\0"sv) || bytes.starts_with("\0\0\xfe\xff"sv)) return "UTF-32";
+  if (bytes.starts_with("\xff\xfe"sv) || bytes.starts_with("\xfe\xff"sv)) return "UTF-16";
+  if (bytes.size() < 2) return "";
+  const auto zero = [&](std::size_t at) { return at < bytes.size() && bytes[at] == '\0'; };
+  if ((zero(0) && zero(1) && zero(2)) || (zero(1) && zero(2) && zero(3))) return "UTF-32";
+  return zero(0) != zero(1) ? "UTF-16" : "";
 }
 
-// Walks over a document that is known to be valid.
-class Scanner {
- public:
-  explicit Scanner(std::string_view document) : text_(document) {}
-
-  char next_token() {
-    while (at_ < text_.size() && is_space(text_[at_])) ++at_;
-    return at_ < text_.size() ? text_[at_] : '\0';
-  }
-  void step() { ++at_; }
-
-  // The text of the value that starts here, strings with their quotes.
-  std::string_view value() {
-    const std::size_t start = at_;
-    int depth = 0;
-    do {
-      const char c = next_token();
-      if (c == '"') {
-        skip_string();
-      } else if (c == '{' || c == '[') {
-        ++depth;
-        ++at_;
-      } else if (c == '}' || c == ']') {
-        --depth;
-        ++at_;
-      } else if (c == ',' || c == ':') {
-        ++at_;
-      } else {
-        while (at_ < text_.size() && !is_space(text_[at_]) &&
-               std::string_view(",:]}").find(text_[at_]) == std::string_view::npos)
-          ++at_;
-      }
-    } while (depth > 0 && at_ < text_.size());
-    return text_.substr(start, at_ - start);
-  }
-
- private:
-  void skip_string() {
-    for (++at_; text_[at_] != '"'; ++at_) {
-      if (text_[at_] == '\\') ++at_;
-    }
-    ++at_;
-  }
-
-  std::string_view text_;
-  std::size_t at_ = 0;
-};
+std::string no_json(std::string_view body, const RawObject::Refusal& refusal) {
+  const auto form = foreign_form(body);
+  if (form == "gzip") return "The body is gzip; send it with the header Content-Encoding: gzip.";
+  if (!form.empty()) return fmt::format("The body is {}; send JSON as UTF-8.", form);
+  if (refusal.at == 0 && body.empty()) return "The body is empty; send a JSON object.";
+  return fmt::format("The body is not valid JSON (at byte {}: {}).", refusal.at, refusal.detail);
+}
 
 }  // namespace
 
-Result<std::vector<RawMember>> read_members(std::string_view document) {
-  if (auto valid = validate(document); !valid) return fail(valid.error());
-  Scanner scanner(document);
-  if (scanner.next_token() != '{') return fail(ErrorKind::invalid, "invalid_json", "The body must be a JSON object.");
-  scanner.step();
-
-  std::vector<RawMember> members;
-  while (scanner.next_token() != '}') {
-    const auto quoted = scanner.value();
-    const auto name = json::parse(json::string_view(quoted.data(), quoted.size()));
-    scanner.next_token();
-    scanner.step();  // the colon
-    scanner.next_token();
-    members.push_back({std::string(name.get_string()), scanner.value()});
-    const auto same = [&](const RawMember& other) { return other.name == members.back().name; };
-    if (std::ranges::count_if(members, same) > 1) {
-      return fail(ErrorKind::invalid, "duplicate_field",
-                  fmt::format("The body has \"{}\" twice.", members.back().name));
-    }
-    if (members.size() > 64) return fail(ErrorKind::invalid, "invalid_json", "The body has more than 64 fields.");
-    if (scanner.next_token() == ',') scanner.step();
+std::expected<RawObject, RawObject::Refusal> RawObject::read(std::string_view document) {
+  JsonCursor cursor(document);
+  std::string name;
+  const auto broken = [&] {
+    const bool deep = cursor.fault() == JsonCursor::Fault::too_deep;
+    return std::unexpected(deep ? Refusal{Problem::too_deep, cursor.position(), name}
+                                : Refusal{Problem::no_json, cursor.position(), std::string(cursor.expected())});
+  };
+  if (cursor.next() != '{') {
+    if (!cursor.value()) return broken();
+    if (cursor.at_end()) return std::unexpected(Refusal{Problem::no_object});
+    cursor.fail("nothing more is expected");
+    return broken();
   }
-  return members;
+  cursor.take('{');
+  RawObject object;
+  object.members_.reserve(8);
+  bool more = !cursor.take('}');
+  while (more) {
+    const auto quoted = cursor.string();
+    if (!quoted) return broken();
+    name = unescaped(*quoted);
+    if (object.text(name)) return std::unexpected(Refusal{Problem::duplicate, 0, name});
+    if (object.members_.size() == kMaxMembers) return std::unexpected(Refusal{Problem::too_many});
+    if (!cursor.take(':')) {
+      cursor.fail("a colon is expected");
+      return broken();
+    }
+    const auto value = cursor.value();
+    if (!value) return broken();
+    object.members_.push_back({name, *value});
+    more = cursor.take(',');
+    if (!more && !cursor.take('}')) {
+      cursor.fail("a comma or } is expected");
+      return broken();
+    }
+  }
+  if (cursor.at_end()) return object;
+  cursor.fail("nothing more is expected");
+  return broken();
+}
+
+std::optional<std::string_view> RawObject::text(std::string_view name) const {
+  const auto found = std::ranges::find(members_, name, &RawMember::name);
+  if (found == members_.end()) return std::nullopt;
+  return found->text;
+}
+
+boost::json::value RawObject::value(std::string_view name) const {
+  const auto raw = text(name);
+  return raw ? parse_json(*raw).value_or(nullptr) : nullptr;
+}
+
+std::string RawObject::string(std::string_view name) const {
+  const auto found = value(name);
+  return found.is_string() ? std::string(found.get_string()) : std::string();
+}
+
+Result<RawObject> read_members(std::string_view body) {
+  auto object = RawObject::read(body);
+  if (object) return std::move(*object);
+  const auto& refusal = object.error();
+  const auto name = cut_utf8(refusal.detail, kShownNameBytes);
+  const auto invalid = [](std::string message) { return fail(ErrorKind::invalid, "invalid_json", std::move(message)); };
+  switch (refusal.problem) {
+    case RawObject::Problem::duplicate:
+      return fail(ErrorKind::invalid, "duplicate_field", fmt::format("The body has \"{}\" twice.", name));
+    case RawObject::Problem::too_many:
+      return invalid(fmt::format("The body has more than {} fields.", kMaxMembers));
+    case RawObject::Problem::no_object:
+      return invalid("The body must be a JSON object.");
+    case RawObject::Problem::too_deep:
+      return invalid(fmt::format("{} is nested too deeply: a value may be at most {} levels deep.",
+                                 name.empty() ? "The body" : name, kMaxJsonDepth));
+    case RawObject::Problem::no_json:
+      break;
+  }
+  return invalid(no_json(body, refusal));
 }
 
 }  // namespace infra

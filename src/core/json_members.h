@@ -2,24 +2,51 @@
 // its numbers as they were written, through the API and through the queue.
 #pragma once
 
+#include <boost/json/value.hpp>
 #include <cstddef>
+#include <expected>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "core/error.h"
+#include "core/json_cursor.h"
 
 namespace infra {
 
-inline constexpr std::size_t kMaxJsonDepth = 64;
-
 struct RawMember {
-  std::string name;
+  std::string name;       // unescaped
   std::string_view text;  // the value's JSON text, inside the document that was given
 };
 
-// Checks the whole document (depth at most kMaxJsonDepth) and gives its top-level members in order. `invalid`: code
-// invalid_json if it is not JSON or no object, duplicate_field if a name occurs twice.
-[[nodiscard]] Result<std::vector<RawMember>> read_members(std::string_view document);
+// A valid object's members, in order, no name twice.
+class RawObject {
+ public:
+  enum class Problem { no_json, too_deep, no_object, too_many, duplicate };
+  struct Refusal {
+    Problem problem;
+    std::size_t at = 0;       // for no_json: the byte
+    std::string detail = {};  // for no_json: what was expected; else the member's name
+  };
+
+  // Checks the whole document: each member's value may be kMaxJsonDepth levels deep, and there may be 64 members. A BOM
+  // at its start is skipped.
+  [[nodiscard]] static std::expected<RawObject, Refusal> read(std::string_view document);
+
+  [[nodiscard]] const std::vector<RawMember>& members() const { return members_; }
+  [[nodiscard]] std::optional<std::string_view> text(std::string_view name) const;
+  // Null for what is absent, or can't be held (core/json_value.h).
+  [[nodiscard]] boost::json::value value(std::string_view name) const;
+  // Empty for what is no string.
+  [[nodiscard]] std::string string(std::string_view name) const;
+
+ private:
+  std::vector<RawMember> members_;
+};
+
+// RawObject::read() of a request's body. `invalid`: code duplicate_field if a name occurs twice, else invalid_json; the
+// message says where it breaks, or what the body is instead (UTF-16, gzip).
+[[nodiscard]] Result<RawObject> read_members(std::string_view body);
 
 }  // namespace infra

@@ -7,6 +7,8 @@
 
 namespace infra {
 
+// Length of the valid UTF-8 character at the front of `text`; 0 if there is none.
+[[nodiscard]] std::size_t utf8_length(std::string_view text);
 [[nodiscard]] bool is_valid_utf8(std::string_view text);
 // Each byte that belongs to no character becomes U+FFFD.
 [[nodiscard]] std::string replace_invalid_utf8(std::string_view text);

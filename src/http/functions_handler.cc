@@ -5,6 +5,7 @@
 #include "core/json_text.h"
 #include "http/error_response.h"
 #include "http/function_form.h"
+#include "http/json_fields.h"
 #include "http/query.h"
 
 namespace infra::http {
@@ -21,11 +22,11 @@ std::string to_json(const Function& f) {
   return fmt::format(
       R"({{"functionId":{0},"id":{0},"name":{1},"description":{2},"runtime":"{3}","memoryMb":{4},"network":"{10}","keepWarm":{11},)"
       R"("maxConcurrency":{12},"invocations":{5},)"
-      R"("avgDuration":{6},"avgHandlerDuration":{7},"uploadedAt":"{8}","updatedAt":"{9}"}})",
+      R"("avgDuration":{6},"avgHandlerDuration":{7},"uploadedAt":"{8}","updatedAt":"{9}","s3Key":{13}}})",
       json_quote(f.id.value), json_quote(f.name), json_quote(f.description), to_string(f.runtime), f.memory_mb,
       f.invocations, json_number(average(f.total_duration_ms, f.invocations)),
       json_number(average(f.total_handler_ms, f.handler_invocations)), to_iso8601(f.uploaded_at),
-      to_iso8601(f.updated_at), to_string(f.network), f.keep_warm, f.max_concurrency);
+      to_iso8601(f.updated_at), to_string(f.network), f.keep_warm, f.max_concurrency, json_quote(f.code.key));
 }
 
 Error no_bundle() {
@@ -76,7 +77,7 @@ Task<Result<net::Response>> FunctionsHandler::update(Context& context) {
   Result<FunctionChange> change;
   std::unique_ptr<StagedFile> bundle;
   if (is_json(context.request.headers)) {
-    const auto body = co_await net::read_all(*context.request.body, kMaxChangeBytes);
+    const auto body = co_await read_json_body(context.request, kMaxChangeBytes);
     if (!body) co_return fail(body.error());
     change = change_from_json(*body);
   } else {

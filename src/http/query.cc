@@ -2,10 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <charconv>
-
-#include "core/text.h"
 
 namespace infra::http {
 
@@ -41,13 +38,6 @@ Result<FunctionId> path_function(Context& context) {
   if (!is_valid_function_id(id)) return fail(function_not_found());
   context.function = {id};
   return FunctionId{id};
-}
-
-bool is_json(const net::Headers& headers) {
-  std::string type = ascii_lower(headers.find("content-type").value_or(""));
-  type = type.substr(0, type.find(';'));
-  while (type.ends_with(' ')) type.pop_back();
-  return type == "application/json";
 }
 
 }  // namespace infra::http

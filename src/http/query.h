@@ -20,7 +20,4 @@ void link_next(net::Response& response, const Context& context, std::string_view
 
 [[nodiscard]] Error function_not_found();
 
-// "application/json", with or without parameters.
-[[nodiscard]] bool is_json(const net::Headers& headers);
-
 }  // namespace infra::http

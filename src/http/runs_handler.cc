@@ -2,10 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "core/json_members.h"
 #include "core/json_text.h"
+#include "core/json_value.h"
 #include "core/text.h"
 #include "http/error_response.h"
 #include "http/json_fields.h"
@@ -31,13 +30,15 @@ Result<std::string> text_member(const RawMember& member, bool optional) {
   if (!member.text.starts_with('"')) {
     return invalid(fmt::format("invalid_{}", member.name), fmt::format("{} must be a string.", member.name));
   }
-  return std::string(boost::json::parse(boost::json::string_view(member.text.data(), member.text.size())).get_string());
+  const auto value = parse_json(member.text);
+  return std::string(value->get_string());
 }
 
 Result<void> read_member(app::Invocation& invocation, const RawMember& member) {
   if (member.name == "functionId") {
     auto id = text_member(member, false);
     if (!id) return fail(id.error());
+    if (id->empty()) return invalid("invalid_functionId", "functionId is empty; it names the function to run.");
     if (!is_valid_function_id(*id)) return fail(function_not_found());
     invocation.function = {std::move(*id)};
   } else if (member.name == "inputData") {
@@ -57,7 +58,7 @@ Result<app::Invocation> read_invocation(std::string_view body) {
   const auto members = read_members(body);
   if (!members) return fail(members.error());
   app::Invocation invocation;
-  for (const auto& member : *members) {
+  for (const auto& member : members->members()) {
     if (auto read = read_member(invocation, member); !read) return fail(read.error());
   }
   if (invocation.function.empty())
@@ -91,7 +92,7 @@ Task<Result<net::Response>> RunsHandler::run(Context& context) {
   if (!mode) co_return fail(mode.error());
   Result<app::Invocation> invocation;
   {
-    const auto body = co_await net::read_all(*context.request.body, limits::kMaxRunBodyBytes);
+    const auto body = co_await read_json_body(context.request, limits::kMaxRunBodyBytes);
     if (!body) co_return fail(body.error());
     invocation = read_invocation(*body);
   }
@@ -120,7 +121,10 @@ Task<Result<net::Response>> RunsHandler::run(Context& context) {
 
 Task<Result<net::Response>> RunsHandler::status(Context& context) {
   const std::string& id = context.param("jobId");
-  if (!uuid_version(id)) co_return invalid("invalid_job_id", "A job id is a UUID, as POST /run gave it.");
+  if (!uuid_version(id)) {
+    co_return fail(ErrorKind::not_found, "job_not_found",
+                   "There is no such job; a job id is a UUID, as POST /run gave it.");
+  }
   const auto stored = co_await results_.find({id});
   if (!stored) co_return fail(stored.error());
   if (!stored->result) co_return json_response(200, R"({"status":"pending"})");

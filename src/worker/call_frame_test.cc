@@ -5,6 +5,8 @@
 
 #include <boost/json.hpp>
 
+#include "core/json_cursor.h"
+
 namespace infra::worker {
 namespace {
 
@@ -22,10 +24,23 @@ TEST(CallFrameTest, TheValueIsTakenAsItWasWritten) {
   EXPECT_EQ(read(R"({"value":123456789012345678901234567890,"ok":true})")->value, "123456789012345678901234567890");
 }
 
+TEST(CallFrameTest, WhatIsJsonByItsGrammarIsAValue) {
+  const std::string deep = std::string(kMaxJsonDepth, '[') + std::string(kMaxJsonDepth, ']');
+  for (const std::string& value : {std::string(R"({"\udc00":1e99999999999})"), deep})
+    EXPECT_EQ(read(R"({"ok":true,"value":)" + value + "}")->value, value);
+  const auto answer = read(R"({"ok":true,"value":"a\ud83d"})");
+  EXPECT_EQ(answer->value, R"("a\ud83d")");
+  EXPECT_EQ(answer->text, "a\xef\xbf\xbd");
+  const auto deeper = read(R"({"ok":true,"value":[)" + deep + "]}");
+  ASSERT_FALSE(deeper.has_value());
+  EXPECT_EQ(deeper.error().code, "result_not_json");
+  EXPECT_NE(deeper.error().message.find("499 levels deep"), std::string::npos);
+}
+
 TEST(CallFrameTest, WhatIsNoAnswerIsRefused) {
   for (const auto* text :
        {"{", R"({"ok":true})", R"({"ok":false})", R"({"ok":false,"code":"made_up"})", R"({"ok":1,"value":2})",
-        R"({"ok":true,"plain":true})", R"({"ok":true,"va\u006cue":1})", R"({"ok":true,"value":1}})"}) {
+        R"({"ok":true,"plain":true})", R"({"ok":true,"value":1,"value":2})", R"({"ok":true,"value":1}})"}) {
     const auto answer = read(text);
     ASSERT_FALSE(answer.has_value()) << text;
     EXPECT_EQ(answer.error().code, "runner_broken") << text;

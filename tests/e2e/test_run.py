@@ -295,6 +295,7 @@ class Mistakes(Case):
             with self.subTest(body):
                 self.assert_error(run(body), 400)
         self.assert_error(run(b"{}"), 400, says="functionId")
+        self.assert_error(run(b'{"functionId":""}'), 400, "invalid_functionId", "functionId")
         self.assert_error(run(json.dumps({"functionId": function, "modelId": 7})), 400, says="modelId")
         self.assert_error(run(json.dumps({"functionId": function}), {"x-async": "maybe"}), 400)
         self.assert_error(run(json.dumps({"functionId": "01890000-0000-7000-8000-000000000000"})), 404)

@@ -5,13 +5,11 @@
 #include <algorithm>
 #include <boost/json.hpp>
 #include <cmath>
-#include <map>
-#include <optional>
 #include <utility>
-#include <vector>
 
 #include "core/json_members.h"
 #include "core/json_text.h"
+#include "core/json_value.h"
 
 namespace infra::aws {
 namespace {
@@ -45,51 +43,20 @@ std::string environment_json(const Environment& env) {
   return json::serialize(object);
 }
 
-// A message's members by name, each with its JSON text.
-class Fields {
- public:
-  explicit Fields(const std::vector<RawMember>& members) {
-    for (const auto& member : members) texts_.emplace(member.name, member.text);
-  }
-
-  [[nodiscard]] std::optional<std::string_view> text(std::string_view name) const {
-    const auto found = texts_.find(name);
-    if (found == texts_.end()) return std::nullopt;
-    return found->second;
-  }
-  // Null for what is absent.
-  [[nodiscard]] json::value value(std::string_view name) const {
-    const auto raw = text(name);
-    if (!raw) return nullptr;
-    json::parse_options options;
-    options.max_depth = kMaxJsonDepth;
-    return json::parse(json::string_view(raw->data(), raw->size()), {}, options);
-  }
-  // Empty for what is no string.
-  [[nodiscard]] std::string string(std::string_view name) const {
-    const auto found = value(name);
-    return found.is_string() ? std::string(found.get_string()) : std::string();
-  }
-  // Brought into the range; the default for what is no number.
-  [[nodiscard]] std::int64_t number(std::string_view name, std::int64_t least, std::int64_t most,
-                                    std::int64_t otherwise) const {
-    const auto found = value(name);
-    if (!found.is_number()) return otherwise;
-    const double clamped = std::clamp(found.to_number<double>(), static_cast<double>(least), static_cast<double>(most));
-    return std::llround(clamped);
-  }
-
- private:
-  std::map<std::string, std::string_view, std::less<>> texts_;
-};
+// Brought into the range; the default for what is no number.
+std::int64_t number_in(const RawObject& fields, std::string_view name, std::int64_t least, std::int64_t most,
+                       std::int64_t otherwise) {
+  const auto found = fields.value(name);
+  if (!found.is_number()) return otherwise;
+  const double clamped = std::clamp(found.to_number<double>(), static_cast<double>(least), static_cast<double>(most));
+  return std::llround(clamped);
+}
 
 // The reference stores whatever it was given: an object, or an object's text. Entries that an upload of ours would not
 // be allowed to have are left out, so that they can't break the runner.
 Environment read_environment(json::value value) {
   if (value.is_string()) {
-    boost::system::error_code broken;
-    value = json::parse(std::string(value.get_string()), broken);
-    if (broken) return {};
+    value = parse_json(std::string(value.get_string())).value_or(nullptr);
   }
   Environment env;
   if (!value.is_object()) return env;
@@ -100,7 +67,7 @@ Environment read_environment(json::value value) {
   return env;
 }
 
-WallTime accepted_at(const Fields& fields, const RequestId& id, WallTime now) {
+WallTime accepted_at(const RawObject& fields, const RequestId& id, WallTime now) {
   if (const auto written = parse_iso8601(fields.string("acceptedAt"))) return *written;
   return uuid_v7_time(id.value).value_or(now);
 }
@@ -139,9 +106,9 @@ std::string write_job_message(const Job& job, std::string_view bucket, std::stri
 }
 
 Result<JobMessage> read_job_message(std::string_view body, WallTime now) {
-  const auto members = read_members(body);
-  if (!members) return invalid("it is not a JSON object");
-  const Fields fields(*members);
+  const auto read = RawObject::read(body);
+  if (!read) return invalid("it is not a JSON object");
+  const RawObject& fields = *read;
 
   JobMessage message;
   Job& job = message.job;
@@ -158,13 +125,13 @@ Result<JobMessage> read_job_message(std::string_view body, WallTime now) {
     if (!known) return invalid("no worker has its runtime");
     job.runtime = *known;
   }
-  job.memory_mb =
-      static_cast<int>(fields.number("memoryMb", limits::kMinMemoryMb, limits::kMaxMemoryMb, limits::kDefaultMemoryMb));
-  job.timeout = milliseconds{fields.number("timeoutMs", limits::kMinTimeout.count(), limits::kMaxTimeout.count(),
-                                           limits::kDefaultTimeout.count())};
+  job.memory_mb = static_cast<int>(
+      number_in(fields, "memoryMb", limits::kMinMemoryMb, limits::kMaxMemoryMb, limits::kDefaultMemoryMb));
+  job.timeout = milliseconds{number_in(fields, "timeoutMs", limits::kMinTimeout.count(), limits::kMaxTimeout.count(),
+                                       limits::kDefaultTimeout.count())};
   job.network = parse_network(fields.string("network")).value_or(Network::none);
-  job.keep_warm = static_cast<int>(fields.number("keepWarm", 0, limits::kMaxKeepWarm, 0));
-  job.max_concurrency = static_cast<int>(fields.number("maxConcurrency", 0, limits::kMaxConcurrency, 0));
+  job.keep_warm = static_cast<int>(number_in(fields, "keepWarm", 0, limits::kMaxKeepWarm, 0));
+  job.max_concurrency = static_cast<int>(number_in(fields, "maxConcurrency", 0, limits::kMaxConcurrency, 0));
   if (const auto key = fields.text("inputS3Key")) {
     message.input_key = fields.string("inputS3Key");
     if (message.input_key != payload_key(job.request_id)) return invalid("inputS3Key names another object");

@@ -7,6 +7,8 @@
 
 #include <boost/json.hpp>
 
+#include "core/json_cursor.h"
+
 namespace infra::aws {
 namespace {
 
@@ -126,6 +128,23 @@ TEST(JobMessage, OddValuesGetTheirNearestOrDefault) {
   EXPECT_EQ(read(R"("envVars":"no json")")->job.env, Environment{});
   EXPECT_EQ(read(R"("input":null)")->job.input, "null");
   EXPECT_EQ(read(R"("acceptedAt":"yesterday")")->job.accepted_at, kNow);
+}
+
+TEST(JobMessage, WhatIsJsonByItsGrammarTravelsAsItWasWritten) {
+  for (const std::string& input : {std::string(R"({"\udc00":"\ud83d","n":1e99999999999})"),
+                                   std::string(kMaxJsonDepth, '[') + std::string(kMaxJsonDepth, ']')}) {
+    Job job = make_job();
+    job.input = input;
+    EXPECT_EQ(read_job_message(write_job_message(job, "b"), kNow)->job.input, input);
+  }
+  // Of a reference controller, whose strings may end within a character.
+  const auto read = read_job_message(
+      R"({"requestId":"r","functionId":"f","s3Key":"k","modelId":"m\ud83d","timeoutMs":1e99999999999,"envVars":"{\"A\":\"\\ud83d\"}"})",
+      kNow);
+  ASSERT_TRUE(read);
+  EXPECT_EQ(read->job.model_id, "m\xef\xbf\xbd");
+  EXPECT_EQ(read->job.timeout, limits::kDefaultTimeout);
+  EXPECT_EQ(read->job.env, (Environment{{"A", "\xef\xbf\xbd"}}));
 }
 
 TEST(JobMessage, AnIdOfVersion7SaysWhenItsJobWasAccepted) {
