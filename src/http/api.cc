@@ -76,6 +76,7 @@ Api::Api(ApiSettings settings, std::vector<Route> routes, RateLimiter& limiter, 
               authenticate(settings_.api_key, limiter, metrics),  // before anything of the body is read
               limit_rate(limiter, settings_.rate, clock,
                          metrics),  // authenticated requests only, still before the body
+              decode_bodies(),      // nothing is read before a handler reads
           },
           dispatch())) {}
 

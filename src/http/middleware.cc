@@ -13,6 +13,7 @@
 #include "core/client_address.h"
 #include "core/text.h"
 #include "http/error_response.h"
+#include "net/content_encoding.h"
 #include "telemetry/log.h"
 
 namespace infra::http {
@@ -143,9 +144,10 @@ Middleware allow_origins(std::vector<std::string> origins) {
     if (is_preflight(context.request)) {
       response.status = 204;
       response.headers.add("Access-Control-Allow-Methods", "GET, POST, PUT, DELETE, OPTIONS");
-      response.headers.add("Access-Control-Allow-Headers",
-                           "content-type, x-api-key, authorization, x-async, x-runtime, x-memory-mb, x-function-name, "
-                           "x-network, x-keep-warm, x-max-concurrency, x-request-id, traceparent");
+      response.headers.add(
+          "Access-Control-Allow-Headers",
+          "content-type, content-encoding, x-api-key, authorization, x-async, x-runtime, x-memory-mb, x-function-name, "
+          "x-network, x-keep-warm, x-max-concurrency, x-request-id, traceparent");
       response.headers.add("Access-Control-Max-Age", "600");
     } else {
       response = co_await next(context);
@@ -199,6 +201,17 @@ Middleware limit_rate(RateLimiter& limiter, RatePolicy policy, const Clock& cloc
       response = refuse(context, too_many(decision, "requests"));
     }
     tell_budget(response, decision, policy, clock.now());
+    co_return response;
+  };
+}
+
+Middleware decode_bodies() {
+  return [](Context& context, const Next& next) -> Task<net::Response> {
+    net::BodyStream* const sent = context.request.body;
+    const auto decoded = net::decode_body(context.request.headers, *sent);
+    if (decoded) context.request.body = decoded.get();
+    auto response = co_await next(context);
+    context.request.body = sent;
     co_return response;
   };
 }

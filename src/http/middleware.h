@@ -31,6 +31,9 @@ using Middleware = std::function<Task<net::Response>(Context&, const Next&)>;
 // 429 past the rate, for the routes that are limited; tells the client its budget.
 [[nodiscard]] Middleware limit_rate(RateLimiter& limiter, RatePolicy policy, const Clock& clock, Metrics& metrics);
 
+// Lets handlers read a compressed body as what it holds (net/content_encoding.h).
+[[nodiscard]] Middleware decode_bodies();
+
 // The end of the chain: the route's handler, or 404, or 405.
 [[nodiscard]] Next dispatch();
 
