@@ -40,6 +40,7 @@ std::vector<Route> controller_routes(Handlers h, bool metrics_public) {
       {"GET", "/functions/:id/logs/:requestId/files/*name", key, free, bind(h.logs, &L::file)},
       {"GET", "/functions/:id/advice", key, free, bind(h.advice, &A::get)},
       {"PUT", "/functions/:id/advice", key, limited, bind(h.advice, &A::apply)},
+      {"GET", "/", open, free, bind(h.status, &P::overview)},
       {"GET", "/health", open, free, bind(h.status, &P::health)},
       {"GET", "/metrics", metrics, free, bind(h.status, &P::metrics)},
       {"GET", "/logs", key, free, bind(h.status, &P::logs)},

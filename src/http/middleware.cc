@@ -86,8 +86,10 @@ Error too_many(const RateDecision& decision, std::string_view what) {
 }
 
 void tell_budget(net::Response& response, const RateDecision& decision, const RatePolicy& policy, WallTime now) {
-  const auto seconds = std::chrono::ceil<std::chrono::seconds>(decision.reset_after).count();
-  const auto reset = std::chrono::ceil<std::chrono::seconds>(now + decision.reset_after).time_since_epoch().count();
+  // A window is closed at both ends, so that the oldest admission leaves it a moment after its length.
+  const auto after = std::min<milliseconds>(decision.reset_after, policy.window);
+  const auto seconds = std::chrono::ceil<std::chrono::seconds>(after).count();
+  const auto reset = std::chrono::ceil<std::chrono::seconds>(now + after).time_since_epoch().count();
   auto& headers = response.headers;
   headers.add("X-RateLimit-Limit", std::to_string(decision.limit));
   headers.add("X-RateLimit-Remaining", std::to_string(decision.remaining));

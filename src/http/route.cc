@@ -49,6 +49,7 @@ void Router::match(Context& context) const {
     path.remove_prefix(4);
   }
   if (!path.starts_with('/')) return;
+  if (path.size() > 1 && path.ends_with('/') && !path.ends_with("//")) path.remove_suffix(1);
   const std::string_view method = context.request.method == "HEAD" ? "GET" : std::string_view(context.request.method);
   Params params;
   for (const auto& route : routes_) {

@@ -28,8 +28,8 @@ struct Route {
 class Router {
  public:
   explicit Router(std::vector<Route> routes) : routes_(std::move(routes)) {}
-  // Fills the context's route, pattern, methods, params and prefix ("/api" is taken off). HEAD is answered by GET's
-  // route.
+  // Fills the context's route, pattern, methods, params and prefix ("/api" is taken off). One slash at the path's end
+  // is ignored. HEAD is answered by GET's route.
   void match(Context& context) const;
 
  private:

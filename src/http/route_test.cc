@@ -20,7 +20,8 @@ class RouterTest : public ::testing::Test {
   }
 
   net::Request request_;
-  Router router_{{{.method = "GET", .pattern = "/functions", .handler = {}},
+  Router router_{{{.method = "GET", .pattern = "/", .handler = {}},
+                  {.method = "GET", .pattern = "/functions", .handler = {}},
                   {.method = "GET", .pattern = "/functions/:id", .handler = {}},
                   {.method = "PUT", .pattern = "/functions/:id", .handler = {}},
                   {.method = "GET", .pattern = "/functions/:id/logs/:requestId", .handler = {}},
@@ -43,13 +44,26 @@ TEST_F(RouterTest, FindsRoutesUnderBothNames) {
 TEST_F(RouterTest, AStarTakesAllThatIsLeft) {
   for (const auto& [path, name] :
        {std::pair("/functions/f/files/a", "a"), std::pair("/api/functions/f/files/a/b%20c.txt", "a/b c.txt"),
-        std::pair("/functions/f/files/a%2Fb/", "a/b/")}) {
+        std::pair("/functions/f/files/a%2Fb/", "a/b")}) {
     const auto context = match("GET", path);
     ASSERT_NE(context.route, nullptr) << path;
     EXPECT_EQ(context.pattern, "/functions/:id/files/*name");
     EXPECT_EQ(context.param("name"), name);
   }
   for (const char* path : {"/functions/f/files", "/functions/f/files/", "/functions/f/files/%zz"})
+    EXPECT_EQ(match("GET", path).route, nullptr) << path;
+}
+
+TEST_F(RouterTest, OneSlashAtTheEndIsIgnored) {
+  for (const char* path : {"/functions/", "/api/functions/"}) {
+    const auto context = match("GET", path);
+    ASSERT_NE(context.route, nullptr) << path;
+    EXPECT_EQ(context.pattern, "/functions");
+  }
+  EXPECT_EQ(match("GET", "/functions/f/").param("id"), "f");
+  EXPECT_EQ(match("GET", "/").pattern, "/");
+  EXPECT_EQ(match("GET", "/api/").pattern, "/");
+  for (const char* path : {"/functions//", "//functions", "//", "/api", "/functions/f//logs/r"})
     EXPECT_EQ(match("GET", path).route, nullptr) << path;
 }
 
@@ -64,8 +78,8 @@ TEST_F(RouterTest, KnowsTheMethodsOfAPath) {
 }
 
 TEST_F(RouterTest, RefusesEverythingElse) {
-  for (const char* path : {"", "/", "*", "/functions/", "/functions//logs/r", "/api", "/api/", "/apifunctions",
-                           "/functions/%zz", "/functions/a/b"}) {
+  for (const char* path :
+       {"", "*", "/functions//logs/r", "/api", "/apifunctions", "/functions/%zz", "/functions/a/b"}) {
     const auto context = match("GET", path);
     EXPECT_EQ(context.route, nullptr) << path;
     EXPECT_THAT(context.methods, IsEmpty()) << path;

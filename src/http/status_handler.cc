@@ -2,12 +2,27 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "core/json_text.h"
 #include "core/text.h"
 #include "http/error_response.h"
 #include "telemetry/log.h"
 
 namespace infra::http {
+
+Task<Result<net::Response>> StatusHandler::overview(Context&) {
+  const auto engines = health_.snapshot();
+  const bool ok = !view_.draining() && std::ranges::all_of(engines, [](const auto& entry) { return entry.second.ok; });
+  co_return json_response(
+      200,
+      fmt::format(
+          R"({{"service":"Infra","version":"{}","status":"{}","endpoints":{{"health":"/health","metrics":"/metrics",)"
+          R"("upload":"/api/upload","run":"/api/run","status":"/api/status/:jobId","functions":"/api/functions",)"
+          R"("logs":"/api/logs","workers":"/api/workers","systemStatus":"/api/system/status","models":"/api/models"}},)"
+          R"("authentication":"Send the API key in the header x-api-key."}})",
+          INFRA_VERSION, ok ? "OK" : "ERROR"));
+}
 
 Task<Result<net::Response>> StatusHandler::health(Context&) {
   bool ok = !view_.draining();

@@ -20,6 +20,8 @@ class StatusHandler {
   StatusHandler(app::HealthMonitor& health, Metrics& metrics, StatusView view)
       : health_(health), metrics_(metrics), view_(std::move(view)) {}
 
+  // What this is and where to go on, for whoever comes without a path.
+  Task<Result<net::Response>> overview(Context& context);
   Task<Result<net::Response>> health(Context& context);
   Task<Result<net::Response>> metrics(Context& context);
   Task<Result<net::Response>> logs(Context& context);

@@ -17,11 +17,17 @@ namespace json = boost::json;
 
 constexpr std::uint64_t kMaxHeartbeatBytes = 64 * 1024;
 
-std::string worker_json(const Heartbeat& worker) {
+// `healthStatus` goes by silence, and who is silent for too long is not listed; what a worker says of itself is
+// `status`.
+std::string worker_json(const Heartbeat& worker, WallTime now) {
+  const auto seen = std::chrono::duration_cast<milliseconds>(worker.received_at.time_since_epoch());
+  const auto ago =
+      std::max(std::chrono::round<std::chrono::seconds>(now - worker.received_at), std::chrono::seconds{0});
   return fmt::format(
-      R"({{"workerId":{},"status":{},"pools":{},"activeJobs":{},"uptimeSeconds":{},"timestamp":{},"lastSeen":"{}"}})",
+      R"({{"workerId":{},"status":{},"healthStatus":"healthy","pools":{},"activeJobs":{},"uptimeSeconds":{},"lastSeen":{},)"
+      R"("lastSeenAgo":"{}s","receivedAt":"{}"}})",
       json_quote(worker.worker_id.value), json_quote(worker.status), json_counts(worker.pools), worker.active_jobs,
-      json_number(worker.uptime_seconds), json_quote(worker.timestamp), to_iso8601(worker.received_at));
+      json_number(worker.uptime_seconds), seen.count(), ago.count(), to_iso8601(worker.received_at));
 }
 
 std::unexpected<Error> invalid_heartbeat(std::string message) {
@@ -29,8 +35,9 @@ std::unexpected<Error> invalid_heartbeat(std::string message) {
 }
 
 std::string model_json(const Model& model) {
-  return fmt::format(R"({{"id":{},"name":{},"size":{},"details":{},"status":{}}})", json_quote(model.id),
-                     json_quote(model.name), json_quote(model.size), model.details_json, json_quote(model.status));
+  const std::string size = model.size_bytes ? fmt::format(R"("size":{},)", *model.size_bytes) : "";
+  return fmt::format(R"({{"id":{},"name":{},{}"details":{},"status":{}}})", json_quote(model.id),
+                     json_quote(model.name), size, model.details_json, json_quote(model.status));
 }
 
 Result<std::map<std::string, int>> read_pools(const json::object& body) {
@@ -100,7 +107,7 @@ Result<Heartbeat> read_heartbeat(std::string_view text) {
 }  // namespace
 
 Task<Result<net::Response>> SystemHandler::heartbeat(Context& context) {
-  const auto body = co_await net::read_all(*context.request.body, kMaxHeartbeatBytes);
+  const auto body = co_await read_json_body(context.request, kMaxHeartbeatBytes);
   if (!body) co_return fail(body.error());
   auto heartbeat = read_heartbeat(*body);
   if (!heartbeat) co_return fail(heartbeat.error());
@@ -117,9 +124,10 @@ Task<Result<std::vector<Heartbeat>>> SystemHandler::known_workers() {
 Task<Result<net::Response>> SystemHandler::workers(Context&) {
   const auto known = co_await known_workers();
   if (!known) co_return fail(known.error());
-  const auto healthy = std::ranges::count(*known, "healthy", &Heartbeat::status);
-  co_return json_response(200, fmt::format(R"({{"totalWorkers":{},"healthyWorkers":{},"workers":{}}})", known->size(),
-                                           healthy, json_array(*known, worker_json)));
+  const WallTime now = clock_.now();
+  const auto workers = json_array(*known, [&](const Heartbeat& worker) { return worker_json(worker, now); });
+  co_return json_response(
+      200, fmt::format(R"({{"totalWorkers":{0},"healthyWorkers":{0},"workers":{1}}})", known->size(), workers));
 }
 
 Task<Result<net::Response>> SystemHandler::system_status(Context&) {
@@ -131,13 +139,13 @@ Task<Result<net::Response>> SystemHandler::system_status(Context&) {
     active += worker.active_jobs;
     for (const auto& [runtime, count] : worker.pools) pools[runtime] += count;
   }
-  const std::chrono::duration<double> uptime = clock_.steady_now() - started_;
+  const auto uptime = std::chrono::ceil<std::chrono::seconds>(clock_.steady_now() - started_);
+  const std::chrono::duration<double> now = clock_.now().time_since_epoch();
   co_return json_response(
-      200,
-      fmt::format(
-          R"({{"status":"{}","worker_count":{},"active_jobs":{},"pools":{},"uptime_seconds":{},"timestamp":"{}"}})",
-          known->empty() ? "offline" : "online", known->size(), active, json_counts(pools), json_number(uptime.count()),
-          to_iso8601(clock_.now())));
+      200, fmt::format(
+               R"({{"status":"{}","worker_count":{},"active_jobs":{},"pools":{},"uptime_seconds":{},"timestamp":{}}})",
+               known->empty() ? "offline" : "online", known->size(), active, json_counts(pools), uptime.count(),
+               json_number(now.count())));
 }
 
 Task<Result<net::Response>> SystemHandler::models(Context&) {

@@ -1,6 +1,8 @@
 // The AI node's models, as the dashboard lists them. Engine: Ollama over HTTP.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,7 +14,7 @@ namespace infra {
 struct Model {
   std::string id;
   std::string name;
-  std::string size;          // "4.7 GB"
+  std::optional<std::int64_t> size_bytes;
   std::string details_json;  // the node's own object, "{}" if it gave none
   std::string status;        // "available", or "fallback" for the default when the node can't be reached
 };

@@ -51,6 +51,7 @@ class Flood(Case):
             self.assertTrue(abs(int(headers["X-RateLimit-Reset"]) - time.time()) < seconds + 2 * WINDOW)
             self.assertEqual(headers["RateLimit-Policy"], f'"default";q={LIMIT};w={WINDOW}')
             self.assertRegex(headers["RateLimit"], r'^"default";r=\d+;t=\d+$')
+            self.assertLessEqual(int(headers["RateLimit"].rsplit("=", 1)[1]), WINDOW)
             if answer.status == 429:
                 self.assertEqual(headers["X-RateLimit-Remaining"], "0")
                 self.assertTrue(1 <= int(headers["Retry-After"]) <= WINDOW)

@@ -2,13 +2,14 @@
 
 import json
 import re
+import time
 import urllib.parse
 
 from harness import API_KEY, ECHO, UUID_V7, Case, FakeOllama, bundle, form, main, wait_for
 
 FUNCTION_FIELDS = {"functionId", "id", "name", "description", "runtime", "memoryMb", "network", "keepWarm",
                    "maxConcurrency", "invocations", "avgDuration",
-                   "avgHandlerDuration", "uploadedAt", "updatedAt"}
+                   "avgHandlerDuration", "uploadedAt", "updatedAt", "s3Key"}
 LOG_FIELDS = {"id", "requestId", "timestamp", "status", "code", "duration", "handlerDurationMs", "memory", "peakMemoryBytes",
               "cpuUsage", "coldStart", "message"}
 UNKNOWN = "01890000-0000-7000-8000-000000000000"
@@ -60,6 +61,29 @@ class Access(Case):
             for check in health["checks"].values():
                 self.assertEqual(check["status"], "OK")
                 self.assertGreaterEqual(check["latencyMs"], 0)
+
+    def test_the_root_needs_no_key_and_says_where_to_go(self):
+        for path, accept in (("/", "*/*"), ("/api/", "application/json"), ("/", "text/html")):
+            answer = self.infra.get(path, key=None, headers={"Accept": accept})
+            self.assertEqual((answer.status, answer.headers.get_content_type()), (200, "application/json"), answer)
+            overview = answer.json()
+            self.assertEqual((overview["version"], overview["status"]), (self.infra.get("/health").json()["version"], "OK"))
+            self.assertTrue(overview["service"])
+            self.assertLessEqual({"health": "/health", "metrics": "/metrics", "functions": "/api/functions",
+                                  "workers": "/api/workers"}.items(), overview["endpoints"].items())
+            for target in overview["endpoints"].values():
+                self.assertIn(self.infra.get(target).status, (200, 404 if ":" in target else 405), target)
+        self.assert_error(self.infra.request("POST", "/"), 405)
+
+    def test_a_slash_at_the_end_changes_nothing(self):
+        for prefix in ("", "/api"):
+            for path in ("/functions/", "/health/", "/workers/", "/metrics/"):
+                self.assertEqual(self.infra.get(prefix + path).status, 200)
+            self.assert_error(self.infra.request("POST", prefix + "/run/", {"functionId": UNKNOWN}), 404, "function_not_found")
+            self.assert_error(self.infra.get(prefix + "/functions/", key=None), 401)
+            self.assert_error(self.infra.get(prefix + "/functions//"), 404, "unknown_route")
+        self.assertIn('route="/functions"', self.infra.get("/metrics").text)
+        self.assertNotIn('route="/functions/"', self.infra.get("/metrics").text)
 
     def test_unknown_routes_and_methods(self):
         self.assert_error(self.infra.get("/nope"), 404)
@@ -116,6 +140,7 @@ class Functions(Case):
             self.assertEqual(set(row), FUNCTION_FIELDS)
             self.assertEqual((row["id"], row["name"], row["invocations"], row["avgDuration"]), (made["functionId"], name, 0, 0))
             self.assertRegex(row["uploadedAt"], ISO)
+            self.assertRegex(row["s3Key"], rf"^functions/{made['functionId']}/.+\.zip$")
             self.assertIn(row, self.infra.get(prefix + "/functions").json())
 
             self.assertEqual(self.infra.request("PUT", path, {"description": "new", "memory": 512}).json(),
@@ -163,6 +188,8 @@ class Functions(Case):
                       {"description": "kept?", "memoryMb": 1}]:
             with self.subTest(wrong):
                 self.assert_error(self.infra.request("PUT", path, wrong), 400)
+        self.assert_error(self.infra.request("PUT", path, {"memoryMb": 64}), 400, "invalid_memory",
+                          "Invalid memoryMb: it must be a whole number from 128 to 10240.")
         self.assert_error(self.infra.request("PUT", path, b"{", {"Content-Type": "application/json"}), 400)
         self.assert_error(self.infra.upload(b"no zip", path=path, method="PUT"), 400)
         self.assertEqual(settings(), before)
@@ -217,7 +244,7 @@ class Functions(Case):
 class System(Case):
     def test_status_of_jobs_nobody_knows(self):
         self.assert_error(self.infra.get(f"/status/{UNKNOWN}"), 404)
-        self.assertIn(self.infra.get("/status/garbage").status, (400, 404))
+        self.assert_error(self.infra.get("/status/nope"), 404, "job_not_found", "UUID")
 
     def test_workers_tell_and_are_told_of(self):
         beat = {"workerId": "w-elsewhere", "status": "healthy", "pools": {"python": 2, "nodejs": 1, "cpp": 0, "go": 0},
@@ -231,6 +258,13 @@ class System(Case):
             told = next(w for w in known["workers"] if w["workerId"] == "w-elsewhere")
             self.assertEqual({k: told[k] for k in ("status", "pools", "activeJobs")},
                              {k: beat[k] for k in ("status", "pools", "activeJobs")})
+            self.assertEqual(set(told), {"workerId", "status", "healthStatus", "pools", "activeJobs", "uptimeSeconds", "lastSeen",
+                                         "lastSeenAgo", "receivedAt"})
+            self.assertEqual((told["healthStatus"], told["uptimeSeconds"]), ("healthy", 12.5))
+            self.assertIsInstance(told["lastSeen"], int)
+            self.assertLess(abs(told["lastSeen"] / 1000 - time.time()), 30)
+            self.assertRegex(told["lastSeenAgo"], r"^\d+s$")
+            self.assertRegex(told["receivedAt"], ISO)
         for wrong in [{}, {"workerId": 7}, {"workerId": ""}, {**beat, "pools": 3}, [], {**beat, "activeJobs": "many"}]:
             with self.subTest(wrong):
                 self.assert_error(self.infra.request("POST", "/worker/heartbeat", wrong), 400)
@@ -238,6 +272,9 @@ class System(Case):
         self.assertLessEqual({"status", "worker_count", "active_jobs", "pools", "uptime_seconds", "timestamp"}, set(status))
         self.assertEqual((status["status"], status["worker_count"]), ("online", known["totalWorkers"]))
         self.assertGreaterEqual(status["active_jobs"], 3)
+        self.assertIsInstance(status["uptime_seconds"], int)
+        self.assertGreaterEqual(status["uptime_seconds"], 1)
+        self.assertLess(abs(status["timestamp"] - time.time()), 30)
 
     def test_logs_are_the_last_hundred_lines(self):
         for _ in range(110):
@@ -248,7 +285,7 @@ class System(Case):
 
     def test_without_an_ai_node_the_default_model_is_named(self):
         answer = self.infra.get("/models").json()
-        self.assertEqual([(m["id"], m["status"]) for m in answer["models"]], [("llama3:8b", "fallback")])
+        self.assertEqual(answer["models"], [{"id": "llama3:8b", "name": "llama3:8b (Default)", "details": {}, "status": "fallback"}])
         self.assertTrue(answer["warning"])
 
 
@@ -270,7 +307,7 @@ class Variants(Case):
         self.assertNotIn("warning", answer)
         model, = answer["models"]
         self.assertEqual(set(model), {"id", "name", "size", "details", "status"})
-        self.assertEqual((model["id"], model["details"]["family"]), ("tiny:1b", "tiny"))
+        self.assertEqual((model["id"], model["size"], model["details"]["family"]), ("tiny:1b", 1_300_000_000, "tiny"))
         self.assertNotEqual(model["status"], "fallback")
 
     def test_named_origins_get_cors_and_others_none(self):

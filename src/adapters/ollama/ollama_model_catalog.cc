@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <array>
 #include <boost/json.hpp>
 
 #include "adapters/ollama/node_url.h"
@@ -15,8 +14,11 @@ namespace json = boost::json;
 constexpr std::uint64_t kMaxAnswerBytes = 4 * 1024 * 1024;
 
 ModelList fallback(std::string why) {
-  const Model standard{
-      .id = "llama3:8b", .name = "llama3:8b", .size = "4.7 GB", .details_json = "{}", .status = "fallback"};
+  const Model standard{.id = "llama3:8b",
+                       .name = "llama3:8b (Default)",
+                       .size_bytes = std::nullopt,
+                       .details_json = "{}",
+                       .status = "fallback"};
   return {.models = {standard},
           .warning = "The AI node's models are not known, this is the default: " + std::move(why)};
 }
@@ -36,7 +38,7 @@ std::optional<Model> read_model(const json::value& value) {
   if (model.id.empty()) model.id = model.name;
   if (model.id.empty()) return std::nullopt;
   const auto* const size = object->if_contains("size");
-  if (size != nullptr && size->is_int64()) model.size = human_size(size->get_int64());
+  if (size != nullptr && size->is_int64()) model.size_bytes = size->get_int64();
   const auto* const details = object->if_contains("details");
   model.details_json = details != nullptr && details->is_object() ? json::serialize(*details) : "{}";
   model.status = "available";
@@ -57,18 +59,6 @@ std::optional<std::vector<Model>> read_models(std::string_view body) {
 }
 
 }  // namespace
-
-std::string human_size(std::int64_t bytes) {
-  constexpr std::array kUnits{"B", "KB", "MB", "GB", "TB"};
-  auto amount = static_cast<double>(bytes);
-  std::size_t unit = 0;
-  // 999.95 would be rounded up to 1000.0.
-  while (amount >= 999.95 && unit + 1 < kUnits.size()) {
-    amount /= 1000;
-    ++unit;
-  }
-  return unit == 0 ? fmt::format("{} B", bytes) : fmt::format("{:.1f} {}", amount, kUnits[unit]);
-}
 
 OllamaModelCatalog::OllamaModelCatalog(net::HttpClient& http, std::string node_url, milliseconds timeout)
     : http_(http), tags_url_(node_endpoint(std::move(node_url), "/api/tags")), timeout_(timeout) {}

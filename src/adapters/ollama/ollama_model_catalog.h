@@ -22,7 +22,4 @@ class OllamaModelCatalog final : public ModelCatalog {
   milliseconds timeout_;
 };
 
-// "4.7 GB": powers of 1000 with one decimal, as Ollama's own listing counts.
-[[nodiscard]] std::string human_size(std::int64_t bytes);
-
 }  // namespace infra

@@ -153,9 +153,10 @@ TEST_F(OllamaTest, ListsTheNodesModels) {
   EXPECT_EQ(list.warning, "");
   ASSERT_EQ(list.models.size(), 2u);
   EXPECT_EQ(list.models[0].id, "llama3:8b");
-  EXPECT_EQ(list.models[0].size, "4.7 GB");
+  EXPECT_EQ(list.models[0].size_bytes, 4'661'224'676);
   EXPECT_EQ(list.models[0].details_json, R"({"family":"llama"})");
   EXPECT_EQ(list.models[0].status, "available");
+  EXPECT_EQ(list.models[1].size_bytes, std::nullopt);
   EXPECT_EQ(list.models[1].details_json, "{}");
   EXPECT_EQ(node_.last_body(), "GET /api/tags ");
 }
@@ -165,6 +166,7 @@ TEST_F(OllamaTest, FallsBackAndSaysWhy) {
     const auto list = models();
     ASSERT_EQ(list.models.size(), 1u);
     EXPECT_EQ(list.models[0].id, "llama3:8b");
+    EXPECT_EQ(list.models[0].name, "llama3:8b (Default)");
     EXPECT_EQ(list.models[0].status, "fallback");
     EXPECT_NE(list.warning.find(why), std::string::npos) << list.warning;
   };
@@ -174,13 +176,6 @@ TEST_F(OllamaTest, FallsBackAndSaysWhy) {
   expect_fallback("no list of models");
   node_.stop();
   expect_fallback("127.0.0.1");
-}
-
-TEST(HumanSize, RoundsLikeAPerson) {
-  EXPECT_EQ(human_size(0), "0 B");
-  EXPECT_EQ(human_size(999), "999 B");
-  EXPECT_EQ(human_size(999'960), "1.0 MB");
-  EXPECT_EQ(human_size(4'661'224'676), "4.7 GB");
 }
 
 TEST(CountTokens, ReadsTheFinalObjectOnly) {
