@@ -26,25 +26,6 @@ std::string_view trim(std::string_view text) {
   return text;
 }
 
-bool is_name(std::string_view text) {
-  const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; };
-  return !text.empty() && letter(text.front()) &&
-         std::ranges::all_of(text, [&](char c) { return letter(c) || (c >= '0' && c <= '9'); });
-}
-
-// The value as written after '='; nullopt if a quote is not closed or something follows it.
-std::optional<std::string> env_value(std::string_view text) {
-  if (text.starts_with('"') || text.starts_with('\'')) {
-    const auto end = text.find(text.front(), 1);
-    if (end == std::string_view::npos) return std::nullopt;
-    const auto rest = trim(text.substr(end + 1));
-    if (!rest.empty() && !rest.starts_with('#')) return std::nullopt;
-    return std::string(text.substr(1, end - 1));
-  }
-  const auto comment = text.find(" #");
-  return std::string(trim(text.substr(0, comment)));
-}
-
 // Reads variables and collects what is wrong with them.
 class Reader {
  public:
@@ -234,41 +215,28 @@ void read_sandbox(Reader& reader, Config& config) {
 
 }  // namespace
 
-Variables parse_env_file(std::string_view text, ConfigProblems& problems) {
-  Variables variables;
-  for (int number = 1; !text.empty(); ++number) {
-    const auto end = text.find('\n');
-    auto line = trim(text.substr(0, end));
-    text = end == std::string_view::npos ? std::string_view{} : text.substr(end + 1);
-    if (line.empty() || line.starts_with('#')) continue;
-    if (line.starts_with("export ")) line = trim(line.substr(7));
-    const auto equals = line.find('=');
-    const auto name = trim(line.substr(0, equals));
-    const auto value = equals == std::string_view::npos ? std::nullopt : env_value(trim(line.substr(equals + 1)));
-    if (!is_name(name) || !value) {
-      problems.sentences.push_back(
-          fmt::format(".env, line {}: this is not NAME=value (with closed quotes, if any).", number));
-      continue;
-    }
-    variables[std::string(name)] = *value;
-  }
-  return variables;
-}
-
-Variables collect_variables(ConfigProblems& problems) {
-  Variables variables;
+Variables collect_variables(ConfigProblems& problems, std::vector<std::string>& warnings) {
+  EnvFile read;
   if (std::ifstream file(".env"); file) {
-    const std::string text{std::istreambuf_iterator<char>(file), {}};
-    variables = parse_env_file(text, problems);
+    read = parse_env_file(std::string{std::istreambuf_iterator<char>(file), {}});
+    problems.sentences.insert(problems.sentences.end(), read.problems.begin(), read.problems.end());
   } else if (access(".env", F_OK) == 0) {
     problems.sentences.emplace_back(".env is there but can't be read; check its permissions.");
   }
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string_view pair(*entry);
     const auto equals = pair.find('=');
-    if (equals != std::string_view::npos) variables[std::string(pair.substr(0, equals))] = pair.substr(equals + 1);
+    if (equals == std::string_view::npos) continue;
+    const std::string name(pair.substr(0, equals));
+    read.variables[name] = pair.substr(equals + 1);
+    read.shortened.erase(name);
   }
-  return variables;
+  for (const auto& name : read.shortened) {
+    warnings.push_back(fmt::format(
+        ".env: the value of {} ends at a '#', where a comment begins; put it in quotes if the '#' is part of it",
+        name));
+  }
+  return std::move(read.variables);
 }
 
 std::expected<Config, ConfigProblems> read_config(const Variables& variables, Command command) {

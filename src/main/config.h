@@ -5,20 +5,17 @@
 #include <cstdint>
 #include <expected>
 #include <filesystem>
-#include <functional>
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "core/sliding_window.h"
+#include "main/env_file.h"
 #include "net/redis_client.h"
 #include "worker/sandbox/egress_rules.h"
 
 namespace infra {
-
-using Variables = std::map<std::string, std::string, std::less<>>;
 
 // The services that a fleet stands on.
 struct FleetConfig {
@@ -61,14 +58,11 @@ struct ConfigProblems {
   std::vector<std::string> sentences;
 };
 
-// Lines `NAME=value` (value bare, or in single or double quotes), comments with '#', blank lines, an optional `export
-// `. `problems` gets one sentence a bad line, with its number; a secret's text is not repeated.
-[[nodiscard]] Variables parse_env_file(std::string_view text, ConfigProblems& problems);
-
 // A variable that is set but empty counts as not set.
 [[nodiscard]] std::expected<Config, ConfigProblems> read_config(const Variables& variables, Command command);
 
-// The process's environment over `./.env`, if there is one.
-[[nodiscard]] Variables collect_variables(ConfigProblems& problems);
+// The process's environment over `./.env`, if there is one. `warnings` gets a sentence for each variable of that file
+// whose value may not be what was meant.
+[[nodiscard]] Variables collect_variables(ConfigProblems& problems, std::vector<std::string>& warnings);
 
 }  // namespace infra

@@ -138,24 +138,5 @@ TEST(Config, AKeyThatCannotTravelIsRefusedWithoutShowingIt) {
   EXPECT_THAT(said.front(), ::testing::Not(HasSubstr("cret")));
 }
 
-TEST(EnvFile, ReadsWhatShellsRead) {
-  ConfigProblems problems;
-  const auto variables = parse_env_file(
-      "# a comment\n\nA=1\nexport B = two words # note\nC=\"quoted # not a note\"\nD='x'\nE=\r\n", problems);
-  EXPECT_THAT(problems.sentences, ElementsAre());
-  EXPECT_EQ(variables.at("A"), "1");
-  EXPECT_EQ(variables.at("B"), "two words");
-  EXPECT_EQ(variables.at("C"), "quoted # not a note");
-  EXPECT_EQ(variables.at("D"), "x");
-  EXPECT_EQ(variables.at("E"), "");
-}
-
-TEST(EnvFile, NamesBadLinesWithoutTheirText) {
-  ConfigProblems problems;
-  (void)parse_env_file("A=1\nthis is secret\n2B=x\nC=\"open\n", problems);
-  EXPECT_THAT(problems.sentences, ElementsAre(HasSubstr("line 2"), HasSubstr("line 3"), HasSubstr("line 4")));
-  EXPECT_THAT(problems.sentences.front(), ::testing::Not(HasSubstr("secret")));
-}
-
 }  // namespace
 }  // namespace infra

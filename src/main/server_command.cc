@@ -216,7 +216,9 @@ int serve_until_stopped(const Setting& setting, DataFolder folder, sigset_t sign
 
 int run_server(Command command, const ServerOptions& options) {
   ConfigProblems problems;
-  const Variables variables = collect_variables(problems);
+  std::vector<std::string> warnings;
+  const Variables variables = collect_variables(problems, warnings);
+  for (const auto& warning : warnings) log::warn(warning);
   auto config = read_config(variables, command);
   if (!config)
     problems.sentences.insert(problems.sentences.end(), config.error().sentences.begin(),

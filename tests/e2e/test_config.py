@@ -75,11 +75,17 @@ class Starting(unittest.TestCase):
         del infra.env["INFRA_API_KEY"]
         self.addCleanup(infra.close)
         with open(os.path.join(infra.folder, ".env"), "w", encoding="utf-8") as file:
-            file.write('export INFRA_API_KEY="from-file"  # a comment\nRATE_LIMIT=1\n')
+            file.write('export INFRA_API_KEY=from-file#1  # a comment\nRATE_LIMIT=1#2\nSHUTDOWN_TIMEOUT_SECONDS="5" #5\n')
         infra.start()
         answer = infra.request("POST", "/run", {"functionId": "x"}, key="from-file")
         self.assertEqual((answer.status, answer.headers["X-RateLimit-Limit"]), (404, "7"))
         self.assertEqual(infra.stop(), 0)
+        # Said of the key alone: the environment has the other one.
+        warnings = [entry["msg"] for entry in infra.log() if ".env" in entry.get("msg", "")]
+        self.assertEqual(len(warnings), 1, infra.said())
+        self.assertIn("INFRA_API_KEY", warnings[0])
+        self.assertIn("quotes", warnings[0])
+        self.assertNotIn("from-file", infra.said())
 
     def test_a_port_in_use_is_named(self):
         with socket.create_server(("0.0.0.0", 0)) as taken:
