@@ -73,11 +73,17 @@ sigset_t block_stop_signals() {
   return signals;
 }
 
-// The second signal ends the program at once; sandboxes die with it.
+// Process managers, terminals and sudo pass one wish on twice.
+constexpr std::chrono::seconds kSameWish{1};
+
+// A signal that comes later than that after the first ends the program at once; sandboxes die with it.
 void exit_on_second_signal(sigset_t signals) {
-  std::thread([signals] {
+  const auto first = std::chrono::steady_clock::now();
+  std::thread([signals, first] {
     int received = 0;
-    sigwait(&signals, &received);
+    do {
+      sigwait(&signals, &received);
+    } while (std::chrono::steady_clock::now() - first < kSameWish);
     fmt::print(stderr, "infra: stopped at once by a second signal\n");
     _exit(128 + received);
   }).detach();
