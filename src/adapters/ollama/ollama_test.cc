@@ -181,6 +181,7 @@ TEST_F(OllamaTest, FallsBackAndSaysWhy) {
 TEST(CountTokens, ReadsTheFinalObjectOnly) {
   EXPECT_EQ(count_tokens("{\"eval_count\":100}\n{\"done\":true,\"prompt_eval_count\":3,\"eval_count\":4}\n"), 7);
   EXPECT_EQ(count_tokens("{\n \"prompt_eval_count\":3,\n \"eval_count\":4\n}"), 7);
+  EXPECT_EQ(count_tokens(R"({"response":"cut \ud83d","prompt_eval_count":3,"eval_count":4})"), 7);
   EXPECT_EQ(count_tokens(R"({"eval_count":-5,"prompt_eval_count":"9"})"), 0);
   EXPECT_EQ(count_tokens(""), 0);
   EXPECT_EQ(count_tokens("[1]"), 0);

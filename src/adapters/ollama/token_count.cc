@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <boost/json.hpp>
 
+#include "core/json_value.h"
+
 namespace infra {
 namespace {
 
@@ -22,11 +24,10 @@ std::int64_t count_at(const boost::json::object& object, std::string_view name) 
 }  // namespace
 
 std::int64_t count_tokens(std::string_view answer) {
-  boost::system::error_code error;
-  auto value = boost::json::parse(last_line(answer), error);
-  if (error) value = boost::json::parse(answer, error);  // one object over several lines
-  if (error || !value.is_object()) return 0;
-  return count_at(value.get_object(), "prompt_eval_count") + count_at(value.get_object(), "eval_count");
+  auto value = parse_json(last_line(answer));
+  if (!value) value = parse_json(answer);  // one object over several lines
+  if (!value || !value->is_object()) return 0;
+  return count_at(value->get_object(), "prompt_eval_count") + count_at(value->get_object(), "eval_count");
 }
 
 }  // namespace infra
