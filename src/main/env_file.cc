@@ -79,7 +79,7 @@ class EnvReader {
       }
     }
     const auto* const end = std::ranges::find_if_not(line, is_name);
-    const std::string name(line.begin(), end);
+    std::string name(line.begin(), end);
     line.remove_prefix(name.size());
     const bool colon = line.starts_with(':') && line.size() > 1 && kSpace.find(line[1]) != std::string_view::npos;
     if (!colon) skip_space();
