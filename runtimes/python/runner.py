@@ -5,258 +5,47 @@ Everything the runner needs is bound before the user's code is loaded, so that a
 builtins spoils its own result at most, never the framing.
 """
 
-import _thread
-import errno
-import fcntl
-import importlib
-import json
-import json.encoder
-import os
 import sys
+
+# Where the runner is forked, the zygote has said these: it reads the files elsewhere, and has loaded more than an interpreter does at
+# its start.
+OWN_FOLDER = __file__.rpartition("/")[0]
+SOURCES = globals().get("SOURCES", OWN_FOLDER)
+START_UP = globals().get("START_UP") or frozenset(sys.modules)
+
+import _thread
+import os
+import site
 import time
-import traceback
 import types
-from builtins import (BaseException, Exception, RecursionError, SystemExit, TypeError, UnicodeEncodeError, ValueError,
-                      OSError, any, callable, getattr, hasattr, int, isinstance, len, max, memoryview, min, range, round,
-                      str, super, type)
+from builtins import (BaseException, OSError, SystemExit, getattr, hasattr, isinstance, open, range, round, str)
 
-MAX_FRAME = 32 * 1024 * 1024
-MOST_FRAMES = 4096  # bytes, which most calls fit into
-MAX_RESULT = 6 * 1024 * 1024  # of JSON text, as docs/functions.md says
-MAX_MESSAGE = 8 * 1024
-EMPTY_FRAME = b"\0\0\0\0"
-NO_CALL = {}
+PARTS = ("values", "frames", "environment", "streams", "user_code", "plain_script")
+
+
+def load_parts():
+    """Files beside this one, as modules that nobody else can import: they stand among the others only while they are loaded."""
+    for name in PARTS:
+        module = sys.modules[name] = types.ModuleType(name)
+        module.__file__ = f"{OWN_FOLDER}/{name}.py"
+        with open(f"{SOURCES}/{name}.py", "rb") as file:
+            exec(compile(file.read(), module.__file__, "exec"), module.__dict__)
+    return [sys.modules.pop(name) for name in PARTS]
+
+
+values, frames, environment, streams, user_code, plain_script = load_parts()
+Failure, encode_string = values.Failure, values.encode_string
+
 THREAD_PATIENCE = 10  # half milliseconds
-OWN_FILE = __file__
-IMPORTLIB_FILE = importlib.__file__
-OWN_FOLDER = os.path.dirname(os.path.abspath(__file__))
-# A launcher that can't mount /tmp and /output says where they are instead.
-TEMPORARY = os.environ.get("TMPDIR") or "/tmp"
-BASE_ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": TEMPORARY, "LANG": "C.UTF-8", "TMPDIR": TEMPORARY,
-                    "OUTPUT_DIR": os.environ.get("OUTPUT_DIR") or "/output"}
+MODULES = f"{OWN_FOLDER}/modules"  # sdk and ai_client
+# A launcher that can't mount the operator's packages where interpreters look for them says where they are, or that there are none.
+UNMOUNTED_PACKAGES = os.environ.get("INFRA_PYTHON_PACKAGES")
 
-os_read, os_write, os_getpid, os_exit = os.read, os.write, os.getpid, os._exit
-os_path_exists, os_path_join, os_chdir = os.path.exists, os.path.join, os.chdir
-environ, environ_data, putenv, unsetenv = os.environ, os.environ._data, os.putenv, os.unsetenv
-try:
-    import ctypes
-    c_putenv = ctypes.PyDLL(None).putenv
-    c_putenv.argtypes = (ctypes.c_char_p,)
-except Exception:  # an interpreter without it
-    c_putenv = None
-int_from_bytes, int_to_bytes = int.from_bytes, int.to_bytes
-wall_time, perf_counter, sleep = time.time, time.perf_counter, time.sleep
+os_getpid, os_exit, os_unlink, os_open, os_close = os.getpid, os._exit, os.unlink, os.open, os.close
+WRITE_NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+perf_counter, sleep = time.perf_counter, time.sleep
 count_threads = _thread._count  # all but the main one, those that the module threading does not know of too
-format_exception = traceback.format_exception
-import_module, importer_cache = importlib.import_module, sys.path_importer_cache
-CoroutineType, FunctionType = types.CoroutineType, types.FunctionType
-scan_json = json.JSONDecoder().scan_once  # written in C: nothing a function patches reaches it
-make_encoder = json.encoder.c_make_encoder
-encode_string = json.encoder.encode_basestring
-print_out, print_err = sys.stdout, sys.stderr
-
-
-class Context:
-    """What a handler gets as its second argument."""
-
-    def __init__(self, call):
-        self.request_id = call["requestId"]
-        self.function_id = call["functionId"]
-        self.model_id = call.get("modelId", "")
-        self.memory_mb = call["memoryMb"]
-        self.deadline_ms = call["deadlineMs"]
-
-    def get_remaining_time_ms(self):
-        return max(0, int(self.deadline_ms - wall_time() * 1000))
-
-    get_remaining_time_in_millis = get_remaining_time_ms
-
-
-class Failure(Exception):
-    """Why a call has no value, in the protocol's words."""
-
-    def __init__(self, code, message, reusable=True):
-        super().__init__(message)
-        self.code = code
-        self.message = message
-        self.reusable = reusable
-
-
-# --- the control socket
-
-
-def take_control_socket():
-    """Moves the socket away from descriptor 3, where a function could close it or write to it by accident."""
-    for lowest in (60, 4):  # the limit on open files may be low; past 63 the kernel takes 10 KiB more for their table
-        try:
-            moved = fcntl.fcntl(3, fcntl.F_DUPFD_CLOEXEC, lowest)
-        except OSError as error:
-            if error.errno not in (errno.EINVAL, errno.EMFILE):
-                raise
-            continue
-        os.close(3)
-        return moved
-    raise OSError(errno.EMFILE, "no free descriptor for the control socket")
-
-
-def read_exactly(fd, size):
-    """The bytes, or None at the end of the stream."""
-    parts = []
-    while size > 0:
-        part = os_read(fd, min(size, 1 << 20))
-        if not part:
-            return None
-        parts.append(part)
-        size -= len(part)
-    return b"".join(parts)
-
-
-def read_frame(fd):
-    """The next call, or None at the end of the stream. Most come whole with the first read; nothing follows one before its answer.
-    An empty frame is leave to rest; if there is nothing else, that is no call."""
-    start = os_read(fd, MOST_FRAMES)
-    if start == EMPTY_FRAME:
-        return NO_CALL
-    while start.startswith(EMPTY_FRAME):
-        start = start[4:]
-    if len(start) < 4:
-        rest = read_exactly(fd, 4 - len(start))
-        if rest is None:
-            return None
-        start += rest
-    size = int_from_bytes(start[:4], "little")
-    if size > MAX_FRAME:
-        return None
-    body = start[4:]
-    if len(body) < size:
-        rest = read_exactly(fd, size - len(body))
-        if rest is None:
-            return None
-        body += rest
-    return scan_json(body.decode("utf-8"), 0)[0]
-
-
-def write_frame(fd, text):
-    body = to_utf8(text)
-    write_all(fd, int_to_bytes(len(body), 4, "little") + body)
-
-
-def write_all(fd, data):
-    done = os_write(fd, data)
-    while done < len(data):
-        done += os_write(fd, memoryview(data)[done:])
-
-
-def to_utf8(text):
-    """UTF-8, with U+FFFD for surrogates that belong to no pair."""
-    try:
-        return text.encode("utf-8")
-    except UnicodeEncodeError:
-        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode("utf-8")
-
-
-# --- values
-
-
-def reject(value):
-    raise TypeError("a value of type " + type(value).__name__)
-
-
-def encode(value):
-    """JSON text. The encoder is made anew: one that failed remembers what it had open."""
-    return "".join(make_encoder({}, reject, encode_string, None, ":", ",", False, False, False)(value, 0))
-
-
-def encode_result(value):
-    try:
-        text = encode(value)
-    except RecursionError:
-        raise Failure("result_not_json", "The handler's result is nested too deeply to be JSON.") from None
-    except BaseException as error:  # a class of the user's may raise anything while it is being read
-        why = describe(error)
-        raise Failure("result_not_json", f"The handler returned a {type(value).__name__} that can't be written as JSON: "
-                                         f"{why}. Return dicts, lists, strings, finite numbers, booleans or None.") from None
-    size = len(to_utf8(text))
-    if size > MAX_RESULT:
-        raise Failure("result_too_large", f"The handler's result is {size} bytes of JSON; at most {MAX_RESULT} (6 MiB) "
-                                          "are allowed.")
-    return text
-
-
-def describe(error):
-    """"ValueError: what it says", whatever the exception's own __str__ does."""
-    try:
-        said = str(error)
-    except BaseException:
-        said = ""
-    name = type(error).__name__
-    return (f"{name}: {said}" if said else name)[:MAX_MESSAGE]
-
-
-# --- the user's code
-
-
-def print_traceback(error):
-    """The traceback to stderr, from the first frame that is the user's."""
-    trace = error.__traceback__
-    while trace is not None and is_machinery(trace.tb_frame.f_code.co_filename):
-        trace = trace.tb_next
-    try:
-        text = "".join(format_exception(type(error), error, trace))
-    except BaseException:
-        text = describe(error) + "\n"
-    write_stderr(text)
-
-
-def is_machinery(filename):
-    return filename in (OWN_FILE, IMPORTLIB_FILE) or filename.startswith("<frozen ")
-
-
-def write_stderr(text):
-    write_all(2, to_utf8(text))
-
-
-def flush_output():
-    for stream in (print_out, print_err, sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except BaseException:  # replaced by the function, or closed: its own affair
-            pass
-
-
-def load_handler(workspace):
-    if not os_path_exists(os_path_join(workspace, "main.py")):
-        raise Failure("import_error", "The bundle has no main.py at its root.", reusable=False)
-    try:
-        module = import_module("main")
-    except SystemExit as error:
-        raise Failure("import_error", f"main.py called exit({exit_code(error)}) while it was being loaded.",
-                      reusable=False) from None
-    except BaseException as error:
-        print_traceback(error)
-        raise Failure("import_error", f"main.py could not be loaded: {describe(error)}", reusable=False) from None
-    for name in ("handler", "main"):
-        found = getattr(module, name, None)
-        if callable(found):
-            return found, count_arguments(found)
-    raise Failure("handler_missing", "main.py defines neither handler(event, context) nor main(event, context).",
-                  reusable=False)
-
-
-def count_arguments(handler):
-    """How many of (event, context) to pass: 0, 1 or 2."""
-    if type(handler) is FunctionType and not hasattr(handler, "__wrapped__"):
-        code = handler.__code__
-        return 2 if code.co_flags & 0x04 else min(code.co_argcount, 2)  # 0x04: it takes *args
-    import inspect  # slow to load, and plain functions do not need it
-    try:
-        kinds = [parameter.kind for parameter in inspect.signature(handler).parameters.values()]
-    except (TypeError, ValueError):
-        return 2
-    if inspect.Parameter.VAR_POSITIONAL in kinds:
-        return 2
-    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    return min(len([kind for kind in kinds if kind in positional]), 2)
+CoroutineType = types.CoroutineType
 
 
 class Awaiter:
@@ -289,39 +78,84 @@ class Awaiter:
             executor.shutdown(wait=False)
 
 
-def exit_code(error):
-    code = error.code
-    return 0 if code is None else code if isinstance(code, int) else 1
-
-
 class Function:
     """The loaded version, and what one call of it comes to."""
 
     def __init__(self, workspace, sdk):
         self.workspace = workspace
         self.sdk = sdk
-        self.handler = None
+        self.is_loaded = False
+        self.handler = None  # once it is loaded there is none in a plain script
         self.arguments = 2
         self.awaiter = Awaiter()
         self.handler_ms = None
+        self.end = None  # what a process that the call forked exits with, if it comes back to the runner
         self.threads_at_rest = 0
-        self.given = {}  # the variables of the last call
-        self.environment = {}  # what os.environ was then, as bytes
-        self.placed = {}
+        self.payload = None  # the call's file, which goes with it
+        self.environment = environment.Environment(**child_variables())
+        self.streams = streams.Streams()
 
     def call(self, call):
-        """The JSON text of the value; Failure if there is none."""
-        self.handler_ms = None
-        self.set_environment(call["env"])
-        event, context = call.get("input"), Context(call)
+        """The rest of the answer, as JSON; Failure if it is that the call failed."""
+        self.handler_ms, self.end = None, 1
+        self.give_payload(call)
+        self.environment.set(call["env"])
+        self.streams.restore()
+        event, context = call.get("input"), make_context(self.sdk, call)
         self.sdk._begin(event, context)
-        if self.handler is None:
-            enter_workspace(self.workspace)
-            self.handler, self.arguments = load_handler(self.workspace)
-            self.threads_at_rest = count_threads()  # what the code started while it was loaded is meant to stay
+        if not self.is_loaded:
+            self.load()
         if "load" in call:
-            return "null"
-        return encode_result(self.run(event, context))
+            self.end = 0
+            return '"value":null'
+        if self.handler is None:
+            return self.run_script(call)
+        return f'"value":{values.encode_result(self.run(event, context))}'
+
+    def load(self):
+        user_code.enter(self.workspace, START_UP)
+        self.handler = user_code.load(self.workspace)
+        if self.handler is not None:
+            self.arguments = user_code.count_arguments(self.handler)
+        self.is_loaded = True
+        self.streams.keep()
+        self.threads_at_rest = count_threads()  # what the code started while it was loaded is meant to stay
+
+    def give_payload(self, call):
+        """A file with the input, if it is too large for a variable, and there is room for it."""
+        env = call["env"]
+        if "PAYLOAD" in env or "load" in call:
+            return
+        path = f"{environment.TEMPORARY}/payload-{call['requestId']}.json"
+        try:
+            file = os_open(path, WRITE_NEW, 0o600)
+            try:
+                frames.write_all(file, values.to_utf8(values.encode(call.get("input"), allow_nan=True)))
+            finally:
+                os_close(file)
+            env["PAYLOAD_FILE"] = path
+        except OSError:
+            pass
+        self.payload = path
+
+    def take_payload(self):
+        if self.payload is not None:
+            try:
+                os_unlink(self.payload)
+            except OSError:  # the function has
+                pass
+            self.payload = None
+
+    def run_script(self, call):
+        if "PAYLOAD" not in call["env"] and "PAYLOAD_FILE" not in call["env"]:
+            raise Failure("handler_error", f"There was no room in {environment.TEMPORARY} for the script's input, which is too large "
+                                           "for the variable PAYLOAD.")
+        started = perf_counter()
+        try:
+            exit_code = plain_script.run(call, self.environment.held)
+        finally:
+            self.handler_ms = (perf_counter() - started) * 1000
+        return f'"plain":true,"exitCode":{exit_code}'
 
     def left(self):
         """Says so if the call left threads; a moment later, if they are just ending."""
@@ -331,57 +165,32 @@ class Function:
             sleep(0.0005)
         return ',"left":"threads"'
 
-    def set_environment(self, env):
-        """Most calls find all as it was, but for the values that are their own."""
-        os.environ = environ
-        if environ_data != self.environment or env.keys() != self.given.keys():
-            self.replace_environment(env)
-        else:
-            for name, value in env.items():
-                if value != self.given[name]:
-                    self.place(name.encode(), value.encode())
-        self.given = env
-
-    def replace_environment(self, env):
-        wanted = {name.encode(): value.encode() for name, value in {**BASE_ENVIRONMENT, **env}.items()}
-        for name in [*environ_data]:  # the dictionary below os.environ: its methods need builtins that may be patched
-            if name not in wanted:
-                del environ_data[name]
-                unsetenv(name)
-        self.environment = {}
-        for name, value in wanted.items():
-            self.place(name, value)
-
-    def place(self, name, value):
-        """Into os.environ and the environment that libraries in C and children see. setenv() keeps every value that ever was, and
-        a function is called a million times: what stands there is memory of ours, let go when another value has taken its place."""
-        environ_data[name] = self.environment[name] = value
-        if c_putenv is None:
-            putenv(name, value)
-            return
-        entry = name + b"=" + value
-        c_putenv(entry)
-        self.placed[name] = entry
-
     def run(self, event, context):
         started = perf_counter()
         try:
             value = self.awaiter.finish(self.handler(*(event, context)[:self.arguments]))
+            self.end = 0
             return self.sdk._output() if value is None else value
         except SystemExit as error:
+            self.end = error.code
             return self.after_exit(error)
         except BaseException as error:
-            print_traceback(error)
-            raise Failure("handler_error", describe(error)) from None
+            user_code.print_traceback(error)
+            raise Failure("handler_error", values.describe(error)) from None
         finally:
             self.handler_ms = (perf_counter() - started) * 1000
 
     def after_exit(self, error):
-        code = exit_code(error)
+        code = user_code.exit_code(error)
         if code == 0 and self.sdk._has_output():
             return self.sdk._output()
         said = f" ({error.code})" if isinstance(error.code, str) else ""
         raise Failure("exited", f"The handler called exit({code}){said} instead of returning.") from None
+
+
+def make_context(sdk, call):
+    return sdk.Context(request_id=call["requestId"], function_id=call["functionId"], model_id=call.get("modelId", ""),
+                       memory_mb=call["memoryMb"], deadline_ms=call["deadlineMs"])
 
 
 # --- the loop
@@ -390,41 +199,49 @@ class Function:
 def answer_text(function, call):
     request = encode_string(call["requestId"])
     try:
-        value = function.call(call)
+        rest = function.call(call)
     except Failure as failure:
         return (f'{{"requestId":{request},"ok":false,"code":"{failure.code}","message":{encode_string(failure.message)}'
                 f'{timing(function)},"reusable":{"true" if failure.reusable else "false"}{function.left()}}}')
-    return f'{{"requestId":{request},"ok":true{timing(function)}{function.left()},"value":{value}}}'
+    return f'{{"requestId":{request},"ok":true{timing(function)}{function.left()},{rest}}}'
 
 
 def timing(function):
     return "" if function.handler_ms is None else f',"handlerMs":{round(function.handler_ms, 3)}'
 
 
-def import_sdk():
-    """sdk and ai_client are found unless the bundle brings modules of these names."""
-    sys.path.append(OWN_FOLDER)
-    return import_module("sdk")
+def child_variables():
+    """So that interpreters that a function starts find what it finds itself."""
+    if UNMOUNTED_PACKAGES is None:
+        return {"PYTHONPATH": MODULES}
+    return {"PYTHONPATH": f"{MODULES}:{OWN_FOLDER}/unmounted", "INFRA_PYTHON_PACKAGES": UNMOUNTED_PACKAGES}
 
 
-def enter_workspace(workspace):
-    """The bundle's root comes first. What it has is mounted over the folder that this process has been in so far."""
-    os_chdir(workspace)
-    if any(os_path_exists(os_path_join(workspace, name)) for name in ("sdk.py", "sdk")):
-        sys.modules.pop("sdk", None)
-    sys.path.insert(0, workspace)
-    importer_cache.pop(workspace, None)  # of when it was empty
-    sys.modules["__main__"] = types.ModuleType("__main__")  # this file's names are no function's business
+def load_sdk():
+    """There unless the bundle brings a module of this name, as ai_client is."""
+    path = f"{MODULES}/sdk.py"
+    module = user_code.import_code(compile(user_code.read(f"{SOURCES}/modules/sdk.py"), path, "exec"), path, "sdk")
+    sys.path.append(MODULES)
+    return module
+
+
+def hide_packages():
+    """Of the machine's, where nothing is mounted over them."""
+    with open(f"{SOURCES}/unmounted/sitecustomize.py", "rb") as file:
+        exec(compile(file.read(), f"{OWN_FOLDER}/unmounted/sitecustomize.py", "exec"), {})
 
 
 def prepare(workspace, rehearsals=0, folder=OWN_FOLDER):
     """What needs no sandbox. Rehearsals are worth their time where many runners come of one: code that has run often is rewritten
     by the interpreter, counts no more, and so is shared by all. `folder` is where this file really is."""
-    for stream in (print_out, print_err):
+    for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(encoding="utf-8", errors="backslashreplace")
-    function = Function(workspace, import_sdk())
+    if UNMOUNTED_PACKAGES is not None:
+        hide_packages()
+    function = Function(workspace, load_sdk())
     for _ in range(rehearsals):
         rehearse(function, folder)
+        user_code.rehearse_import(folder)  # not in each runner: few functions import what is not loaded
     return function
 
 
@@ -432,43 +249,41 @@ def rehearse(function, folder):
     """What a first call does, as far as that goes without one. A forked runner copies a page when it first writes to it: here nobody
     waits for that."""
     read_end, write_end = os.pipe()
-    write_frame(write_end, '{"requestId":"","functionId":"","memoryMb":128,"deadlineMs":0,"env":{},"input":{"a":[1,2.5,null]}}')
-    call = read_frame(read_end)
+    frames.write_frame(write_end, b'{"requestId":"","functionId":"","memoryMb":128,"deadlineMs":0,"env":{"PAYLOAD":""},'
+                                  b'"input":{"a":[1,2.5,null]}}')
+    call = frames.read_frame(read_end)
     os.close(read_end)
     os.close(write_end)
-    function.handler = rehearse_import(folder).handler
+    function.handler = user_code.rehearse(folder).handler
+    function.is_loaded = True
+    function.streams.keep()
     answer_text(function, call)
-    flush_output()
-    function.handler = None
+    streams.flush()
+    function.handler, function.is_loaded = None, False
 
 
-def rehearse_import(folder):
-    """As of a function's main.py, and nothing is left of it."""
-    path, sys.path[:] = sys.path[:], [folder]
-    module = import_module("rehearsal")
-    sys.path[:] = path
-    del sys.modules["rehearsal"]
-    importer_cache.pop(folder, None)
-    return module
-
-
-def serve(function, control, wait=None):
+def serve(function, control, wait=None, packages=None):
     """`wait` is the zygote's: it returns when the control socket has a call, or a signal has come, and gives memory back when the
-    worker leaves time for it. Not before the first call, which finds its pages copied by the rehearsal."""
+    worker leaves time for it. Not before the first call, which finds its pages copied by the rehearsal. `packages` is a folder that
+    the interpreter did not have at its start, and looks through as it does then."""
+    if packages is not None:
+        site.addsitedir(packages)
+    function.streams.begin(frames.move_aside)
     rehearse(function, OWN_FOLDER)
     own_pid = os_getpid()
-    write_frame(control, '{"ready":true}')
-    while (call := read_frame(control)) is not None:
+    frames.write_frame(control, b'{"ready":true}')
+    while (call := frames.read_frame(control)) is not None:
         if call:
             text = answer_text(function, call)
-            flush_output()
+            streams.flush()
             if os_getpid() != own_pid:  # a child that the function forked came back here: only its parent may answer
-                os_exit(0)
-            write_frame(control, text)
+                raise SystemExit(function.end)
+            function.take_payload()
+            frames.write_frame(control, values.to_utf8(text))
         if wait is not None:
             wait(control, 0 if call else 1)
     os_exit(0)  # not waiting for threads or exit hooks of the function
 
 
 if __name__ == "__main__":
-    serve(prepare(os.getcwd()), take_control_socket())
+    serve(prepare(os.getcwd()), frames.take_control_socket())

@@ -2,16 +2,21 @@
 once, and then does nothing but fork: infra's own library puts the child into its sandbox, gives up every privilege in it, and
 returns here. What is done before the fork costs a sandbox no time, and memory that all share.
 
-    python3 -I -B -u zygote.py <library> <runners folder>      with the spawner's socket as descriptor 3
+    python3 -I -B -u zygote.py <library> <runners folder> [<folder>]      with the spawner's socket as descriptor 3
+
+Where interpreters look for packages there is nothing while this one starts: nobody's code runs in it. If runners have packages
+there, <folder> says where.
 """
 
-import _signal  # what `signal` is made of: without its enums, to which each runner would write
+import sys
+
+START_UP = frozenset(sys.modules)
+
 import ctypes
 import gc
 import importlib.util
 import io
 import os
-import sys
 
 # What functions import most, and what these import in turn; a module that is not needed costs shared memory only.
 COMMON = """
@@ -56,11 +61,12 @@ def load_common():
             pass
 
 
-def load(folder, name):
-    """A module of the runner's folder, as if it came from where a sandbox has that."""
-    spec = importlib.util.spec_from_file_location(name, f"/runtime/{name}.py")
+def load(folder):
+    """The runner, as if it came from where a sandbox has that."""
+    spec = importlib.util.spec_from_file_location("runner", "/runtime/runner.py")
     module = importlib.util.module_from_spec(spec)
-    with open(f"{folder}/python/{name}.py", encoding="utf-8") as file:
+    module.SOURCES, module.START_UP = folder, START_UP
+    with open(f"{folder}/runner.py", encoding="utf-8") as file:
         exec(compile(file.read(), module.__file__, "exec"), module.__dict__)
     return module
 
@@ -84,26 +90,24 @@ def load_runner(folder):
     """The runner, ready to serve."""
     sys.stdout = sys.__stdout__ = open_stream(1, "<stdout>", "strict")
     sys.stderr = sys.__stderr__ = open_stream(2, "<stderr>", "backslashreplace")
-    sys.modules["sdk"] = load(folder, "sdk")
-    runner = load(folder, "runner")
+    runner = load(folder)
     runner.__name__ = "__main__"
     return runner
 
 
 def become_script(runner):
     """What `python3 /runtime/runner.py` would find. Before the fork, as it is the same for all."""
-    _signal.signal(_signal.SIGPIPE, _signal.SIG_IGN)
-    _signal.signal(_signal.SIGXFSZ, _signal.SIG_IGN)
-    _signal.signal(_signal.SIGINT, _signal.default_int_handler)  # which the library sets aside until it has forked
+    sys.path[:] = [folder for folder in sys.path if not folder.startswith("/usr/local/")]  # no sandbox shows it
     sys.argv[:] = ["/runtime/runner.py"]
     sys.modules["__main__"] = runner
 
 
-def serve(library, runners):
+def serve(library, runners, packages=None):
+    folder = f"{runners}/python"
     with ForkHooks() as hooks:
-        runner = load_runner(runners)  # first, so that what every call touches lies close together
+        runner = load_runner(folder)  # first, so that what every call touches lies close together
         load_common()
-        function = runner.prepare("/workspace", REHEARSALS, f"{runners}/python")
+        function = runner.prepare("/workspace", REHEARSALS, folder)
     calls = ctypes.PyDLL(library)  # keeps the interpreter's lock: nothing else may run while it forks
     wait = ctypes.CDLL(library).infra_zygote_wait  # lets go of it
     wait.argtypes, wait.restype = (ctypes.c_int, ctypes.c_int), None
@@ -120,7 +124,7 @@ def serve(library, runners):
         if control > 0:
             hooks.are_on = True
             seed()
-            runner.serve(function, control, wait)  # does not return
+            runner.serve(function, control, wait, packages)  # does not return
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 #include "main/config.h"
 
 #include <fmt/format.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -213,6 +214,29 @@ void read_sandbox(Reader& reader, Config& config) {
   config.isolate = false;
 }
 
+// The folder with what all Python functions can import. They run as users that are nobody's, and load libraries from
+// it.
+void read_python_packages(Reader& reader, Config& config) {
+  const auto value = reader.text("INFRA_PYTHON_PACKAGES");
+  if (!value) return;
+  std::error_code error;
+  config.python_packages = std::filesystem::absolute(*value, error).lexically_normal();
+  const auto refuse = [&](std::string_view why) {
+    reader.problem(fmt::format("INFRA_PYTHON_PACKAGES must be a folder that all may read, but {} {}.",
+                               config.python_packages.string(), why));
+  };
+  const auto status = std::filesystem::status(config.python_packages, error);
+  constexpr auto kOthersMay = std::filesystem::perms::others_read | std::filesystem::perms::others_exec;
+  struct statvfs mount{};
+  if (status.type() == std::filesystem::file_type::not_found) return refuse("does not exist");
+  if (status.type() == std::filesystem::file_type::none) return refuse("can't be looked at: " + error.message());
+  if (!std::filesystem::is_directory(status)) return refuse("is no folder");
+  if (config.isolate && (status.permissions() & kOthersMay) != kOthersMay)
+    return refuse("is closed to others (chmod -R a+rX opens it)");
+  if (::statvfs(config.python_packages.c_str(), &mount) == 0 && (mount.f_flag & ST_NOEXEC) != 0)
+    return refuse("is on a file system that is mounted noexec, from which no libraries can be loaded");
+}
+
 }  // namespace
 
 Variables collect_variables(ConfigProblems& problems, std::vector<std::string>& warnings) {
@@ -262,6 +286,8 @@ std::expected<Config, ConfigProblems> read_config(const Variables& variables, Co
   read_url(reader, "CONTROLLER_URL", "http://10.0.0.5:8080", config.controller_url);
   read_origins(reader, config.cors_origins);
   read_sandbox(reader, config);
+  const bool runs_functions = command != Command::serve || !config.fleet;
+  if (runs_functions) read_python_packages(reader, config);
   read_egress(reader, config);
   if (const auto dir = reader.text("INFRA_DATA_DIR")) config.data_dir = *dir;
   if (!reader.problems().sentences.empty()) return std::unexpected(reader.problems());

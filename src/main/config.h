@@ -39,8 +39,9 @@ struct Config {
   std::string ai_node_url = "http://127.0.0.1:11434";
   milliseconds ai_node_timeout{2000};
   std::filesystem::path data_dir = "./.infra";
-  bool isolate = true;       // INFRA_SANDBOX=none turns it off
-  bool python_exec = false;  // an interpreter's start an instance, instead of a fork of a loaded one
+  bool isolate = true;                      // INFRA_SANDBOX=none turns it off
+  bool python_exec = false;                 // an interpreter's start an instance, instead of a fork of a loaded one
+  std::filesystem::path python_packages{};  // absolute; what all Python functions can import; empty: nothing
   worker::EgressOptions egress;
   bool metrics_public = false;
   std::vector<std::string> cors_origins;

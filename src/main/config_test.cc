@@ -2,6 +2,10 @@
 #include "main/config.h"
 
 #include <gmock/gmock.h>
+#include <stdlib.h>
+
+#include <filesystem>
+#include <fstream>
 
 namespace infra {
 namespace {
@@ -87,6 +91,32 @@ TEST(Config, OneFleetVariableAsksForAllOfThem) {
                           HasSubstr("TABLE_NAME is missing"), HasSubstr("SQS_URL is missing")));
   EXPECT_THAT(problems({{"INFRA_API_KEY", "k"}, {"AWS_ACCESS_KEY_ID", "credentials alone change nothing"}}),
               ElementsAre());
+}
+
+TEST(Config, PythonPackagesAreAFolderThatAllMayRead) {
+  namespace fs = std::filesystem;
+  std::string name = (fs::temp_directory_path() / "config-test-XXXXXX").string();
+  const fs::path folder = ::mkdtemp(name.data());
+  const auto read = [&](const fs::path& path, Variables more = {}, Command command = Command::dev) {
+    more.insert({{"INFRA_API_KEY", "k"}, {"INFRA_PYTHON_PACKAGES", path.string()}});
+    return problems(more, command);
+  };
+  EXPECT_THAT(read(folder), ElementsAre(HasSubstr("INFRA_PYTHON_PACKAGES must be a folder that all may read, but " +
+                                                  name + " is closed to others")));
+  EXPECT_THAT(read(folder, {{"INFRA_SANDBOX", "none"}}), ElementsAre());
+  fs::permissions(folder, fs::perms(0755));
+  EXPECT_THAT(read(folder), ElementsAre());
+  EXPECT_THAT(read(folder / "none"), ElementsAre(HasSubstr("/none does not exist")));
+  std::ofstream(folder / "file") << "x";
+  EXPECT_THAT(read(folder / "file"), ElementsAre(HasSubstr("/file is no folder")));
+  const auto relative = read_config({{"INFRA_PYTHON_PACKAGES", fs::relative(folder).string()}}, Command::dev);
+  ASSERT_TRUE(relative);
+  EXPECT_EQ(relative->python_packages, folder);
+  Variables fleet{
+      {"AWS_REGION", "r"}, {"BUCKET_NAME", "b"}, {"TABLE_NAME", "t"}, {"SQS_URL", "http://q"}, {"REDIS_HOST", "h"}};
+  EXPECT_THAT(read(folder / "none", fleet, Command::serve), ElementsAre()) << "a controller runs no functions";
+  EXPECT_THAT(read(folder / "none", fleet, Command::worker), ElementsAre(HasSubstr("does not exist")));
+  fs::remove_all(folder);
 }
 
 const Variables kFleet = {{"AWS_REGION", "eu-west-1"},

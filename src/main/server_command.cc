@@ -152,13 +152,14 @@ Result<std::optional<worker::SpawnerHandle>> isolate(const Config& config, const
   std::error_code ignored;
   if (const auto library = zygote_library(); !config.python_exec && std::filesystem::exists(library, ignored))
     options.zygote_library = library;
+  options.python_packages = config.python_packages;
   options.egress = config.egress;
   auto spawner = worker::start_spawner(options);
   if (!spawner) return fail(spawner.error());
   return std::move(*spawner);
 }
 
-std::unique_ptr<worker::Launcher> make_launcher(std::optional<worker::SpawnerHandle> spawner,
+std::unique_ptr<worker::Launcher> make_launcher(std::optional<worker::SpawnerHandle> spawner, const Config& config,
                                                 const std::filesystem::path& data,
                                                 const std::filesystem::path& runtimes) {
   if (spawner) return std::make_unique<worker::SandboxLauncher>(std::move(*spawner));
@@ -166,6 +167,7 @@ std::unique_ptr<worker::Launcher> make_launcher(std::optional<worker::SpawnerHan
   return std::make_unique<worker::PlainLauncher>(
       worker::PlainLauncher::Options{.versions = versions_folder(data),
                                      .runners = {.runtimes = runtimes, .native = native_runner_folder()},
+                                     .python_packages = config.python_packages,
                                      .temporary = data / "instances"});
 }
 
@@ -258,7 +260,7 @@ int run_server(Command command, const ServerOptions& options) {
     config->api_key = *key;
   }
   std::unique_ptr<worker::Launcher> launcher;
-  if (runs_functions) launcher = make_launcher(std::move(*spawner), data, *runtimes);
+  if (runs_functions) launcher = make_launcher(std::move(*spawner), *config, data, *runtimes);
   make_room_for_descriptors();
   const Setting setting{.command = command,
                         .config = *config,

@@ -255,6 +255,9 @@ Result<std::unique_ptr<Sandbox>> PlainLauncher::launch(const LaunchRequest& requ
   std::vector<std::string> environment = {"PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8",
                                           "TMPDIR=" + (folder / "tmp").string(),
                                           "OUTPUT_DIR=" + (folder / "output").string()};
+  // Nothing of the machine's is hidden by mounts: the runner does what it can.
+  if (request.runtime == Runtime::python)
+    environment.push_back("INFRA_PYTHON_PACKAGES=" + options_.python_packages.string());
   const SpawnSetup setup(*channels, folder / "workspace");
   pid_t pid = 0;
   const int failed = posix_spawn(&pid, command[0].c_str(), &setup.actions, &setup.attributes, pointers(command).data(),

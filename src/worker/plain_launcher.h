@@ -16,7 +16,8 @@ class PlainLauncher : public Launcher {
   struct Options {
     std::filesystem::path versions;  // the worker's versions root
     RunnerFolders runners;
-    std::filesystem::path temporary;  // emptied at start; one folder an instance below it
+    std::filesystem::path python_packages = {};  // what Python functions can import; empty: nothing
+    std::filesystem::path temporary;             // emptied at start; one folder an instance below it
     int capacity = 16;
   };
 

@@ -19,9 +19,9 @@ RUNNERS = {
 
 
 class RunnerProcess:
-    """Use as a context manager. `files` maps names in the bundle to their text."""
+    """Use as a context manager. `files` maps names in the bundle to their text, `variables` are more of the launcher's."""
 
-    def __init__(self, runtime, files):
+    def __init__(self, runtime, files, **variables):
         self.folder = tempfile.mkdtemp()
         workspace = os.path.join(self.folder, "workspace")
         self.scratch = os.path.join(self.folder, "tmp")
@@ -40,7 +40,7 @@ class RunnerProcess:
         self.process = subprocess.Popen(
             ["/bin/sh", "-c", f'exec 3<&{theirs.fileno()} {theirs.fileno()}<&-; exec "$@"', "sh", *RUNNERS[runtime]], cwd=workspace,
             stdin=subprocess.DEVNULL, stdout=self.out, stderr=self.err, pass_fds=(theirs.fileno(),),
-            env={"TMPDIR": self.scratch, "LANG": "C.UTF-8"})
+            env={"TMPDIR": self.scratch, "LANG": "C.UTF-8", **variables})
         theirs.close()
         self.printed = {"out": 0, "err": 0}
         self.ready = self.receive()

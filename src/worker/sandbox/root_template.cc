@@ -15,6 +15,7 @@
 
 #include "worker/sandbox/message_socket.h"
 #include "worker/sandbox/mounts.h"
+#include "worker/sandbox/package_folders.h"
 #include "worker/sandbox/raw_fork.h"
 #include "worker/sandbox/system_error.h"
 
@@ -27,6 +28,13 @@ constexpr const char* kBuildSite = "/sys";
 constexpr std::array<const char*, 8> kFromEtc{"/etc/ld.so.cache", "/etc/localtime",       "/etc/alternatives",
                                               "/etc/ssl/certs",   "/etc/ssl/openssl.cnf", "/etc/python3",
                                               "/etc/python3.11",  "/etc/mime.types"};
+
+// What differs between templates.
+struct RootSources {
+  const std::filesystem::path& runner;
+  const std::string& resolv_conf;
+  const std::filesystem::path& packages;
+};
 
 // /usr is all a runtime needs; /usr/local is this machine's own affair.
 Result<void> add_system(const std::string& root) {
@@ -47,6 +55,17 @@ Result<void> add_system(const std::string& root) {
     if (!std::filesystem::is_directory(name, error)) continue;  // a system with no merged /usr has real folders
     if (auto made = make_folder(root + name); !made) return made;
     if (auto bound = bind_into(name, root + name); !bound) return bound;
+  }
+  return {};
+}
+
+// What was installed on this machine must not be what a function happens to find; the operator says what it may.
+Result<void> add_packages(const std::string& root, const std::filesystem::path& packages) {
+  const std::string nothing = root + "/workspace";
+  for (const auto& folder : package_folders()) {
+    if (folder.starts_with("/usr/local/")) continue;  // hidden as a whole
+    const bool shows = folder == kPackageFolder && !packages.empty();
+    if (auto bound = bind_into(shows ? packages.string() : nothing, root + folder, kReadOnly); !bound) return bound;
   }
   return {};
 }
@@ -123,27 +142,28 @@ Result<void> make_read_only() {
 }
 
 // In a process of its own, whose mount namespace becomes the template.
-Result<UniqueFd> build(const std::filesystem::path& runner, const std::string& resolv_conf) {
+Result<UniqueFd> build(const RootSources& from) {
   if (::unshare(CLONE_NEWNS) != 0) return system_failure("making a mount namespace");
   UniqueFd mounts(::open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC));
   if (!mounts.valid()) return system_failure("opening a mount namespace");
   if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return system_failure("making mounts private");
-  auto program = clone_mount(runner.string(), kReadOnly);
+  auto program = clone_mount(from.runner.string(), kReadOnly);
   if (!program) return fail(program.error());
   ::umask(022);
   const std::string root = kBuildSite;
-  const auto built = in_order(
-      [&] { return mount_new("tmpfs", root, MS_NOSUID | MS_NODEV, "size=1m,nr_inodes=256,mode=755"); },
-      [&] { return add_system(root); }, [&] { return add_etc(root, resolv_conf); }, [&] { return add_devices(root); },
-      [&] { return add_mount_points(root); }, [&] { return attach(*program, root + "/runtime"); },
-      [&] { return enter_root(root); }, [&] { return make_read_only(); });
+  const auto built =
+      in_order([&] { return mount_new("tmpfs", root, MS_NOSUID | MS_NODEV, "size=1m,nr_inodes=256,mode=755"); },
+               [&] { return add_system(root); }, [&] { return add_etc(root, from.resolv_conf); },
+               [&] { return add_devices(root); }, [&] { return add_mount_points(root); },
+               [&] { return add_packages(root, from.packages); }, [&] { return attach(*program, root + "/runtime"); },
+               [&] { return enter_root(root); }, [&] { return make_read_only(); });
   if (!built) return fail(built.error());
   return mounts;
 }
 
-[[noreturn]] void build_and_send(const std::filesystem::path& runner, const std::string& resolv_conf, int socket) {
+[[noreturn]] void build_and_send(const RootSources& from, int socket) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-  const auto mounts = build(runner, resolv_conf);
+  const auto mounts = build(from);
   InitReport report{.kind = mounts ? InitReportKind::built : InitReportKind::failed};
   std::array<int, 1> fds{mounts ? mounts->get() : -1};
   if (!mounts) put_text(report.text, mounts.error().message);
@@ -151,14 +171,14 @@ Result<UniqueFd> build(const std::filesystem::path& runner, const std::string& r
   ::_exit(0);
 }
 
-Result<UniqueFd> build_elsewhere(const std::filesystem::path& runner, const std::string& resolv_conf) {
+Result<UniqueFd> build_elsewhere(const RootSources& from) {
   std::array<int, 2> ends{-1, -1};
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0) return system_failure("socketpair");
   const UniqueFd ours(ends[0]);
   UniqueFd theirs(ends[1]);
   const pid_t builder = raw_fork();
   if (builder < 0) return system_failure("forking the builder of a root");
-  if (builder == 0) build_and_send(runner, resolv_conf, theirs.get());
+  if (builder == 0) build_and_send(from, theirs.get());
   theirs.reset();
   InitReport report;
   PassedFds fds;
@@ -181,11 +201,12 @@ Result<int> RootTemplates::get(const std::filesystem::path& runner, const std::s
   };
   look_at(runner.c_str());
   look_at("/usr");
+  look_at(packages_.c_str());
   std::ranges::for_each(kFromEtc, look_at);
   auto found = std::ranges::find_if(
       templates_, [&](const Template& made) { return made.runner == runner && made.resolv_conf == resolv_conf; });
   if (found != templates_.end() && found->sources == sources) return found->mounts.get();
-  auto mounts = build_elsewhere(runner, resolv_conf);
+  auto mounts = build_elsewhere({.runner = runner, .resolv_conf = resolv_conf, .packages = packages_});
   if (!mounts) return fail(mounts.error());
   if (found == templates_.end()) {
     templates_.push_back({.runner = runner, .resolv_conf = resolv_conf, .sources = {}, .mounts = UniqueFd()});

@@ -18,6 +18,9 @@ namespace infra::worker {
 // The spawner's. Nothing in a template can be written, by whomever: its file system itself is read-only.
 class RootTemplates {
  public:
+  // `packages` is what lies in kPackageFolder (package_folders.h); empty: nothing.
+  explicit RootTemplates(std::filesystem::path packages = {}) : packages_(std::move(packages)) {}
+
   // The mount namespace's descriptor, good until the next call. Its root has `runner` as /runtime and `resolv_conf` in
   // /etc/resolv.conf; /proc, /dev/shm, /tmp, /output and /workspace are empty folders. Made at first need, and again
   // when a file or folder of the machine that it shows has been replaced since.
@@ -31,6 +34,7 @@ class RootTemplates {
     std::vector<Inode> sources;
     UniqueFd mounts;
   };
+  std::filesystem::path packages_;
   std::vector<Template> templates_;
 };
 

@@ -75,6 +75,44 @@ TEST_F(SandboxTest, OnlyItsOwnMountsCanBeWritten) {
             "[False, False, False, False]");
 }
 
+TEST_F(SandboxTest, WhatTheMachineHasInstalledDoesNotShowThrough) {
+  auto sandbox = launch();
+  ASSERT_TRUE(sandbox);
+  EXPECT_EQ(run(*sandbox,
+                "import glob, sys\nout = [p for folder in ('/usr/lib', '/usr/local/lib') for p in glob.glob(folder + "
+                "'/python3*/*-packages/*')], [m for m in sys.modules if 'packages' in (getattr(sys.modules[m], "
+                "'__file__', '') or '')]"),
+            "([], [])");
+}
+
+TEST_F(SandboxTest, TheOperatorsPackagesAreThereToReadAndToLoad) {
+  launcher_.reset();
+  const fs::path packages = folder_.path() / "packages";
+  fs::create_directory(packages);
+  Folder::write(packages / "given.py", "x = 1");
+  for (const auto& entry : fs::directory_iterator("/usr/lib/python3.11/lib-dynload")) {
+    if (entry.path().filename().string().starts_with("_lsprof."))
+      fs::copy_file(entry.path(), packages / entry.path().filename());
+  }
+  SpawnerOptions options = folder_.options(6);
+  options.python_packages = packages;
+  start_with(options);
+  auto sandbox = launch();
+  ASSERT_TRUE(sandbox);
+  EXPECT_EQ(run(*sandbox,
+                "import given, importlib.util, glob\n"
+                "library = glob.glob('/usr/lib/python3/dist-packages/_lsprof.*')[0]\n"
+                "spec = importlib.util.spec_from_file_location('_lsprof', library)\n"
+                "out = given.__file__, importlib.util.module_from_spec(spec).__file__ == library"),
+            "('/usr/lib/python3/dist-packages/given.py', True)");
+  EXPECT_EQ(run(*sandbox, "open('/usr/lib/python3/dist-packages/new', 'w')"),
+            "OSError: [Errno 30] Read-only file system: '/usr/lib/python3/dist-packages/new'");
+  fs::rename(packages, folder_.path() / "old");
+  fs::create_directory(packages);
+  Folder::write(packages / "given.py", "x = 2");
+  EXPECT_TRUE(eventually([&] { return run(*launch(), "import given\nout = given.x") == "2"; }));
+}
+
 // Each costs more than its size: the kernel counts what every memory group holds of every file system.
 TEST_F(SandboxTest, FourFileSystemsAreItsOwn) {
   auto first = launch();

@@ -41,7 +41,7 @@ inline constexpr const char* kPythonRunner = R"(
 import os, socket, struct, traceback
 def prepare(*_):
     pass
-def serve(function, descriptor, wait=None):
+def serve(function, descriptor, wait=None, packages=None):
     control = socket.socket(fileno=descriptor)
     control.sendall(b'R')
     state = {'os': os, 'socket': socket}
@@ -85,7 +85,6 @@ class Folder {
     fs::create_directories(path_ / "runners/python");
     fs::create_directories(path_ / "runners/nodejs");
     write(path_ / "runners/python/runner.py", kPythonRunner);
-    write(path_ / "runners/python/sdk.py", "");
     write(path_ / "runners/nodejs/runner.js", kNodeRunner);
   }
   ~Folder() {

@@ -31,6 +31,9 @@ Result<void> check_options(SpawnerOptions& options) {
     *folder = std::filesystem::canonical(*folder, error);
     if (error) return refuse("the folder " + folder->string() + " can't be used: " + error.message());
   }
+  // Not made canonical: an operator may change versions by a link.
+  if (!options.python_packages.empty() && !options.python_packages.is_absolute())
+    return refuse("the folder " + options.python_packages.string() + " must be an absolute path");
   return {};
 }
 

@@ -26,6 +26,7 @@ struct SpawnerOptions {
   std::filesystem::path native_runner{};  // absolute; the folder with the compiled functions' `runner`; may be missing
   // Python's runners are forked from an interpreter that has this library; empty: each executes one of its own.
   std::filesystem::path zygote_library{};
+  std::filesystem::path python_packages{};  // absolute; what all Python functions can import; empty: nothing
   EgressOptions egress{};
 };
 

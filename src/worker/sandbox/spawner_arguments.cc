@@ -34,6 +34,7 @@ bool take_option(std::string_view name, std::string_view value, SpawnerOptions& 
   if (name == "python") return options.python = value, true;
   if (name == "node") return options.node = value, true;
   if (name == "native") return options.native_runner = value, true;
+  if (name == "packages") return options.python_packages = value, true;
   if (name == "zygote") return options.zygote_library = value, true;
   if (name == "slots") return parse_number(value, options.slots);
   if (name == "uid") return parse_number(value, options.base_uid);
@@ -47,12 +48,16 @@ bool take_option(std::string_view name, std::string_view value, SpawnerOptions& 
 }  // namespace
 
 std::vector<std::string> to_arguments(const SpawnerOptions& options) {
-  std::vector<std::string> arguments{
-      "versions=" + options.versions_root.string(), "runners=" + options.runners.string(),
-      "python=" + options.python.string(),          "node=" + options.node.string(),
-      "native=" + options.native_runner.string(),   "zygote=" + options.zygote_library.string(),
-      "slots=" + std::to_string(options.slots),     "uid=" + std::to_string(options.base_uid),
-      "subnet=" + to_string(options.egress.subnet)};
+  std::vector<std::string> arguments{"versions=" + options.versions_root.string(),
+                                     "runners=" + options.runners.string(),
+                                     "python=" + options.python.string(),
+                                     "node=" + options.node.string(),
+                                     "native=" + options.native_runner.string(),
+                                     "zygote=" + options.zygote_library.string(),
+                                     "packages=" + options.python_packages.string(),
+                                     "slots=" + std::to_string(options.slots),
+                                     "uid=" + std::to_string(options.base_uid),
+                                     "subnet=" + to_string(options.egress.subnet)};
   for (const auto& opening : options.egress.allow) arguments.push_back("allow=" + to_text(opening));
   for (const auto& range : options.egress.block) arguments.push_back("block=" + to_string(range));
   for (const auto resolver : options.egress.resolvers) arguments.push_back("resolver=" + to_string(resolver));

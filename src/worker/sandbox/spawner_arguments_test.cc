@@ -21,6 +21,7 @@ TEST(SpawnerArgumentsTest, AllOptionsArriveAsTheyWere) {
                                .node = "",
                                .native_runner = "/native",
                                .zygote_library = "/lib/zygote.so",
+                               .python_packages = "/srv/python packages=here",
                                .egress = {.subnet = {.first = 0x0a000000, .prefix = 8},
                                           .allow = {{.range = {.first = 0x0a010203, .prefix = 32}, .port = 5432},
                                                     {.range = {.first = 0x0a020000, .prefix = 16}}},
@@ -37,6 +38,7 @@ TEST(SpawnerArgumentsTest, AllOptionsArriveAsTheyWere) {
   EXPECT_EQ(parsed->node, options.node);
   EXPECT_EQ(parsed->native_runner, options.native_runner);
   EXPECT_EQ(parsed->zygote_library, options.zygote_library);
+  EXPECT_EQ(parsed->python_packages, options.python_packages);
   EXPECT_EQ(parsed->egress.subnet, options.egress.subnet);
   EXPECT_EQ(parsed->egress.allow, options.egress.allow);
   EXPECT_EQ(parsed->egress.block, options.egress.block);

@@ -41,6 +41,7 @@ SpawnerProcess::SpawnerProcess(const SpawnerOptions& options, int socket, Cgroup
       watched_(::epoll_create1(EPOLL_CLOEXEC)),
       slots_(static_cast<std::size_t>(options.slots) + kSpareSlots),
       stock_(basic_kinds()),
+      roots_(options.python_packages),
       zygote_(options),
       egress_(options.egress, instance_name(options.versions_root)) {}
 

@@ -1,6 +1,7 @@
 #include "worker/sandbox/zygote.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -13,6 +14,8 @@
 #include <utility>
 
 #include "worker/sandbox/message_socket.h"
+#include "worker/sandbox/mounts.h"
+#include "worker/sandbox/package_folders.h"
 #include "worker/sandbox/raw_fork.h"
 #include "worker/sandbox/runner_command.h"
 #include "worker/sandbox/system_error.h"
@@ -27,8 +30,28 @@ constexpr int kSocketFd = 3;
 constexpr std::chrono::seconds kPatience{2};  // a fork takes a millisecond or two
 constexpr std::size_t kMostAsked = 32;        // so that a send to one that hangs never blocks
 
+// A runner is to find signals as any interpreter does, and all begin with what the zygote began with; but those that
+// are meant for the program must not end the zygote. It blocks them, and its forks stop blocking.
+void begin_with_usual_signals() {
+  for (int signal = 1; signal < NSIG; ++signal) ::signal(signal, SIG_DFL);
+  sigset_t blocked;
+  sigemptyset(&blocked);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2}) sigaddset(&blocked, signal);
+  ::sigprocmask(SIG_SETMASK, &blocked, nullptr);
+}
+
+// An interpreter runs code of what it finds there when it starts, and remembers what there was.
+bool hide_packages() {
+  if (::unshare(CLONE_NEWNS) != 0 || ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return false;
+  return std::ranges::all_of(package_folders(), [](const std::string& folder) {
+    return mount_new("tmpfs", folder, MS_RDONLY | MS_NOSUID | MS_NODEV, "size=0,nr_inodes=1,mode=755").has_value();
+  });
+}
+
 [[noreturn]] void become_zygote(const std::vector<std::string>& command, int socket) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+  begin_with_usual_signals();
+  if (!hide_packages()) ::_exit(127);
   ::dup2(socket, kSocketFd);
   ::fcntl(kSocketFd, F_SETFD, 0);
   ::close_range(kSocketFd + 1, ~0U, 0);
@@ -56,8 +79,9 @@ void Zygote::start() {
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) return;
   socket_.reset(ends[0]);
   const UniqueFd theirs(ends[1]);
-  const std::vector<std::string> command{
+  std::vector<std::string> command{
       python.string(), "-I", "-B", "-u", script.string(), options_.zygote_library.string(), options_.runners.string()};
+  if (!options_.python_packages.empty()) command.emplace_back(kPackageFolder);
   const pid_t pid = raw_fork();
   if (pid == 0) become_zygote(command, theirs.get());
   if (pid > 0) pid_fd_.reset(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));

@@ -56,7 +56,6 @@ struct State {
   pid_t runner = -1;  // as its sandbox counts
   int models_left = kModels;
   PythonForkCalls python;
-  struct sigaction interrupt{};  // what a runner does on SIGINT; the zygote lives on
   bool is_model = false;
   bool told = false;  // the spawner, that it is ready
 };
@@ -124,7 +123,9 @@ int take_control_socket() {
 
 // In what has just been forked: the interpreter goes on in it. Gives the control socket's number.
 int go_on_in_child() {
-  ::sigaction(SIGINT, &state().interrupt, nullptr);
+  sigset_t none;
+  sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);  // the zygote blocks some (zygote.cc)
   const int control = take_control_socket();
   state().python.in_child();
   return control;
@@ -204,9 +205,6 @@ __attribute__((visibility("default"))) int infra_zygote_open() {
   auto seccomp = compile_seccomp_filter();
   if (!seccomp || !own.python.find()) return -1;
   own.seccomp = std::move(*seccomp);
-  struct sigaction ignored{};
-  ignored.sa_handler = SIG_IGN;
-  ::sigaction(SIGINT, &ignored, &own.interrupt);
   join_libraries();
   settle_heap(reinterpret_cast<ObjectAllocator>(::dlsym(RTLD_DEFAULT, "PyObject_Malloc")));
   return 0;

@@ -82,6 +82,50 @@ TEST_F(ZygoteTest, ThreadsSubprocessesAndSignalsWorkInAForkedRunner) {
             "interrupted");
 }
 
+// The spawner ignores what is meant for the program, and the zygote must survive it.
+TEST_F(ZygoteTest, AForkedRunnerFindsSignalsAsAnyInterpreterDoes) {
+  const pid_t zygote = zygote_pid();
+  ASSERT_GT(zygote, 0);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2}) ASSERT_EQ(::kill(zygote, signal), 0);
+  auto sandbox = launch();
+  ASSERT_TRUE(sandbox);
+  ASSERT_TRUE(is_forked(*sandbox));
+  constexpr const char* kLook =
+      "import signal\n"
+      "status = dict(line.split(':\\t') for line in open('/proc/self/status').read().splitlines() if ':\\t' in line)\n"
+      "out = [s.name for s in signal.Signals if signal.getsignal(s) is signal.SIG_IGN], "
+      "signal.pthread_sigmask(0, ()), status['SigIgn'], status['SigCgt']";
+  const std::string forked = run(*sandbox, kLook);
+  EXPECT_EQ(forked, "(['SIGPIPE', 'SIGXFSZ'], set(), '0000000001001000', '0000000000000002')");
+  EXPECT_EQ(run(*sandbox,
+                "import subprocess\nchild = subprocess.Popen(['sleep', '60']); child.terminate()\nout = child.wait()"),
+            "-15");
+  EXPECT_EQ(zygote_pid(), zygote);
+}
+
+TEST_F(ZygoteTest, AForkedRunnerFindsTheOperatorsPackagesAndNoOthers) {
+  launcher_.reset();
+  const fs::path packages = folder_.path() / "packages";
+  fs::create_directories(packages / "more");
+  Folder::write(packages / "given.py", "x = 1");
+  Folder::write(packages / "more.pth",
+                "more\nimport sys; sys.zygote_ran_it = 'sandbox' not in open('/etc/hostname').read()\n");
+  Folder::write(packages / "more/added.py", "x = 2");
+  SpawnerOptions options = folder_.options(6);
+  options.zygote_library = INFRA_ZYGOTE;
+  options.python_packages = packages;
+  start_with(options);
+  ASSERT_TRUE(eventually([&] { return is_forked(*launch()); }));
+  auto sandbox = launch();
+  ASSERT_TRUE(sandbox);
+  EXPECT_EQ(run(*sandbox,
+                "import sys, subprocess\n__import__('site').addsitedir('/usr/lib/python3/dist-packages')\n"
+                "import given, added\nchild = 'import given, added; print(given.x, added.x)'\n"
+                "out = given.x, added.x, sys.zygote_ran_it, [p for p in sys.path if 'packages' in p], "
+                "subprocess.run([sys.executable, '-I', '-c', child], capture_output=True, text=True).stdout"),
+            "(1, 2, False, ['/usr/lib/python3/dist-packages', '/usr/lib/python3/dist-packages/more'], '1 2\\n')");
+}
+
 // A runner's own fork skips some of what modules registered for forks.
 TEST_F(ZygoteTest, AForkOfAFunctionRunsTheHooksOfAllModules) {
   auto sandbox = launch();

@@ -10,14 +10,15 @@ class AiError(RuntimeError):
     """The AI node gave no answer; the text says why."""
 
 
-def generate(prompt, model=None):
-    """The node's answer to `prompt`, as text. `model` is the call's model if not given."""
-    return _ask("/api/generate", {"prompt": prompt}, model).get("response", "")
+def generate(prompt, model=None, **more):
+    """The node's answer to `prompt`, as text. `model` is the call's model if not given; `more` goes into the question (options=…,
+    system=…, format=…), but for `stream`: the answer comes whole."""
+    return _ask("/api/generate", {**more, "prompt": prompt}, model).get("response", "")
 
 
-def chat(messages, model=None):
-    """The node's next message in a conversation, as text. `messages` are dicts with `role` and `content`."""
-    message = _ask("/api/chat", {"messages": messages}, model).get("message") or {}
+def chat(messages, model=None, **more):
+    """The node's next message in a conversation, as text. `messages` are dicts with `role` and `content`; all else as above."""
+    message = _ask("/api/chat", {**more, "messages": messages}, model).get("message") or {}
     return message.get("content", "")
 
 
@@ -30,7 +31,7 @@ def _ask(path, question, model):
         raise AiError("No model is named: pass model=…, or give modelId with the run.")
     request = urllib.request.Request(
         endpoint.rstrip("/") + path,
-        data=json.dumps({"model": model, "stream": False, **question}).encode(),
+        data=json.dumps({**question, "model": model, "stream": False}).encode(),
         headers={"Content-Type": "application/json"})
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # the endpoint is local: no proxy is asked
     try:
