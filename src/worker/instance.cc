@@ -244,7 +244,7 @@ void Instance::conclude(CallUnderWay& call) {
   if (script_killed && exit.out_of_memory) return apply_exit(result, exit, job.memory_mb);
   reusable_ = answer->reusable && !script_killed && output_.emptied;
   left_ = reusable_ ? answer->left : Leftover::nothing;
-  apply_answer(result, *answer);
+  apply_answer(result, *answer, key_.runtime);
 }
 
 Leftover Instance::glance(const SandboxState& now) const {

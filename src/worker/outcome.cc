@@ -16,6 +16,13 @@ void append_line(std::string& text, std::string_view line) {
   text += line;
 }
 
+std::string_view printed(const Answer& answer, Runtime runtime) {
+  if (answer.text) return *answer.text;
+  if (runtime == Runtime::python && answer.value == "true") return "True";
+  if (runtime == Runtime::python && answer.value == "false") return "False";
+  return answer.value;
+}
+
 std::string signal_name(int signal) {
   const char* name = sigabbrev_np(signal);
   return name == nullptr ? std::to_string(signal) : fmt::format("{} (SIG{})", signal, name);
@@ -31,7 +38,7 @@ void set_failure(JobResult& result, RunStatus status, std::string code, std::str
   result.error_message = std::move(message);
 }
 
-void apply_answer(JobResult& result, const Answer& answer) {
+void apply_answer(JobResult& result, const Answer& answer, Runtime runtime) {
   result.handler_ms = answer.handler_ms;
   if (!answer.ok) return set_failure(result, RunStatus::failed, answer.code, answer.message, kFailed);
   if (answer.plain && answer.exit_code != 0) {
@@ -45,11 +52,8 @@ void apply_answer(JobResult& result, const Answer& answer) {
   }
   result.status = RunStatus::success;
   result.value = answer.value;
-  if (answer.text) {
-    append_line(result.out, *answer.text);
-  } else if (answer.value != "null") {
-    append_line(result.out, answer.value);
-  }
+  const bool is_nothing = answer.value == "null" && !answer.text;
+  if (!is_nothing) append_line(result.out, printed(answer, runtime));
 }
 
 void apply_timeout(JobResult& result, const Job& job) {

@@ -15,7 +15,9 @@ namespace infra::worker {
 // stdout and stderr are set.
 void set_failure(JobResult& result, RunStatus status, std::string code, std::string message, int exit_code);
 
-void apply_answer(JobResult& result, const Answer& answer);
+// What was returned becomes the last line of stdout: strings as they are, all else as JSON, but None's nothing and
+// Python's True and False as Python prints them.
+void apply_answer(JobResult& result, const Answer& answer, Runtime runtime);
 void apply_timeout(JobResult& result, const Job& job);
 void apply_exit(JobResult& result, const SandboxExit& exit, int memory_mb);
 void apply_broken(JobResult& result, std::string_view detail = {});  // `detail` is a sentence

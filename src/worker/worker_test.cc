@@ -80,10 +80,23 @@ TEST_F(WorkerTest, NewVariablesReplaceTheOldInstances) {
   EXPECT_FALSE(again(job).cold_start);
 }
 
+TEST_F(WorkerTest, WhatIsReturnedIsPrintedAsItsRuntimePrintsIt) {
+  for (const auto& [value, printed] : std::map<std::string, std::string>{{"True", "True"},
+                                                                         {"False", "False"},
+                                                                         {"None", ""},
+                                                                         {"'true'", "true"},
+                                                                         {"[True]", "[true]"},
+                                                                         {"1.5", "1.5"}})
+    EXPECT_EQ(run(python("def handler(): return " + value)).out, printed) << value;
+  EXPECT_EQ(run(python("def handler(): return True")).value, "true");
+  EXPECT_EQ(run(node("exports.handler = () => true")).out, "true");
+}
+
 TEST_F(WorkerTest, EachWayToFailHasItsMessage) {
   expect_failed(run(python("def handler(e, c): raise ValueError('bad')")), "handler_error", "ValueError: bad");
-  expect_failed(run(python("import nothing_like_this")), "import_error", "No module named 'nothing_like_this'");
-  expect_failed(run(python("x = 1")), "handler_missing", "handler(event, context)");
+  expect_failed(run(python("import nothing_like_this\ndef handler(): pass")), "import_error",
+                "No module named 'nothing_like_this'");
+  expect_failed(run(python("handler = 1")), "handler_missing", "handler(event, context)");
   expect_failed(run(python("def handler(): return {1}")), "result_not_json", "set");
   expect_failed(run(python("import os\ndef handler(): os._exit(7)")), "exited", "exit code 7");
   expect_failed(run(python("import os\ndef handler(): os.kill(os.getpid(), 11)")), "crashed", "signal 11 (SIGSEGV)");
