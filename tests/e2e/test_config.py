@@ -60,7 +60,7 @@ class Starting(unittest.TestCase):
                             ("RATE_LIMIT_WINDOW_SECONDS", "0"), ("TRUSTED_PROXY_HOPS", "x"), ("AI_NODE_URL", "no url"),
                             ("AI_NODE_TIMEOUT", "0"), ("SHUTDOWN_TIMEOUT_SECONDS", "soon"), ("METRICS_PUBLIC", "2"),
                             ("INFRA_MAX_WAITING", "-1"), ("INFRA_IDLE_TIMEOUT_SECONDS", "0"),
-                            ("INFRA_SANDBOX", "some"), ("CORS_ORIGINS", "not an origin")]:
+                            ("INFRA_SANDBOX", "some"), ("INFRA_PYTHON_PACKAGES", "/proc/version"), ("CORS_ORIGINS", "not an origin")]:
             with self.subTest(name=name, value=value):
                 self.refuse(name, INFRA_API_KEY=API_KEY, **{name: value})
 

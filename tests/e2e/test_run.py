@@ -49,7 +49,7 @@ class Runs(Case):
             self.assertTrue(seconds * 1000 <= handler <= worker <= total <= took, (answer.headers["Server-Timing"], took))
             self.assertAlmostEqual(handler, result["handlerDurationMs"], delta=0.001)
             self.assertAlmostEqual(worker, result["durationMs"], delta=0.001)
-        never_begun = self.infra.run(self.infra.deploy("import nothing_of_that_name"))
+        never_begun = self.infra.run(self.infra.deploy("import nothing_of_that_name\ndef handler(): pass"))
         self.assertNotIn("handler", never_begun.headers["Server-Timing"])
         for other in (self.infra.get("/functions"), self.infra.run("nobody-at-all"), self.infra.run(function, 0, {"x-async": "true"})):
             self.assertNotIn("Server-Timing", other.headers)
@@ -93,9 +93,9 @@ class Runs(Case):
 
     def test_each_way_to_fail_has_its_own_words(self):
         cases = [
-            ("raise RuntimeError('at import')", "FAILED", "import_error", "at import"),
-            ("import no_such_module", "FAILED", "import_error", "no_such_module"),
-            ("def other(): pass", "FAILED", "handler_missing", "handler"),
+            ("raise RuntimeError('at import')\ndef handler(): pass", "FAILED", "import_error", "at import"),
+            ("import no_such_module\ndef handler(): pass", "FAILED", "import_error", "no_such_module"),
+            ("handler = 5", "FAILED", "handler_missing", "handler"),
             ("def handler(e, c): raise ValueError('bad input')", "FAILED", "handler_error", "bad input"),
             ("def handler(e, c): return object()", "FAILED", "result_not_json", "JSON"),
             ("def handler(e, c): return 'x' * (7 << 20)", "FAILED", "result_too_large", "6 MiB"),
