@@ -7,8 +7,8 @@ import os
 import sys
 import traceback
 import types
-from builtins import (BaseException, Exception, FileNotFoundError, OSError, SystemExit, TypeError, any, callable, compile, exec,
-                      getattr, int, isinstance, list, max, min, open, staticmethod, type)
+from builtins import (BaseException, Exception, FileNotFoundError, OSError, SyntaxError, SystemExit, TypeError, ValueError, any,
+                      callable, compile, exec, getattr, int, isinstance, list, max, min, open, staticmethod, type)
 from importlib import import_module
 from importlib.machinery import ModuleSpec, SourceFileLoader
 
@@ -22,7 +22,7 @@ TAKES_ALL = 0x04  # CO_VARARGS
 SUFFIXES = (".py", ".pyc", *_imp.extension_suffixes())
 SCOPES = (_ast.FunctionDef, _ast.AsyncFunctionDef, _ast.ClassDef, _ast.Lambda)
 
-os_join, os_isfile, os_scandir, os_chdir = os.path.join, os.path.isfile, os.scandir, os.chdir
+os_join, os_dirname, os_isfile, os_scandir, os_chdir = os.path.join, os.path.dirname, os.path.isfile, os.scandir, os.chdir
 format_exception = traceback.format_exception
 importer_cache = sys.path_importer_cache
 CodeType, FunctionType, ModuleType = types.CodeType, types.FunctionType, types.ModuleType
@@ -98,12 +98,13 @@ def compile_module(source, path):
         if any(type(constant) is CodeType and constant.co_name in HANDLERS for constant in code.co_consts):
             return code
     tree = compile(source, path, "exec", flags=ONLY_PARSE, dont_inherit=True)
-    return compile(tree, path, "exec", dont_inherit=True) if binds_handler(tree) else None
+    return compile(tree, path, "exec", dont_inherit=True) if binds_handler(tree, os_dirname(path), {path}) else None
 
 
-def binds_handler(node):
+def binds_handler(node, folder, seen):
     """Whether running the module could give a name of HANDLERS a value, wherever at its top level that stands: below `if`, `try`,
-    `with`, `for` or `match`, too, and inside expressions. `from … import *` could as well."""
+    `with`, `for` or `match`, too, and inside expressions; or in a module of the bundle's `folder` that it takes all names from.
+    `seen` are the files that have been looked at."""
     waiting = [node]
     while waiting:
         node = waiting.pop()
@@ -112,7 +113,11 @@ def binds_handler(node):
                 return True
             continue
         if isinstance(node, _ast.alias):
-            if (node.asname or node.name.partition(".")[0]) in (*HANDLERS, "*"):
+            if (node.asname or node.name.partition(".")[0]) in HANDLERS:
+                return True
+            continue
+        if isinstance(node, _ast.ImportFrom) and node.names[0].name == "*":
+            if may_offer_handler(node.module or "", folder, seen):
                 return True
             continue
         # Of functions and classes, `except … as`, and the patterns of `match`.
@@ -128,6 +133,21 @@ def binds_handler(node):
                 waiting.append(value)
             elif isinstance(value, list):
                 waiting.extend(item for item in value if isinstance(item, _ast.AST))
+    return False
+
+
+def may_offer_handler(name, folder, seen):
+    """Of a module in the bundle: what is the standard library's or the operator's offers no handler of this function."""
+    for end in (".py", "/__init__.py"):
+        path = os_join(folder, name.replace(".", "/") + end)
+        if path in seen or not os_isfile(path):
+            continue
+        seen.add(path)
+        try:
+            tree = compile(read(path), path, "exec", flags=ONLY_PARSE, dont_inherit=True)
+        except (OSError, SyntaxError, ValueError):  # which the import will say
+            return True
+        return binds_handler(tree, folder, seen)
     return False
 
 

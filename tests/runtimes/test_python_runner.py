@@ -343,14 +343,14 @@ class Modules(unittest.TestCase):
 class PlainScripts(unittest.TestCase):
     MODULES = ("handler = print", "def main(): pass", "async def handler(): pass", "class handler: pass", "a, (b, *main) = 1, (2, 3)",
                "handler: object = print", "import json as handler", "import main.part", "from json import dumps as main",
-               "from json import *", "if 0 > 1:\n  pass\nelse:\n  def handler(): pass", "try:\n  import no\nexcept ImportError:\n  handler = 1",
+               "if 0 > 1:\n  pass\nelse:\n  def handler(): pass", "try:\n  import no\nexcept ImportError:\n  handler = 1",
                "with open('x') as main: pass", "for handler in (): pass", "print(handler := 1)", "[main := x for x in ()]",
                "match 1:\n  case main: pass", "match {}:\n  case {**handler}: pass", "match []:\n  case [*main]: pass",
                "while 0:\n  def main(): pass", "def main(): pass\nif __name__ == '__main__':\n  main()", "x = 'def main'\nmain = 1")
     SCRIPTS = ("", "print(1)", "x = 'def handler'", "# def main\nhandle = 1", "def f():\n  def handler(): pass",
                "class A:\n  def main(self): pass", "f = lambda: (handler := 1)", "handler: object", "x.handler = main.y", "f(main=1)",
                "print('''\ndef handler(): pass\n''')", "import a.main", "del handler", "def f(handler=1):\n  main = 2",
-               "[0 for handler in ()]", "match 1:\n  case A(main=1): pass")
+               "[0 for handler in ()]", "match 1:\n  case A(main=1): pass", "from json import *", "from unittest import *")
 
     def test_what_makes_a_module(self):
         program = (f"import sys; sys.path.insert(0, {os.path.dirname(RUNNERS['python'][-1])!r}); import json, user_code\n"
@@ -359,6 +359,15 @@ class PlainScripts(unittest.TestCase):
                               capture_output=True, text=True, check=True)
         modules = [code for code, is_module in zip(self.MODULES + self.SCRIPTS, json.loads(said.stdout)) if is_module]
         self.assertEqual(modules, [*self.MODULES])
+
+    def test_a_handler_may_come_with_all_names_of_a_module_in_the_bundle(self):
+        handler = "def handler(event): return event"
+        for files in ({"app.py": handler}, {"app.py": "from app import *\nfrom deep.er import *", "deep/er/__init__.py": handler}):
+            with RunnerProcess("python", {"main.py": "from app import *", **files}) as runner:
+                self.assertEqual(runner.call(3)["value"], 3, files)
+        with start("from app import *\nprint(x)", app__py="from app import *\nfrom math import *\nx = sqrt(4)") as runner:
+            self.assertEqual(runner.call(env={"PAYLOAD": "1"})["exitCode"], 0)
+            self.assertEqual(runner.new_output("out"), "2.0\n")
 
     def test_runs_whole_each_time(self):
         code = ("import __main__, json, os, sdk, sys, other\ninput = json.loads(os.environ['PAYLOAD'])\nassert sdk.get_input() == input\n"
