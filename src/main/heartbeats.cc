@@ -9,6 +9,7 @@ namespace infra {
 namespace {
 
 constexpr milliseconds kPostTimeout{3000};
+constexpr std::string_view kRefused = "heartbeat_refused";
 
 std::string to_json(const Heartbeat& beat) {
   return fmt::format(R"({{"workerId":{},"status":{},"pools":{},"activeJobs":{},"uptimeSeconds":{},"timestamp":{}}})",
@@ -37,8 +38,8 @@ Task<void> Heartbeats::beat_on() {
 
 Task<void> Heartbeats::beat() {
   const Heartbeat beat = now_();
-  note(registry_failing_, co_await registry_.record(beat), "Redis");
-  if (!config_.controller_url.empty()) note(controller_failing_, co_await post(beat), "CONTROLLER_URL");
+  note(registry_told_, co_await registry_.record(beat), "Redis");
+  if (!config_.controller_url.empty()) note(controller_told_, co_await post(beat), "CONTROLLER_URL");
 }
 
 void Heartbeats::stop() {
@@ -46,22 +47,30 @@ void Heartbeats::stop() {
 }
 
 Task<Result<void>> Heartbeats::post(Heartbeat beat) {
-  net::ClientRequest request{.method = "POST", .url = config_.controller_url + "/worker/heartbeat"};
+  net::ClientRequest request{.method = "POST", .url = config_.controller_url + "/api/worker/heartbeat"};
   request.headers.add("Content-Type", "application/json");
   request.headers.add("x-api-key", config_.api_key);
   request.body = to_json(beat);
   request.timeout = kPostTimeout;
   const auto answer = co_await http_.send(std::move(request));
   if (!answer) co_return fail(answer.error());
-  if (answer->status == 200) co_return Result<void>{};
-  co_return fail(ErrorKind::unavailable, "heartbeat_refused", fmt::format("It answered {}.", answer->status));
+  if (answer->status / 100 == 2) co_return Result<void>{};
+  co_return fail(ErrorKind::unavailable, std::string(kRefused), fmt::format("It answered {}.", answer->status));
 }
 
-void Heartbeats::note(std::atomic<bool>& failing, const Result<void>& done, std::string_view where) {
-  if (!done && !failing.exchange(true)) {
+void Heartbeats::note(std::string& told, const Result<void>& done, std::string_view where) {
+  std::string failure;
+  if (!done) failure = done.error().code == kRefused ? done.error().message : done.error().code;
+  {
+    const std::scoped_lock lock(mutex_);
+    if (told == failure) return;
+    told = failure;
+  }
+  if (done) {
+    log::info("heartbeats arrive again", {{"where", where}});
+  } else {
     log::warn("heartbeats do not arrive", {{"where", where}, {"why", done.error().message}});
   }
-  if (done && failing.exchange(false)) log::info("heartbeats arrive again", {{"where", where}});
 }
 
 }  // namespace infra

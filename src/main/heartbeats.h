@@ -2,9 +2,10 @@
 // CONTROLLER_URL names, which may be a reference platform's.
 #pragma once
 
-#include <atomic>
 #include <functional>
 #include <memory>
+#include <mutex>
+#include <string>
 
 #include "main/config.h"
 #include "net/http_client.h"
@@ -21,14 +22,16 @@ class Heartbeats {
   Heartbeats(const Config& config, WorkerRegistry& registry, net::HttpClient& http, Clock& clock,
              std::function<Heartbeat()> now);
 
-  // Until stop(); one that fails is logged when it is the first to, and the next is due in its time.
+  // Until stop(); one that fails is logged when it fails otherwise than the one before, and the next is due in its
+  // time.
   Task<void> beat_on();
   Task<void> beat();
   void stop();  // any thread
 
  private:
   Task<Result<void>> post(Heartbeat beat);
-  void note(std::atomic<bool>& failing, const Result<void>& done, std::string_view where);
+  // `told` is what was last said of it; empty while heartbeats arrive.
+  void note(std::string& told, const Result<void>& done, std::string_view where);
 
   const Config& config_;
   WorkerRegistry& registry_;
@@ -36,8 +39,9 @@ class Heartbeats {
   Clock& clock_;
   const std::function<Heartbeat()> now_;
   const std::shared_ptr<Signal> stopped_;
-  std::atomic<bool> registry_failing_ = false;
-  std::atomic<bool> controller_failing_ = false;
+  std::mutex mutex_;
+  std::string registry_told_;
+  std::string controller_told_;
 };
 
 }  // namespace infra
