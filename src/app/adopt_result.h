@@ -1,5 +1,5 @@
 // Adopting: a reference platform's worker ran a job of ours and published its result. That worker writes no log row and
-// counts nothing, so whichever of our controllers hears it does, by the same conditional put as our own workers.
+// counts nothing, so our controllers do, by the same conditional put as our own workers.
 #pragma once
 
 #include "core/job_result.h"

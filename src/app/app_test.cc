@@ -94,6 +94,17 @@ TEST_F(AppTest, UnknownFunctionQueuesNothing) {
   EXPECT_THAT(queue_.jobs, IsEmpty());
 }
 
+TEST_F(AppTest, AFunctionWithoutCodeIsRefusedBeforeAnythingIsPromised) {
+  functions_.rows[{"f"}].code = {};
+  for (const RunMode mode : {RunMode::sync, RunMode::async}) {
+    const auto refused = run_task(invoke_.run(invocation(mode)));
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().kind, ErrorKind::conflict);
+    EXPECT_EQ(refused.error().code, "function_has_no_code");
+  }
+  EXPECT_THAT(journal_.calls, ElementsAre("functions.find", "functions.find"));
+}
+
 TEST_F(AppTest, EndOfWaitSaysThatTheJobGoesOn) {
   results_.outcome = fail(ErrorKind::timeout, "deadline", "x");
   EXPECT_EQ(run_task(invoke_.run(invocation(RunMode::sync))).error().code, "wait_timeout");
@@ -234,6 +245,16 @@ TEST_F(SettleTest, AReferenceControllersJobIsToldAndNeitherLoggedNorCounted) {
   EXPECT_EQ(observed_, 0);
   results_.stored = results_.published.back();
   EXPECT_TRUE(run_task(settle_.is_settled(delivery(2).job)).value());
+}
+
+TEST_F(SettleTest, AJobWhoseFunctionNobodyKnowsIsToldAndHasNoRow) {
+  Delivery nameless = delivery();
+  nameless.job.function_id = {};
+  JobResult refused = result();
+  refused.function_id = {};
+  EXPECT_FALSE(run_task(settle_.is_settled(nameless.job)).value());
+  ASSERT_TRUE(run_task(settle_.settle(nameless, refused)));
+  EXPECT_THAT(journal_.calls, ElementsAre("results.publish", "queue.acknowledge"));
 }
 
 class AdoptTest : public SettleTest {

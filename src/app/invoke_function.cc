@@ -21,6 +21,7 @@ bool job_goes_on(const Error& error) {
 Task<Result<SharedResult>> InvokeFunction::run(Invocation invocation) {
   auto function = co_await functions_.find(invocation.function);
   if (!function) co_return fail(function.error());
+  if (function->code.key.empty()) co_return fail(function_has_no_code());
 
   Job job;
   job.request_id = std::move(invocation.id);

@@ -38,9 +38,10 @@ class InvokeFunction {
   InvokeFunction(FunctionStore& functions, JobQueue& queue, ResultBus& results, Clock& clock, InvokeLimits limits)
       : functions_(functions), queue_(queue), results_(results), clock_(clock), limits_(std::move(limits)) {}
 
-  // `rate_limited` (code function_busy) when as many runs as may wait for this function's limit do; nothing is left of
-  // it. Sync: the result. Async: null once the job is durable. `timeout` (code wait_timeout) and `unavailable` (code
-  // shutting_down) mean that only the wait ended: the job's result will be at its id.
+  // `conflict` (code function_has_no_code) for a row that names none. `rate_limited` (code function_busy) when as many
+  // runs as may wait for this function's limit do; nothing is left of it. Sync: the result. Async: null once the job is
+  // durable. `timeout` (code wait_timeout) and `unavailable` (code shutting_down) mean that only the wait ended: the
+  // job's result will be at its id.
   Task<Result<SharedResult>> run(Invocation invocation);
 
  private:

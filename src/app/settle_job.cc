@@ -1,9 +1,17 @@
 #include "app/settle_job.h"
 
 namespace infra::app {
+namespace {
+
+// Not a reference controller's job, which that one records, nor one of a message that did not say whose function it is.
+bool is_recorded(const Job& job) {
+  return !is_foreign(job.request_id) && !job.function_id.empty();
+}
+
+}  // namespace
 
 Task<Result<bool>> SettleJob::is_settled(const Job& job) {
-  if (is_foreign(job.request_id)) co_return co_await has_result(job.request_id);
+  if (!is_recorded(job)) co_return co_await has_result(job.request_id);
   const auto row = co_await logs_.find(job.function_id, job.request_id);
   if (row) co_return true;
   if (row.error().kind == ErrorKind::not_found) co_return false;
@@ -15,7 +23,7 @@ Task<Result<void>> SettleJob::settle(const Delivery& delivery, JobResult result)
   const auto shared = std::make_shared<const JobResult>(std::move(result));
   if (auto told = co_await results_.publish(delivery.job, shared); !told) co_return told;
 
-  if (is_foreign(shared->request_id)) {
+  if (!is_recorded(delivery.job)) {
     recent_runs_.note(delivery.job, *shared);
     co_return co_await finish_message(delivery, *shared);
   }
@@ -31,7 +39,7 @@ Task<Result<void>> SettleJob::settle(const Delivery& delivery, JobResult result)
   co_return co_await finish_message(delivery, *shared);
 }
 
-// A reference controller's job: no row of ours says what came of it.
+// No row of ours says what came of it.
 Task<Result<bool>> SettleJob::has_result(const RequestId& id) {
   const auto stored = co_await results_.find(id);
   if (stored) co_return stored->result != nullptr;

@@ -123,6 +123,11 @@ std::optional<Environment> parse_environment(std::string_view json) {
   return env;
 }
 
+Error function_has_no_code() {
+  return {ErrorKind::conflict, "function_has_no_code",
+          "This function has no code; give it a ZIP with PUT /functions/<functionId>, or remove it with DELETE."};
+}
+
 bool FunctionChange::empty() const {
   return !name && !description && !memory_mb && !timeout && !env && !network && !keep_warm && !max_concurrency && !code;
 }

@@ -53,6 +53,7 @@ void read_output_files(const json::object& object, std::vector<OutputFile>& file
   const auto* list = object.if_contains("outputFiles");
   if (list == nullptr || !list->is_array()) return;
   for (const auto& entry : list->get_array()) {
+    if (entry.is_string()) files.push_back({.name = std::string(entry.get_string()), .key = {}, .name_only = true});
     if (!entry.is_object()) continue;
     const auto& file = entry.get_object();
     files.push_back(
@@ -60,7 +61,41 @@ void read_output_files(const json::object& object, std::vector<OutputFile>& file
   }
 }
 
+// What a run of less than 300,000 years took.
+std::int64_t microseconds_of(double ms) {
+  return std::abs(ms) < 9e15 ? std::llround(ms * 1000) : 0;
+}
+
+// Reference workers say SUCCESS and FAILED; what else one may say is judged as their controllers do.
+std::optional<RunStatus> status_of(const json::object& object) {
+  if (const auto status = parse_run_status(text_field(object, "status"))) return status;
+  const auto exit_code = int_field(object, "exitCode");
+  if (!exit_code) return std::nullopt;
+  return *exit_code == 0 ? RunStatus::success : RunStatus::failed;
+}
+
+// Reference workers of several ages have several names for it.
+void read_durations(const json::object& object, JobResult& r) {
+  const auto exact_us = number_field(object, "durationUs");
+  r.of_reference_worker = !exact_us;
+  if (exact_us) r.duration_ms = *exact_us / 1000;
+  for (const char* name : {"durationMs", "duration_ms", "durationMillis"}) {
+    if (!exact_us && r.duration_ms == 0) r.duration_ms = number_field(object, name).value_or(0);
+  }
+  r.handler_ms = number_field(object, "handlerDurationMs");
+}
+
+// Whole microseconds; a reference worker's is a fraction of the run's duration.
+void read_cpu_usage(const json::object& object, JobResult& r) {
+  r.cpu_usage_us = whole_field(object, "cpuUsage");
+  const auto share = number_field(object, "cpuUsage");
+  if (!share || *share == std::floor(*share)) return;
+  r.cpu_share = share;
+  r.cpu_usage_us = microseconds_of(*share * r.duration_ms);
+}
+
 std::string output_file_json(const OutputFile& file) {
+  if (file.name_only) return json_quote(replace_invalid_utf8(file.name));
   return fmt::format(R"({{"name":{},"size":{},"sha256":{},"key":{}}})", json_quote(replace_invalid_utf8(file.name)),
                      file.size_bytes, file.sha256.empty() ? "null" : json_quote(file.sha256),
                      json_quote(replace_invalid_utf8(file.key)));
@@ -88,11 +123,13 @@ std::string to_json(const JobResult& r) {
     text += fmt::format(R"(,"error":{},"code":{})", json_quote(replace_invalid_utf8(r.error_message)),
                         json_quote(r.error_code));
   }
-  text += fmt::format(R"(,"durationMs":{},"handlerDurationMs":{},"peakMemoryBytes":{},"allocatedMemoryMb":{})",
-                      json_number(r.duration_ms), r.handler_ms ? json_number(*r.handler_ms) : "null",
-                      r.peak_memory_bytes, r.allocated_memory_mb);
+  text += fmt::format(
+      R"(,"durationMs":{},"durationUs":{},"handlerDurationMs":{},"peakMemoryBytes":{},"allocatedMemoryMb":{})",
+      json_number(r.duration_ms), microseconds_of(r.duration_ms), r.handler_ms ? json_number(*r.handler_ms) : "null",
+      r.peak_memory_bytes, r.allocated_memory_mb);
   text += fmt::format(R"(,"cpuUsage":{},"coldStart":{},"networkRx":{},"networkTx":{},"diskRead":{},"diskWrite":{})",
-                      r.cpu_usage_us, r.cold_start, r.network_rx, r.network_tx, r.disk_read, r.disk_write);
+                      r.cpu_share ? fmt::format("{}", *r.cpu_share) : std::to_string(r.cpu_usage_us), r.cold_start,
+                      r.network_rx, r.network_tx, r.disk_read, r.disk_write);
   text += fmt::format(R"(,"outputFiles":{},"llm_token_count":{})", json_array(r.output_files, output_file_json),
                       r.llm_tokens);
   text += fmt::format(R"(,"optimizationTip":{},"recommendedMemoryMb":{},"estimatedSavings":{}}})",
@@ -110,8 +147,8 @@ Result<JobResult> parse_job_result(std::string_view text) {
   for (const auto& member : raw->members()) {
     if (member.name != "result") object.emplace(member.name, raw->value(member.name));
   }
-  const auto status = parse_run_status(text_field(object, "status"));
-  if (!status) return invalid("A result's status must be SUCCESS, FAILED, TIMEOUT or ERROR.");
+  const auto status = status_of(object);
+  if (!status) return invalid("A result must have a status (SUCCESS, FAILED, TIMEOUT or ERROR) or an exitCode.");
 
   JobResult r;
   r.request_id = {text_field(object, "requestId")};
@@ -124,11 +161,10 @@ Result<JobResult> parse_job_result(std::string_view text) {
   r.value = std::string(raw->text("result").value_or("null"));  // Boost.JSON would write 3.1 as 3.1E0
   r.error_code = text_field(object, "code");
   r.error_message = text_field(object, "error");
-  r.duration_ms = number_field(object, "durationMs").value_or(0);
-  r.handler_ms = number_field(object, "handlerDurationMs");
+  read_durations(object, r);
   r.peak_memory_bytes = whole_field(object, "peakMemoryBytes");
   r.allocated_memory_mb = int_field(object, "allocatedMemoryMb").value_or(0);
-  r.cpu_usage_us = whole_field(object, "cpuUsage");
+  read_cpu_usage(object, r);
   if (const auto* cold = object.if_contains("coldStart")) r.cold_start = cold->is_bool() && cold->get_bool();
   r.network_rx = whole_field(object, "networkRx");
   r.network_tx = whole_field(object, "networkTx");

@@ -28,8 +28,9 @@ enum class RunStatus : std::uint8_t {
 struct OutputFile {
   std::string name;  // below /output: "a/b.txt"
   std::int64_t size_bytes = 0;
-  std::string key;          // in the code store
-  std::string sha256 = {};  // empty: a reference worker's, which has none
+  std::string key;  // in the code store
+  std::string sha256 = {};
+  bool name_only = false;  // a reference worker's, which tells a name or a URL and nothing else
 };
 
 struct JobResult {
@@ -48,6 +49,7 @@ struct JobResult {
   std::int64_t peak_memory_bytes = 0;
   int allocated_memory_mb = 0;
   std::int64_t cpu_usage_us = 0;
+  std::optional<double> cpu_share;  // a reference worker's cpuUsage: CPU time by duration, and shown as it is
   bool cold_start = false;
   std::int64_t network_rx = 0, network_tx = 0, disk_read = 0, disk_write = 0;
   std::vector<OutputFile> output_files;
@@ -55,12 +57,14 @@ struct JobResult {
   std::string optimization_tip;
   std::optional<int> recommended_memory_mb;
   std::string estimated_savings;
+  bool of_reference_worker = false;  // read from a text without durationUs, which ours have
 };
 
 // The contract's JSON. Invalid UTF-8 in stdout or stderr is replaced by U+FFFD, so that the text is always valid JSON.
 [[nodiscard]] std::string to_json(const JobResult& result);
 
-// Reads what to_json() or a reference worker wrote; missing fields keep their defaults. `invalid` if it is no result.
+// Reads what to_json() or a reference worker wrote; missing fields keep their defaults, and a missing or unknown status
+// follows from the exit code. `invalid` if it is no result.
 [[nodiscard]] Result<JobResult> parse_job_result(std::string_view json);
 
 // A result for a job that did not get to run, or that the platform broke.

@@ -133,6 +133,32 @@ TEST(JobResultTest, ReadsAReferenceWorkersResult) {
   EXPECT_FALSE(read->cold_start);
 }
 
+TEST(JobResultTest, WhatAReferenceWorkerTellsIsPassedOnAsItCame) {
+  const auto read = parse_job_result(
+      R"({"status":"SUCCESS","exitCode":0,"durationMs":250.5,"cpuUsage":0.123456,"peakMemoryBytes":1048576,)"
+      R"("outputFiles":["plot.png","https://b.s3.eu-west-1.amazonaws.com/outputs/r/a%20b.txt"]})");
+  ASSERT_TRUE(read);
+  EXPECT_TRUE(read->of_reference_worker);
+  EXPECT_EQ(read->duration_ms, 250.5);
+  EXPECT_EQ(profile_of(*read)->cpu_usage_us, 30926);  // of 250.5 ms
+  const auto written = boost::json::parse(to_json(*read));
+  EXPECT_EQ(written.at("cpuUsage"), 0.123456);
+  EXPECT_EQ(written.at("outputFiles").at(0), "plot.png");
+  EXPECT_EQ(written.at("outputFiles").at(1), "https://b.s3.eu-west-1.amazonaws.com/outputs/r/a%20b.txt");
+  EXPECT_EQ(written.at("durationUs"), 250500);
+  const auto kept = parse_job_result(to_json(*read));  // as we keep it
+  EXPECT_FALSE(kept->of_reference_worker);
+  EXPECT_EQ(to_json(*kept), to_json(*read));
+}
+
+TEST(JobResultTest, DurationsAndStatusesOfEveryAgeAreRead) {
+  EXPECT_EQ(parse_job_result(R"({"status":"SUCCESS","duration_ms":7})")->duration_ms, 7);
+  EXPECT_EQ(parse_job_result(R"({"status":"SUCCESS","durationMillis":8})")->duration_ms, 8);
+  EXPECT_EQ(parse_job_result(R"({"status":"SUCCESS","durationMs":13,"durationUs":12318})")->duration_ms, 12.318);
+  EXPECT_EQ(parse_job_result(R"({"exitCode":0})")->status, RunStatus::success);
+  EXPECT_EQ(parse_job_result(R"({"status":"CRASHED","exitCode":139})")->status, RunStatus::failed);
+}
+
 TEST(JobResultTest, RefusesWhatIsNoResult) {
   for (const char* text :
        {"", "{", "[]", "null", "{}", R"({"status":"pending"})", R"({"status":7})", R"({"status":"SUCCESS"}x)"}) {

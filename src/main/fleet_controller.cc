@@ -24,6 +24,7 @@ struct FleetController::Parts {
   Parts(Program& p, const Variables& variables);
 
   [[nodiscard]] net::RedisSubscription subscription();
+  [[nodiscard]] SqsQueueOptions queue_options();
   [[nodiscard]] RedisBusOptions bus_options();
   void hear(std::string_view channel, std::string payload);
   Task<void> adopt(JobResult result);
@@ -47,7 +48,7 @@ struct FleetController::Parts {
 
 FleetController::Parts::Parts(Program& p, const Variables& variables)
     : program(p),
-      engines(program, variables),
+      engines(program, variables, queue_options()),
       functions(engines.dynamodb, engines.fleet.functions_table, program.clock,
                 [this](FunctionId changed) { return announcements.announce(std::move(changed)); }),
       results(engines.redis, engines.code, program.clock, program.executor, bus_options()),
@@ -75,7 +76,14 @@ RedisBusOptions FleetController::Parts::bus_options() {
               [this](const JobResult& result) {
                 program.metrics.run(result.function_id, result.status, result.duration_ms, result.handler_ms);
               },
-          .on_foreign = [this](JobResult result) { program.executor.spawn(adopt(std::move(result))); }};
+          .on_foreign = [this](JobResult result) { program.executor.spawn(adopt(std::move(result))); },
+          .on_reference_worker = [this] { engines.workers.note_reference_worker(); }};
+}
+
+SqsQueueOptions FleetController::Parts::queue_options() {
+  return {.on_send = [this](const Job& job, bool input_apart) {
+    results.note_sent(job.request_id, {.function = job.function_id, .input_apart = input_apart});
+  }};
 }
 
 net::RedisSubscription FleetController::Parts::subscription() {

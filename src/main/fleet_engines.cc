@@ -28,7 +28,7 @@ std::string bucket_endpoint(const FleetConfig& fleet) {
 
 }  // namespace
 
-FleetEngines::FleetEngines(Program& program, const Variables& variables)
+FleetEngines::FleetEngines(Program& program, const Variables& variables, SqsQueueOptions of_queue)
     : fleet(*program.config.fleet),
       http(program.loops),
       credentials(aws::make_credential_chain(variables, fleet.region, http, program.executor, program.clock)),
@@ -42,7 +42,10 @@ FleetEngines::FleetEngines(Program& program, const Variables& variables)
       workers(redis, program.clock),
       concurrency(redis),
       queue(sqs, fleet.queue_url, code, program.clock, program.executor,
-            {.bucket = fleet.bucket, .reference_worker_alive = [this] { return workers.reference_worker_alive(); }}),
+            {.bucket = fleet.bucket,
+             .reference_worker_alive = [this] { return workers.reference_worker_alive(); },
+             .on_send = std::move(of_queue.on_send),
+             .on_unreadable = std::move(of_queue.on_unreadable)}),
       logs(dynamodb, fleet.logs_table, program.clock),
       recorder(dynamodb, {.functions = fleet.functions_table, .logs = fleet.logs_table}, program.random),
       code_probe(s3, fleet.bucket),

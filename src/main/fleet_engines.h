@@ -23,8 +23,8 @@ namespace infra {
 class FleetEngines {
  public:
   // The configuration has its fleet. `variables` are where AWS credentials are looked for; bundles are kept in the
-  // program's folder.
-  FleetEngines(Program& program, const Variables& variables);
+  // program's folder. `of_queue` says who is told of messages; what it names of the engines is filled in.
+  FleetEngines(Program& program, const Variables& variables, SqsQueueOptions of_queue);
 
   void start();
 

@@ -8,6 +8,8 @@
 #include <thread>
 #include <utility>
 
+#include "telemetry/log.h"
+
 namespace infra {
 namespace {
 
@@ -35,6 +37,15 @@ worker::WorkerOptions worker_options(const worker::Launcher& launcher, WorkerHos
   options.receive_on_each_thread = company == WorkerHost::Company::alone;
   options.others_take_over = company == WorkerHost::Company::fleet;
   return options;
+}
+
+void log_run(const JobResult& result) {
+  log::info("run", {{"requestId", result.request_id.value},
+                    {"functionId", result.function_id.value},
+                    {"status", to_string(result.status)},
+                    {"code", result.error_code},
+                    {"durationMs", result.duration_ms},
+                    {"coldStart", result.cold_start}});
 }
 
 app::SettleJob::Observer observer_of(Metrics& metrics, WorkerHost::Company company) {
@@ -76,8 +87,10 @@ WorkerHost::WorkerHost(Program& program, WorkerId id, Company company, WorkerEng
                .versions_root = versions_folder(program.folder.path()),
                .id = id_,
                .on_finished =
-                   [&metrics = program.metrics](const JobResult& result, Runtime runtime) {
-                     metrics.job(runtime, result.status, result.cold_start, result.duration_ms);
+                   [&metrics = program.metrics, company](const JobResult& result, const Job& job) {
+                     metrics.job(job.runtime, result.status, result.cold_start, result.duration_ms);
+                     // On one machine a sync run has its request's line.
+                     if (company == Company::fleet || job.mode == RunMode::async) log_run(result);
                    },
                .on_not_reused =
                    [&metrics = program.metrics](Runtime runtime, worker::Leftover left) {

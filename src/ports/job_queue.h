@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,9 +20,11 @@ struct Delivery {
   std::string receipt;
   int receives = 1;   // how often it has been handed out, this time included; a crash of the whole program costs none
   bool fresh = true;  // certainly for the first time: nobody can have settled it
-  // The input travelled beside the job and is gone. A late duplicate of a settled job is like that; any other can't
-  // run.
-  bool input_lost = false;
+  // Why nobody can run it; such a job is settled as ERROR. Of a message that can't be read its ids and its reply
+  // channel are known. Where its input travelled beside it and is gone, it may be a late duplicate of a settled job.
+  std::optional<Error> cannot_run{};
+  // Who waits for it (a reference controller) may not listen before: its result is told no sooner.
+  SteadyTime tell_from{};
 };
 
 struct QueueDepth {

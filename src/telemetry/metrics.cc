@@ -47,6 +47,12 @@ struct Metrics::State {
                                   .Help("Runs refused because as many of their function wait for its limit as may.")
                                   .Register(registry)
                                   .Add({});
+  prometheus::Counter& unreadable =
+      prometheus::BuildCounter()
+          .Name("worker_unreadable_messages_total")
+          .Help("Messages of the queue that say no request id; they are left to the dead-letter queue.")
+          .Register(registry)
+          .Add({});
   prometheus::Counter& judged_locally =
       prometheus::BuildCounter()
           .Name("rate_limiter_local_total")
@@ -123,6 +129,10 @@ void Metrics::job(Runtime runtime, RunStatus status, bool cold_start, double dur
   state_->jobs.Add({{"runtime", name}, {"status", std::string(to_string(status))}}).Increment();
   if (cold_start) state_->cold_starts.Add({{"runtime", name}}).Increment();
   state_->job_seconds.Add({{"runtime", name}}, kSeconds).Observe(duration_ms / 1000);
+}
+
+void Metrics::unreadable_message() {
+  state_->unreadable.Increment();
 }
 
 void Metrics::function_busy() {

@@ -47,6 +47,8 @@ class Metrics {
   void rate_limited(std::string_view bucket);
   // A run refused because as many of its function wait as may.
   void function_busy();
+  // A message of the queue that does not say whose request it is.
+  void unreadable_message();
   // A request that only this program's own window judged, because Redis was away.
   void rate_judged_locally();
 

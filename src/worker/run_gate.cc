@@ -34,6 +34,7 @@ class RunGate::Ticket {
  public:
   bool slot = false;
   bool leaving = false;
+  std::optional<std::uint64_t> held_back;
   bool woken = false;
   bool parked = false;
   std::uint64_t parked_bytes = 0;
@@ -201,16 +202,23 @@ void RunGate::unpark_locked(Ticket& ticket) {
   parked_bytes_ -= ticket.parked_bytes;
 }
 
-bool RunGate::may_leave_early(const TicketPtr& ticket) {
+bool RunGate::may_leave_early(const TicketPtr& ticket, std::optional<std::uint64_t> held_back) {
   const std::lock_guard lock(mutex_);
-  if (!ticket->slot || leaving_ >= limits_.slots) return false;
+  if (!ticket->slot) return false;
+  if (held_back && held_back_ < limits_.parked && held_back_bytes_ + *held_back <= limits_.parked_bytes) {
+    ++held_back_;
+    held_back_bytes_ += *held_back;
+    ticket->held_back = held_back;
+    return true;
+  }
+  if (leaving_ >= limits_.slots) return false;
   ++leaving_;
   ticket->leaving = true;
   return true;
 }
 
-Task<void> RunGate::leave(TicketPtr ticket, const Job& job) {
-  if (may_leave_early(ticket)) free_slot(ticket);
+Task<void> RunGate::leave(TicketPtr ticket, const Job& job, std::optional<std::uint64_t> held_back) {
+  if (may_leave_early(ticket, held_back)) free_slot(ticket);
   if (!ticket->permit.exchange(false)) co_return;
   const auto left = co_await limiter_.leave(run_of(job));
   if (!left) log::warn("a function's permit comes back only when its time is over", {{"code", left.error().code}});
@@ -222,6 +230,10 @@ Task<void> RunGate::close(TicketPtr ticket, const Job& job, bool done) {
   {
     const std::lock_guard lock(mutex_);
     if (std::exchange(ticket->leaving, false)) --leaving_;
+    if (const auto bytes = std::exchange(ticket->held_back, std::nullopt)) {
+      --held_back_;
+      held_back_bytes_ -= *bytes;
+    }
   }
   if (job.max_concurrency > 0 && done) co_await finish(ticket, run_of(job));
 }

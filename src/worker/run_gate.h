@@ -8,6 +8,7 @@
 #include <list>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <unordered_map>
 
 #include "core/job.h"
@@ -18,7 +19,8 @@ namespace infra::worker {
 
 struct GateLimits {
   int slots = 4;  // and so many again of runs that are over, whose results are still being put away
-  // Jobs that wait for a permit without a slot, and their inputs together. Those past it keep their slots.
+  // Jobs that wait for a permit without a slot, and their inputs together; and as many whose results are held back.
+  // Those past it keep their slots.
   std::size_t parked = 1000;
   std::uint64_t parked_bytes = 256 * limits::kMiB;
   bool shared = false;  // other workers take permits, too: who waits asks again and again
@@ -44,8 +46,8 @@ class RunGate {
   // gave up: then it may have no slot.
   Task<bool> take_permit(TicketPtr ticket, const Job& job);
   // The call is over, or did not come to pass. What is left to do of the job holds its slot only if there is much of
-  // that.
-  Task<void> leave(TicketPtr ticket, const Job& job);
+  // that. `held_back`: the bytes of a result that is to be told only in a moment, for which no other job is to wait.
+  Task<void> leave(TicketPtr ticket, const Job& job, std::optional<std::uint64_t> held_back = std::nullopt);
   // Gives up the job's part in its function's limit, because it has a result: its client may ask again before that is
   // settled, and is not to find its own run in the way. Once; other times it does nothing.
   Task<void> finish(TicketPtr ticket, LimitedRun run);
@@ -75,7 +77,7 @@ class RunGate {
   void line_up_again(const TicketPtr& ticket);
   void unpark_locked(Ticket& ticket);
   void free_slot(const TicketPtr& ticket);
-  [[nodiscard]] bool may_leave_early(const TicketPtr& ticket);
+  [[nodiscard]] bool may_leave_early(const TicketPtr& ticket, std::optional<std::uint64_t> held_back);
 
   ConcurrencyLimiter& limiter_;
   Clock& clock_;
@@ -86,6 +88,8 @@ class RunGate {
   mutable std::mutex mutex_;
   int running_ = 0;
   int leaving_ = 0;
+  std::size_t held_back_ = 0;
+  std::uint64_t held_back_bytes_ = 0;
   std::deque<TicketPtr> for_slot_;
   std::unordered_map<FunctionId, Line> lines_;
   std::size_t parked_ = 0;

@@ -22,6 +22,7 @@ class RunGateTest : public ::testing::Test {
   struct Visitor {
     Job job;
     RunGate::TicketPtr ticket;
+    std::optional<std::uint64_t> held_back;
     std::atomic<bool> runs = false, refused = false, ends = false, left = false, settled = true, gone = false;
   };
 
@@ -42,7 +43,7 @@ class RunGateTest : public ::testing::Test {
     visitor->runs = co_await gate_->take_permit(visitor->ticket, visitor->job);
     visitor->refused = !visitor->runs;
     while (visitor->runs && !visitor->ends) co_await clock_.sleep_until(clock_.steady_now() + milliseconds(1));
-    co_await gate_->leave(visitor->ticket, visitor->job);
+    co_await gate_->leave(visitor->ticket, visitor->job, visitor->held_back);
     visitor->left = true;
     while (!visitor->settled) co_await clock_.sleep_until(clock_.steady_now() + milliseconds(1));
     co_await gate_->close(visitor->ticket, visitor->job, true);
@@ -203,6 +204,27 @@ TEST_F(CrowdedGateTest, ThoseWhoWaitAreBoundedInBytes) {
   end(a);
   eventually([&] { return large->runs.load(); });
   end(large);
+}
+
+// Beside two whose results are held back there is room for two that are put away; what is more keeps its slot.
+TEST_F(CrowdedGateTest, ResultsThatAreHeldBackAreBoundedInNumberAndInBytes) {
+  std::vector<std::shared_ptr<Visitor>> held;
+  const std::vector<std::uint64_t> bytes = {6000, 6000, 4000, 1,
+                                            1};  // the second is too many bytes, the others too many
+  const std::vector<int> free = {2, 2, 2, 2, 1};
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    const auto visitor = held.emplace_back(visit("f", 0));
+    visitor->held_back = bytes[i];
+    visitor->settled = false;
+    eventually([&] { return visitor->runs.load(); });
+    visitor->ends = true;
+    eventually([&] { return visitor->left.load(); });
+    EXPECT_EQ(gate_->free_slots(), free[i]) << i;
+  }
+  for (const auto& visitor : held) {
+    visitor->settled = true;
+    end(visitor);
+  }
 }
 
 class SharedGateTest : public RunGateTest {

@@ -17,6 +17,20 @@ constexpr milliseconds kStorePatience{
     20'000};                      // then the job is given back, which the queue counts as one receive more
 constexpr int kMaxRefusals = 10;  // of an engine that answers, but not with yes
 
+// What a job that is not even tried gets.
+std::optional<JobResult> refusal_of(const Delivery& delivery) {
+  if (delivery.cannot_run) return platform_error(delivery.job, delivery.cannot_run->code, delivery.cannot_run->message);
+  if (delivery.receives <= limits::kMaxReceives) return std::nullopt;
+  return platform_error(delivery.job, "worker_lost",
+                        "The job was started several times, and its worker was lost each time.");
+}
+
+// The bytes of a result that nobody listens for yet.
+std::optional<std::uint64_t> held_back(const Delivery& delivery, const JobResult& result) {
+  if (delivery.tell_from == SteadyTime{}) return std::nullopt;
+  return result.out.size() + result.err.size() + result.value.size();
+}
+
 JobResult refused(const Job& job, std::string code, std::string message) {
   JobResult result = platform_error(job, std::move(code), std::move(message));
   result.status = RunStatus::failed;
@@ -46,13 +60,9 @@ Task<void> Worker::handle(Delivery delivery, RunGate::TicketPtr ticket) {
 Task<bool> Worker::process(const Delivery& delivery, const RunGate::TicketPtr& ticket) {
   const Job& job = delivery.job;
   if (!delivery.fresh && co_await was_settled(delivery)) co_return true;
-  if (delivery.receives > limits::kMaxReceives) {
-    co_await settle(delivery, platform_error(job, "worker_lost",
-                                             "The job was started several times, and its worker was lost each time."));
-    co_return true;
-  }
-  if (delivery.input_lost) {
-    co_await settle(delivery, platform_error(job, "input_lost", "The job's input is no longer in the bucket."));
+  if (auto refusal = refusal_of(delivery)) {
+    co_await gate_.leave(ticket, job, held_back(delivery, *refusal));
+    co_await settle(delivery, std::move(*refusal));
     co_return true;
   }
   const bool permitted = !gives_up(job) && co_await gate_.take_permit(ticket, job);
@@ -64,7 +74,7 @@ Task<bool> Worker::process(const Delivery& delivery, const RunGate::TicketPtr& t
   while (attempt.hand_on && deps_.clock.steady_now() - begun < kStorePatience && co_await stays_running(kStoreRetry)) {
     attempt = co_await execute(job, may_retry);
   }
-  co_await gate_.leave(ticket, job);
+  co_await gate_.leave(ticket, job, held_back(delivery, attempt.result));
   if (attempt.hand_on) {
     co_await give_back(delivery.receipt);
     co_return false;
@@ -131,11 +141,12 @@ Task<void> Worker::keep_permit(RunGate::TicketPtr ticket, LimitedRun run, std::s
 
 Task<void> Worker::settle(const Delivery& delivery, JobResult result) {
   result.worker_id = deps_.id;
+  if (delivery.tell_from > SteadyTime{}) co_await deps_.clock.sleep_until(delivery.tell_from);
   milliseconds pause = kFirstRetry;
   for (int refusals = 0; refusals < kMaxRefusals;) {
     const auto settled = co_await deps_.settlement.settle(delivery, result);
     if (settled) {
-      if (deps_.on_finished) deps_.on_finished(result, delivery.job.runtime);
+      if (deps_.on_finished) deps_.on_finished(result, delivery.job);
       co_return;
     }
     log::warn("settling failed", {{"requestId", result.request_id.value}, {"code", settled.error().code}});

@@ -39,7 +39,7 @@ class WorkerTest : public ::testing::Test {
                                .clock = clock_,
                                .versions_root = root_ / "versions",
                                .id = {"w-1"},
-                               .on_finished = [this](const JobResult&, Runtime) { ++finished_; }},
+                               .on_finished = [this](const JobResult&, const Job&) { ++finished_; }},
                     options);
   }
 

@@ -130,13 +130,13 @@ class TestClock : public Clock {
 class MemoryQueue : public JobQueue {
  public:
   explicit MemoryQueue(Clock& clock) : clock_(clock) {}
-  void add(Job job, int receives = 1, bool input_lost = false) {
+  void add(Job job, int receives = 1) {
+    add(Delivery{.job = std::move(job), .receipt = {}, .receives = receives, .fresh = receives == 1});
+  }
+  void add(Delivery delivery) {
     const std::lock_guard lock(mutex_);
-    waiting_.push_back({.job = std::move(job),
-                        .receipt = "receipt-" + std::to_string(++receipts_),
-                        .receives = receives,
-                        .fresh = receives == 1 && !input_lost,
-                        .input_lost = input_lost});
+    delivery.receipt = "receipt-" + std::to_string(++receipts_);
+    waiting_.push_back(std::move(delivery));
   }
   Task<Result<void>> enqueue(const Job& job) override {
     add(job);

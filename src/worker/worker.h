@@ -57,7 +57,7 @@ struct WorkerDeps {
   std::filesystem::path versions_root;  // the launcher's too; emptied at start
   WorkerId id;
   // Called for every job that this worker settled, after that. Any event thread; may be empty.
-  std::function<void(const JobResult&, Runtime)> on_finished;
+  std::function<void(const JobResult&, const Job&)> on_finished;
   // Called for every instance that is ended for what its last call left behind. Any event thread; may be empty.
   std::function<void(Runtime, Leftover)> on_not_reused{};
 };

@@ -187,16 +187,54 @@ TEST_F(WorkerTest, AJobThatWasSettledOrLostTooOftenDoesNotRun) {
 }
 
 TEST_F(WorkerTest, AJobWhoseInputIsGoneIsSettledUnlessItWasBefore) {
+  const Error gone{ErrorKind::not_found, "input_lost", "It is gone."};
   Job settled = python("def handler(): return 1");
   settlement_.settled_before.insert(settled.request_id.value);
-  queue_.add(settled, 1, true);
+  queue_.add({.job = settled, .receipt = {}, .fresh = false, .cannot_run = gone});
   Job lost = python("def handler(): return 1");
-  queue_.add(lost, 1, true);
+  queue_.add({.job = lost, .receipt = {}, .fresh = false, .cannot_run = gone});
   start();
   EXPECT_EQ(settlement_.wait_for(lost.request_id.value).error_code, "input_lost");
   drain(milliseconds(10'000));
   EXPECT_FALSE(settlement_.has(settled.request_id.value));
   EXPECT_EQ(queue_.acknowledged.size(), 2U);
+}
+
+TEST_F(WorkerTest, AJobThatNobodyCanRunIsSettledWithItsReasonAndStartsNothing) {
+  Job job = python("def handler(): return 1");
+  queue_.add(
+      {.job = job, .receipt = {}, .cannot_run = Error{ErrorKind::invalid, "invalid_runtime", "No worker has cobol."}});
+  start();
+  const auto result = settlement_.wait_for(job.request_id.value);
+  EXPECT_EQ(result.status, RunStatus::error);
+  EXPECT_EQ(result.error_code, "invalid_runtime");
+  EXPECT_EQ(result.error_message, "No worker has cobol.");
+  EXPECT_EQ(result.function_id, job.function_id);
+  EXPECT_EQ(result.worker_id.value, "w-1");
+  EXPECT_EQ(bundles_.fetches, 0);
+}
+
+// More of them than there are slots, and twice as many: none is told before its time, and none holds up another job.
+TEST_F(WorkerTest, AResultThatNobodyListensForYetWaitsWithoutASlot) {
+  const Job echo = python("def handler(event): return event");
+  run(echo);
+  const SteadyTime from = clock_.steady_now() + std::chrono::seconds(3);
+  std::vector<std::string> ids;
+  for (int i = 0; i < 6; ++i) {
+    Job job = echo;
+    ids.push_back(job.request_id.value = "held-" + std::to_string(i));
+    Delivery delivery{.job = job, .receipt = {}, .tell_from = from};
+    if (i == 0) delivery.cannot_run = Error{ErrorKind::invalid, "invalid_runtime", "No worker has cobol."};
+    queue_.add(std::move(delivery));
+  }
+  EXPECT_EQ(again(echo, "7").value, "7");  // behind them in the queue
+  ASSERT_LT(clock_.steady_now(), from);
+  for (const auto& id : ids) EXPECT_FALSE(settlement_.has(id)) << id;
+  eventually([&] { return worker_->status().active_jobs == 0; });
+  drain(milliseconds(0));  // what has come of them is told before the program ends
+  EXPECT_GE(clock_.steady_now(), from);
+  EXPECT_EQ(settlement_.wait_for(ids.front()).error_code, "invalid_runtime");
+  for (int i = 1; i < 6; ++i) EXPECT_EQ(settlement_.wait_for(ids[static_cast<std::size_t>(i)]).value, "{}");
 }
 
 TEST_F(WorkerTest, SettlingIsRetried) {

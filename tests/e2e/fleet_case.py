@@ -12,10 +12,11 @@ class FleetCase(unittest.TestCase):
     """With a fleet of its own, and raw hands on its engines, as a neighbour would have them."""
 
     environment = {}  # of all its programs
+    options = {}  # of tools/fleet.py's Fleet
 
     @classmethod
     def setUpClass(cls):
-        cls.fleet = FleetClients(Infra, cls.environment).start()
+        cls.fleet = FleetClients(Infra, cls.environment, **cls.options).start()
         cls.addClassCleanup(cls.fleet.close)
         cls.one, cls.two = cls.fleet.clients
 

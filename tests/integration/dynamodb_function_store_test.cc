@@ -293,7 +293,7 @@ TEST_F(DynamoDbFunctionStoreTest, RowsOfTheReferenceAreListedFoundAndUpdated) {
                                           {"s3Key", aws::text_attribute("functions/old/v1.zip")},
                                           {"runtime", aws::text_attribute("cobol")},
                                           {"uploadedAt", aws::text_attribute("2024-05-01T10:00:00.000Z")},
-                                          {"envVars", aws::text_attribute("not JSON")},
+                                          {"envVars", aws::text_attribute(R"({"DEBUG":true,"RETRIES":3})")},
                                           {"team", aws::text_attribute("billing")}});
   world_.put_raw(world_.functions_table, {{"functionId", aws::text_attribute("bare")}});
   EXPECT_EQ(list(10), (std::vector<std::string>{"bare", "old"}));
@@ -303,11 +303,14 @@ TEST_F(DynamoDbFunctionStoreTest, RowsOfTheReferenceAreListedFoundAndUpdated) {
   EXPECT_EQ(found->runtime, Runtime::python);
   EXPECT_EQ(found->memory_mb, limits::kDefaultMemoryMb);
   EXPECT_EQ(found->timeout, limits::kDefaultTimeout);
-  EXPECT_TRUE(found->env.empty());
+  EXPECT_EQ(found->env, (Environment{{"DEBUG", "True"}, {"RETRIES", "3"}}));
   EXPECT_EQ(found->code, (CodeRef{"functions/old/v1.zip", ""}));
   EXPECT_EQ(found->version, 1);
   EXPECT_EQ(found->updated_at, found->uploaded_at);
-  EXPECT_EQ(world_.run(here_.find({"bare"}))->name, "bare");
+  const auto bare = world_.run(here_.find({"bare"}));
+  EXPECT_EQ(bare->name, "Unknown");
+  EXPECT_EQ(bare->runtime, Runtime::python);
+  EXPECT_EQ(bare->code, CodeRef{});
 
   FunctionChange change = to_memory(512);
   change.description = "";

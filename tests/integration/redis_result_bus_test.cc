@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <memory>
+#include <mutex>
 #include <vector>
 
 #include "contract/result_bus_contract.h"
@@ -26,7 +27,13 @@ class Controller {
              {.controller_id = name,
               .subscribed = [this] { return subscriber_->subscribed(); },
               .on_heard = [this](const JobResult&) { ++heard; },
-              .on_foreign = [this](JobResult) { ++foreign; }}),
+              .on_foreign =
+                  [this](JobResult result) {
+                    const std::scoped_lock lock(mutex_);
+                    recorded_ = std::move(result);
+                    ++foreign;
+                  },
+              .on_reference_worker = [this] { ++noticed; }}),
         subscriber_(std::make_unique<net::RedisSubscriber>(
             world.loops, world.server.options(),
             net::RedisSubscription{.channels = {bus_.reply_channel()},
@@ -42,8 +49,16 @@ class Controller {
 
   std::atomic<int> heard = 0;
   std::atomic<int> foreign = 0;
+  std::atomic<int> noticed = 0;
+
+  [[nodiscard]] JobResult recorded() {
+    const std::scoped_lock lock(mutex_);
+    return recorded_;
+  }
 
  private:
+  std::mutex mutex_;
+  JobResult recorded_;
   RedisResultBus bus_;
   std::unique_ptr<net::RedisSubscriber> subscriber_;
 };
@@ -189,10 +204,68 @@ TEST_F(RedisResultBusTest, AReferenceWorkersResultReachesItsWaiterAndEveryContro
   world_.ask({"PUBLISH", "result:" + kId, text});
   world_.ask({"SET", "job:" + kId, text, "EX", "3600"});
   EXPECT_EQ(await(*waiter), "old");
-  RedisWorld::eventually([&] { return world_.controller.foreign == 1 && other.foreign == 1; });
+  RedisWorld::eventually([&] { return world_.controller.foreign == 1; });
   RedisWorld::eventually([&] { return world_.controller.heard == 1; });
-  EXPECT_EQ(other.heard, 0);
   RedisWorld::eventually([&] { return world_.bucket.find("results/" + kId + ".json").has_value(); });
+  EXPECT_EQ(world_.controller.noticed, 1);
+  world_.await_sleepers(1);
+  EXPECT_EQ(other.foreign, 0);  // whoever accepted the run is given the time to record it
+  world_.clock.advance(std::chrono::seconds{5});
+  RedisWorld::eventually([&] { return other.foreign == 1; });
+  EXPECT_EQ(other.heard, 0);
+  EXPECT_EQ(other.noticed, 1);
+}
+
+TEST_F(RedisResultBusTest, WhatAReferenceWorkerLeavesOutComesFromTheRunThatWasAccepted) {
+  Controller other(world_, "c-2");
+  ASSERT_TRUE(world_.run(world_.bus().mark_pending({kId})));
+  world_.bus().note_sent({kId}, {.function = {"f-1"}});
+  const std::string text = R"({"status":"SUCCESS","exitCode":0,"stdout":"old","durationMs":3})";
+  world_.ask({"PUBLISH", "result:" + kId, text});
+  world_.ask({"SETEX", "job:" + kId, "3600", text});
+  RedisWorld::eventually([&] { return world_.controller.foreign == 1; });
+  EXPECT_EQ(world_.controller.recorded().function_id.value, "f-1");
+  EXPECT_EQ(world_.controller.recorded().request_id.value, kId);
+  world_.await_sleepers(1);
+  world_.clock.advance(std::chrono::seconds{5});
+  RedisWorld::eventually([&] { return other.foreign == 1; });
+  EXPECT_EQ(other.recorded().function_id.value, "f-1");  // the one that was kept, not the worker's
+  const auto found = world_.run(other.bus().find({kId}));
+  ASSERT_TRUE(found && found->result);
+  EXPECT_EQ(found->result->function_id.value, "f-1");
+}
+
+TEST_F(RedisResultBusTest, AnInputThatAReferenceWorkerCannotSeeMakesAnError) {
+  const auto waiter = expect(kId);
+  world_.bus().note_sent({kId}, {.function = {"f-1"}, .input_apart = true});
+  const std::string text =
+      R"({"requestId":")" + kId + R"(","functionId":"f-1","status":"SUCCESS","exitCode":0,"stdout":"{}"})";
+  world_.ask({"PUBLISH", "result:" + kId, text});
+  world_.ask({"SETEX", "job:" + kId, "3600", text});
+  const auto got = world_.run(waiter->wait_until(world_.deadline_in(limits::kSyncWait)));
+  ASSERT_TRUE(got);
+  EXPECT_EQ((*got)->status, RunStatus::error);
+  EXPECT_EQ((*got)->error_code, "input_not_seen");
+  RedisWorld::eventually([&] { return world_.controller.foreign == 1; });
+  EXPECT_EQ(world_.controller.recorded().status, RunStatus::error);
+  RedisWorld::eventually([&] {  // until it is kept it is not told at all, and never as what the worker wrote
+    const auto stored = world_.run(world_.bus().find({kId}));
+    EXPECT_TRUE(stored && (!stored->result || stored->result->error_code == "input_not_seen"));
+    return stored && stored->result != nullptr;
+  });
+}
+
+TEST_F(RedisResultBusTest, AReferenceWorkerIsNoticedByWhatItTellsOthersToo) {
+  const auto publish = [&](const std::string& id, const std::string& text) {
+    world_.ask({"PUBLISH", "result:" + id, text});
+  };
+  publish(kForeignId,
+          R"({"requestId":"x","status":"SUCCESS","durationMs":12,"durationUs":11800})");  // a worker of ours
+  publish(kForeignId, R"({"requestId":"x","status":"SUCCESS","durationMs":12})");
+  RedisWorld::eventually([&] { return world_.controller.noticed == 1; });
+  publish("019a0000-0000-7000-8000-00000000000f", R"({"status":"SUCCESS","functionId":"f","durationUs":1})");
+  publish("019a0000-0000-7000-8000-00000000000f", R"({"status":"SUCCESS","functionId":"f"})");
+  RedisWorld::eventually([&] { return world_.controller.noticed == 2; });
 }
 
 TEST_F(RedisResultBusTest, AReferenceControllerGetsItsAnswerWhereItListens) {

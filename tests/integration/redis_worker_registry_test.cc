@@ -54,6 +54,21 @@ TEST(RedisWorkerRegistry, AReferenceWorkerIsListedWhileItSaysSo) {
   EXPECT_FALSE(engine.registry.reference_worker_alive());
 }
 
+TEST(RedisWorkerRegistry, AReferenceWorkerThatWritesNoStatusIsThereForFiveMinutesAfterItWasHeardOf) {
+  OnRedis engine;
+  auto& clock = engine.world.clock;
+  RedisWorkerRegistry registry(engine.world.redis, clock);
+  registry.note_reference_worker();
+  EXPECT_TRUE(registry.reference_worker_alive());
+  clock.advance(std::chrono::minutes{4});
+  EXPECT_TRUE(registry.reference_worker_alive());
+  registry.note_reference_worker();
+  clock.advance(std::chrono::minutes{4});
+  EXPECT_TRUE(registry.reference_worker_alive());
+  clock.advance(std::chrono::minutes{1});
+  EXPECT_FALSE(registry.reference_worker_alive());
+}
+
 TEST(RedisWorkerRegistry, WhatCannotBeReadIsForgottenAndAnAbsentRedisIsSaid) {
   OnRedis engine;
   engine.world.ask({"HSET", "infra:workers", "broken", "no json"});

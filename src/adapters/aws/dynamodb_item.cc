@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "adapters/aws/stored_environment.h"
 #include "core/json_text.h"
 #include "core/text.h"
 
@@ -106,7 +107,7 @@ Function function_from(const DynamoDbItem& item) {
   Function f;
   f.id = {text_attribute_of(item, "functionId")};
   f.original_name = text_attribute_of(item, "originalName");
-  f.name = first_of(text_attribute_of(item, "name"), first_of(f.original_name, f.id.value));
+  f.name = first_of(text_attribute_of(item, "name"), first_of(f.original_name, "Unknown"));
   f.description = text_attribute_of(item, "description");
   f.runtime = parse_runtime(text_attribute_of(item, "runtime")).value_or(Runtime::python);
   f.memory_mb = static_cast<int>(std::clamp<std::int64_t>(whole(item, "memoryMb", limits::kDefaultMemoryMb),
@@ -117,7 +118,7 @@ Function function_from(const DynamoDbItem& item) {
   f.keep_warm = static_cast<int>(std::clamp<std::int64_t>(whole(item, "keepWarm", 0), 0, limits::kMaxKeepWarm));
   f.max_concurrency =
       static_cast<int>(std::clamp<std::int64_t>(whole(item, "maxConcurrency", 0), 0, limits::kMaxConcurrency));
-  f.env = parse_environment(text_attribute_of(item, "envVars")).value_or(Environment{});
+  f.env = read_stored_environment(text_attribute_of(item, "envVars"));
   f.code.key = text_attribute_of(item, "s3Key");
   // A reference controller that replaces the code changes the key and leaves the hash of the old one.
   if (text_attribute_of(item, "codeSha256Of") == f.code.key) f.code.sha256 = text_attribute_of(item, "codeSha256");

@@ -4,9 +4,13 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
+#include <charconv>
 #include <cmath>
+#include <optional>
 #include <utility>
 
+#include "adapters/aws/loose_text.h"
+#include "adapters/aws/stored_environment.h"
 #include "core/json_members.h"
 #include "core/json_text.h"
 #include "core/json_value.h"
@@ -17,6 +21,7 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::string_view kPayloadFolder = "payloads/";
+constexpr std::string_view kNoRequestId = "requestId is missing or no id";
 
 std::unexpected<Error> invalid(std::string_view why) {
   return fail(ErrorKind::invalid, "invalid_message", fmt::format("The message is no job: {}.", why));
@@ -43,33 +48,77 @@ std::string environment_json(const Environment& env) {
   return json::serialize(object);
 }
 
-// Brought into the range; the default for what is no number.
-std::int64_t number_in(const RawObject& fields, std::string_view name, std::int64_t least, std::int64_t most,
-                       std::int64_t otherwise) {
+std::optional<double> number_in(std::string_view text) {
+  double number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return number;
+}
+
+// Brought into the range; the default for what is no number, nor the text of one.
+std::int64_t whole_in(const RawObject& fields, std::string_view name, std::int64_t least, std::int64_t most,
+                      std::int64_t otherwise) {
   const auto found = fields.value(name);
-  if (!found.is_number()) return otherwise;
-  const double clamped = std::clamp(found.to_number<double>(), static_cast<double>(least), static_cast<double>(most));
-  return std::llround(clamped);
+  const auto given = found.is_number() ? found.to_number<double>() : number_in(fields.string(name));
+  if (!given || std::isnan(*given)) return otherwise;
+  return std::llround(std::clamp(*given, static_cast<double>(least), static_cast<double>(most)));
 }
 
-// The reference stores whatever it was given: an object, or an object's text. Entries that an upload of ours would not
-// be allowed to have are left out, so that they can't break the runner.
-Environment read_environment(json::value value) {
-  if (value.is_string()) {
-    value = parse_json(std::string(value.get_string())).value_or(nullptr);
-  }
-  Environment env;
-  if (!value.is_object()) return env;
-  for (const auto& [name, entry] : value.get_object()) {
-    std::string text = entry.is_string() ? std::string(entry.get_string()) : json::serialize(entry);
-    if (check_environment({{std::string(name), text}})) env.emplace(name, std::move(text));
-  }
-  return env;
-}
+constexpr std::size_t kMaxNamedDepth = 1000;  // deeper than Python reads
 
-WallTime accepted_at(const RawObject& fields, const RequestId& id, WallTime now) {
-  if (const auto written = parse_iso8601(fields.string("acceptedAt"))) return *written;
+WallTime time_of_acceptance(const std::string& written, const RequestId& id, WallTime now) {
+  if (const auto time = parse_iso8601(written)) return *time;
   return uuid_v7_time(id.value).value_or(now);
+}
+
+// JSON that breaks a rule of ours can still say whose request it is, and who waits for that.
+Result<JobMessage> read_names(std::string_view body, Error broken, WallTime now) {
+  json::parse_options options;
+  options.max_depth = kMaxNamedDepth;
+  boost::system::error_code no_json;
+  const auto parsed = json::parse(json::string_view(body.data(), body.size()), no_json, {}, options);
+  if (no_json || !parsed.is_object()) return invalid("it is not a JSON object");
+  const auto& object = parsed.get_object();
+  JobMessage message;
+  message.job.request_id = {text_at(object, "requestId")};
+  if (!is_valid_function_id(message.job.request_id.value)) return invalid(kNoRequestId);
+  if (auto function = text_at(object, "functionId"); is_valid_function_id(function))
+    message.job.function_id = {std::move(function)};
+  message.job.reply_to = text_at(object, "replyTo");
+  const auto* async = object.if_contains("async");
+  if (async != nullptr && async->is_bool() && async->get_bool()) message.job.mode = RunMode::async;
+  message.job.accepted_at = time_of_acceptance(text_at(object, "acceptedAt"), message.job.request_id, now);
+  message.cannot_run = Error{ErrorKind::invalid, "invalid_message", std::move(broken.message)};
+  return message;
+}
+
+// Whose function it is. A reference worker runs what names none as that of "unknown".
+Result<void> read_function(const RawObject& fields, Job& job) {
+  const std::string function = fields.text("functionId") ? fields.string("functionId") : "unknown";
+  if (!is_valid_function_id(function)) return invalid("functionId is no id");
+  job.function_id = {function};
+  return {};
+}
+
+Result<void> read_code(const RawObject& fields, Job& job) {
+  job.code = {fields.string("s3Key"), fields.string("codeSha256")};
+  if (job.code.key.empty()) return fail(function_has_no_code());
+  if (const auto runtime = fields.string("runtime"); !runtime.empty()) {
+    const auto known = parse_runtime(runtime);
+    if (!known) return fail(known.error());
+    job.runtime = *known;
+  }
+  return {};
+}
+
+Result<void> read_input(const RawObject& fields, JobMessage& message) {
+  if (fields.text("inputS3Key")) {
+    message.input_key = fields.string("inputS3Key");
+    if (message.input_key != payload_key(message.job.request_id)) return invalid("inputS3Key names another object");
+  } else if (const auto input = fields.text("input")) {
+    message.job.input = std::string(*input);
+  }
+  return {};
 }
 
 }  // namespace
@@ -106,44 +155,32 @@ std::string write_job_message(const Job& job, std::string_view bucket, std::stri
 }
 
 Result<JobMessage> read_job_message(std::string_view body, WallTime now) {
-  const auto read = RawObject::read(body);
-  if (!read) return invalid("it is not a JSON object");
+  const auto read = read_members(body);
+  if (!read) return read_names(body, read.error(), now);
   const RawObject& fields = *read;
 
   JobMessage message;
   Job& job = message.job;
   job.request_id = {fields.string("requestId")};
-  job.function_id = {fields.string("functionId")};
-  job.code = {fields.string("s3Key"), fields.string("codeSha256")};
-  // Both ids become parts of keys in the stores.
-  if (!is_valid_function_id(job.request_id.value)) return invalid("requestId is missing or no id");
-  if (!is_valid_function_id(job.function_id.value)) return invalid("functionId is missing or no id");
-  if (job.code.key.empty()) return invalid("s3Key is missing");
-
-  if (const auto runtime = fields.string("runtime"); !runtime.empty()) {
-    const auto known = parse_runtime(runtime);
-    if (!known) return invalid("no worker has its runtime");
-    job.runtime = *known;
-  }
-  job.memory_mb = static_cast<int>(
-      number_in(fields, "memoryMb", limits::kMinMemoryMb, limits::kMaxMemoryMb, limits::kDefaultMemoryMb));
-  job.timeout = milliseconds{number_in(fields, "timeoutMs", limits::kMinTimeout.count(), limits::kMaxTimeout.count(),
-                                       limits::kDefaultTimeout.count())};
-  job.network = parse_network(fields.string("network")).value_or(Network::none);
-  job.keep_warm = static_cast<int>(number_in(fields, "keepWarm", 0, limits::kMaxKeepWarm, 0));
-  job.max_concurrency = static_cast<int>(number_in(fields, "maxConcurrency", 0, limits::kMaxConcurrency, 0));
-  if (const auto key = fields.text("inputS3Key")) {
-    message.input_key = fields.string("inputS3Key");
-    if (message.input_key != payload_key(job.request_id)) return invalid("inputS3Key names another object");
-  } else if (const auto input = fields.text("input")) {
-    job.input = std::string(*input);
-  }
-  job.model_id = fields.string("modelId");
-  job.env = read_environment(fields.value("envVars"));
-  job.mode = fields.text("async") == "true" ? RunMode::async : RunMode::sync;
+  if (!is_valid_function_id(job.request_id.value)) return invalid(kNoRequestId);  // it becomes a part of keys
   job.reply_to = fields.string("replyTo");
-  job.accepted_at = accepted_at(fields, job.request_id, now);
+  job.mode = fields.text("async") == "true" ? RunMode::async : RunMode::sync;
+  job.accepted_at = time_of_acceptance(fields.string("acceptedAt"), job.request_id, now);
+  job.memory_mb =
+      static_cast<int>(whole_in(fields, "memoryMb", limits::kMinMemoryMb, limits::kMaxMemoryMb, limits::kDefaultMemoryMb));
+  job.timeout = milliseconds{whole_in(fields, "timeoutMs", limits::kMinTimeout.count(), limits::kMaxTimeout.count(),
+                                           limits::kDefaultTimeout.count())};
+  job.network = parse_network(fields.string("network")).value_or(Network::none);
+  job.keep_warm = static_cast<int>(whole_in(fields, "keepWarm", 0, limits::kMaxKeepWarm, 0));
+  job.max_concurrency = static_cast<int>(whole_in(fields, "maxConcurrency", 0, limits::kMaxConcurrency, 0));
+  job.model_id = fields.string("modelId");
+  job.env = read_stored_environment(fields.text("envVars").value_or("{}"));
   job.traceparent = fields.string("traceparent");
+  message.bucket = fields.string("s3Bucket");
+
+  for (const auto& part : {read_function(fields, job), read_code(fields, job), read_input(fields, message)}) {
+    if (!part && !message.cannot_run) message.cannot_run = part.error();
+  }
   return message;
 }
 

@@ -2,6 +2,7 @@
 // beside theirs: both kinds of neighbour can read what the other one wrote.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -23,10 +24,14 @@ inline constexpr std::size_t kMaxMessageBytes = 256 * 1024;
 struct JobMessage {
   Job job;                // its input is "{}" while it waits in the bucket
   std::string input_key;  // empty: the input came with the message
+  std::string bucket;     // that its code is in, if it says so
+  // Why nobody can run it; the job has its ids then, and who waits for it.
+  std::optional<Error> cannot_run;
 };
 
-// Reads a message of ours, or of a reference controller: what that one does not send gets its default, and `now` is
-// when the job was accepted if its id does not say. `invalid` (code invalid_message) if nobody could run it.
+// Reads a message of ours, or of a reference controller: what that one does not send, or sends as its worker would not
+// mind, gets its default or the nearest value, and `now` is when the job was accepted if its id does not say. `invalid`
+// (code invalid_message) if it does not say whose request it is, so that nobody could be told.
 [[nodiscard]] Result<JobMessage> read_job_message(std::string_view body, WallTime now);
 
 }  // namespace infra::aws

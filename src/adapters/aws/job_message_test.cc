@@ -6,6 +6,8 @@
 #include <gtest/gtest.h>
 
 #include <boost/json.hpp>
+#include <utility>
+#include <vector>
 
 #include "core/json_cursor.h"
 
@@ -154,20 +156,59 @@ TEST(JobMessage, AnIdOfVersion7SaysWhenItsJobWasAccepted) {
   EXPECT_EQ(read->job.accepted_at, *uuid_v7_time("018bcfe5-687b-7abc-8def-0123456789ab"));
 }
 
-TEST(JobMessage, RefusesWhatNobodyCanRun) {
-  for (const char* body :
-       {"", "hello", "[]", R"({"functionId":"f","s3Key":"k"})", R"({"requestId":7,"functionId":"f","s3Key":"k"})",
-        R"({"requestId":"../r","functionId":"f","s3Key":"k"})", R"({"requestId":"r","s3Key":"k"})",
-        R"({"requestId":"r","functionId":null,"s3Key":"k"})", R"({"requestId":"r","functionId":"f"})",
-        R"({"requestId":"r","functionId":"f","s3Key":["k"]})",
-        R"({"requestId":"r","functionId":"f","s3Key":"k","runtime":"cobol"})",
-        R"({"requestId":"r","functionId":"f","s3Key":"k","inputS3Key":"results/other.json"})",
-        R"({"requestId":"r","functionId":"f","s3Key":"k","inputS3Key":null})"}) {
+TEST(JobMessage, RefusesWhatSaysNoRequest) {
+  const std::string deep = R"({"input":)" + std::string(20'000, '[') + std::string(20'000, ']') + "}";
+  for (const std::string& body :
+       {std::string(), std::string("hello"), std::string("[]"), std::string(R"({"functionId":"f","s3Key":"k"})"),
+        std::string(R"({"requestId":7,"functionId":"f","s3Key":"k"})"),
+        std::string(R"({"requestId":"../r","functionId":"f","s3Key":"k"})"), deep}) {
     const auto read = read_job_message(body, kNow);
-    ASSERT_FALSE(read) << body;
-    EXPECT_EQ(read.error().kind, ErrorKind::invalid) << body;
-    EXPECT_EQ(read.error().code, "invalid_message") << body;
+    ASSERT_FALSE(read) << body.substr(0, 80);
+    EXPECT_EQ(read.error().kind, ErrorKind::invalid);
+    EXPECT_EQ(read.error().code, "invalid_message");
   }
+}
+
+TEST(JobMessage, WhatNobodyCanRunSaysWhyAndWhoIsToBeTold) {
+  const std::string deep = R"("s3Key":"k","functionId":"f","input":)" + std::string(80, '[') + std::string(80, ']');
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {R"("functionId":null,"s3Key":"k")", "invalid_message"},
+      {R"("functionId":"a/b","s3Key":"k")", "invalid_message"},
+      {R"("functionId":"f")", "function_has_no_code"},
+      {R"("functionId":"f","s3Key":"")", "function_has_no_code"},
+      {R"("functionId":"f","s3Key":["k"])", "function_has_no_code"},
+      {R"("functionId":"f","s3Key":"k","runtime":"cobol")", "invalid_runtime"},
+      {R"("functionId":"f","s3Key":"k","inputS3Key":"results/other.json")", "invalid_message"},
+      {R"("functionId":"f","s3Key":"k","inputS3Key":null)", "invalid_message"},
+      {R"("functionId":"f","s3Key":"k","input":1,"input":2)", "invalid_message"},
+      {deep, "invalid_message"}};
+  for (const auto& [more, code] : cases) {
+    const auto read =
+        read_job_message(fmt::format(R"({{"requestId":"r","replyTo":"result-of:c","async":true,{}}})", more), kNow);
+    ASSERT_TRUE(read) << more;
+    ASSERT_TRUE(read->cannot_run) << more;
+    EXPECT_EQ(read->cannot_run->code, code) << more;
+    EXPECT_FALSE(read->cannot_run->message.empty());
+    EXPECT_EQ(read->job.request_id.value, "r") << more;
+    EXPECT_EQ(read->job.reply_to, "result-of:c") << more;
+    EXPECT_EQ(read->job.mode, RunMode::async) << more;
+    const bool names_function = more.find(R"("functionId":"f")") != std::string::npos;
+    EXPECT_EQ(read->job.function_id.value, names_function ? "f" : "") << more;
+  }
+}
+
+TEST(JobMessage, WhatAReferenceWorkerWouldRunIsRun) {
+  const auto read = read_job_message(
+      R"({"requestId":"r","s3Key":"k","memoryMb":"256","timeoutMs":"5000","priority":3,"envVars":
+          {"S":"s","I":3,"F":1.5,"T":true,"N":null,"L":[1,"a"],"LD_PRELOAD":"x"}})",
+      kNow);
+  ASSERT_TRUE(read);
+  EXPECT_FALSE(read->cannot_run);
+  EXPECT_EQ(read->job.function_id.value, "unknown");
+  EXPECT_EQ(read->job.memory_mb, 256);
+  EXPECT_EQ(read->job.timeout, milliseconds{5000});
+  EXPECT_EQ(read->job.env,
+            (Environment{{"S", "s"}, {"I", "3"}, {"F", "1.5"}, {"T", "True"}, {"N", "None"}, {"L", R"([1,"a"])"}}));
 }
 
 TEST(JobMessage, CharactersThatSqsRefusesTravelAsEscapes) {

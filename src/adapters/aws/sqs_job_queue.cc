@@ -30,6 +30,18 @@ seconds payload_pause(int receives) {
   return receives <= kSoon ? seconds{2} : seconds{10};
 }
 
+// A reference controller subscribes to a job's result after it has sent the job, and does not hear what comes before.
+constexpr milliseconds kUntilItListens{200};
+
+// Its code is where this worker does not look, or is something else there.
+Error wrong_bucket(const std::string& named, const std::string& ours) {
+  return {
+      ErrorKind::invalid, "wrong_bucket",
+      fmt::format("The job's code is in the bucket {}, and this worker reads {}; give all controllers and workers of a "
+                  "queue the same BUCKET_NAME.",
+                  named, ours)};
+}
+
 // A receipt is SQS's handle and, where there is one, the key of the payload, behind a character that neither has.
 constexpr char kReceiptSeparator = '\n';
 
@@ -78,7 +90,10 @@ SqsJobQueue::SqsJobQueue(aws::AwsClient& sqs, std::string queue_url, CodeStore& 
 Task<Result<void>> SqsJobQueue::enqueue(const Job& job) {
   if (job.input.size() <= aws::kMaxMessageBytes) {
     std::string body = aws::write_job_message(job, options_.bucket);
-    if (body.size() <= aws::kMaxMessageBytes) co_return co_await send(job.request_id, std::move(body));
+    if (body.size() <= aws::kMaxMessageBytes) {
+      if (options_.on_send) options_.on_send(job, false);
+      co_return co_await send(job.request_id, std::move(body));
+    }
   }
   co_return co_await enqueue_big(job);
 }
@@ -90,6 +105,7 @@ Task<Result<void>> SqsJobQueue::enqueue_big(const Job& job) {
   std::string body = aws::write_job_message(job, options_.bucket, key);
   if (body.size() > aws::kMaxMessageBytes) co_return payload_too_large(" even without its input");
   if (auto kept = co_await payloads_.put_object(key, job.input); !kept) co_return fail(kept.error());
+  if (options_.on_send) options_.on_send(job, true);
   auto sent = co_await send(job.request_id, std::move(body));
   if (!sent && left_no_message(sent.error())) co_await remove_payload(key);
   co_return sent;
@@ -118,12 +134,13 @@ Task<Result<std::vector<Delivery>>> SqsJobQueue::receive(int max, milliseconds w
       if (got.empty()) co_return fail(messages.error());
       break;
     }
+    const SteadyTime received = clock_.steady_now();
     if (closed_) {
       for (const auto& message : *messages) (void)co_await set_visibility(message.receipt, seconds{0});
       break;
     }
     for (auto& message : *messages) {
-      auto delivery = co_await open(std::move(message));
+      auto delivery = co_await open(std::move(message), received);
       if (delivery) got.push_back(std::move(*delivery));
       if (!delivery && delivery.error().kind == ErrorKind::unavailable) away = delivery.error();
     }
@@ -155,31 +172,52 @@ Task<Result<std::vector<SqsJobQueue::Message>>> SqsJobQueue::poll(int max, secon
   co_return messages;
 }
 
-Task<Result<Delivery>> SqsJobQueue::open(Message message) {
+Task<Result<Delivery>> SqsJobQueue::open(Message message, SteadyTime received) {
   auto read = aws::read_job_message(message.body, clock_.now());
   if (!read) {
-    log::warn("a queue message is no job; it is left to the dead-letter queue",
-              {{"messageId", message.id}, {"reason", read.error().message}});
+    note_unreadable(message, read.error().message);
     co_return fail(read.error());
   }
+  if (!read->cannot_run && !read->bucket.empty() && read->bucket != options_.bucket)
+    read->cannot_run = wrong_bucket(read->bucket, options_.bucket);
   bool input_lost = false;
-  if (!read->input_key.empty()) {
-    auto input = co_await payloads_.get_object(read->input_key);
-    input_lost = !input && input.error().kind == ErrorKind::not_found;
-    if (!input && !input_lost) {
-      log::warn("a job's payload could not be read; the job stays in the queue",
-                {{"requestId", read->job.request_id.value}, {"code", input.error().code}});
-      if (input.error().kind == ErrorKind::unavailable)
-        (void)co_await set_visibility(message.receipt, payload_pause(message.receives));
-      co_return fail(input.error());
-    }
-    if (input) read->job.input = std::move(*input);
+  if (!read->cannot_run && !read->input_key.empty()) {
+    auto fetched = co_await fetch_input(message, read->input_key, read->job);
+    if (!fetched) co_return fail(fetched.error());
+    input_lost = fetched->has_value();
+    read->cannot_run = std::move(*fetched);
   }
+  const bool reference_controllers = read->job.reply_to.empty();
   co_return Delivery{.job = std::move(read->job),
                      .receipt = make_receipt(std::move(message.receipt), read->input_key),
                      .receives = message.receives,
                      .fresh = message.receives == 1 && !input_lost,
-                     .input_lost = input_lost};
+                     .cannot_run = std::move(read->cannot_run),
+                     .tell_from = reference_controllers ? received + kUntilItListens : SteadyTime{}};
+}
+
+// Gives what is wrong with the job if its input is gone.
+Task<Result<std::optional<Error>>> SqsJobQueue::fetch_input(const Message& message, const std::string& key, Job& job) {
+  auto input = co_await payloads_.get_object(key);
+  if (input) {
+    job.input = std::move(*input);
+    co_return std::nullopt;
+  }
+  if (input.error().kind == ErrorKind::not_found)
+    co_return Error{ErrorKind::not_found, "input_lost", "The job's input is no longer in the bucket."};
+  log::warn("a job's payload could not be read; the job stays in the queue",
+            {{"requestId", job.request_id.value}, {"code", input.error().code}});
+  if (input.error().kind == ErrorKind::unavailable)
+    (void)co_await set_visibility(message.receipt, payload_pause(message.receives));
+  co_return fail(input.error());
+}
+
+// It comes again after every visibility timeout until the redrive policy has enough of it.
+void SqsJobQueue::note_unreadable(const Message& message, const std::string& reason) {
+  if (!unreadable_.add(message.id)) return;
+  log::warn("a queue message is no job; it is left to the dead-letter queue",
+            {{"messageId", message.id}, {"reason", reason}});
+  if (options_.on_unreadable) options_.on_unreadable();
 }
 
 Task<Result<void>> SqsJobQueue::set_visibility(std::string_view receipt, seconds timeout) {

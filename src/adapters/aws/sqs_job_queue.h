@@ -4,12 +4,14 @@
 
 #include <atomic>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "adapters/aws/aws_client.h"
 #include "adapters/aws/job_message.h"
+#include "adapters/aws/recent_ids.h"
 #include "adapters/aws/sqs_batcher.h"
 #include "ports/clock.h"
 #include "ports/code_store.h"
@@ -19,9 +21,13 @@
 namespace infra {
 
 struct SqsQueueOptions {
-  std::string bucket;  // of the code; reference workers read its name in the message
+  std::string bucket{};  // of the code; reference workers read its name in the message
   // Such a worker would run a job whose payload is in the bucket on empty input. Any thread; may be empty.
   std::function<bool()> reference_worker_alive{};
+  // Before a job's message goes: whether that names an object in place of its input. Any thread; may be empty.
+  std::function<void(const Job&, bool input_apart)> on_send{};
+  // For each message that nobody can be told of, when it is first received. Any thread; may be empty.
+  std::function<void()> on_unreadable{};
   std::chrono::seconds poll{5};  // the longest one poll waits at SQS, and so the longest that a stop waits for it
 };
 
@@ -37,7 +43,8 @@ class SqsJobQueue final : public JobQueue {
               SqsQueueOptions options);
 
   Task<Result<void>> enqueue(const Job& job) override;
-  // Waits at SQS, in whole seconds of real time. A message that is no job is left to the redrive policy.
+  // Waits at SQS, in whole seconds of real time. What can't be run is handed out as such; a message that does not even
+  // say whose request it is is left to the redrive policy.
   Task<Result<std::vector<Delivery>>> receive(int max, milliseconds wait) override;
   Task<Result<void>> extend(const std::string& receipt) override;
   Task<Result<void>> acknowledge(const std::string& receipt) override;
@@ -62,7 +69,9 @@ class SqsJobQueue final : public JobQueue {
   Task<Result<void>> send(const RequestId& id, std::string body);
   Task<Result<std::vector<Message>>> poll(int max, std::chrono::seconds wait);
   // `invalid`, or `unavailable` and then put off for a moment.
-  Task<Result<Delivery>> open(Message message);
+  Task<Result<Delivery>> open(Message message, SteadyTime received);
+  Task<Result<std::optional<Error>>> fetch_input(const Message& message, const std::string& key, Job& job);
+  void note_unreadable(const Message& message, const std::string& reason);
   Task<Result<void>> set_visibility(std::string_view receipt, std::chrono::seconds timeout);
   Task<void> remove_payload(std::string key);
 
@@ -76,6 +85,7 @@ class SqsJobQueue final : public JobQueue {
   aws::SqsBatcher deletes_;
   aws::SqsBatcher visibility_;
   std::atomic<bool> closed_ = false;
+  RecentIds unreadable_;
 };
 
 }  // namespace infra

@@ -43,10 +43,14 @@ std::string big_input() {
 class SqsJobQueueTest : public testing::SqsTestWorld {
  protected:
   SqsJobQueue make_queue(std::string url = kUrl) {
-    return {sqs,      std::move(url),
-            objects,  clock,
-            executor, {.bucket = "code-bucket", .reference_worker_alive = [this] {
-                                                              return reference_alive.load(); }}};
+    return {sqs,
+            std::move(url),
+            objects,
+            clock,
+            executor,
+            {.bucket = "code-bucket",
+             .reference_worker_alive = [this] { return reference_alive.load(); },
+             .on_unreadable = [this] { ++unreadable; }}};
   }
   // Each poll gets the next of these, then nothing more.
   void serve(std::vector<json::array> polls) {
@@ -61,6 +65,7 @@ class SqsJobQueueTest : public testing::SqsTestWorld {
 
   testing::MemoryObjects objects;
   std::atomic<bool> reference_alive = false;
+  std::atomic<int> unreadable = 0;
 };
 
 TEST_F(SqsJobQueueTest, AFifoQueueGetsEachJobAsAGroupOfItsOwn) {
@@ -185,7 +190,7 @@ TEST_F(SqsJobQueueTest, APollUnderWayIsLetFinishAndWhatItBringsIsGivenBack) {
 }
 
 TEST_F(SqsJobQueueTest, AMessageThatIsNoJobIsLeftToTheRedrivePolicy) {
-  serve({{message("1", "hello"), message("2", job_body("r2"), 3)}});
+  serve({{message("1", "hello"), message("2", job_body("r2"), 3)}, {message("1", "hello", 2)}});
   auto queue = make_queue();
   const auto got = run(queue.receive(5, milliseconds{0}));
   ASSERT_TRUE(got);
@@ -194,10 +199,12 @@ TEST_F(SqsJobQueueTest, AMessageThatIsNoJobIsLeftToTheRedrivePolicy) {
   EXPECT_EQ(got->at(0).receives, 3);
   EXPECT_FALSE(got->at(0).fresh);
   EXPECT_EQ(server.count(), 1U);  // neither deleted nor given back
+  EXPECT_TRUE(run(queue.receive(5, milliseconds{0}))->empty());
+  EXPECT_EQ(unreadable, 1);  // told of once, however often it comes
 }
 
 TEST_F(SqsJobQueueTest, AJobWhosePayloadCannotBeReadNowComesAgainSoon) {
-  const std::string body = aws::write_job_message(make_job("r1"), "b", aws::payload_key({"r1"}));
+  const std::string body = aws::write_job_message(make_job("r1"), "code-bucket", aws::payload_key({"r1"}));
   serve({{message("1", body)}, {message("1", body, 31)}});
   objects.fail_with(Error{ErrorKind::unavailable, "aws_unavailable", "told to", std::chrono::seconds{1}});
   auto queue = make_queue();
@@ -214,17 +221,66 @@ TEST_F(SqsJobQueueTest, AJobWhosePayloadCannotBeReadNowComesAgainSoon) {
 
 // Its first copy was settled, or somebody emptied the bucket: the worker finds out which.
 TEST_F(SqsJobQueueTest, AJobWhosePayloadIsGoneIsHandedOutAsSuch) {
-  serve({{message("1", aws::write_job_message(make_job("r1"), "b", aws::payload_key({"r1"})))}});
+  serve({{message("1", aws::write_job_message(make_job("r1"), "code-bucket", aws::payload_key({"r1"})))}});
   auto queue = make_queue();
   const auto got = run(queue.receive(5, std::chrono::seconds{20}));
   ASSERT_TRUE(got);
   ASSERT_EQ(got->size(), 1U);
-  EXPECT_TRUE(got->at(0).input_lost);
+  ASSERT_TRUE(got->at(0).cannot_run);
+  EXPECT_EQ(got->at(0).cannot_run->code, "input_lost");
   EXPECT_FALSE(got->at(0).fresh);
 }
 
+TEST_F(SqsJobQueueTest, AJobThatNobodyCanRunIsHandedOutWithTheReason) {
+  const auto body = [](std::string_view more) {
+    return fmt::format(R"({{"requestId":"r","functionId":"f","replyTo":"result-of:c"{}}})", more);
+  };
+  serve({{message("1", body("")), message("2", body(R"(,"s3Key":"k","s3Bucket":"other")")),
+          message("3", body(R"(,"s3Key":"k","s3Bucket":"code-bucket")"))}});
+  auto queue = make_queue();
+  const auto got = run(queue.receive(5, milliseconds{0}));
+  ASSERT_TRUE(got);
+  ASSERT_EQ(got->size(), 3U);
+  EXPECT_EQ(got->at(0).cannot_run->code, "function_has_no_code");
+  EXPECT_EQ(got->at(1).cannot_run->code, "wrong_bucket");
+  EXPECT_NE(got->at(1).cannot_run->message.find("code-bucket"), std::string::npos);
+  EXPECT_FALSE(got->at(2).cannot_run);
+  EXPECT_EQ(got->at(0).job.reply_to, "result-of:c");
+  EXPECT_TRUE(got->at(0).fresh);
+  EXPECT_EQ(unreadable, 0);
+}
+
+TEST_F(SqsJobQueueTest, AReferenceControllerIsToldNoSoonerThanItListens) {
+  const std::string ours = aws::write_job_message(
+      [] {
+        Job job = make_job("r1");
+        job.reply_to = "result-of:c";
+        return job;
+      }(),
+      "code-bucket");
+  serve({{message("1", ours), message("2", job_body("r2"))}});
+  auto queue = make_queue();
+  const auto got = run(queue.receive(5, milliseconds{0}));
+  ASSERT_TRUE(got);
+  ASSERT_EQ(got->size(), 2U);
+  EXPECT_EQ(got->at(0).tell_from, SteadyTime{});
+  EXPECT_EQ(got->at(1).tell_from, clock.steady_now() + milliseconds{200});
+}
+
+TEST_F(SqsJobQueueTest, WhoeverAsksKnowsBeforeTheMessageWhetherItsInputGoesApart) {
+  std::vector<std::string> told;
+  SqsJobQueue queue(sqs, kUrl, objects, clock, executor,
+                    {.bucket = "code-bucket", .on_send = [&](const Job& job, bool input_apart) {
+                       told.push_back(job.request_id.value + (input_apart ? " apart" : "") +
+                                      (server.count() == told.size() ? "" : " late"));
+                     }});
+  ASSERT_TRUE(run(queue.enqueue(make_job("r1"))));
+  ASSERT_TRUE(run(queue.enqueue(make_job("r2", big_input()))));
+  EXPECT_EQ(told, (std::vector<std::string>{"r1", "r2 apart"}));
+}
+
 TEST_F(SqsJobQueueTest, ADeadReceiptEndsExtensionsOnlyAndKeepsThePayload) {
-  const std::string body = aws::write_job_message(make_job("r1"), "b", aws::payload_key({"r1"}));
+  const std::string body = aws::write_job_message(make_job("r1"), "code-bucket", aws::payload_key({"r1"}));
   ASSERT_TRUE(run(objects.put_object("payloads/r1.json", "[1]")));
   server.answer_with([&](const SqsCall& call) {
     if (call.action == "ReceiveMessage") return sqs_answer({{"Messages", {message("1", body)}}});

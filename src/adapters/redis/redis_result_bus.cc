@@ -1,11 +1,13 @@
 #include "adapters/redis/redis_result_bus.h"
 
-#include <algorithm>
-#include <unordered_map>
+#include <atomic>
+#include <mutex>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
 #include "adapters/embedded/waiting_room.h"
+#include "adapters/redis/reference_result.h"
 #include "core/limits.h"
 #include "telemetry/log.h"
 
@@ -15,12 +17,11 @@ namespace {
 constexpr std::string_view kPending = R"({"status":"pending"})";
 constexpr std::string_view kReferencePrefix = "result:";
 constexpr std::size_t kAnnouncedWhole = 64 * 1024;  // a larger result is announced by its id
-constexpr std::size_t kMaxRemembered = 100'000;
 constexpr std::chrono::seconds kWatchInterval{5};
 constexpr std::chrono::seconds kRetryInterval{1};
-constexpr std::chrono::hours kForgotten{14 * 24};  // no queue keeps a job for longer
-constexpr std::size_t kReadsAtOnce = 32;           // concurrently
-constexpr std::ptrdiff_t kReadsAtATime = 2000;     // every kWatchInterval
+constexpr std::size_t kReadsAtOnce = 32;        // concurrently
+constexpr std::chrono::seconds kTakeOver{5};    // the time that another controller has to keep what it accepted
+constexpr std::size_t kMaxTakingOver = 10'000;  // results that a controller waits for at a time
 
 std::string job_key(const RequestId& id) {
   return "job:" + id.value;
@@ -67,29 +68,27 @@ struct RedisResultBus::State : std::enable_shared_from_this<State> {
   State(net::RedisClient& r, CodeStore& b, Clock& c, Executor& e, RedisBusOptions o)
       : redis(r), bucket(b), clock(c), executor(e), options(std::move(o)) {}
 
-  // A run that this controller accepted and has not heard of yet.
-  struct Open {
-    bool waited_for = false;  // a client is connected; else it asks for the result later
-    SteadyTime looked_at;
-    SteadyTime since;
-  };
-
-  void remember(const RequestId& id, bool waited_for);
-  void drop(const RequestId& id);
-  bool take(const RequestId& id);
-  [[nodiscard]] bool is_marked(const RequestId& id);
   bool deliver(const RequestId& id, const SharedResult& result);
 
   Task<Result<void>> mark(RequestId id);
   Task<Result<SharedResult>> read_store(RequestId id, bool& known);
   Task<Result<SharedResult>> read_bucket(RequestId id);
   static Task<void> fetch(std::shared_ptr<State> self, RequestId id);
-  [[nodiscard]] std::vector<RequestId> due(bool after_loss);
   static Task<void> recheck(std::shared_ptr<State> self, bool after_loss);
   static Task<void> recheck_some(std::shared_ptr<State> self, std::vector<RequestId> ids, bool after_loss);
   Task<void> recheck_one(RequestId id, bool after_loss);
-  static Task<void> keep_foreign(std::shared_ptr<State> self, SharedResult result);
   void hear_reference(const RequestId& id, std::string_view payload);
+  void settle_reference(const RequestId& id, JobResult result, const std::optional<AcceptedRun>& run);
+  Task<void> keep_reference(SharedResult result);
+  static Task<void> keep_and_record(std::shared_ptr<State> self, SharedResult result);
+  static Task<void> take_over(std::shared_ptr<State> self, RequestId id);
+  Task<SharedResult> unclaimed(RequestId id);
+  [[nodiscard]] bool begin_completing(const RequestId& id, bool accepted);
+  void end_completing(const RequestId& id);
+  [[nodiscard]] bool is_incomplete(const RequestId& id);
+  void note_reference_worker() const {
+    if (options.on_reference_worker) options.on_reference_worker();
+  }
 
   net::RedisClient& redis;
   CodeStore& bucket;
@@ -97,37 +96,15 @@ struct RedisResultBus::State : std::enable_shared_from_this<State> {
   Executor& executor;
   const RedisBusOptions options;
   WaitingRoom room;
+  OpenRuns open;
   std::mutex mutex;
-  std::unordered_map<RequestId, Open> open;
+  std::unordered_set<RequestId> incomplete;  // results that lie in Redis as a reference worker wrote them, for now
   std::atomic<bool> loss_unchecked = false;  // something may have been lost, and the store could not be asked yet
 };
 
-void RedisResultBus::State::remember(const RequestId& id, bool waited_for) {
-  const std::scoped_lock lock(mutex);
-  if (waited_for || open.size() < kMaxRemembered) open[id] = {waited_for, clock.steady_now(), clock.steady_now()};
-}
-
-void RedisResultBus::State::drop(const RequestId& id) {
-  const std::scoped_lock lock(mutex);
-  open.erase(id);
-}
-
-// True for the first who has this run's result.
-bool RedisResultBus::State::take(const RequestId& id) {
-  const std::scoped_lock lock(mutex);
-  return open.erase(id) > 0;
-}
-
-// Whether it was marked pending: it was accepted, and nobody waits for it on a connection.
-bool RedisResultBus::State::is_marked(const RequestId& id) {
-  const std::scoped_lock lock(mutex);
-  const auto entry = open.find(id);
-  return entry != open.end() && !entry->second.waited_for;
-}
-
 // True for the first result of a run that this controller accepted.
 bool RedisResultBus::State::deliver(const RequestId& id, const SharedResult& result) {
-  const bool first = take(id);
+  const bool first = open.take(id);
   (void)room.deliver(id, result, clock.now());
   room.settled(id);  // the store has it; nobody needs it from here
   if (first && options.on_heard) options.on_heard(*result);
@@ -157,27 +134,6 @@ Task<Result<SharedResult>> RedisResultBus::State::read_bucket(RequestId id) {
   co_return fail(text.error());
 }
 
-// All after a loss; else those that were not looked at for longest.
-std::vector<RequestId> RedisResultBus::State::due(bool after_loss) {
-  const SteadyTime now = clock.steady_now();
-  const std::scoped_lock lock(mutex);
-  std::erase_if(open, [now](const auto& entry) { return now - entry.second.since > kForgotten; });
-  std::vector<std::pair<SteadyTime, RequestId>> waiting;
-  for (const auto& [id, entry] : open) {
-    if (after_loss || now - entry.looked_at >= kWatchInterval) waiting.emplace_back(entry.looked_at, id);
-  }
-  if (!after_loss && waiting.size() > kReadsAtATime) {
-    std::ranges::nth_element(waiting, waiting.begin() + kReadsAtATime);
-    waiting.resize(kReadsAtATime);
-  }
-  std::vector<RequestId> ids;
-  for (auto& [looked_at, id] : waiting) {
-    open[id].looked_at = now;
-    ids.push_back(std::move(id));
-  }
-  return ids;
-}
-
 // An announcement that is only an id.
 Task<void> RedisResultBus::State::fetch(std::shared_ptr<State> self, RequestId id) {
   bool known = false;
@@ -198,15 +154,19 @@ Task<void> RedisResultBus::State::recheck_one(RequestId id, bool after_loss) {
     co_return;
   }
   // A run that a client waits for has no mark before its result is there, so that Redis does not know it means nothing.
-  const bool marked = is_marked(id);
+  const bool marked = open.is_marked(id);
   if (!*found && !known && (marked || after_loss)) {
     found = co_await read_bucket(id);
     if (!found) co_return;
     if (!*found && marked)
       co_await mark(id);  // Redis was emptied, or the mark has expired: the job goes on all the same
   }
-  // It was not announced to us: perhaps a reference worker's, which nobody has recorded then.
-  if (*found && deliver(id, *found) && options.on_foreign) options.on_foreign(**found);
+  if (!*found) co_return;
+  if (const auto run = open.find(id); run && (*found)->of_reference_worker) {
+    settle_reference(id, **found, run);
+  } else if (deliver(id, *found) && options.on_foreign) {
+    options.on_foreign(**found);  // it was not announced to us: whoever found it first may have ended before its record
+  }
 }
 
 Task<void> RedisResultBus::State::recheck_some(std::shared_ptr<State> self, std::vector<RequestId> ids,
@@ -217,33 +177,90 @@ Task<void> RedisResultBus::State::recheck_some(std::shared_ptr<State> self, std:
 Task<void> RedisResultBus::State::recheck(std::shared_ptr<State> self, bool after_loss) {
   std::vector<std::vector<RequestId>> shares(kReadsAtOnce);
   std::size_t next = 0;
-  for (auto& id : self->due(after_loss)) shares[next++ % kReadsAtOnce].push_back(std::move(id));
+  for (auto& id : self->open.due(after_loss, kWatchInterval, self->clock.steady_now()))
+    shares[next++ % kReadsAtOnce].push_back(std::move(id));
   for (auto& share : shares) {
     if (!share.empty()) self->executor.spawn(recheck_some(self, std::move(share), after_loss));
   }
   co_return;
 }
 
+// Our own workers publish here, too, but only what they were sent without a reply channel: that is no run of ours.
 void RedisResultBus::State::hear_reference(const RequestId& id, std::string_view payload) {
-  if (is_foreign(id) || uuid_version(id.value) != 7) return;  // a reference controller's own affair
+  const bool ours = uuid_version(id.value) == 7;
+  if (!ours && payload.size() > kAnnouncedWhole) return;  // a reference controller's own affair
   auto result = parse_job_result(payload);
   if (!result) {
-    log::warn("a published result can't be read", {{"requestId", id.value}});
+    if (ours) log::warn("a published result can't be read", {{"requestId", id.value}});
     return;
   }
-  result->request_id = id;
-  const auto shared = std::make_shared<const JobResult>(std::move(*result));
-  deliver(id, shared);
-  executor.spawn(keep_foreign(shared_from_this(), shared));
-  if (options.on_foreign) options.on_foreign(*shared);
+  const auto run = open.find(id);
+  if (!run && !result->of_reference_worker) return;
+  if (ours) {
+    settle_reference(id, std::move(*result), run);
+  } else {
+    note_reference_worker();
+  }
 }
 
-// A reference worker keeps its result in Redis alone, for whom an emptied Redis is a lost result.
-Task<void> RedisResultBus::State::keep_foreign(std::shared_ptr<State> self, SharedResult result) {
-  const auto earlier = co_await self->read_bucket(result->request_id);
+// False if that is under way, or as many are as a controller waits for.
+bool RedisResultBus::State::begin_completing(const RequestId& id, bool accepted) {
+  const std::scoped_lock lock(mutex);
+  return (accepted || incomplete.size() < kMaxTakingOver) && incomplete.insert(id).second;
+}
+
+void RedisResultBus::State::end_completing(const RequestId& id) {
+  const std::scoped_lock lock(mutex);
+  incomplete.erase(id);
+}
+
+bool RedisResultBus::State::is_incomplete(const RequestId& id) {
+  const std::scoped_lock lock(mutex);
+  return incomplete.contains(id);
+}
+
+void RedisResultBus::State::settle_reference(const RequestId& id, JobResult result,
+                                             const std::optional<AcceptedRun>& run) {
+  note_reference_worker();
+  if (!begin_completing(id, run.has_value())) return;
+  if (run) {
+    const auto shared = std::make_shared<const JobResult>(complete_reference_result(std::move(result), id, run));
+    deliver(id, shared);
+    executor.spawn(keep_and_record(shared_from_this(), shared));
+  } else {
+    executor.spawn(take_over(shared_from_this(), id));
+  }
+}
+
+// A reference worker keeps its result in Redis alone, for whom an emptied Redis is a lost result, and as it knows it.
+Task<void> RedisResultBus::State::keep_reference(SharedResult result) {
+  const auto earlier = co_await read_bucket(result->request_id);
   if (earlier && *earlier) co_return;  // the first result stays
-  const auto kept = co_await self->bucket.put_object(bucket_key(result->request_id), to_json(*result));
+  const auto kept = co_await bucket.put_object(bucket_key(result->request_id), to_json(*result));
   if (!kept) log::warn("a result could not be kept in the bucket", {{"requestId", result->request_id.value}});
+}
+
+Task<void> RedisResultBus::State::keep_and_record(std::shared_ptr<State> self, SharedResult result) {
+  if (self->options.on_foreign) self->options.on_foreign(*result);
+  co_await self->keep_reference(result);
+  self->end_completing(result->request_id);
+}
+
+Task<void> RedisResultBus::State::take_over(std::shared_ptr<State> self, RequestId id) {
+  co_await self->clock.sleep_until(self->clock.steady_now() + kTakeOver);
+  auto result = co_await self->unclaimed(id);
+  if (result) co_await keep_and_record(self, std::move(result));
+  self->end_completing(id);
+}
+
+// As whoever accepted its run has kept it: that may lack its record. Else as its worker left it.
+Task<SharedResult> RedisResultBus::State::unclaimed(RequestId id) {
+  const auto kept = co_await read_bucket(id);
+  if (kept && *kept) co_return *kept;
+  bool known = false;
+  const auto stored = co_await read_store(id, known);
+  if (!stored || !*stored) co_return nullptr;
+  co_return std::make_shared<const JobResult>(complete_reference_result(**stored, id, std::nullopt));
 }
 
 // A request's seat; what it leaves open when its time is over can still be asked for.
@@ -252,11 +269,11 @@ class RedisResultBus::Waiter final : public ResultWaiter {
   Waiter(std::shared_ptr<State> state, RequestId id) : state_(std::move(state)), id_(std::move(id)) {
     seat_->signal = state_->clock.make_signal();
     state_->room.take_seat(id_, seat_);
-    state_->remember(id_, true);
+    state_->open.add(id_, true, state_->clock.steady_now());
   }
   ~Waiter() override {
     state_->room.leave_seat(id_, seat_);
-    if (!goes_on_) state_->drop(id_);
+    if (!goes_on_) state_->open.drop(id_);
   }
   Waiter(const Waiter&) = delete;
   Waiter& operator=(const Waiter&) = delete;
@@ -270,7 +287,7 @@ class RedisResultBus::Waiter final : public ResultWaiter {
     if (outcome && *outcome) co_return std::move(*outcome);
     // The job goes on: whoever asks for it now must not hear that it is unknown.
     goes_on_ = true;
-    state_->remember(id_, false);
+    state_->open.add(id_, false, state_->clock.steady_now());
     (void)co_await state_->mark(id_);
     if (outcome) co_return std::move(*outcome);
     co_return fail(ErrorKind::timeout, "result_timeout",
@@ -305,13 +322,13 @@ Task<Result<std::unique_ptr<ResultWaiter>>> RedisResultBus::expect(const Request
 Task<Result<void>> RedisResultBus::mark_pending(const RequestId& id) {
   const auto state = state_;
   auto marked = co_await state->mark(id);
-  if (marked) state->remember(id, false);
+  if (marked) state->open.add(id, false, state->clock.steady_now());
   co_return marked;
 }
 
 Task<Result<void>> RedisResultBus::forget(const RequestId& id) {
   const auto state = state_;
-  state->drop(id);
+  state->open.drop(id);
   const auto forgotten = co_await state->redis.eval(forget_script(), job_key(id), {std::string(kPending)});
   if (!forgotten) co_return fail(forgotten.error());
   co_return Result<void>{};
@@ -350,12 +367,19 @@ Task<Result<StoredResult>> RedisResultBus::find(const RequestId& id) {
   const auto state = state_;
   bool known = false;
   auto stored = co_await state->read_store(id, known);
-  if (stored && (*stored || known)) co_return StoredResult{*stored};
+  // Where a reference worker wrote its result, the controller that accepted the run has kept the complete one.
+  const bool may_lack = stored && *stored && (*stored)->of_reference_worker && uuid_version(id.value) == 7;
+  if (stored && (*stored || known) && !may_lack) co_return StoredResult{*stored};
   auto kept = co_await state->read_bucket(id);
   if (kept && *kept) co_return StoredResult{*kept};
   if (!stored) co_return fail(stored.error());
+  if (*stored) co_return StoredResult{state->is_incomplete(id) ? nullptr : *stored};
   if (!kept) co_return fail(kept.error());
   co_return fail(ErrorKind::not_found, "unknown_job", "There is no such job, or its result has expired.");
+}
+
+void RedisResultBus::note_sent(const RequestId& id, const AcceptedRun& run) {
+  state_->open.note_sent(id, run);
 }
 
 void RedisResultBus::abandon_waiters() {

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "adapters/redis/open_runs.h"
 #include "net/redis_client.h"
 #include "ports/clock.h"
 #include "ports/code_store.h"
@@ -20,12 +21,19 @@ struct RedisBusOptions {
   std::function<bool()> subscribed{};  // whether what is announced now is heard
   // Once for each run that this controller accepted, when its result is heard or found. Any event thread; may be empty.
   std::function<void(const JobResult&)> on_heard{};
-  // A reference worker's result for a request of ours: somebody must record it. Any event thread; may be empty.
+  // A result that its worker may not have recorded: a reference worker's, for a request of ours. Any event thread; may
+  // be empty.
   std::function<void(JobResult)> on_foreign{};
+  // A worker of the reference platform is there: it has answered somebody. Any event thread; may be empty.
+  std::function<void()> on_reference_worker{};
 };
 
 // Announcements may be lost; so the store is read again for all that is waited for when a subscription is renewed and,
 // by watch(), every 5 s.
+//
+// A reference worker's result is heard by every controller. The one that accepted the run completes it, keeps it in the
+// bucket and has it recorded; the others wait some seconds for that, and then see to it themselves, in case that one is
+// gone.
 class RedisResultBus final : public ResultBus {
  public:
   static constexpr std::string_view kReferencePattern = "result:*";  // where a reference worker publishes
@@ -41,6 +49,9 @@ class RedisResultBus final : public ResultBus {
   Task<Result<void>> publish(const Job& job, SharedResult result) override;
   Task<Result<StoredResult>> find(const RequestId& id) override;
   void abandon_waiters() override;
+
+  // A run whose waiter is registered, or that is marked, goes to the queue now.
+  void note_sent(const RequestId& id, const AcceptedRun& run);
 
   // What the subscription brings. On an event thread; never blocks.
   void hear(std::string_view channel, std::string payload);

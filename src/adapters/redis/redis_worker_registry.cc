@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <boost/json.hpp>
 
+#include "adapters/redis/reference_result.h"
 #include "core/json_text.h"
 
 namespace infra {
@@ -103,13 +104,18 @@ Task<Result<std::optional<Heartbeat>>> RedisWorkerRegistry::reference_worker() {
   reference_alive_ = object.has_value();
   if (!object) co_return std::nullopt;
   const std::string id = text_in(*object, "worker_id");
-  co_return Heartbeat{.worker_id = {id.empty() ? "reference-worker" : id},
+  co_return Heartbeat{.worker_id = {id.empty() ? std::string(kReferenceWorker) : id},
                       .status = "healthy",
                       .pools = pools_in(*object),
                       .active_jobs = count_in(*object, "active_jobs"),
                       .uptime_seconds = number_in(*object, "uptime_seconds"),
                       .timestamp = text_in(*object, "timestamp"),
                       .received_at = clock_.now()};
+}
+
+bool RedisWorkerRegistry::reference_worker_alive() const {
+  const SteadyTime heard = reference_heard_;
+  return reference_alive_ || (heard != SteadyTime::min() && clock_.steady_now() - heard < kHeardOf);
 }
 
 Task<void> RedisWorkerRegistry::watch() {

@@ -15,14 +15,18 @@ namespace infra {
 class RedisWorkerRegistry final : public WorkerRegistry {
  public:
   static constexpr std::chrono::seconds kSilence{30};
+  static constexpr std::chrono::minutes kHeardOf{5};
 
   RedisWorkerRegistry(net::RedisClient& redis, Clock& clock);
 
   Task<Result<void>> record(const Heartbeat& heartbeat) override;
   Task<Result<std::vector<Heartbeat>>> list() override;
 
-  // Whether a reference worker was there when that was last looked at: by list(), or every 2 s by watch(). Any thread.
-  [[nodiscard]] bool reference_worker_alive() const { return reference_alive_; }
+  // A reference worker was heard of: some write no status and tell by nothing else that they live. Any thread.
+  void note_reference_worker() { reference_heard_ = clock_.steady_now(); }
+  // Whether a reference worker's status was there when that was last looked at, by list(), or every 2 s by watch(), or
+  // one was heard of in the last five minutes. Any thread.
+  [[nodiscard]] bool reference_worker_alive() const;
   // Until the program ends.
   Task<void> watch();
 
@@ -32,6 +36,7 @@ class RedisWorkerRegistry final : public WorkerRegistry {
   net::RedisClient& redis_;
   Clock& clock_;
   std::atomic<bool> reference_alive_ = false;
+  std::atomic<SteadyTime> reference_heard_ = SteadyTime::min();
 };
 
 }  // namespace infra
