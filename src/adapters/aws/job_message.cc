@@ -166,17 +166,16 @@ Result<JobMessage> read_job_message(std::string_view body, WallTime now) {
   job.reply_to = fields.string("replyTo");
   job.mode = fields.text("async") == "true" ? RunMode::async : RunMode::sync;
   job.accepted_at = time_of_acceptance(fields.string("acceptedAt"), job.request_id, now);
-  job.memory_mb =
-      static_cast<int>(whole_in(fields, "memoryMb", limits::kMinMemoryMb, limits::kMaxMemoryMb, limits::kDefaultMemoryMb));
+  job.memory_mb = static_cast<int>(
+      whole_in(fields, "memoryMb", limits::kMinMemoryMb, limits::kMaxMemoryMb, limits::kDefaultMemoryMb));
   job.timeout = milliseconds{whole_in(fields, "timeoutMs", limits::kMinTimeout.count(), limits::kMaxTimeout.count(),
-                                           limits::kDefaultTimeout.count())};
+                                      limits::kDefaultTimeout.count())};
   job.network = parse_network(fields.string("network")).value_or(Network::none);
   job.keep_warm = static_cast<int>(whole_in(fields, "keepWarm", 0, limits::kMaxKeepWarm, 0));
   job.max_concurrency = static_cast<int>(whole_in(fields, "maxConcurrency", 0, limits::kMaxConcurrency, 0));
   job.model_id = fields.string("modelId");
   job.env = read_stored_environment(fields.text("envVars").value_or("{}"));
   job.traceparent = fields.string("traceparent");
-  message.bucket = fields.string("s3Bucket");
 
   for (const auto& part : {read_function(fields, job), read_code(fields, job), read_input(fields, message)}) {
     if (!part && !message.cannot_run) message.cannot_run = part.error();

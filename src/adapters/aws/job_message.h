@@ -24,7 +24,6 @@ inline constexpr std::size_t kMaxMessageBytes = 256 * 1024;
 struct JobMessage {
   Job job;                // its input is "{}" while it waits in the bucket
   std::string input_key;  // empty: the input came with the message
-  std::string bucket;     // that its code is in, if it says so
   // Why nobody can run it; the job has its ids then, and who waits for it.
   std::optional<Error> cannot_run;
 };

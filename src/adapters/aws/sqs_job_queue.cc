@@ -33,15 +33,6 @@ seconds payload_pause(int receives) {
 // A reference controller subscribes to a job's result after it has sent the job, and does not hear what comes before.
 constexpr milliseconds kUntilItListens{200};
 
-// Its code is where this worker does not look, or is something else there.
-Error wrong_bucket(const std::string& named, const std::string& ours) {
-  return {
-      ErrorKind::invalid, "wrong_bucket",
-      fmt::format("The job's code is in the bucket {}, and this worker reads {}; give all controllers and workers of a "
-                  "queue the same BUCKET_NAME.",
-                  named, ours)};
-}
-
 // A receipt is SQS's handle and, where there is one, the key of the payload, behind a character that neither has.
 constexpr char kReceiptSeparator = '\n';
 
@@ -178,8 +169,6 @@ Task<Result<Delivery>> SqsJobQueue::open(Message message, SteadyTime received) {
     note_unreadable(message, read.error().message);
     co_return fail(read.error());
   }
-  if (!read->cannot_run && !read->bucket.empty() && read->bucket != options_.bucket)
-    read->cannot_run = wrong_bucket(read->bucket, options_.bucket);
   bool input_lost = false;
   if (!read->cannot_run && !read->input_key.empty()) {
     auto fetched = co_await fetch_input(message, read->input_key, read->job);
