@@ -4,10 +4,11 @@
 #include <prometheus/gauge.h>
 #include <prometheus/histogram.h>
 #include <prometheus/registry.h>
-#include <prometheus/text_serializer.h>
 
 #include <mutex>
 #include <unordered_set>
+
+#include "telemetry/metrics_text.h"
 
 namespace infra {
 namespace {
@@ -163,7 +164,7 @@ std::string Metrics::render(const GaugeSample& sample) {
   if (sample.jobs_waiting) state_->waiting.Add({}).Set(static_cast<double>(*sample.jobs_waiting));
   state_->in_flight.Set(static_cast<double>(sample.requests_in_flight));
   for (const auto& [runtime, count] : sample.pools) state_->pools.Add({{"runtime", runtime}}).Set(count);
-  return prometheus::TextSerializer().Serialize(state_->registry.Collect());
+  return metrics_text(state_->registry.Collect());
 }
 
 }  // namespace infra
