@@ -154,6 +154,15 @@ Result<int> check_memory_mb(std::int64_t value) {
   return static_cast<int>(value);
 }
 
+Result<int> check_memory(std::int64_t value) {
+  if (value < 1 || value > limits::kMaxMemoryMb) {
+    return fail(ErrorKind::invalid, "invalid_memory",
+                fmt::format("memory must be a whole number from 1 to {}; below {} it is raised to that.",
+                            limits::kMaxMemoryMb, limits::kMinMemoryMb));
+  }
+  return std::max(static_cast<int>(value), limits::kMinMemoryMb);
+}
+
 Result<milliseconds> check_timeout_ms(std::int64_t value) {
   if (value < limits::kMinTimeout.count() || value > limits::kMaxTimeout.count()) return invalid_timeout();
   return milliseconds{value};
@@ -186,6 +195,10 @@ Result<Environment> check_environment(Environment env) {
 Result<int> parse_memory_mb(std::string_view text) {
   const auto value = parse_whole(text);
   return value ? check_memory_mb(*value) : Result<int>{invalid_memory()};
+}
+
+Result<int> parse_memory(std::string_view text) {
+  return check_memory(parse_whole(text).value_or(0));
 }
 
 Result<milliseconds> parse_timeout_ms(std::string_view text) {

@@ -93,6 +93,9 @@ struct FunctionChange {
 [[nodiscard]] Result<std::string> check_name(std::string_view text);
 [[nodiscard]] Result<std::string> check_description(std::string_view text);
 [[nodiscard]] Result<int> check_memory_mb(std::int64_t value);
+// Of the field `memory`, the reference dashboard's memoryMb: its recommendations begin at 1 MB, which means the least
+// that there is.
+[[nodiscard]] Result<int> check_memory(std::int64_t value);
 [[nodiscard]] Result<milliseconds> check_timeout_ms(std::int64_t value);
 [[nodiscard]] Result<int> check_keep_warm(std::int64_t value);
 [[nodiscard]] Result<int> check_max_concurrency(std::int64_t value);
@@ -100,6 +103,7 @@ struct FunctionChange {
 
 // Fields that arrive as text, in a header or a form.
 [[nodiscard]] Result<int> parse_memory_mb(std::string_view text);
+[[nodiscard]] Result<int> parse_memory(std::string_view text);
 [[nodiscard]] Result<milliseconds> parse_timeout_ms(std::string_view text);
 [[nodiscard]] Result<int> parse_keep_warm(std::string_view text);
 [[nodiscard]] Result<int> parse_max_concurrency(std::string_view text);

@@ -109,11 +109,18 @@ Result<T> then_check(const Result<std::string>& text, Result<T> (*check)(std::st
   return text ? check(*text) : Result<T>{fail(text.error())};
 }
 
+// The field has two names.
+Result<void> assign_memory(FunctionChange& change, Result<int> value) {
+  if (change.memory_mb) return invalid("duplicate_field", "memory is another name of memoryMb; send one of the two.");
+  return assign(change.memory_mb, std::move(value));
+}
+
 Result<void> apply_json_field(FunctionChange& change, std::string_view name, const boost::json::value& value) {
   if (name == "name") return assign(change.name, then_check(json_text_field(value, name), check_name));
   if (name == "description")
     return assign(change.description, then_check(json_text_field(value, name), check_description));
-  if (name == "memoryMb" || name == "memory") return assign(change.memory_mb, check_memory_mb(json_whole(value)));
+  if (name == "memoryMb") return assign_memory(change, check_memory_mb(json_whole(value)));
+  if (name == "memory") return assign_memory(change, check_memory(json_whole(value)));
   if (name == "timeoutMs") return assign(change.timeout, check_timeout_ms(json_whole(value)));
   if (name == "envVars") return assign(change.env, read_environment(value));
   if (name == "network") return assign(change.network, then_check(json_text_field(value, name), parse_network));
@@ -128,7 +135,8 @@ Result<void> apply_json_field(FunctionChange& change, std::string_view name, con
 Result<void> apply_form_field(FunctionChange& change, std::string_view name, std::string_view value) {
   if (name == "name") return assign(change.name, decode_name(value));
   if (name == "description") return assign(change.description, check_description(value));
-  if (name == "memoryMb" || name == "memory") return assign(change.memory_mb, parse_memory_mb(value));
+  if (name == "memoryMb") return assign_memory(change, parse_memory_mb(value));
+  if (name == "memory") return assign_memory(change, parse_memory(value));
   if (name == "timeoutMs") return assign(change.timeout, parse_timeout_ms(value));
   if (name == "envVars") return assign(change.env, environment_from_text(value));
   if (name == "network") return assign(change.network, parse_network(value));
@@ -231,6 +239,7 @@ Result<FunctionChange> change_from_form(const net::Headers& headers, const Funct
   for (const auto& [header, field] : kHeaders) {
     const auto value = headers.find(header);
     if (!value) continue;
+    if (field == "memoryMb") change.memory_mb.reset();
     if (auto applied = apply_form_field(change, field, *value); !applied) return fail(applied.error());
   }
   if (form.bundle) change.original_name = replace_invalid_utf8(cut_utf8(form.original_name, limits::kMaxNameBytes));
