@@ -33,7 +33,7 @@ Task<Result<std::vector<RunSample>>> AdviseMemory::recent_runs(FunctionId id, in
     if (!page) co_return fail(page.error());
     for (const auto& row : page->rows) {
       if (++rows > kMaxRows) break;
-      if (row.memory_mb != memory_mb) continue;
+      if (row.allocated_memory_mb != memory_mb) continue;
       if (auto run = sample_of(row)) runs.push_back(*run);
     }
     if (page->next_cursor.empty()) break;

@@ -31,7 +31,7 @@ class AdviseMemoryTest : public ::testing::Test {
       row.request_id = {fmt::format("r{}", next_++)};
       row.timestamp = log_timestamp(row.request_id, clock_.wall - age);
       row.status = RunStatus::success;
-      row.memory_mb = memory_mb;
+      row.allocated_memory_mb = memory_mb;
       row.profile = {.peak_memory_bytes = 40 * kMb, .cpu_usage_us = 100, .cold_start = false};
       row.message = "said";
       logs_.rows.emplace(std::pair(row.function_id.value, row.timestamp), row);

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <limits>
 
+#include "core/duration.h"
 #include "core/json_members.h"
 #include "core/json_text.h"
 #include "core/text.h"
@@ -61,11 +62,6 @@ void read_output_files(const json::object& object, std::vector<OutputFile>& file
   }
 }
 
-// What a run of less than 300,000 years took.
-std::int64_t microseconds_of(double ms) {
-  return std::abs(ms) < 9e15 ? std::llround(ms * 1000) : 0;
-}
-
 // Reference workers say SUCCESS and FAILED; what else one may say is judged as their controllers do.
 std::optional<RunStatus> status_of(const json::object& object) {
   if (const auto status = parse_run_status(text_field(object, "status"))) return status;
@@ -74,14 +70,16 @@ std::optional<RunStatus> status_of(const json::object& object) {
   return *exit_code == 0 ? RunStatus::success : RunStatus::failed;
 }
 
-// Reference workers of several ages have several names for it.
+// Reference workers know no microseconds, and those of several ages have several names for the rest.
 void read_durations(const json::object& object, JobResult& r) {
+  constexpr double kLongestMs = 1e12;
   const auto exact_us = number_field(object, "durationUs");
   r.of_reference_worker = !exact_us;
   if (exact_us) r.duration_ms = *exact_us / 1000;
   for (const char* name : {"durationMs", "duration_ms", "durationMillis"}) {
     if (!exact_us && r.duration_ms == 0) r.duration_ms = number_field(object, name).value_or(0);
   }
+  r.duration_ms = std::clamp(r.duration_ms, 0.0, kLongestMs);
   r.handler_ms = number_field(object, "handlerDurationMs");
 }
 
@@ -91,7 +89,7 @@ void read_cpu_usage(const json::object& object, JobResult& r) {
   const auto share = number_field(object, "cpuUsage");
   if (!share || *share == std::floor(*share)) return;
   r.cpu_share = share;
-  r.cpu_usage_us = microseconds_of(*share * r.duration_ms);
+  r.cpu_usage_us = whole_us(*share * r.duration_ms);
 }
 
 std::string output_file_json(const OutputFile& file) {
@@ -125,7 +123,7 @@ std::string to_json(const JobResult& r) {
   }
   text += fmt::format(
       R"(,"durationMs":{},"durationUs":{},"handlerDurationMs":{},"peakMemoryBytes":{},"allocatedMemoryMb":{})",
-      json_number(r.duration_ms), microseconds_of(r.duration_ms), r.handler_ms ? json_number(*r.handler_ms) : "null",
+      whole_ms(r.duration_ms), whole_us(r.duration_ms), r.handler_ms ? json_number(*r.handler_ms) : "null",
       r.peak_memory_bytes, r.allocated_memory_mb);
   text += fmt::format(R"(,"cpuUsage":{},"coldStart":{},"networkRx":{},"networkTx":{},"diskRead":{},"diskWrite":{})",
                       r.cpu_share ? fmt::format("{}", *r.cpu_share) : std::to_string(r.cpu_usage_us), r.cold_start,
@@ -197,6 +195,12 @@ std::string log_timestamp(const RequestId& id, WallTime fallback) {
   return fmt::format("{}{:09}Z", text, fnv1a(id.value) % 1'000'000'000);
 }
 
+int peak_memory_mb(std::int64_t bytes) {
+  constexpr std::int64_t kMost = std::numeric_limits<int>::max();
+  constexpr auto kMb = static_cast<std::int64_t>(limits::kMiB);
+  return static_cast<int>(std::clamp<std::int64_t>(bytes / kMb + (bytes % kMb >= kMb / 2 ? 1 : 0), 0, kMost));
+}
+
 std::optional<RunProfile> profile_of(const JobResult& result) {
   if (result.peak_memory_bytes <= 0) return std::nullopt;
   return RunProfile{.peak_memory_bytes = result.peak_memory_bytes,
@@ -222,7 +226,8 @@ LogRow make_log_row(const JobResult& result, WallTime accepted_at, WallTime now)
           .status = result.status,
           .duration_ms = result.duration_ms,
           .handler_ms = result.handler_ms,
-          .memory_mb = result.allocated_memory_mb,
+          .memory_mb = peak_memory_mb(result.peak_memory_bytes),
+          .allocated_memory_mb = result.allocated_memory_mb,
           .profile = profile_of(result),
           .error_code = result.error_code,
           .message = std::move(message),

@@ -60,7 +60,8 @@ struct JobResult {
   bool of_reference_worker = false;  // read from a text without durationUs, which ours have
 };
 
-// The contract's JSON. Invalid UTF-8 in stdout or stderr is replaced by U+FFFD, so that the text is always valid JSON.
+// The contract's JSON: durationMs is rounded up, durationUs exact. Invalid UTF-8 in stdout or stderr is replaced by
+// U+FFFD, so that the text is always valid JSON.
 [[nodiscard]] std::string to_json(const JobResult& result);
 
 // Reads what to_json() or a reference worker wrote; missing fields keep their defaults, and a missing or unknown status
@@ -86,9 +87,10 @@ struct LogRow {
   RunStatus status = RunStatus::error;
   double duration_ms = 0;
   std::optional<double> handler_ms;
-  int memory_mb = 0;
-  std::optional<RunProfile> profile;  // none: it did not get to run, or the row is the reference platform's
-  std::string error_code;             // as the result's
+  int memory_mb = 0;                       // the peak, as the reference platform has it: whole, 0 if not measured
+  std::optional<int> allocated_memory_mb;  // none: the row is the reference platform's
+  std::optional<RunProfile> profile;       // none: it did not get to run, or the row is the reference platform's
+  std::string error_code;                  // as the result's
   std::string message;
   WallTime expires_at;
 };
@@ -96,6 +98,9 @@ struct LogRow {
 // The request id's own millisecond in ISO 8601, with nine more fraction digits hashed from the id: a row that is put
 // twice is one row, and two runs in a millisecond are two. For an id without a time, `fallback`'s millisecond.
 [[nodiscard]] std::string log_timestamp(const RequestId& id, WallTime fallback);
+
+// The nearest whole number, as the reference platform writes it.
+[[nodiscard]] int peak_memory_mb(std::int64_t bytes);
 
 // Nullopt if nothing of the function was measured, which always has some peak.
 [[nodiscard]] std::optional<RunProfile> profile_of(const JobResult& result);

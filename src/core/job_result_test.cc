@@ -65,6 +65,17 @@ TEST(JobResultTest, EveryFieldSurvivesTheRoundTrip) {
   EXPECT_EQ(read->output_files.at(0).sha256, std::string(64, 'a'));
 }
 
+TEST(JobResultTest, ADurationIsWholeForClientsAndExactForUs) {
+  JobResult r = full_result();
+  r.duration_ms = 12.3184;
+  EXPECT_THAT(to_json(r), HasSubstr(R"("durationMs":13,"durationUs":12318,)"));
+  EXPECT_EQ(parse_job_result(to_json(r))->duration_ms, 12.318);
+  r.duration_ms = 2'000'000;
+  EXPECT_THAT(to_json(r), HasSubstr(R"("durationMs":2000000,"durationUs":2000000000,)"));
+  r.duration_ms = std::numeric_limits<double>::quiet_NaN();
+  EXPECT_THAT(to_json(r), HasSubstr(R"("durationMs":0,"durationUs":0,)"));
+}
+
 TEST(JobResultTest, AnyBytesOfOutputGiveJson) {
   EXPECT_TRUE(rc::check([](const std::string& out, const std::string& err) {
     JobResult r;
@@ -126,6 +137,7 @@ TEST(JobResultTest, ReadsAReferenceWorkersResult) {
   EXPECT_EQ(read->status, RunStatus::success);
   EXPECT_EQ(read->out, "hi\n");
   EXPECT_EQ(read->duration_ms, 412);
+  EXPECT_THAT(to_json(*read), HasSubstr(R"("durationMs":412,"durationUs":412000,)"));
   EXPECT_EQ(read->value, "null");
   EXPECT_EQ(read->handler_ms, std::nullopt);
   EXPECT_EQ(read->recommended_memory_mb, std::nullopt);
@@ -171,12 +183,14 @@ TEST(JobResultTest, RefusesWhatIsNoResult) {
 TEST(JobResultTest, NumbersFromOutsideDoNotOverflow) {
   const auto read =
       parse_job_result(R"({"status":"ERROR","exitCode":1e300,"peakMemoryBytes":-1e300,"cpuUsage":99999999999999999999,)"
-                       R"("allocatedMemoryMb":1e15,"recommendedMemoryMb":1e30})");
+                       R"("allocatedMemoryMb":1e15,"recommendedMemoryMb":1e30,"durationUs":-1e300})");
   ASSERT_TRUE(read.has_value());
   EXPECT_EQ(read->exit_code, 0);
   EXPECT_EQ(read->peak_memory_bytes, 0);
   EXPECT_EQ(read->allocated_memory_mb, 0);
   EXPECT_EQ(read->recommended_memory_mb, std::nullopt);
+  EXPECT_EQ(read->duration_ms, 0);
+  EXPECT_EQ(parse_job_result(R"({"status":"ERROR","durationMs":1e300})")->duration_ms, 1e12);
 }
 
 TEST(JobResultTest, PlatformErrorSaysWhoseFaultItWas) {
@@ -227,8 +241,23 @@ TEST(LogRowTest, HoldsWhatTheRunUsedIfItRan) {
   const LogRow row = make_log_row(r, kAccepted, kAccepted);
   EXPECT_EQ(row.profile, (RunProfile{.peak_memory_bytes = 9'437'184, .cpu_usage_us = 2100, .cold_start = true}));
   EXPECT_EQ(row.error_code, "out_of_memory");
+  EXPECT_EQ(row.memory_mb, 9);
+  EXPECT_EQ(row.allocated_memory_mb, 128);
   r.peak_memory_bytes = 0;
-  EXPECT_FALSE(make_log_row(r, kAccepted, kAccepted).profile);
+  const LogRow idle = make_log_row(r, kAccepted, kAccepted);
+  EXPECT_FALSE(idle.profile);
+  EXPECT_EQ(idle.memory_mb, 0);
+  EXPECT_EQ(idle.allocated_memory_mb, 128);
+}
+
+TEST(LogRowTest, APeakIsRoundedToTheNearestMegabyte) {
+  constexpr auto kMb = static_cast<std::int64_t>(limits::kMiB);
+  EXPECT_EQ(peak_memory_mb(9 * kMb), 9);
+  EXPECT_EQ(peak_memory_mb(9 * kMb + kMb / 2 - 1), 9);
+  EXPECT_EQ(peak_memory_mb(9 * kMb + kMb / 2), 10);
+  EXPECT_EQ(peak_memory_mb(1), 0);
+  EXPECT_EQ(peak_memory_mb(-5 * kMb), 0);
+  EXPECT_EQ(peak_memory_mb(std::numeric_limits<std::int64_t>::max()), std::numeric_limits<int>::max());
 }
 
 TEST(LogRowTest, CutsLongOutputAtACharacterAndSaysSo) {

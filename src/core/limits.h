@@ -48,6 +48,6 @@ inline constexpr int kMaxReceives = 3;
 inline constexpr std::chrono::seconds kResultTtl{3600};
 inline constexpr std::chrono::hours kLogTtl{30 * 24};
 inline constexpr std::size_t kMaxLogMessageBytes = 350'000;  // keeps a DynamoDB item under its 400 KB
-inline constexpr std::size_t kLogListMessageChars = 200;
+inline constexpr std::size_t kListedMessageUnits = 200;      // of UTF-16
 
 }  // namespace infra::limits

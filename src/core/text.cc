@@ -54,6 +54,18 @@ std::string_view cut_utf8(std::string_view text, std::size_t max_bytes) {
   return text.substr(0, end);
 }
 
+std::string shorten(std::string_view text, std::size_t max_units) {
+  constexpr unsigned char kFourBytes = 0xf0;  // the leads of what is a surrogate pair in UTF-16
+  std::size_t units = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    if ((byte & 0xc0) == 0x80) continue;
+    units += byte >= kFourBytes ? 2 : 1;
+    if (units > max_units) return std::string(text.substr(0, i)) + "...";
+  }
+  return std::string(text);
+}
+
 std::string replace_invalid_utf8(std::string_view text) {
   if (is_valid_utf8(text)) return std::string(text);
   std::string clean;

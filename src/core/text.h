@@ -15,6 +15,10 @@ namespace infra {
 // At most `max_bytes`, cut before the character that would cross it.
 [[nodiscard]] std::string_view cut_utf8(std::string_view text, std::size_t max_bytes);
 
+// At most `max_units` of UTF-16, as JavaScript counts, and then three full stops if something was cut off. `text` is
+// valid UTF-8; no character is cut in two.
+[[nodiscard]] std::string shorten(std::string_view text, std::size_t max_units);
+
 // A to Z only, whatever the locale: header names and values, media types.
 [[nodiscard]] std::string ascii_lower(std::string_view text);
 

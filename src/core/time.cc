@@ -37,14 +37,15 @@ std::optional<milliseconds> take_fraction(std::string_view& text) {
   return milliseconds{value};
 }
 
-// "Z", "+09:00", "+0900" or nothing; all of `text` must be used up.
+// "Z", "+09:00", "+0900", "+09" or nothing; all of `text` must be used up.
 std::optional<std::chrono::minutes> parse_offset(std::string_view text) {
   if (text.empty() || text == "Z" || text == "z") return std::chrono::minutes{0};
   const bool negative = text.front() == '-';
   if (!take(text, '+') && !take(text, '-')) return std::nullopt;
   const auto hours = take_number(text, 2);
+  const bool whole_hours = hours && text.empty();
   take(text, ':');
-  const auto minutes = take_number(text, 2);
+  const auto minutes = whole_hours ? 0 : take_number(text, 2);
   if (!hours || !minutes || *hours > 14 || *minutes > 59 || !text.empty()) return std::nullopt;
   const std::chrono::minutes offset{*hours * 60 + *minutes};
   return negative ? -offset : offset;
@@ -85,7 +86,7 @@ std::optional<WallTime> parse_iso8601(std::string_view text) {
     const auto second = take_number(text, 2);
     if (!second || *second > 60) return std::nullopt;  // 60: a leap second
     time += seconds{*second};
-    if (take(text, '.')) {
+    if (take(text, '.') || take(text, ',')) {
       const auto fraction = take_fraction(text);
       if (!fraction) return std::nullopt;
       time += *fraction;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "core/duration.h"
 #include "core/json_text.h"
 #include "http/error_response.h"
 #include "http/function_form.h"
@@ -24,9 +25,10 @@ std::string to_json(const Function& f) {
       R"("maxConcurrency":{12},"invocations":{5},)"
       R"("avgDuration":{6},"avgHandlerDuration":{7},"uploadedAt":"{8}","updatedAt":"{9}","s3Key":{13}}})",
       json_quote(f.id.value), json_quote(f.name), json_quote(f.description), to_string(f.runtime), f.memory_mb,
-      f.invocations, json_number(average(f.total_duration_ms, f.invocations)),
-      json_number(average(f.total_handler_ms, f.handler_invocations)), to_iso8601(f.uploaded_at),
-      to_iso8601(f.updated_at), to_string(f.network), f.keep_warm, f.max_concurrency, json_quote(f.code.key));
+      f.invocations, whole_ms(average(f.total_duration_ms, f.invocations)),
+      f.handler_invocations > 0 ? json_number(average(f.total_handler_ms, f.handler_invocations)) : "null",
+      to_iso8601(f.uploaded_at), to_iso8601(f.updated_at), to_string(f.network), f.keep_warm, f.max_concurrency,
+      json_quote(f.code.key));
 }
 
 Error no_bundle() {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "core/duration.h"
 #include "core/json_text.h"
 #include "core/text.h"
 #include "http/error_response.h"
@@ -13,14 +14,22 @@ namespace {
 constexpr int kStandardPage = 50;
 constexpr int kMaxPage = 1000;
 
-// The first `count` characters (not bytes).
-std::string_view first_characters(std::string_view text, std::size_t count) {
-  std::size_t seen = 0;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const bool starts_character = (static_cast<unsigned char>(text[i]) & 0xc0) != 0x80;
-    if (starts_character && seen++ == count) return text.substr(0, i);
+// A '+' that was not escaped is a space in a query: "2026-11-30T06:00:00 09:00". Some programs put one there
+// themselves: "2026-11-30 06:00:00 +0900".
+std::optional<WallTime> parse_start(std::string text) {
+  constexpr std::size_t kDateEnd = std::string_view("2026-11-30").size();
+  const auto space = text.rfind(' ');
+  if (space != std::string::npos && space > kDateEnd) {
+    const bool has_sign = text.find_first_of("+-", space) == space + 1;
+    text.replace(space, 1, has_sign ? "" : "+");
   }
-  return text;
+  return parse_iso8601(text);
+}
+
+// The key has digits past the millisecond, which many readers of times refuse.
+std::string shown_timestamp(const std::string& key) {
+  const auto time = parse_iso8601(key);
+  return time ? to_iso8601(*time) : key;
 }
 
 // RFC 6266; the plain form too where that says the same, because some clients know no other.
@@ -36,14 +45,16 @@ std::string profile_json(const std::optional<RunProfile>& profile) {
                      profile->cpu_usage_us, profile->cold_start);
 }
 
+// `message` is valid UTF-8.
 std::string to_json(const LogRow& row, std::string_view message) {
   return fmt::format(
       R"({{"id":{0},"requestId":{0},"timestamp":{1},"status":"{2}","code":{3},"duration":{4},"handlerDurationMs":{5},)"
-      R"("memory":{6},{7},"message":{8}}})",
-      json_quote(row.request_id.value), json_quote(row.timestamp), to_string(row.status),
-      row.error_code.empty() ? "null" : json_quote(row.error_code), json_number(row.duration_ms),
-      row.handler_ms ? json_number(*row.handler_ms) : "null", row.memory_mb, profile_json(row.profile),
-      json_quote(replace_invalid_utf8(message)));
+      R"("memory":{6},"allocatedMemoryMb":{7},{8},"message":{9}}})",
+      json_quote(row.request_id.value), json_quote(shown_timestamp(row.timestamp)), to_string(row.status),
+      row.error_code.empty() ? "null" : json_quote(row.error_code), whole_ms(row.duration_ms),
+      row.handler_ms ? json_number(*row.handler_ms) : "null", row.memory_mb,
+      row.allocated_memory_mb ? std::to_string(*row.allocated_memory_mb) : "null", profile_json(row.profile),
+      json_quote(message));
 }
 
 }  // namespace
@@ -58,17 +69,18 @@ Task<Result<net::Response>> LogsHandler::list(Context& context) {
                  .start = {},
                  .cursor = net::query_value(context.request.query, "cursor").value_or("")};
   if (const auto start = net::query_value(context.request.query, "startTime")) {
-    query.start = parse_iso8601(*start);
+    query.start = parse_start(*start);
     if (!query.start) {
       co_return fail(ErrorKind::invalid, "invalid_start_time",
-                     "startTime must be ISO 8601, such as 2026-01-31T12:00:00Z.");
+                     "startTime must be ISO 8601, such as 2026-01-31T12:00:00Z or 2026-01-31T12:00:00.123+09:00.");
     }
   }
   const auto page = co_await logs_.list(std::move(query));
   if (!page) co_return fail(page.error());
-  auto response = json_response(200, json_array(page->rows, [](const LogRow& row) {
-                                  return to_json(row, first_characters(row.message, limits::kLogListMessageChars));
-                                }));
+  auto response =
+      json_response(200, json_array(page->rows, [](const LogRow& row) {
+                      return to_json(row, shorten(replace_invalid_utf8(row.message), limits::kListedMessageUnits));
+                    }));
   link_next(response, context, page->next_cursor);
   co_return response;
 }
@@ -78,7 +90,7 @@ Task<Result<net::Response>> LogsHandler::get(Context& context) {
   if (!id) co_return fail(id.error());
   const auto row = co_await logs_.find(*id, {context.param("requestId")});
   if (!row) co_return fail(row.error());
-  co_return json_response(200, to_json(*row, row->message));
+  co_return json_response(200, to_json(*row, replace_invalid_utf8(row->message)));
 }
 
 // A download, whatever is in it: a function's bytes must not run as a page in the browser of who looks at them.

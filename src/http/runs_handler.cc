@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "core/duration.h"
 #include "core/json_members.h"
 #include "core/json_text.h"
 #include "core/json_value.h"
@@ -76,7 +77,8 @@ net::Response result_response(const JobResult& result, const RequestId& id) {
 
 // What the worker took in all, and the handler of that; the rest of the total is the way there and back.
 std::string timing_of(const JobResult& result) {
-  std::string timing = fmt::format("worker;dur={:.3f}", result.duration_ms);
+  const std::int64_t us = whole_us(result.duration_ms);  // the same as in durationUs
+  std::string timing = fmt::format("worker;dur={}.{:03}", us / 1000, us % 1000);
   if (result.handler_ms) timing += fmt::format(", handler;dur={:.3f}", *result.handler_ms);
   return timing;
 }

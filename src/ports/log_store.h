@@ -20,7 +20,7 @@ struct LogQuery {
 };
 
 struct LogPage {
-  std::vector<LogRow> rows;  // newest first; a long `message` may be cut, never below kLogListMessageChars characters
+  std::vector<LogRow> rows;  // newest first; a long `message` may be cut, to more than kListedMessageUnits
   std::string next_cursor;   // empty: this was the last page
 };
 

@@ -169,7 +169,8 @@ TEST(Database, AFileOfTheFirstSchemaIsBroughtUpToDate) {
   ASSERT_TRUE(row) << row.error().message;
   EXPECT_EQ(row->message, "said");
   EXPECT_EQ(row->status, RunStatus::failed);
-  EXPECT_EQ(row->memory_mb, 256);
+  EXPECT_EQ(row->allocated_memory_mb, 256);
+  EXPECT_EQ(row->memory_mb, 0);
   EXPECT_FALSE(row->handler_ms);
   EXPECT_FALSE(row->profile);
   SqliteFunctionStore functions(*world.database);

@@ -55,6 +55,7 @@ TYPED_TEST_P(LogStoreContract, KeepsEveryField) {
   EXPECT_EQ(found->duration_ms, row.duration_ms);
   EXPECT_EQ(found->handler_ms, row.handler_ms);
   EXPECT_EQ(found->memory_mb, row.memory_mb);
+  EXPECT_EQ(found->allocated_memory_mb, row.allocated_memory_mb);
   EXPECT_EQ(found->profile, row.profile);
   EXPECT_EQ(found->error_code, row.error_code);
   EXPECT_EQ(this->engine_.run(this->store().find({"g"}, {"r"})).error().kind, ErrorKind::not_found);
@@ -83,11 +84,14 @@ TYPED_TEST_P(LogStoreContract, ListsNewestFirstInPages) {
 TYPED_TEST_P(LogStoreContract, ARunThatWasNotMeasuredHasNoProfile) {
   LogRow row = make_log("r", this->engine_.now(), this->engine_.now() + limits::kLogTtl);
   row.profile.reset();
+  row.memory_mb = 0;
   row.error_code.clear();
   ASSERT_TRUE(this->engine_.run(this->engine_.recorder().record(row)).value());
   const auto found = this->engine_.run(this->store().find({"f"}, {"r"}));
   ASSERT_TRUE(found);
   EXPECT_FALSE(found->profile);
+  EXPECT_EQ(found->memory_mb, 0);
+  EXPECT_EQ(found->allocated_memory_mb, row.allocated_memory_mb);
   EXPECT_EQ(found->error_code, "");
 }
 
@@ -107,6 +111,7 @@ TYPED_TEST_P(LogStoreContract, AListingMayLeaveTheMessagesOut) {
     EXPECT_EQ(seen.handler_ms, row.handler_ms);
     EXPECT_EQ(seen.duration_ms, row.duration_ms);
     EXPECT_EQ(seen.memory_mb, row.memory_mb);
+    EXPECT_EQ(seen.allocated_memory_mb, row.allocated_memory_mb);
     EXPECT_EQ(seen.profile, row.profile);
   }
 }

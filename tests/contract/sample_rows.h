@@ -54,7 +54,8 @@ inline LogRow make_log(const std::string& request, WallTime at, WallTime expires
   row.status = RunStatus::failed;
   row.duration_ms = 12.5;
   row.handler_ms = 3.25;
-  row.memory_mb = 128;
+  row.memory_mb = 9;
+  row.allocated_memory_mb = 128;
   row.profile = {.peak_memory_bytes = 9'437'184, .cpu_usage_us = 2100, .cold_start = true};
   row.error_code = "handler_error";
   row.message = "Zeile eins\nTraceback: \"x\"";

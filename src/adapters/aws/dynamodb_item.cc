@@ -33,6 +33,12 @@ WallTime time_of(const DynamoDbItem& item, std::string_view name, WallTime other
   return parse_iso8601(text_attribute_of(item, name)).value_or(otherwise);
 }
 
+std::optional<int> megabytes(const DynamoDbItem& item, std::string_view name) {
+  const auto number = number_attribute_of(item, name);
+  if (!number) return std::nullopt;
+  return static_cast<int>(std::clamp<std::int64_t>(whole(item, name, 0), 0, limits::kMaxMemoryMb));
+}
+
 std::string first_of(std::string first, std::string second) {
   return first.empty() ? std::move(second) : std::move(first);
 }
@@ -142,6 +148,7 @@ DynamoDbItem to_item(const LogRow& row) {
   item["duration"] = number_attribute(row.duration_ms);
   if (row.handler_ms) item["handlerDurationMs"] = number_attribute(*row.handler_ms);
   item["memoryMb"] = number_attribute(std::int64_t{row.memory_mb});
+  if (row.allocated_memory_mb) item["allocatedMemoryMb"] = number_attribute(std::int64_t{*row.allocated_memory_mb});
   put_text(item, "code", row.error_code);
   if (row.profile) {
     item["peakMemoryBytes"] = number_attribute(row.profile->peak_memory_bytes);
@@ -162,12 +169,16 @@ LogRow log_row_from(const DynamoDbItem& item) {
   row.message = text_attribute_of(item, "message");
   row.duration_ms = number_attribute_of(item, "duration").value_or(0);
   row.handler_ms = number_attribute_of(item, "handlerDurationMs");
-  row.memory_mb = static_cast<int>(std::clamp<std::int64_t>(whole(item, "memoryMb", 0), 0, limits::kMaxMemoryMb));
+  row.memory_mb = megabytes(item, "memoryMb").value_or(0);
+  row.allocated_memory_mb = megabytes(item, "allocatedMemoryMb");
   row.error_code = text_attribute_of(item, "code");
   if (const auto peak = whole(item, "peakMemoryBytes", 0); peak > 0) {
     row.profile = {.peak_memory_bytes = peak,
                    .cpu_usage_us = whole(item, "cpuUsage", 0),
                    .cold_start = boolean_attribute_of(item, "coldStart")};
+    // An older row of ours: its memoryMb is the limit.
+    if (!row.allocated_memory_mb) row.allocated_memory_mb = row.memory_mb;
+    row.memory_mb = peak_memory_mb(peak);
   }
   // A row without a date to go stays.
   const auto expires = whole(item, "expiresAt", 0);

@@ -18,8 +18,7 @@ using aws::Repeat;
 constexpr const char* kQuery = "DynamoDB_20120810.Query";
 constexpr const char* kGetItem = "DynamoDB_20120810.GetItem";
 constexpr std::string_view kCursorKind = "logs";
-constexpr std::size_t kListMessageBytes =
-    4 * limits::kLogListMessageChars;   // as many characters as are shown, at least
+constexpr std::size_t kListMessageBytes = 4 * limits::kListedMessageUnits;  // a unit has three bytes at most
 constexpr int kMaxPages = 64;           // of at most 1 MB; a listing goes on behind them with its cursor
 constexpr std::size_t kLeastRows = 50;  // a page that turns out to have expired is not followed by many small ones
 
@@ -33,8 +32,8 @@ json::object key_of(const FunctionId& function, std::string_view timestamp) {
 
 // All but the message, which may be most of a row.
 constexpr std::string_view kShortRow =
-    "#function, #timestamp, requestId, #status, #duration, handlerDurationMs, memoryMb, expiresAt, #code, "
-    "peakMemoryBytes, cpuUsage, coldStart";
+    "#function, #timestamp, requestId, #status, #duration, handlerDurationMs, memoryMb, allocatedMemoryMb, expiresAt, "
+    "#code, peakMemoryBytes, cpuUsage, coldStart";
 
 // The names of kShortRow that DynamoDB reserves.
 void leave_out_messages(json::object& request) {

@@ -26,7 +26,7 @@ constexpr std::string_view kSweep =
 constexpr std::string_view kCursorKind = "logs";
 constexpr std::string_view kAfterAll = "~";  // sorts behind every ISO 8601 time
 
-// Columns in the order of the table.
+// Columns in the order of the table. Its memory_mb is the limit that the run had.
 LogRow read_row(const Statement& row) {
   LogRow log;
   log.function_id = {row.text(0)};
@@ -35,11 +35,12 @@ LogRow read_row(const Statement& row) {
   log.status = static_cast<RunStatus>(row.integer(3));
   log.duration_ms = row.real(4);
   if (!row.is_null(5)) log.handler_ms = row.real(5);
-  log.memory_mb = static_cast<int>(row.integer(6));
+  log.allocated_memory_mb = static_cast<int>(row.integer(6));
   log.expires_at = time_from_column(row.integer(7));
   if (!row.is_null(8)) {
     log.profile = {
         .peak_memory_bytes = row.integer(8), .cpu_usage_us = row.integer(9), .cold_start = row.integer(10) != 0};
+    log.memory_mb = peak_memory_mb(log.profile->peak_memory_bytes);
   }
   log.error_code = row.text(11);
   log.message = row.text(12);

@@ -21,7 +21,8 @@ constexpr std::string_view kCount =
 Result<bool> insert_row(Connection& connection, const LogRow& row) {
   auto statement = connection.prepare(kInsert);
   statement.bind(row.function_id.value).bind(row.timestamp).bind(row.request_id.value);
-  statement.bind(static_cast<int>(row.status)).bind(row.duration_ms).bind(row.handler_ms).bind(row.memory_mb);
+  statement.bind(static_cast<int>(row.status)).bind(row.duration_ms).bind(row.handler_ms);
+  statement.bind(row.allocated_memory_mb.value_or(0));
   statement.bind(to_column(row.expires_at));
   if (row.profile) {
     statement.bind(row.profile->peak_memory_bytes)
