@@ -57,7 +57,7 @@ Task<Result<int>> AdviseMemory::apply(FunctionId id) {
   const auto advised = co_await advise(id);
   if (!advised) co_return fail(advised.error());
   const auto& recommended = advised->advice.recommended_memory_mb;
-  if (!recommended) {
+  if (!advised->advice.is_change()) {
     co_return fail(ErrorKind::conflict, "nothing_to_apply",
                    "There is nothing to apply. " + advised->advice.optimization_tip);
   }

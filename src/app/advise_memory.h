@@ -27,7 +27,7 @@ class AdviseMemory {
   Task<Result<FunctionAdvice>> advise(FunctionId id);
 
   // Gives the function the memory that advise() recommends, and says how much that is. `conflict` (code
-  // nothing_to_apply) if it recommends none, `not_found`.
+  // nothing_to_apply) if that is what it has, or unknown, `not_found`.
   Task<Result<int>> apply(FunctionId id);
 
  private:

@@ -1,5 +1,6 @@
 #include "app/recent_runs.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace infra::app {
@@ -9,48 +10,59 @@ constexpr std::size_t kMaxRuns = 100;
 
 }  // namespace
 
-void RecentRuns::advise(const Job& job, JobResult& result) const {
-  const auto sample = sample_of(result);
-  if (!sample) return;
+void RecentRuns::take_in(const Job& job, JobResult& result) {
   std::vector<RunSample> samples;
-  samples.reserve(kMaxRuns + 1);
   {
     const std::scoped_lock lock(mutex_);
-    const auto found = by_function_.find(job.function_id);
-    if (found != by_function_.end() && found->second->are_of(job)) samples = found->second->samples;
+    if (const auto sample = sample_of(result)) note(job, {std::hash<RequestId>{}(job.request_id), *sample});
+    samples = samples_for(job);
   }
-  samples.push_back(*sample);
   auto advice = advise_memory(samples, job.memory_mb);
-  if (!advice.recommended_memory_mb) return;
-  result.optimization_tip = std::move(advice.optimization_tip);
   result.recommended_memory_mb = advice.recommended_memory_mb;
+  if (!advice.is_change()) return;
+  result.optimization_tip = std::move(advice.optimization_tip);
   result.estimated_savings = std::move(advice.estimated_savings);
 }
 
-void RecentRuns::note(const Job& job, const JobResult& result) {
-  const auto sample = sample_of(result);
-  if (!sample) return;
-  const std::scoped_lock lock(mutex_);
+std::vector<RunSample> RecentRuns::samples_for(const Job& job) const {
+  const auto found = by_function_.find(job.function_id);
+  if (found == by_function_.end() || !found->second->are_of(job)) return {};
+  return found->second->samples();
+}
+
+std::vector<RunSample> RecentRuns::Runs::samples() const {
+  std::vector<RunSample> samples;
+  samples.reserve(runs.size());
+  for (const auto& run : runs) samples.push_back(run.sample);
+  return samples;
+}
+
+void RecentRuns::Runs::note(const Run& run) {
+  if (std::ranges::find(runs, run.id, &Run::id) != runs.end()) return;
+  if (runs.size() < kMaxRuns) {
+    runs.push_back(run);
+  } else {
+    runs[oldest] = run;
+    oldest = (oldest + 1) % kMaxRuns;
+  }
+}
+
+void RecentRuns::note(const Job& job, const Run& run) {
   const auto found = by_function_.find(job.function_id);
   if (found != by_function_.end()) {
     by_use_.splice(by_use_.begin(), by_use_, found->second);
   } else {
-    by_use_.push_front({.function = job.function_id, .code_key = {}, .memory_mb = 0, .samples = {}, .oldest = 0});
+    by_use_.push_front({.function = job.function_id, .code_key = {}, .memory_mb = 0, .runs = {}, .oldest = 0});
     by_function_[job.function_id] = by_use_.begin();
   }
-  Runs& runs = by_use_.front();
-  if (!runs.are_of(job)) {
-    runs.code_key = job.code.key;
-    runs.memory_mb = job.memory_mb;
-    runs.samples.clear();
-    runs.oldest = 0;
+  Runs& kept = by_use_.front();
+  if (!kept.are_of(job)) {
+    kept.code_key = job.code.key;
+    kept.memory_mb = job.memory_mb;
+    kept.runs.clear();
+    kept.oldest = 0;
   }
-  if (runs.samples.size() < kMaxRuns) {
-    runs.samples.push_back(*sample);
-  } else {
-    runs.samples[runs.oldest] = *sample;
-    runs.oldest = (runs.oldest + 1) % kMaxRuns;
-  }
+  kept.note(run);
   if (by_use_.size() > max_functions_) {
     by_function_.erase(by_use_.back().function);
     by_use_.pop_back();

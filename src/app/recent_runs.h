@@ -18,22 +18,30 @@ class RecentRuns {
  public:
   explicit RecentRuns(std::size_t max_functions = 1000) : max_functions_(max_functions) {}
 
-  // Fills in the result's advice if its function's noted runs together with it make any.
-  void advise(const Job& job, JobResult& result) const;
-  void note(const Job& job, const JobResult& result);
+  // Notes the run, once however often it is settled, and fills in what its function's noted runs advise: the memory
+  // that it should have, and if that is another than it has, why.
+  void take_in(const Job& job, JobResult& result);
 
  private:
+  struct Run {
+    std::size_t id = 0;  // a hash of the request's
+    RunSample sample;
+  };
   struct Runs {
     FunctionId function;
     std::string code_key;
     int memory_mb = 0;
-    std::vector<RunSample> samples;
-    std::size_t oldest = 0;  // of `samples`, once they are as many as are kept
+    std::vector<Run> runs;
+    std::size_t oldest = 0;  // of `runs`, once they are as many as are kept
     [[nodiscard]] bool are_of(const Job& job) const { return code_key == job.code.key && memory_mb == job.memory_mb; }
+    void note(const Run& run);
+    [[nodiscard]] std::vector<RunSample> samples() const;
   };
+  void note(const Job& job, const Run& run);
+  [[nodiscard]] std::vector<RunSample> samples_for(const Job& job) const;
 
   const std::size_t max_functions_;
-  mutable std::mutex mutex_;
+  std::mutex mutex_;
   std::list<Runs> by_use_;  // last used first
   std::unordered_map<FunctionId, std::list<Runs>::iterator> by_function_;
 };

@@ -26,10 +26,11 @@ JobResult result_of(std::int64_t peak_mb) {
   return result;
 }
 
-// As settlement does it.
-JobResult settle(RecentRuns& runs, const Job& job, JobResult result) {
-  runs.advise(job, result);
-  runs.note(job, result);
+// Each one is another run.
+JobResult settle(RecentRuns& runs, Job job, JobResult result) {
+  static int settled = 0;
+  job.request_id = {std::to_string(++settled)};
+  runs.take_in(job, result);
   return result;
 }
 
@@ -48,6 +49,27 @@ TEST(RecentRunsTest, TheTenthRunIsAdvisedOnAndTheFirstNineAreNot) {
   EXPECT_EQ(tenth.recommended_memory_mb, 128);
   EXPECT_EQ(tenth.estimated_savings, "88%");
   EXPECT_EQ(tenth.optimization_tip, "The largest of 10 runs needed 40.0 of its 1024 MB; 128 MB are enough.");
+}
+
+TEST(RecentRunsTest, WhatIsRightIsRecommendedAsItIs) {
+  RecentRuns runs;
+  settle_many(runs, job_of("f", 256), 9, 180);
+  const auto tenth = settle(runs, job_of("f", 256), result_of(180));
+  EXPECT_EQ(tenth.recommended_memory_mb, 256);
+  EXPECT_EQ(tenth.optimization_tip, "");
+  EXPECT_EQ(tenth.estimated_savings, "");
+}
+
+TEST(RecentRunsTest, ARunThatIsSettledAgainIsNoSecondOne) {
+  RecentRuns runs;
+  settle_many(runs, job_of("f"), 8);
+  for (int again = 0; again < 3; ++again) {
+    Job ninth = job_of("f");
+    ninth.request_id = {"ninth"};
+    auto result = result_of(40);
+    runs.take_in(ninth, result);
+    EXPECT_EQ(result.recommended_memory_mb, std::nullopt);
+  }
 }
 
 TEST(RecentRunsTest, ASmallRunDoesNotContradictALargeOneBeforeIt) {
@@ -75,10 +97,12 @@ TEST(RecentRunsTest, OtherCodeOrMemoryBeginsAnew) {
   EXPECT_EQ(settle(runs, job_of("g", 512), result_of(40)).recommended_memory_mb, std::nullopt);
 }
 
-TEST(RecentRunsTest, WhatDidNotRunSaysNothing) {
+TEST(RecentRunsTest, WhatDidNotRunIsNotNotedAndToldWhatTheOthersAdvise) {
   RecentRuns runs;
-  settle_many(runs, job_of("f"), 20);
+  settle_many(runs, job_of("f"), 9);
   EXPECT_EQ(settle(runs, job_of("f"), result_of(0)).recommended_memory_mb, std::nullopt);
+  settle_many(runs, job_of("f"), 1);
+  EXPECT_EQ(settle(runs, job_of("f"), result_of(0)).recommended_memory_mb, 128);
 }
 
 TEST(RecentRunsTest, OldRunsAndFunctionsThatRestGiveWay) {

@@ -19,23 +19,17 @@ Task<Result<bool>> SettleJob::is_settled(const Job& job) {
 }
 
 Task<Result<void>> SettleJob::settle(const Delivery& delivery, JobResult result) {
-  recent_runs_.advise(delivery.job, result);
+  recent_runs_.take_in(delivery.job, result);
   const auto shared = std::make_shared<const JobResult>(std::move(result));
   if (auto told = co_await results_.publish(delivery.job, shared); !told) co_return told;
 
-  if (!is_recorded(delivery.job)) {
-    recent_runs_.note(delivery.job, *shared);
-    co_return co_await finish_message(delivery, *shared);
-  }
+  if (!is_recorded(delivery.job)) co_return co_await finish_message(delivery, *shared);
 
   // The row decides who counts: of two workers with one job, the one whose row was put.
   const LogRow row = make_log_row(*shared, delivery.job.accepted_at, clock_.now());
   const auto won = co_await recorder_.record(row);
   if (!won) co_return fail(won.error());
-  if (*won) {
-    recent_runs_.note(delivery.job, *shared);
-    if (observer_) observer_(*shared);
-  }
+  if (*won && observer_) observer_(*shared);
   co_return co_await finish_message(delivery, *shared);
 }
 

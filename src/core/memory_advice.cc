@@ -104,12 +104,16 @@ void recommend(MemoryAdvice& advice, Verdict verdict, int memory_mb) {
   advice.recommended_memory_mb = memory_mb;
 }
 
+void keep(MemoryAdvice& advice) {
+  recommend(advice, Verdict::keep, std::max(advice.allocated_mb, limits::kMinMemoryMb));
+}
+
 // The kernel ended a run that needed more, and nobody knows how much more.
 void advise_on_out_of_memory(MemoryAdvice& advice) {
   const std::string what =
       fmt::format("{} of {} runs ran out of their {} MB", advice.out_of_memory, advice.runs, advice.allocated_mb);
   if (advice.allocated_mb >= limits::kMaxMemoryMb) {
-    advice.verdict = Verdict::keep;
+    keep(advice);
     advice.optimization_tip = what + ", which is the most that a function can have: it has to do with less.";
     return;
   }
@@ -121,7 +125,7 @@ void advise_to_raise(MemoryAdvice& advice, int wanted_mb) {
   const std::string what =
       fmt::format("A run needed {} of its {} MB", megabytes(advice.peaks->max), advice.allocated_mb);
   if (wanted_mb <= advice.allocated_mb) {
-    advice.verdict = Verdict::keep;
+    keep(advice);
     advice.optimization_tip = what + ", which is the most that a function can have.";
     return;
   }
@@ -138,7 +142,7 @@ void advise_to_lower(MemoryAdvice& advice, int wanted_mb) {
 }
 
 void advise_to_keep(MemoryAdvice& advice, int enough_mb) {
-  advice.verdict = Verdict::keep;
+  keep(advice);
   advice.optimization_tip = fmt::format("The largest of {} runs needed {} of its {} MB", advice.runs,
                                         megabytes(advice.peaks->max), advice.allocated_mb);
   if (enough_mb < kWorthLowering * advice.allocated_mb) {

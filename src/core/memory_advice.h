@@ -50,9 +50,11 @@ struct MemoryAdvice {
   bool cpu_bound = false;           // it computes most of its time, for long, and has no CPU to spare
   Verdict verdict = Verdict::unknown;
   Confidence confidence = Confidence::none;
-  std::optional<int> recommended_memory_mb;  // to lower or raise it to
+  std::optional<int> recommended_memory_mb;  // what it should have, which may be what it has; none if unknown
   std::string estimated_savings;             // of memory-time, "68%"; empty unless it is to be lowered
   std::string optimization_tip;              // a sentence or two, always
+
+  [[nodiscard]] bool is_change() const { return verdict == Verdict::lower || verdict == Verdict::raise; }
 };
 
 // `runs` are of one version of the code, with `allocated_mb` each.

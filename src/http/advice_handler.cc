@@ -31,8 +31,8 @@ std::string to_json(const app::FunctionAdvice& found) {
       to_string(a.verdict), to_string(a.confidence),
       a.recommended_memory_mb ? std::to_string(*a.recommended_memory_mb) : "null",
       a.estimated_savings.empty() ? "null" : json_quote(a.estimated_savings), json_quote(a.optimization_tip));
-  text += a.recommended_memory_mb ? fmt::format(R"(,"apply":{{"memoryMb":{}}}}})", *a.recommended_memory_mb)
-                                  : R"(,"apply":null})";
+  text +=
+      a.is_change() ? fmt::format(R"(,"apply":{{"memoryMb":{}}}}})", *a.recommended_memory_mb) : R"(,"apply":null})";
   return text;
 }
 

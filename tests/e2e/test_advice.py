@@ -37,7 +37,6 @@ class Advice(Case):
         self.assert_error(self.infra.request("PUT", self.path(function)), 409, "nothing_to_apply", "a recommendation needs 10")
 
         self.run_times(function, 4, 100)
-        self.advice(function, 13)  # a run is told of once its row is written, after its answer
         told = self.infra.result(function, 100)  # results carry the same advice
         found = self.advice(function, 14)
         peaks = found["peakMemoryBytes"]
@@ -61,9 +60,18 @@ class Advice(Case):
         answer = self.infra.request("PUT", "/api" + self.path(function))
         self.assertEqual((answer.status, answer.json()), (200, {"success": True, "functionId": function, "memoryMb": wanted}))
         self.assertEqual(self.infra.get(f"/functions/{function}").json()["memoryMb"], wanted)
-        self.run_times(function, 10, 100)  # and it still holds what it held
+        self.run_times(function, 9, 100)  # and it still holds what it held
+        tenth = self.infra.result(function, 100)
+        self.assertEqual((tenth["recommendedMemoryMb"], tenth["optimizationTip"]), (wanted, None), tenth)
         after = self.advice(function, 10)
         self.assertEqual((after["allocatedMemoryMb"], after["runs"], after["verdict"]), (wanted, 10, "keep"), after)
+        self.assertEqual((after["recommendedMemoryMb"], after["apply"]), (wanted, None), after)
+        self.assert_error(self.infra.request("PUT", self.path(function)), 409, "nothing_to_apply")
+
+    def test_every_result_from_the_tenth_on_says_what_memory_is_right(self):
+        function = self.infra.deploy(HOLDING)
+        said = [self.infra.result(function, 1)["recommendedMemoryMb"] for _ in range(12)]
+        self.assertEqual(said, [None] * 9 + [128] * 3)
 
     def test_the_body_it_names_can_be_put_as_it_is(self):
         function = self.infra.deploy(HOLDING, memoryMb=512)
@@ -163,7 +171,8 @@ class Profile(Case):
                     self.assert_measured(result, is_cold)
                     self.infra.log_rows(function, rows)
                     row = self.infra.get(f"/functions/{function}/logs/{job}").json()
-                    self.assertEqual((row["status"], row["code"], row["memory"]), (status, code, 128))
+                    self.assertEqual((row["status"], row["code"], row["allocatedMemoryMb"]), (status, code, 128))
+                    self.assertEqual(row["memory"], (row["peakMemoryBytes"] + MIB // 2) // MIB)
                     for in_row, in_result in [("duration", "durationMs"), ("handlerDurationMs",) * 2, ("peakMemoryBytes",) * 2,
                                               ("cpuUsage",) * 2, ("coldStart",) * 2]:
                         self.assertEqual(row[in_row], result[in_result], (in_row, row, result))
