@@ -52,7 +52,8 @@ class AdviseMemoryTest : public ::testing::Test {
   fakes::FakeLogs logs_{journal_};
   fakes::FakeReader bundles_;
   IdSource ids_{clock_, random_};
-  DeployFunction deploy_{functions_, code_, bundles_, executor_, clock_, ids_};
+  EventRing events_{UuidRandom{}};
+  DeployFunction deploy_{functions_, code_, bundles_, executor_, clock_, ids_, events_};
   AdviseMemory advise_{functions_, logs_, deploy_, clock_};
   int next_ = 0;
 };

@@ -14,6 +14,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
+using ::testing::StartsWith;
 
 class AppTest : public ::testing::Test {
  protected:
@@ -25,6 +26,12 @@ class AppTest : public ::testing::Test {
     function.network = Network::egress;
     function.keep_warm = 2;
     functions_.rows[function.id] = function;
+  }
+
+  [[nodiscard]] std::vector<std::string> told() const {
+    std::vector<std::string> messages;
+    for (const auto& event : events_.newest_first()) messages.push_back(event.message);
+    return messages;
   }
 
   Invocation invocation(RunMode mode) {
@@ -47,12 +54,13 @@ class AppTest : public ::testing::Test {
   fakes::FakeLogs logs_{journal_};
   fakes::FakeRecorder recorder_{journal_, logs_};
   IdSource ids_{clock_, random_};
+  EventRing events_{UuidRandom{}};
   fakes::FakeLimiter limiter_{journal_};
   int refused_ = 0;
-  InvokeFunction invoke_{
-      functions_, queue_, results_, clock_, {.limiter = limiter_, .max_waiting = 2, .on_refused = [this] {
-                                               ++refused_;
-                                             }}};
+  InvokeFunction invoke_{functions_, queue_,
+                         results_,   clock_,
+                         events_,    {.limiter = limiter_, .max_waiting = 2, .on_refused = [this] {
+                                               ++refused_; }}};
 };
 
 TEST_F(AppTest, SyncRunRegistersItsWaiterBeforeItsJobIsHandedOut) {
@@ -159,6 +167,22 @@ TEST_F(LimitedRunTest, WhereNobodyCanCountTheJobIsHandedOut) {
   EXPECT_THAT(queue_.jobs, SizeIs(1));
 }
 
+TEST_F(AppTest, ARunAndAWaitThatEndsAreEvents) {
+  ASSERT_TRUE(run_task(invoke_.run(invocation(RunMode::async))));
+  EXPECT_THAT(told(), ElementsAre("Run Request"));
+  results_.outcome = fail(ErrorKind::timeout, "deadline", "x");
+  EXPECT_FALSE(run_task(invoke_.run(invocation(RunMode::sync))));
+  EXPECT_THAT(told(), ElementsAre(StartsWith("Timeout"), "Run Request", "Run Request"));
+  const auto events = events_.newest_first();
+  EXPECT_EQ(events[0].level, log::Level::warn);
+  EXPECT_EQ(events[0].function, "f");
+  EXPECT_EQ(events[0].request, events[1].request);
+  auto unknown = invocation(RunMode::sync);
+  unknown.function = {"nobody"};
+  EXPECT_FALSE(run_task(invoke_.run(std::move(unknown))));
+  EXPECT_THAT(told(), SizeIs(3));
+}
+
 class SettleTest : public AppTest {
  protected:
   Delivery delivery(int receives = 1) {
@@ -179,7 +203,7 @@ class SettleTest : public AppTest {
 
   RequestId id_ = ids_.request_id();
   int observed_ = 0;
-  SettleJob settle_{results_, recorder_, logs_, queue_, clock_, [this](const JobResult&) { ++observed_; }};
+  SettleJob settle_{results_, recorder_, logs_, queue_, clock_, events_, [this](const JobResult&) { ++observed_; }};
 };
 
 TEST_F(SettleTest, TellsKeepsRecordsAndOnlyThenDeletes) {
@@ -222,6 +246,14 @@ TEST_F(SettleTest, MessageStaysWhenAnythingBeforeItFails) {
     EXPECT_FALSE(run_task(settle_.settle(delivery(), result()))) << step;
     EXPECT_EQ(journal_.calls.back(), step);
   }
+  EXPECT_THAT(told(), SizeIs(1));  // however often it is tried
+}
+
+TEST_F(SettleTest, ItsEventIsThereBeforeWhoeverWaitsIsTold) {
+  journal_.failing = "results.publish";
+  EXPECT_FALSE(run_task(settle_.settle(delivery(), result())));
+  EXPECT_THAT(told(), ElementsAre("Function Executed: f"));
+  EXPECT_EQ(events_.newest_first().front().run->duration_ms, 5);
 }
 
 TEST_F(SettleTest, WhatWasReceivedTooOftenIsBuried) {
@@ -319,7 +351,7 @@ class DeployTest : public AppTest {
   Result<Function> deploy_source(std::optional<Error> failure) {
     reader_.entries = {{.name = "main.cpp"}};
     preparer_.failure = std::move(failure);
-    DeployFunction deploy(functions_, code_, reader_, executor_, clock_, ids_, &preparer_);
+    DeployFunction deploy(functions_, code_, reader_, executor_, clock_, ids_, events_, &preparer_);
     auto compiled = wanted();
     compiled.runtime = Runtime::cpp;
     return run_task(deploy.create(compiled, std::make_unique<FakeBundle>()));
@@ -333,12 +365,12 @@ class DeployTest : public AppTest {
 
   fakes::FakeReader reader_;
   FakePreparer preparer_{journal_};
-  DeployFunction deploy_{functions_, code_, reader_, executor_, clock_, ids_};
+  DeployFunction deploy_{functions_, code_, reader_, executor_, clock_, ids_, events_};
 };
 
 TEST_F(DeployTest, AnObserverIsToldOfEveryChangeThatHolds) {
   fakes::FakeObserver observer(&Function::memory_mb);
-  DeployFunction deploy(functions_, code_, reader_, executor_, clock_, ids_, nullptr, nullptr, &observer);
+  DeployFunction deploy(functions_, code_, reader_, executor_, clock_, ids_, events_, nullptr, nullptr, &observer);
   const auto created = run_task(deploy.create(wanted(), std::make_unique<FakeBundle>()));
   ASSERT_TRUE(created);
   FunctionChange change;
@@ -349,11 +381,13 @@ TEST_F(DeployTest, AnObserverIsToldOfEveryChangeThatHolds) {
   EXPECT_FALSE(run_task(deploy.remove(created->id)));
   const std::string id = created->id.value;
   EXPECT_THAT(observer.told, ElementsAre(id + " 128", id + " 512", id + " is gone"));
+  EXPECT_THAT(told(), ElementsAre("Function Deleted", "Function Updated", "Upload Success"));
+  for (const auto& event : events_.newest_first()) EXPECT_EQ(event.function, id);
 }
 
 TEST_F(DeployTest, EgressIsRefusedWhereThereIsNone) {
   NoEgress none;
-  DeployFunction deploy(functions_, code_, reader_, executor_, clock_, ids_, nullptr, &none);
+  DeployFunction deploy(functions_, code_, reader_, executor_, clock_, ids_, events_, nullptr, &none);
   auto with_egress = wanted();
   with_egress.network = Network::egress;
   const auto refused = run_task(deploy.create(with_egress, std::make_unique<FakeBundle>()));
@@ -408,7 +442,7 @@ TEST_F(DeployTest, SourceIsStoredWhereNoCompilerIsAtHand) {
 }
 
 TEST_F(DeployTest, ScriptsAreUnpackedBeforeTheyAreStored) {
-  DeployFunction deploy(functions_, code_, reader_, executor_, clock_, ids_, &preparer_);
+  DeployFunction deploy(functions_, code_, reader_, executor_, clock_, ids_, events_, &preparer_);
   ASSERT_TRUE(run_task(deploy.create(wanted(), std::make_unique<FakeBundle>())));
   EXPECT_THAT(journal_.calls, ElementsAre("preparer.prepare", "code.put_bundle", "functions.insert"));
 }

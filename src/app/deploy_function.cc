@@ -78,6 +78,7 @@ Task<Result<Function>> DeployFunction::create(NewFunction wanted, std::unique_pt
   if (auto inserted = co_await functions_.insert(function); !inserted && !co_await is_named_after_all(id, *code)) {
     co_return fail(inserted.error());
   }
+  events_.uploaded(id);
   if (observer_ != nullptr) observer_->deployed(function);
   co_return function;
 }
@@ -107,6 +108,7 @@ Task<Result<void>> DeployFunction::update(FunctionId id, FunctionChange change, 
   } else if (!change.code || !co_await is_named_after_all(id, *change.code)) {
     co_return fail(before.error());
   }
+  events_.updated(id);
   co_await tell(id);
   if (change.code && old_code != *change.code) co_await code_.retire_bundle(old_code);
   co_return Result<void>{};
@@ -115,6 +117,7 @@ Task<Result<void>> DeployFunction::update(FunctionId id, FunctionChange change, 
 Task<Result<void>> DeployFunction::remove(FunctionId id) {
   const auto before = co_await functions_.remove(id);
   if (!before) co_return fail(before.error());
+  events_.deleted(id);
   if (observer_ != nullptr) observer_->removed(id);
   co_await code_.retire_bundle(before->code);
   co_return Result<void>{};

@@ -14,6 +14,7 @@
 #include "ports/function_observer.h"
 #include "ports/function_store.h"
 #include "ports/staging.h"
+#include "telemetry/event_ring.h"
 
 namespace infra::app {
 
@@ -33,14 +34,15 @@ struct NewFunction {
 class DeployFunction {
  public:
   DeployFunction(FunctionStore& functions, CodeStore& code, const BundleReader& bundles, Executor& executor,
-                 const Clock& clock, IdSource& ids, BundlePreparer* preparer = nullptr, EgressCheck* egress = nullptr,
-                 FunctionObserver* observer = nullptr)
+                 const Clock& clock, IdSource& ids, EventRing& events, BundlePreparer* preparer = nullptr,
+                 EgressCheck* egress = nullptr, FunctionObserver* observer = nullptr)
       : functions_(functions),
         code_(code),
         bundles_(bundles),
         executor_(executor),
         clock_(clock),
         ids_(ids),
+        events_(events),
         preparer_(preparer),
         egress_(egress),
         observer_(observer) {}
@@ -69,6 +71,7 @@ class DeployFunction {
   Executor& executor_;
   const Clock& clock_;
   IdSource& ids_;
+  EventRing& events_;
   BundlePreparer* preparer_;    // null: code is made ready by the workers that run it
   EgressCheck* egress_;         // null: whether there is egress is the workers' affair
   FunctionObserver* observer_;  // null: nobody is told

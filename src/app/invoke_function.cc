@@ -63,6 +63,7 @@ Task<Result<void>> InvokeFunction::admit(const Job& job) {
 }
 
 Task<Result<SharedResult>> InvokeFunction::hand_out(Job job) {
+  events_.run_requested(job.function_id, job.request_id);
   return job.mode == RunMode::sync ? run_sync(std::move(job)) : run_async(std::move(job));
 }
 
@@ -73,6 +74,7 @@ Task<Result<SharedResult>> InvokeFunction::run_sync(Job job) {
   if (auto queued = co_await queue_.enqueue(job); !queued) co_return fail(queued.error());
   auto result = co_await (*waiter)->wait_until(deadline);
   if (!result && result.error().kind == ErrorKind::timeout) {
+    events_.wait_ended(job.function_id, job.request_id);
     co_return fail(ErrorKind::timeout, "wait_timeout",
                    "The function is still running; ask GET /status with the jobId for its result.");
   }

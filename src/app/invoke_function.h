@@ -11,6 +11,7 @@
 #include "ports/function_store.h"
 #include "ports/job_queue.h"
 #include "ports/result_bus.h"
+#include "telemetry/event_ring.h"
 
 namespace infra::app {
 
@@ -35,8 +36,14 @@ struct InvokeLimits {
 
 class InvokeFunction {
  public:
-  InvokeFunction(FunctionStore& functions, JobQueue& queue, ResultBus& results, Clock& clock, InvokeLimits limits)
-      : functions_(functions), queue_(queue), results_(results), clock_(clock), limits_(std::move(limits)) {}
+  InvokeFunction(FunctionStore& functions, JobQueue& queue, ResultBus& results, Clock& clock, EventRing& events,
+                 InvokeLimits limits)
+      : functions_(functions),
+        queue_(queue),
+        results_(results),
+        clock_(clock),
+        events_(events),
+        limits_(std::move(limits)) {}
 
   // `conflict` (code function_has_no_code) for a row that names none. `rate_limited` (code function_busy) when as many
   // runs as may wait for this function's limit do; nothing is left of it. Sync: the result. Async: null once the job is
@@ -54,6 +61,7 @@ class InvokeFunction {
   JobQueue& queue_;
   ResultBus& results_;
   Clock& clock_;
+  EventRing& events_;
   const InvokeLimits limits_;
 };
 

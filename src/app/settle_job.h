@@ -11,6 +11,7 @@
 #include "ports/result_bus.h"
 #include "ports/run_recorder.h"
 #include "ports/settlement.h"
+#include "telemetry/event_ring.h"
 
 namespace infra::app {
 
@@ -20,12 +21,13 @@ class SettleJob : public Settlement {
   using Observer = std::function<void(const JobResult&)>;
 
   SettleJob(ResultBus& results, RunRecorder& recorder, LogStore& logs, JobQueue& queue, const Clock& clock,
-            Observer observer)
+            EventRing& events, Observer observer)
       : results_(results),
         recorder_(recorder),
         logs_(logs),
         queue_(queue),
         clock_(clock),
+        events_(events),
         observer_(std::move(observer)) {}
 
   Task<Result<bool>> is_settled(const Job& job) override;
@@ -40,6 +42,7 @@ class SettleJob : public Settlement {
   LogStore& logs_;
   JobQueue& queue_;
   const Clock& clock_;
+  EventRing& events_;
   Observer observer_;
   RecentRuns recent_runs_;
 };

@@ -64,14 +64,14 @@ std::vector<Route> worker_routes(StatusHandler& status, bool has_key, bool metri
 }
 
 Api::Api(ApiSettings settings, std::vector<Route> routes, RateLimiter& limiter, app::IdSource& ids, const Clock& clock,
-         Metrics& metrics)
+         Metrics& metrics, EventRing& events)
     : settings_(std::move(settings)),
       router_(std::move(routes)),
       ids_(ids),
       metrics_(metrics),
       chain_(chain(
           {
-              trace(metrics, clock),                              // outermost: whatever happens is logged and has an id
+              trace(metrics, events, clock),                      // outermost: whatever happens is logged and has an id
               find_route(router_),                                // whether a key is needed stands in the route table
               allow_origins(settings_.cors_origins),              // browsers send preflights without a key
               authenticate(settings_.api_key, limiter, metrics),  // before anything of the body is read

@@ -42,7 +42,7 @@ struct Handlers {
 class Api {
  public:
   Api(ApiSettings settings, std::vector<Route> routes, RateLimiter& limiter, app::IdSource& ids, const Clock& clock,
-      Metrics& metrics);
+      Metrics& metrics, EventRing& events);
 
   // Any event thread.
   Task<net::Response> handle(net::Request& request);

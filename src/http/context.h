@@ -24,6 +24,8 @@ struct Context {
   std::vector<std::pair<std::string_view, std::string>> params = {};  // of the pattern: ":id" -> decoded value
   FunctionId function = {};                                           // for the log, once a handler knows it
   std::string error_code = {};                                        // for the log, if the answer is an error
+  bool admitted = false;  // past the key: what becomes of it is worth an event
+  bool told = false;      // an event of its own says what came of it, or will
   std::string timing =
       {};  // parts of the time that the request took, as Server-Timing has them; empty: nothing is told
 

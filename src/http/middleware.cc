@@ -24,6 +24,18 @@ net::Response refuse(Context& context, const Error& error) {
   return error_response(error, context.id);
 }
 
+bool is_known_method(const Context& context) {
+  const std::string& method = context.request.method;
+  return method == "HEAD" || std::ranges::find(context.methods, method) != context.methods.end();
+}
+
+void note_failure(const Context& context, int status, EventRing& events) {
+  const std::string& method = context.request.method;
+  if (status < 400 || !context.admitted || context.told || method == "GET" || method == "HEAD") return;
+  events.refused(fmt::format("{} {}", is_known_method(context) ? method : "other", context.pattern), status,
+                 context.error_code, context.function, context.id);
+}
+
 // What is counted and logged of a request when it has been answered and its context is gone.
 std::function<void()> account(Context& context, int status, std::chrono::duration<double> took, Metrics& metrics) {
   struct Line {
@@ -33,16 +45,15 @@ std::function<void()> account(Context& context, int status, std::chrono::duratio
     std::string code;
     bool known_method = false;
   };
-  const std::string& method = context.request.method;
   auto line = std::make_shared<const Line>(
       Line{.id = context.id,
-           .method = method,
+           .method = context.request.method,
            .route = std::string(context.pattern),
            .client = std::move(context.client),
            .client_id = std::string(context.request.headers.find("x-request-id").value_or("").substr(0, 128)),
            .function = std::move(context.function),
            .code = std::move(context.error_code),
-           .known_method = method == "HEAD" || std::ranges::find(context.methods, method) != context.methods.end()});
+           .known_method = is_known_method(context)});
   return [line = std::move(line), status, took, &metrics] {
     metrics.request(line->known_method ? line->method : "other", line->route, status, took.count());
     log::write(status >= 500 ? log::Level::error : log::Level::info, "request",
@@ -120,8 +131,8 @@ Task<net::Response> run_link(std::shared_ptr<const std::pair<Middleware, Next>> 
 
 }  // namespace
 
-Middleware trace(Metrics& metrics, const Clock& clock) {
-  return [&metrics, &clock](Context& context, const Next& next) -> Task<net::Response> {
+Middleware trace(Metrics& metrics, EventRing& events, const Clock& clock) {
+  return [&metrics, &events, &clock](Context& context, const Next& next) -> Task<net::Response> {
     const SteadyTime start = clock.steady_now();
     auto response = co_await guarded(context, next);
     response.headers.set("x-request-id", context.id.value);
@@ -130,6 +141,7 @@ Middleware trace(Metrics& metrics, const Clock& clock) {
       const std::chrono::duration<double, std::milli> total = end - context.request.arrived;
       response.headers.add("Server-Timing", fmt::format("total;dur={:.3f}, {}", total.count(), context.timing));
     }
+    note_failure(context, response.status, events);
     response.afterwards = account(context, response.status, end - start, metrics);
     co_return response;
   };
@@ -176,7 +188,8 @@ Middleware authenticate(const std::string& key, RateLimiter& limiter, Metrics& m
     if (context.route != nullptr && context.route->access == Access::open) co_return co_await next(context);
     const auto key = presented_key(context.request.headers);
     const Digest given = digest(key.value_or(""));
-    if (key && CRYPTO_memcmp(expected.data(), given.data(), given.size()) == 0) co_return co_await next(context);
+    context.admitted = key && CRYPTO_memcmp(expected.data(), given.data(), given.size()) == 0;
+    if (context.admitted) co_return co_await next(context);
 
     const auto decision = co_await limiter.admit("auth:" + rate_key(context.client));
     if (!decision.allowed) {

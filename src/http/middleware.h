@@ -9,6 +9,7 @@
 #include "http/route.h"
 #include "ports/clock.h"
 #include "ports/rate_limiter.h"
+#include "telemetry/event_ring.h"
 #include "telemetry/metrics.h"
 
 namespace infra::http {
@@ -17,8 +18,9 @@ namespace infra::http {
 using Next = std::function<Task<net::Response>(Context&)>;
 using Middleware = std::function<Task<net::Response>(Context&, const Next&)>;
 
-// Gives the answer its x-request-id, a log line and its place in the metrics; an exception becomes a 500.
-[[nodiscard]] Middleware trace(Metrics& metrics, const Clock& clock);
+// Gives the answer its x-request-id, a log line and its place in the metrics; an exception becomes a 500. What failed
+// is an event, unless it only read, or came without the key: whoever polls, or knocks, would push out all others.
+[[nodiscard]] Middleware trace(Metrics& metrics, EventRing& events, const Clock& clock);
 
 // Answers preflights and marks answers for the origins that are named ("*" for any); with none named it does nothing.
 [[nodiscard]] Middleware allow_origins(std::vector<std::string> origins);

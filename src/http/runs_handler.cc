@@ -107,7 +107,8 @@ Task<Result<net::Response>> RunsHandler::run(Context& context) {
   const auto result = co_await invoke_.run(std::move(*invocation));
   if (!result) {
     context.error_code = result.error().code;
-    co_return error_response(result.error(), context.id, app::job_goes_on(result.error()) ? &context.id : nullptr);
+    context.told = app::job_goes_on(result.error());
+    co_return error_response(result.error(), context.id, context.told ? &context.id : nullptr);
   }
   if (*mode == RunMode::async) {
     co_return json_response(
@@ -117,6 +118,7 @@ Task<Result<net::Response>> RunsHandler::run(Context& context) {
             context.id.value));
   }
   context.error_code = (*result)->error_code;
+  context.told = true;
   context.timing = timing_of(**result);
   co_return result_response(**result, context.id);
 }

@@ -1,10 +1,11 @@
-// A program about itself, controller and worker alike: health, metrics, its own log.
+// A program about itself, controller and worker alike: health, metrics, what happened last.
 #pragma once
 
 #include <functional>
 
 #include "app/health_monitor.h"
 #include "http/route.h"
+#include "telemetry/event_ring.h"
 #include "telemetry/metrics.h"
 
 namespace infra::http {
@@ -17,8 +18,8 @@ struct StatusView {
 
 class StatusHandler {
  public:
-  StatusHandler(app::HealthMonitor& health, Metrics& metrics, StatusView view)
-      : health_(health), metrics_(metrics), view_(std::move(view)) {}
+  StatusHandler(app::HealthMonitor& health, Metrics& metrics, const EventRing& events, StatusView view)
+      : health_(health), metrics_(metrics), events_(events), view_(std::move(view)) {}
 
   // What this is and where to go on, for whoever comes without a path.
   Task<Result<net::Response>> overview(Context& context);
@@ -29,6 +30,7 @@ class StatusHandler {
  private:
   app::HealthMonitor& health_;
   Metrics& metrics_;
+  const EventRing& events_;
   StatusView view_;
 };
 

@@ -74,6 +74,7 @@ RedisBusOptions FleetController::Parts::bus_options() {
           .subscribed = [this] { return subscriber.subscribed(); },
           .on_heard =
               [this](const JobResult& result) {
+                program.events.run_finished(result);
                 program.metrics.run(result.function_id, result.status, result.duration_ms, result.handler_ms);
               },
           .on_foreign = [this](JobResult result) { program.executor.spawn(adopt(std::move(result))); },

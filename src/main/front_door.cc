@@ -20,9 +20,10 @@ FrontDoor::FrontDoor(Program& program, RateLimiter& limiter, std::vector<HealthP
     : program_(program),
       gauges_(std::move(gauges)),
       health_(std::move(probes), program.executor, program.clock),
-      status_(health_, program.metrics,
+      status_(health_, program.metrics, program.events,
               {.draining = [this] { return draining_.load(); }, .gauges = [this] { return this->gauges(); }}),
-      api_(api_settings(program.config), routes(status_), limiter, program.ids, program.clock, program.metrics) {}
+      api_(api_settings(program.config), routes(status_), limiter, program.ids, program.clock, program.metrics,
+           program.events) {}
 
 Task<GaugeSample> FrontDoor::gauges() {
   auto sample = co_await gauges_();

@@ -8,9 +8,16 @@
 #include "net/event_loops.h"
 #include "ports/clock.h"
 #include "ports/executor.h"
+#include "telemetry/event_ring.h"
 #include "telemetry/metrics.h"
 
 namespace infra {
+
+[[nodiscard]] inline UuidRandom random_seed(Random& random) {
+  UuidRandom seed;
+  random.fill(seed);
+  return seed;
+}
 
 // Everything that is made over it refers to it, and ends before it does.
 struct Program {
@@ -22,6 +29,9 @@ struct Program {
   SystemRandom random{};
   app::IdSource ids{clock, random};
   Metrics metrics{};
+  EventRing events{random_seed(random)};
+  log::Listener listener{
+      [this](log::Level level, std::string_view said, log::Fields fields) { events.warned(level, said, fields); }};
 };
 
 }  // namespace infra

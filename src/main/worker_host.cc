@@ -73,7 +73,7 @@ WorkerHost::WorkerHost(Program& program, WorkerId id, Company company, WorkerEng
     : id_(std::move(id)),
       clock_(program.clock),
       ai_proxy_(program.loops, engines.http, program.clock, program.config.ai_node_url),
-      settle_(engines.results, engines.recorder, engines.logs, engines.queue, program.clock,
+      settle_(engines.results, engines.recorder, engines.logs, engines.queue, program.clock, program.events,
               observer_of(program.metrics, company)),
       worker_({.queue = engines.queue,
                .code = engines.code,

@@ -20,6 +20,16 @@ namespace {
 constexpr std::size_t kKeptLines = 100;
 constexpr std::array<std::string_view, 4> kLevelNames = {"debug", "info", "warn", "error"};
 
+struct Listening {
+  std::mutex mutex;
+  const Listener* listener = nullptr;
+};
+
+Listening& listening() {
+  static Listening instance;
+  return instance;
+}
+
 struct Recent {
   std::mutex mutex;
   std::deque<std::string> lines;
@@ -65,6 +75,11 @@ std::string value_text(const Value& value) {
   return std::visit(Visitor{}, value);
 }
 
+void tell_listener(Level level, std::string_view message, Fields fields) {
+  const std::scoped_lock lock(listening().mutex);
+  if (listening().listener != nullptr) listening().listener->hear(level, message, fields);
+}
+
 }  // namespace
 
 void write(Level level, std::string_view message, Fields fields) {
@@ -82,6 +97,26 @@ void write(Level level, std::string_view message, Fields fields) {
   const std::scoped_lock lock(recent().mutex);
   recent().lines.push_back(std::move(line));
   if (recent().lines.size() > kKeptLines) recent().lines.pop_front();
+}
+
+void warn(std::string_view message, Fields fields) {
+  write(Level::warn, message, fields);
+  tell_listener(Level::warn, message, fields);
+}
+
+void error(std::string_view message, Fields fields) {
+  write(Level::error, message, fields);
+  tell_listener(Level::error, message, fields);
+}
+
+Listener::Listener(Hear hear) : hear_(std::move(hear)) {
+  const std::scoped_lock lock(listening().mutex);
+  listening().listener = this;
+}
+
+Listener::~Listener() {
+  const std::scoped_lock lock(listening().mutex);
+  if (listening().listener == this) listening().listener = nullptr;
 }
 
 std::vector<std::string> recent_lines() {

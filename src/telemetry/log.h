@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <initializer_list>
 #include <string>
 #include <string_view>
@@ -34,14 +35,26 @@ void write(Level level, std::string_view message, Fields fields = {});
 inline void info(std::string_view message, Fields fields = {}) {
   write(Level::info, message, fields);
 }
-inline void warn(std::string_view message, Fields fields = {}) {
-  write(Level::warn, message, fields);
-}
-inline void error(std::string_view message, Fields fields = {}) {
-  write(Level::error, message, fields);
-}
+// These two the listener hears as well.
+void warn(std::string_view message, Fields fields = {});
+void error(std::string_view message, Fields fields = {});
 
-// The last lines, oldest first, at most 100: what GET /logs shows.
+// Hears of every warning and error of the program while it lives, on any thread; must log nothing. Of several the
+// newest hears them.
+class Listener {
+ public:
+  using Hear = std::function<void(Level, std::string_view message, Fields)>;
+  explicit Listener(Hear hear);
+  ~Listener();
+  Listener(const Listener&) = delete;
+  Listener& operator=(const Listener&) = delete;
+  void hear(Level level, std::string_view message, Fields fields) const { hear_(level, message, fields); }
+
+ private:
+  const Hear hear_;
+};
+
+// The last lines, oldest first, at most 100: what GET /logs?format=native shows.
 [[nodiscard]] std::vector<std::string> recent_lines();
 
 void set_level(Level level);

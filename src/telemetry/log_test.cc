@@ -27,5 +27,21 @@ TEST(Log, KeepsTheLastHundredLines) {
   EXPECT_NE(lines.back().find("\"n\":149}"), std::string::npos) << lines.back();
 }
 
+TEST(Log, WarningsAndErrorsAreHeardWhileSomebodyListens) {
+  std::vector<std::string> heard;
+  {
+    const log::Listener listener([&](log::Level level, std::string_view message, log::Fields fields) {
+      heard.push_back(std::string(level == log::Level::warn ? "warn " : "error ") + std::string(message) +
+                      std::to_string(fields.size()));
+    });
+    log::info("nothing to hear");
+    log::warn("careful", {{"code", "x"}});
+    log::error("broken");
+    log::write(log::Level::error, "a line alone");
+  }
+  log::warn("too late");
+  EXPECT_EQ(heard, (std::vector<std::string>{"warn careful1", "error broken0"}));
+}
+
 }  // namespace
 }  // namespace infra

@@ -71,6 +71,7 @@ class Metrics(Case):
         for name in ("function_duration_seconds_count", "function_handler_duration_seconds_count"):
             self.assertEqual(self.value(name, functionId=good, status="SUCCESS"), 3)
         text = self.infra.get("/metrics").text
+        self.assertNotRegex(text, r"(?m)[\d.]e[+-]?\d+\S*$")  # simple readers stop at the e
         for word in ("queue", "in_flight", "pool"):
             self.assertTrue(re.search(rf"^# TYPE \w*{word}\w* gauge$", text, re.MULTILINE), f"no gauge about {word}")
 
@@ -84,6 +85,68 @@ class Metrics(Case):
             if "requestId" in entry:
                 self.assertRegex(entry["requestId"], UUID_V7)
 
+    def events(self, **of):
+        """Newest first."""
+        answer = self.infra.get("/logs")
+        self.assertEqual(answer.status, 200, answer)
+        return [event for event in answer.json() if of.items() <= event.items()]
+
+    def test_events_tell_what_happened_as_the_dashboard_reads_it(self):
+        function = self.infra.deploy("def handler(e, c):\n  if e: raise ValueError('x')")
+        results = [self.infra.result(function, fails) for fails in (False, True)]
+        # They are there when the answer is.
+        told = self.events(functionId=function)
+        wanted = ["Function Executed: " + function, "Run Request"] * 2 + ["Upload Success"]
+        self.assertEqual([event["msg"] for event in told], wanted)
+        for event, result in zip((told[2], told[0]), results, strict=True):
+            self.assertEqual(event["level"], "INFO" if result["status"] == "SUCCESS" else "ERROR")
+            self.assertEqual((event["requestId"], event["duration"], event["memory"]), (
+                result["requestId"], result["durationMs"], (result["peakMemoryBytes"] + 2**19) // 2**20))
+            for same in ("handlerDurationMs", "status", "exitCode"):
+                self.assertEqual(event[same], result[same])
+        self.assertEqual([event["requestId"] for event in told[1::2]], [result["requestId"] for result in reversed(results)])
+
+        job = self.infra.run_async(function)
+        self.infra.await_result(job)
+        done = wait_for(lambda: self.events(requestId=job, status="SUCCESS"), 2, "the run's event")
+        self.assertEqual([event["msg"] for event in done], ["Function Executed: " + function])
+        self.assertEqual(self.infra.request("PUT", f"/functions/{function}", {"description": "x"}).status, 200)
+        self.assertEqual(self.infra.request("DELETE", f"/functions/{function}").status, 200)
+        self.assertEqual([event["msg"] for event in self.events(functionId=function)[:2]], ["Function Deleted", "Function Updated"])
+
+        everything = self.events()
+        stamps = [event["timestamp"] for event in everything]
+        self.assertEqual(stamps, sorted(stamps, reverse=True))
+        self.assertEqual(len({event["id"] for event in everything}), len(everything))
+        self.assertEqual({event["id"] for event in everything[:5]} - {event["id"] for event in self.events()}, set())
+        for event in everything:
+            self.assertEqual(set(event), {"id", "level", "timestamp", "msg", "functionId", "requestId", "duration",
+                                          "handlerDurationMs", "memory", "status", "exitCode"})
+            self.assertRegex(event["id"], UUID_V7)
+            self.assertRegex(event["timestamp"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")
+
+    def test_refusals_are_events_unless_they_only_read_or_have_no_key(self):
+        function = self.infra.deploy(ECHO)
+        path = f"/functions/{function}"
+        for request in (lambda: self.infra.get("/functions"), lambda: self.infra.get(path + "/logs?limit=0"),
+                        lambda: self.infra.request("PUT", path, {"memoryMb": 1}, key="wrong"),
+                        lambda: self.infra.request("POST", "/worker/heartbeat", {"workerId": "w"})):
+            self.assertEqual(self.events(requestId=request().headers["x-request-id"]), [])
+        refused = self.infra.request("PUT", path, {"memoryMb": 1})
+        event = self.events(functionId=function)[0]
+        self.assertEqual((event["level"], event["requestId"]), ("WARN", refused.headers["x-request-id"]))
+        self.assertEqual(event["msg"], "Request Refused: PUT /functions/:id: 400 invalid_memory")
+
+    def test_native_logs_are_the_last_hundred_lines(self):
+        for _ in range(110):
+            last = self.infra.get("/nope")
+        self.infra.log_line_of(last)
+        lines = self.infra.get("/logs?format=native").json()
+        self.assertEqual(len(lines), 100)
+        self.assertIn(last.headers["x-request-id"], [line.get("requestId") for line in lines])
+        for wrong in ("", "NATIVE", "json"):
+            self.assert_error(self.infra.get(f"/logs?format={wrong}"), 400, "invalid_format")
+
     def test_no_secret_reaches_the_log(self):
         function = self.infra.deploy("import os\ndef handler(e, c):\n  print('printed-by-function')\n  return os.environ['S']",
                                      envVars=json.dumps({"S": "value-of-env"}))
@@ -92,9 +155,9 @@ class Metrics(Case):
         self.infra.get("/functions", key="a-wrong-key-99")
         self.infra.request("POST", "/run", b'{"functionId": "text-of-input', {"Content-Type": "application/json"})
         self.infra.get("/functions?cursor=text-of-query")
-        logs, metrics = self.infra.get("/logs"), self.infra.get("/metrics")
+        events, lines, metrics = (self.infra.get(path) for path in ("/logs", "/logs?format=native", "/metrics"))
         self.infra.log_line_of(metrics)  # and so all lines before it
-        said = self.infra.said() + logs.text + metrics.text
+        said = self.infra.said() + events.text + lines.text + metrics.text
         for secret in (API_KEY, "a-wrong-key-99", "value-of-env", "text-of-input", "printed-by-function", "failed-with-",
                        "text-of-query"):
             self.assertNotIn(secret, said)

@@ -105,9 +105,9 @@ struct RedisResultBus::State : std::enable_shared_from_this<State> {
 // True for the first result of a run that this controller accepted.
 bool RedisResultBus::State::deliver(const RequestId& id, const SharedResult& result) {
   const bool first = open.take(id);
+  if (first && options.on_heard) options.on_heard(*result);  // before whoever waits goes on
   (void)room.deliver(id, result, clock.now());
   room.settled(id);  // the store has it; nobody needs it from here
-  if (first && options.on_heard) options.on_heard(*result);
   return first;
 }
 

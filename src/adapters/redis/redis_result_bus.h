@@ -19,7 +19,8 @@ namespace infra {
 struct RedisBusOptions {
   std::string controller_id{};         // empty on a worker, which waits for nothing
   std::function<bool()> subscribed{};  // whether what is announced now is heard
-  // Once for each run that this controller accepted, when its result is heard or found. Any event thread; may be empty.
+  // Once for each run that this controller accepted, when its result is heard or found, before its waiter goes on. Any
+  // event thread; may be empty.
   std::function<void(const JobResult&)> on_heard{};
   // A result that its worker may not have recorded: a reference worker's, for a request of ours. Any event thread; may
   // be empty.
