@@ -220,18 +220,19 @@ LogRow make_log_row(const JobResult& result, WallTime accepted_at, WallTime now)
     message.resize(cut_utf8(message, limits::kMaxLogMessageBytes).size());
     message += fmt::format("\n[cut: {} of {} bytes are kept]", message.size(), whole);
   }
-  return {.function_id = result.function_id,
-          .request_id = result.request_id,
-          .timestamp = log_timestamp(result.request_id, accepted_at),
-          .status = result.status,
-          .duration_ms = result.duration_ms,
-          .handler_ms = result.handler_ms,
-          .memory_mb = peak_memory_mb(result.peak_memory_bytes),
-          .allocated_memory_mb = result.allocated_memory_mb,
-          .profile = profile_of(result),
-          .error_code = result.error_code,
-          .message = std::move(message),
-          .expires_at = now + limits::kLogTtl};
+  return {
+      .function_id = result.function_id,
+      .request_id = result.request_id,
+      .timestamp = log_timestamp(result.request_id, accepted_at),
+      .status = result.status,
+      .duration_ms = result.duration_ms,
+      .handler_ms = result.handler_ms,
+      .memory_mb = peak_memory_mb(result.peak_memory_bytes),
+      .allocated_memory_mb = result.allocated_memory_mb > 0 ? std::optional(result.allocated_memory_mb) : std::nullopt,
+      .profile = profile_of(result),
+      .error_code = result.error_code,
+      .message = std::move(message),
+      .expires_at = now + limits::kLogTtl};
 }
 
 }  // namespace infra

@@ -26,7 +26,7 @@ constexpr std::string_view kSweep =
 constexpr std::string_view kCursorKind = "logs";
 constexpr std::string_view kAfterAll = "~";  // sorts behind every ISO 8601 time
 
-// Columns in the order of the table. Its memory_mb is the limit that the run had.
+// Columns in the order of the table. Its memory_mb is the limit that the run had, 0 if that is not known.
 LogRow read_row(const Statement& row) {
   LogRow log;
   log.function_id = {row.text(0)};
@@ -35,7 +35,7 @@ LogRow read_row(const Statement& row) {
   log.status = static_cast<RunStatus>(row.integer(3));
   log.duration_ms = row.real(4);
   if (!row.is_null(5)) log.handler_ms = row.real(5);
-  log.allocated_memory_mb = static_cast<int>(row.integer(6));
+  if (const auto limit = static_cast<int>(row.integer(6)); limit > 0) log.allocated_memory_mb = limit;
   log.expires_at = time_from_column(row.integer(7));
   if (!row.is_null(8)) {
     log.profile = {
