@@ -156,9 +156,10 @@ Result<int> check_memory_mb(std::int64_t value) {
 
 Result<int> check_memory(std::int64_t value) {
   if (value < 1 || value > limits::kMaxMemoryMb) {
-    return fail(ErrorKind::invalid, "invalid_memory",
-                fmt::format("memory must be a whole number from 1 to {}; below {} it is raised to that.",
-                            limits::kMaxMemoryMb, limits::kMinMemoryMb));
+    return fail(
+        ErrorKind::invalid, "invalid_memory",
+        fmt::format("Invalid memoryMb: memory must be a whole number from 1 to {}; below {} it is raised to that.",
+                    limits::kMaxMemoryMb, limits::kMinMemoryMb));
   }
   return std::max(static_cast<int>(value), limits::kMinMemoryMb);
 }
