@@ -30,6 +30,14 @@ std::optional<std::int64_t> parse_whole(std::string_view text) {
   return value;
 }
 
+constexpr std::string_view kThreadPoolName = "UV_THREADPOOL_SIZE";
+
+std::optional<int> parse_thread_pool(std::string_view text) {
+  const auto size = parse_whole(text);
+  if (!size || *size < 1 || *size > limits::kMaxThreadPool) return std::nullopt;
+  return static_cast<int>(*size);
+}
+
 std::unexpected<Error> invalid_memory() {
   return fail(ErrorKind::invalid, "invalid_memory",
               fmt::format("Invalid memoryMb: it must be a whole number from {} to {}.", limits::kMinMemoryMb,
@@ -77,6 +85,10 @@ Result<void> check_env_entry(const std::string& name, const std::string& value) 
   if (value.find('\0') != std::string::npos || !is_valid_utf8(value)) {
     return fail(ErrorKind::invalid, "invalid_env_vars",
                 fmt::format("envVars: the value of {} must be UTF-8 text without NUL characters.", name.substr(0, 64)));
+  }
+  if (name == kThreadPoolName && !parse_thread_pool(value)) {
+    return fail(ErrorKind::invalid, "invalid_env_vars",
+                fmt::format("envVars: {} must be a whole number from 1 to {}.", name, limits::kMaxThreadPool));
   }
   return {};
 }
@@ -126,6 +138,11 @@ std::optional<Environment> parse_environment(std::string_view json) {
 Error function_has_no_code() {
   return {ErrorKind::conflict, "function_has_no_code",
           "This function has no code; give it a ZIP with PUT /functions/<functionId>, or remove it with DELETE."};
+}
+
+int thread_pool_size(Runtime runtime, const Environment& env) {
+  const auto set = runtime == Runtime::nodejs ? env.find(std::string(kThreadPoolName)) : env.end();
+  return set == env.end() ? 0 : parse_thread_pool(set->second).value_or(0);
 }
 
 bool FunctionChange::empty() const {

@@ -100,6 +100,9 @@ struct FunctionChange {
 [[nodiscard]] Result<int> check_keep_warm(std::int64_t value);
 [[nodiscard]] Result<int> check_max_concurrency(std::int64_t value);
 [[nodiscard]] Result<Environment> check_environment(Environment env);
+// How many threads Node.js's pool is to have (UV_THREADPOOL_SIZE), which must be known before the process starts; 0 if
+// that is left to Node.js.
+[[nodiscard]] int thread_pool_size(Runtime runtime, const Environment& env);
 
 // Fields that arrive as text, in a header or a form.
 [[nodiscard]] Result<int> parse_memory_mb(std::string_view text);

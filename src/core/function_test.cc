@@ -89,6 +89,22 @@ TEST(FunctionTest, EnvironmentNamesAreWellFormedAndNotThePlatforms) {
   }
 }
 
+TEST(FunctionTest, TheThreadPoolOfNodeIsBoundedAndTheirsAlone) {
+  const auto size = [](Runtime runtime, const char* value) {
+    return thread_pool_size(runtime, {{"UV_THREADPOOL_SIZE", value}});
+  };
+  for (const char* good : {"1", "16", "64"}) {
+    EXPECT_TRUE(check_environment({{"UV_THREADPOOL_SIZE", good}}).has_value());
+    EXPECT_EQ(size(Runtime::nodejs, good), std::stoi(good));
+    EXPECT_EQ(size(Runtime::python, good), 0);
+  }
+  for (const char* bad : {"", "0", "-1", "65", "4.5", " 4", "many", "99999999999999999999"}) {
+    expect_refused(check_environment({{"UV_THREADPOOL_SIZE", bad}}), "invalid_env_vars", "from 1 to 64");
+    EXPECT_EQ(size(Runtime::nodejs, bad), 0);  // of a row that another controller wrote
+  }
+  EXPECT_EQ(thread_pool_size(Runtime::nodejs, {}), 0);
+}
+
 TEST(FunctionTest, EnvironmentValuesAreBoundedTextAndNeverEchoed) {
   for (const std::string& secret : {std::string("secret\xff"), std::string("secret\0x", 8)}) {
     const auto refused = check_environment({{"KEY", secret}});

@@ -31,6 +31,7 @@ inline constexpr int kMaxConcurrency = 1000;
 inline constexpr std::size_t kMaxNameBytes = 256;
 inline constexpr std::size_t kMaxDescriptionBytes = 4096;
 inline constexpr std::size_t kMaxEnvBytes = 32 * 1024;  // names and values together
+inline constexpr int kMaxThreadPool = 64;               // UV_THREADPOOL_SIZE; a sandbox has 128 processes and threads
 
 // A run.
 inline constexpr std::uint64_t kMaxRunBodyBytes = 10 * kMiB;

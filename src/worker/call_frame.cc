@@ -106,13 +106,13 @@ Result<Answer> parse_answer(std::string_view text, const RequestId& request_id) 
   answer.handler_ms = time_of(*frame);
   if (frame->string("left") == to_string(Leftover::threads)) answer.left = Leftover::threads;
   if (!is_true(*frame, "ok")) return read_failure(*frame, std::move(answer));
-  answer.ok = answer.reusable = true;
+  answer.ok = true;
+  answer.reusable = !frame->text("reusable") || is_true(*frame, "reusable");
   answer.plain = is_true(*frame, "plain");
   if (answer.plain) {
     const auto code = frame->value("exitCode");
     if (!code.is_int64()) return no_answer("A script's answer has no exit code.");
     answer.exit_code = static_cast<int>(code.get_int64() & 0xff);  // wait(2) has no more
-    answer.reusable = !frame->text("reusable") || is_true(*frame, "reusable");
     return answer;
   }
   const auto value = frame->text("value");

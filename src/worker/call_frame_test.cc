@@ -73,6 +73,8 @@ TEST(CallFrameTest, FailuresAndScripts) {
   EXPECT_EQ(read(R"({"ok":true,"plain":true,"exitCode":137})")->exit_code, 137);
   EXPECT_TRUE(read(R"({"ok":true,"plain":true,"exitCode":0})")->reusable);
   EXPECT_FALSE(read(R"({"ok":true,"plain":true,"exitCode":0,"reusable":false})")->reusable);
+  EXPECT_TRUE(read(R"({"ok":true,"value":1})")->reusable);
+  EXPECT_FALSE(read(R"({"ok":true,"reusable":false,"value":1})")->reusable);
 }
 
 TEST(CallFrameTest, LoadingHasNoRequest) {

@@ -72,7 +72,8 @@ Result<std::shared_ptr<Instance>> Instance::start(InstanceKey key, Version versi
   auto sandbox = launcher.launch({.runtime = key.runtime,
                                   .version = version->folder,
                                   .memory_mb = key.memory_mb,
-                                  .egress = key.network == Network::egress});
+                                  .egress = key.network == Network::egress,
+                                  .thread_pool = thread_pool_size(key.runtime, key.env)});
   if (!sandbox) return fail(sandbox.error());
   std::shared_ptr<Instance> instance(new Instance(std::move(key), std::move(version), std::move(*sandbox)));
   // Nothing of the user's has run yet, so what it prints is the interpreter's own.

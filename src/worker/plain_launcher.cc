@@ -250,8 +250,9 @@ Result<std::unique_ptr<Sandbox>> PlainLauncher::launch(const LaunchRequest& requ
     return fail(channels.error());
   }
 
-  auto command = request.purpose == LaunchPurpose::build ? builder_command(request.runtime, options_.runners)
-                                                         : runner_command(request.runtime, options_.runners);
+  auto command = request.purpose == LaunchPurpose::build
+                     ? builder_command(request.runtime, options_.runners)
+                     : runner_command(request.runtime, options_.runners, request.thread_pool);
   std::vector<std::string> environment = {"PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8",
                                           "TMPDIR=" + (folder / "tmp").string(),
                                           "OUTPUT_DIR=" + (folder / "output").string()};

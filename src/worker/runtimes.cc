@@ -2,12 +2,15 @@
 
 namespace infra::worker {
 
-std::vector<std::string> runner_command(Runtime runtime, const RunnerFolders& folders) {
+std::vector<std::string> runner_command(Runtime runtime, const RunnerFolders& folders, int thread_pool) {
   switch (runtime) {
     case Runtime::python:
       return {"/usr/bin/python3", "-I", "-B", "-u", folders.runtimes / "python/runner.py"};
-    case Runtime::nodejs:
-      return {"/usr/bin/node", folders.runtimes / "nodejs/runner.js"};
+    case Runtime::nodejs: {
+      std::vector<std::string> command = {"/usr/bin/node", folders.runtimes / "nodejs/runner.js"};
+      if (thread_pool > 0) command.push_back(std::to_string(thread_pool));
+      return command;
+    }
     case Runtime::cpp:
     case Runtime::go:
       return {folders.native / "runner"};

@@ -18,7 +18,7 @@ struct RunnerFolders {
 // The command that compiles a runtime's source without a sandbox.
 [[nodiscard]] std::vector<std::string> builder_command(Runtime runtime, const RunnerFolders& folders);
 
-// The command that starts a runtime's runner without a sandbox.
-[[nodiscard]] std::vector<std::string> runner_command(Runtime runtime, const RunnerFolders& folders);
+// The command that starts a runtime's runner without a sandbox; `thread_pool` as a launch asks for it.
+[[nodiscard]] std::vector<std::string> runner_command(Runtime runtime, const RunnerFolders& folders, int thread_pool);
 
 }  // namespace infra::worker

@@ -85,6 +85,7 @@ struct LaunchRequest {
   int memory_mb = limits::kDefaultMemoryMb;
   LaunchPurpose purpose = LaunchPurpose::run;
   bool egress = false;  // outbound connections to public addresses; else there is no network
+  int thread_pool = 0;  // of Node.js alone: how many threads its pool has, if not as many as usual
 };
 
 // Blocking; any thread.

@@ -29,25 +29,19 @@ Result<std::string> interpreter(const std::filesystem::path& program, std::strin
   return real;
 }
 
-}  // namespace
-
-std::filesystem::path runner_folder(const SpawnerOptions& options, LaunchPurpose purpose, Runtime runtime) {
-  if (purpose == LaunchPurpose::build) return options.runners;  // with the headers and modules that builds find
-  if (runtime == Runtime::python) return options.runners / "python";
-  return runtime == Runtime::nodejs ? options.runners / "nodejs" : options.native_runner;
-}
-
-Result<RunnerCommand> runner_command(const SpawnerOptions& options, Runtime runtime, int memory_mb) {
-  if (runtime == Runtime::python) {
+Result<RunnerCommand> runner_command(const SpawnerOptions& options, const SandboxKind& kind) {
+  if (kind.runtime == Runtime::python) {
     auto program = interpreter(options.python, "Python");
     if (!program) return fail(program.error());
     return RunnerCommand{{*program, "-I", "-B", "-u", "/runtime/runner.py"}};
   }
-  if (runtime == Runtime::nodejs) {
+  if (kind.runtime == Runtime::nodejs) {
     auto program = interpreter(options.node, "Node.js");
     if (!program) return fail(program.error());
-    return RunnerCommand{
-        {*program, fmt::format("--max-old-space-size={}", node_heap_mb(memory_mb)), "/runtime/runner.js"}};
+    RunnerCommand command{
+        {*program, fmt::format("--max-old-space-size={}", node_heap_mb(kind.memory_mb)), "/runtime/runner.js"}};
+    if (kind.thread_pool > 0) command.arguments.push_back(std::to_string(kind.thread_pool));
+    return command;
   }
   std::error_code error;
   if (!std::filesystem::exists(options.native_runner / "runner", error)) {
@@ -57,16 +51,23 @@ Result<RunnerCommand> runner_command(const SpawnerOptions& options, Runtime runt
   return RunnerCommand{{"/runtime/runner"}};
 }
 
-Result<RunnerCommand> launch_command(const SpawnerOptions& options, LaunchPurpose purpose, Runtime runtime,
-                                     int memory_mb) {
-  if (purpose == LaunchPurpose::run) return runner_command(options, runtime, memory_mb);
-  if (runtime != Runtime::cpp && runtime != Runtime::go) {
+}  // namespace
+
+std::filesystem::path runner_folder(const SpawnerOptions& options, LaunchPurpose purpose, Runtime runtime) {
+  if (purpose == LaunchPurpose::build) return options.runners;  // with the headers and modules that builds find
+  if (runtime == Runtime::python) return options.runners / "python";
+  return runtime == Runtime::nodejs ? options.runners / "nodejs" : options.native_runner;
+}
+
+Result<RunnerCommand> launch_command(const SpawnerOptions& options, const SandboxKind& kind) {
+  if (kind.purpose == LaunchPurpose::run) return runner_command(options, kind);
+  if (kind.runtime != Runtime::cpp && kind.runtime != Runtime::go) {
     return fail(ErrorKind::invalid, "sandbox_failed", "only C++ and Go are compiled");
   }
   auto program = interpreter(options.python, "Python");
   if (!program) return fail(program.error());
   return RunnerCommand{
-      {*program, "-I", "-B", "-u", "/runtime/build/builder.py", runtime == Runtime::cpp ? "cpp" : "go"}};
+      {*program, "-I", "-B", "-u", "/runtime/build/builder.py", kind.runtime == Runtime::cpp ? "cpp" : "go"}};
 }
 
 }  // namespace infra::worker

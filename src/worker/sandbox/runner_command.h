@@ -1,5 +1,5 @@
 // Which program runs a runtime's functions, as an argument list made here from the spawner's own options: nothing a
-// client or the unprivileged program says is in it but the memory size.
+// client or the unprivileged program says is in it but the sizes of memory and of Node.js's pool of threads.
 #pragma once
 
 #include <string>
@@ -9,6 +9,7 @@
 #include "core/function.h"
 #include "worker/sandbox/launcher.h"
 #include "worker/sandbox/spawner.h"
+#include "worker/sandbox/stock.h"
 
 namespace infra::worker {
 
@@ -23,10 +24,6 @@ struct RunnerCommand {
                                                   Runtime runtime);
 
 // `unavailable` if this machine lacks the runtime or it can't be seen from a sandbox.
-[[nodiscard]] Result<RunnerCommand> runner_command(const SpawnerOptions& options, Runtime runtime, int memory_mb);
-
-// The builder of compiled runtimes, where that is the purpose; else runner_command().
-[[nodiscard]] Result<RunnerCommand> launch_command(const SpawnerOptions& options, LaunchPurpose purpose,
-                                                   Runtime runtime, int memory_mb);
+[[nodiscard]] Result<RunnerCommand> launch_command(const SpawnerOptions& options, const SandboxKind& kind);
 
 }  // namespace infra::worker

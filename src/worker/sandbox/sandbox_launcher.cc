@@ -122,6 +122,7 @@ Result<std::unique_ptr<Sandbox>> SandboxLauncher::launch(const LaunchRequest& re
                                  .memory_mb = static_cast<std::uint32_t>(request.memory_mb),
                                  .purpose = static_cast<std::uint32_t>(request.purpose),
                                  .egress = request.egress ? 1U : 0U,
+                                 .thread_pool = static_cast<std::uint32_t>(request.thread_pool),
                                  .version = *version});
   if (!reply) return fail(reply.error());
   if (reply->event.kind == SpawnerEventKind::no_free_slot) {

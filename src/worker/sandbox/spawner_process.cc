@@ -48,8 +48,8 @@ SpawnerProcess::SpawnerProcess(const SpawnerOptions& options, int socket, Cgroup
 std::vector<SandboxKind> SpawnerProcess::basic_kinds() const {
   std::vector<SandboxKind> kinds;
   for (const auto runtime : {Runtime::python, Runtime::cpp, Runtime::nodejs}) {
-    if (runner_command(options_, runtime, limits::kDefaultMemoryMb))
-      kinds.push_back(sandbox_kind(LaunchPurpose::run, runtime, limits::kDefaultMemoryMb));
+    const auto kind = sandbox_kind(LaunchPurpose::run, runtime, limits::kDefaultMemoryMb);
+    if (launch_command(options_, kind)) kinds.push_back(kind);
   }
   return kinds;
 }
@@ -184,7 +184,7 @@ Result<void> SpawnerProcess::start_init(std::size_t index, const SandboxKind& ki
     slots_[index].network = network->number;
   }
   const int number = static_cast<int>(index);
-  auto runner = launch_command(options_, kind.purpose, kind.runtime, kind.memory_mb);
+  auto runner = launch_command(options_, kind);
   if (!runner) return fail(runner.error());
   auto root = roots_.get(runner_folder(options_, kind.purpose, kind.runtime),
                          network ? resolv_conf_of(network->plan) : std::string());

@@ -27,6 +27,7 @@ struct SpawnerRequest {
   std::uint32_t memory_mb = 0;
   std::uint32_t purpose = 0;
   std::uint32_t egress = 0;  // 1: with a network
+  std::uint32_t thread_pool = 0;
   VersionHash version{};
   std::array<std::uint32_t, kMaxEngineAddresses> engines{};  // of open_egress: IPv4 in host order, 0 at the end
 };

@@ -12,7 +12,7 @@ bool is_valid(const SpawnerRequest& request) {
          request.purpose <= static_cast<std::uint32_t>(LaunchPurpose::build) &&
          request.memory_mb >= static_cast<std::uint32_t>(limits::kMinMemoryMb) &&
          request.memory_mb <= static_cast<std::uint32_t>(limits::kMaxMemoryMb) && request.egress <= 1 &&
-         request.id != 0;
+         request.thread_pool <= static_cast<std::uint32_t>(limits::kMaxThreadPool) && request.id != 0;
 }
 
 }  // namespace
@@ -45,8 +45,9 @@ void SpawnerProcess::launch(const SpawnerRequest& request) {
     return send(refusal);
   }
   const auto runtime = static_cast<Runtime>(request.runtime);
-  const auto kind = sandbox_kind(static_cast<LaunchPurpose>(request.purpose), runtime,
-                                 static_cast<int>(request.memory_mb), request.egress != 0);
+  const auto kind =
+      sandbox_kind(static_cast<LaunchPurpose>(request.purpose), runtime, static_cast<int>(request.memory_mb),
+                   request.egress != 0, static_cast<int>(request.thread_pool));
   if (kind.egress && !egress_.is_open()) {
     refusal.kind = SpawnerEventKind::no_egress;
     put_text(refusal.text, "it was not opened");

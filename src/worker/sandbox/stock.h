@@ -19,9 +19,11 @@ struct SandboxKind {
   int memory_mb = 0;                  // of Node.js alone, whose heap is fixed at its start
   LaunchPurpose purpose = LaunchPurpose::run;
   bool egress = false;
+  int thread_pool = 0;  // of Node.js alone; it is started with it
   bool operator==(const SandboxKind&) const = default;
 };
-[[nodiscard]] SandboxKind sandbox_kind(LaunchPurpose purpose, Runtime runtime, int memory_mb, bool egress = false);
+[[nodiscard]] SandboxKind sandbox_kind(LaunchPurpose purpose, Runtime runtime, int memory_mb, bool egress = false,
+                                       int thread_pool = 0);
 
 class Stock {
  public:

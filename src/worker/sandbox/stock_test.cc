@@ -82,6 +82,8 @@ TEST(SandboxKindTest, OnlyNodeDependsOnTheMemory) {
   EXPECT_EQ(sandbox_kind(kRun, Runtime::python, 128), sandbox_kind(kRun, Runtime::python, 1024));
   EXPECT_EQ(sandbox_kind(kRun, Runtime::go, 128), sandbox_kind(kRun, Runtime::cpp, 1024));
   EXPECT_NE(sandbox_kind(kRun, Runtime::nodejs, 128), sandbox_kind(kRun, Runtime::nodejs, 1024));
+  EXPECT_NE(sandbox_kind(kRun, Runtime::nodejs, 128), sandbox_kind(kRun, Runtime::nodejs, 128, false, 16));
+  EXPECT_EQ(sandbox_kind(kRun, Runtime::python, 128), sandbox_kind(kRun, Runtime::python, 128, false, 16));
 }
 
 TEST(SandboxKindTest, ANetworkMakesAnother) {
