@@ -12,16 +12,17 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 RUNNERS = {
     "python": ["/usr/bin/python3", "-I", "-B", "-u", os.path.join(ROOT, "runtimes/python/runner.py")],
-    "nodejs": ["/usr/bin/node", os.path.join(ROOT, "runtimes/nodejs/runner.js")],
+    "nodejs": [os.environ.get("INFRA_NODE", "/usr/bin/node"), os.path.join(ROOT, "runtimes/nodejs/runner.js")],
     "native": [os.environ.get("INFRA_NATIVE_RUNNER", os.path.join(ROOT, "build/dev/native/runner"))],
     **{language: ["/usr/bin/python3", "-I", "-B", "-u", os.path.join(ROOT, "runtimes/build/builder.py"), language] for language in ("cpp", "go")},
 }
 
 
 class RunnerProcess:
-    """Use as a context manager. `files` maps names in the bundle to their text, `variables` are more of the launcher's."""
+    """Use as a context manager. `files` maps names in the bundle to their text, `variables` are more of the launcher's; `arguments`
+    come behind the runner's name."""
 
-    def __init__(self, runtime, files, **variables):
+    def __init__(self, runtime, files, arguments=(), **variables):
         self.folder = tempfile.mkdtemp()
         workspace = os.path.join(self.folder, "workspace")
         self.scratch = os.path.join(self.folder, "tmp")
@@ -38,7 +39,7 @@ class RunnerProcess:
         self.err = open(os.path.join(self.folder, "err"), "w+b")
         # A shell moves the socket to descriptor 3; what is run has its process.
         self.process = subprocess.Popen(
-            ["/bin/sh", "-c", f'exec 3<&{theirs.fileno()} {theirs.fileno()}<&-; exec "$@"', "sh", *RUNNERS[runtime]], cwd=workspace,
+            ["/bin/sh", "-c", f'exec 3<&{theirs.fileno()} {theirs.fileno()}<&-; exec "$@"', "sh", *RUNNERS[runtime], *arguments], cwd=workspace,
             stdin=subprocess.DEVNULL, stdout=self.out, stderr=self.err, pass_fds=(theirs.fileno(),),
             env={"TMPDIR": self.scratch, "LANG": "C.UTF-8", **variables})
         theirs.close()

@@ -23,8 +23,18 @@ class NodeRunner(unittest.TestCase):
                            ("index.mjs", "export const handler = (e) => e + 1"),
                            ("index.mjs", "export default async (e) => e + 1"),
                            ("index.mjs", "import 'node:fs'; export const handler = (e) => e + 1"),
-                           ("index.mjs", "const h = (e) => e + 1; export { h as handler }")):
-            with start(code, name) as runner:
+                           ("index.mjs", "const h = (e) => e + 1; export { h as handler }"),
+                           ("index.mjs", "\ufeffconst one = await Promise.resolve(1);\r\nexport const handler = (e) => e + one\r\n"),
+                           ("index.mjs", "export * from './other.mjs'"), ("index.js", "this.handler = (e) => e + 1"),
+                           ("index.js", "#!/usr/bin/env node\nexports.handler = (e) => e + 1"),
+                           ("index.js", "(()=>{var r={handler:async e=>e+1};var t=exports;for(var n in r)t[n]=r[n]})();"),
+                           ("index.js", "module.exports = { default: { handler: (e) => e + 1 } }"),
+                           ("index.js", "module.exports = { default: (e) => e + 1, other: 1 }"),
+                           ("index.js", "module.exports = { default: { default: (e) => e + 1 } }"),
+                           ("index.js", "module.exports = new (class { one = 1; handler(e) { return e + this.one } })"),
+                           ("index.js", "Object.defineProperty(exports, 'handler', { get: () => (e) => e + 1 })"),
+                           ("index.js", "exports.default = class { static handler(e) { return e + 1 } }")):
+            with start(code, name, other__mjs="export const handler = (e) => e + 1") as runner:
                 self.assertEqual(runner.ready, {"ready": True})
                 self.assertEqual([runner.call(1).get("value"), runner.call(2).get("value")], [2, 3], code)
 
@@ -32,6 +42,8 @@ class NodeRunner(unittest.TestCase):
         with start("export function handler() { return import.meta.url.endsWith('index.js') }",
                    package__json='{"type":"module"}') as runner:
             self.assertIs(runner.call()["value"], True)
+        with start("export const handler = () => 1", package__json='\ufeff{"type":"module"}') as runner:
+            self.assertEqual(runner.call()["value"], 1)
 
     def test_stays_warm_and_tells_the_context(self):
         code = ("let n = 0; exports.handler = (e, c) => [++n, c.requestId, c.functionId, c.modelId, c.memoryMb, "
@@ -88,13 +100,21 @@ class NodeRunner(unittest.TestCase):
     def test_code_that_does_not_load(self):
         for code, said in (("exports.handler = (", "SyntaxError"), ("exports.x = require('no-such')", "Cannot find module"),
                            ("module.exports = 1; throw new Error('top')", "top"),
-                           ("module.exports = 1; process.exit(2)", "process.exit(2)")):
+                           ("module.exports = 1; process.exit(2)", "process.exit(2)"),
+                           ("exports.a = 1;\n\nconst const", "(index.js, line 3)"), ("console.log('a'\n", "SyntaxError: missing ) after argument list"),
+                           ("import fs from 'fs';\nfs.x(;", "SyntaxError: "), ("exports.handler = async () => `${1", "SyntaxError"),
+                           ("Object.defineProperty(exports, 'handler', { get() { throw new Error('getter'); } })", "getter")):
             message, _, reusable = self.failure(code, "import_error")
             self.assertIn(said, message)
             self.assertFalse(reusable)
 
     def test_missing_handler(self):
-        self.assertIn("exports no handler", self.failure("exports.other = 1", "handler_missing")[0])
+        for code, says in (("exports.other = 1; exports.another = 2", "what it exports is other, another."), ("exports = 1", "it exports nothing by name"),
+                           ("for (let n = 0; n < 12; ++n) exports['n' + n] = n", "n0, n1, n2, n3, n4, n5, n6, n7 and 4 more"),
+                           ("module.exports = class A { handler() {} }", "it exports nothing by name"), ("module.exports = null", "exports nothing by name")):
+            message = self.failure(code, "handler_missing")[0]
+            self.assertIn("index.js exports no handler", message)
+            self.assertIn(says, message)
 
     def test_results_that_are_not_json(self):
         for value, said in (("10n", "bigint"), ("() => 1", "function"), ("(() => { const a = {}; a.a = a; return a })()", "circular")):
@@ -141,6 +161,19 @@ class NodeRunner(unittest.TestCase):
             answer = runner.call({"text": "a" * 200_000, "code": 5})
             self.assertEqual(answer["exitCode"], 5)
             self.assertEqual(runner.new_output("out"), "ran 200000 true undefined\n")
+
+    def test_a_script_may_speak_of_exports(self):
+        for name, code in (("index.js", "// module.exports = exports.handler\nconsole.log('ran', 'exports.x', /module.exports/.source.length)"),
+                           ("index.js", "if (require.main === module) console.log('ran exports.x 14')"),
+                           ("index.mjs", "console.log(await 'ran', 'exports.x', 14); export {}")):
+            with start(code, name) as runner:
+                self.assertEqual(runner.call().get("exitCode"), 0, code)
+                self.assertEqual(runner.new_output("out"), "ran exports.x 14\n")
+
+    def test_a_script_that_fails_is_no_syntax_error(self):
+        for code in ("process.exit(1)", "throw new SyntaxError('mine')", "require('./other.mjs.txt')", "return process.exit(1)"):
+            with start(code) as runner:
+                self.assertEqual([runner.call().get("exitCode") for _ in range(2)], [1, 1], code)
 
     def test_plain_script_ended_by_a_signal(self):
         with start("process.kill(process.pid, 'SIGKILL'); setTimeout(() => {}, 1e6)") as runner:

@@ -1,0 +1,161 @@
+// What a call may change of its process and the next is to find as it was: the environment, the console, the output streams, the
+// working directory. What loading the code changed stays. It is looked at when nobody waits, between two calls.
+'use strict';
+
+const { writeFileSync, rmSync } = require('fs');
+const path = require('path');
+const { outputs } = require('./output.js');
+
+// A launcher that can't mount /tmp and /output says where they are instead.
+const TEMPORARY = process.env.TMPDIR || '/tmp';
+const BASE_ENVIRONMENT = {
+  PATH: '/usr/local/bin:/usr/bin:/bin', HOME: TEMPORARY, LANG: 'C.UTF-8', TMPDIR: TEMPORARY,
+  OUTPUT_DIR: process.env.OUTPUT_DIR || '/output',
+};
+const MAX_PAYLOAD_VARIABLE = 100 * 1024; // Linux takes at most 128 KiB in one environment variable
+
+const { stringify } = JSON;
+const { assign, create, getPrototypeOf, setPrototypeOf } = Object;
+const keysOf = Object.keys;
+const { ownKeys } = Reflect; // of the environment: keysOf() asks for each name again
+const byteLength = Buffer.byteLength.bind(Buffer);
+const environment = process.env;
+const currentFolder = process.cwd.bind(process);
+const changeFolder = process.chdir.bind(process);
+const workspace = currentFolder();
+
+// --- the environment
+
+let given = { __proto__: null }; // the variables of the last call
+let loaded = { __proto__: null }; // those that the code set while it was loaded; undefined: it deleted them
+
+// All but those that the code has a say in.
+const wantedVariables = () => ({ __proto__: null, ...BASE_ENVIRONMENT, ...given });
+
+function restoreEnvironment() {
+  process.env = environment;
+  const wanted = assign(wantedVariables(), loaded);
+  for (const name of ownKeys(environment)) if (wanted[name] === undefined) delete environment[name];
+  for (const name in wanted) {
+    if (wanted[name] !== undefined && environment[name] !== wanted[name]) environment[name] = wanted[name]; // asking costs less
+  }
+}
+
+function setEnvironment(call) {
+  const { env } = call;
+  call.payload = env.PAYLOAD;
+  delete env.PAYLOAD;
+  offered = call;
+  const before = given;
+  given = { __proto__: null, ...env };
+  let known = 0;
+  for (const name in given) {
+    if (name in before) known += 1;
+    if (given[name] !== before[name] && !(name in loaded)) environment[name] = given[name];
+  }
+  if (known !== keysOf(before).length) restoreEnvironment(); // some are gone
+}
+
+function keepLoadedEnvironment() {
+  if (process.env !== environment) assign(environment, process.env);
+  process.env = environment;
+  const wanted = wantedVariables();
+  for (const name of keysOf(environment)) if (environment[name] !== wanted[name]) loaded[name] = environment[name];
+  for (const name in wanted) if (environment[name] === undefined) loaded[name] = undefined;
+}
+
+// --- the input, as PAYLOAD or PAYLOAD_FILE. These are no variables of the process, because libc keeps every value that one ever had,
+// and a handler is called a million times: process.env inherits them.
+
+let offered = null; // the call whose input is in there
+let payloadFile = null;
+setPrototypeOf(environment, create(getPrototypeOf(environment), {
+  PAYLOAD: { get: () => offered?.payload, enumerable: true },
+  PAYLOAD_FILE: { get: () => (needsFile(offered) ? writePayload(offered.requestId, stringify(offered.input ?? null)) : undefined), enumerable: true },
+}));
+
+const needsFile = (call) => call !== null && call.payload === undefined && !call.load;
+
+function writePayload(requestId, text) {
+  if (payloadFile === null) {
+    const file = path.join(TEMPORARY, `payload-${requestId}.json`);
+    writeFileSync(file, text);
+    payloadFile = file;
+  }
+  return payloadFile;
+}
+
+function dropPayload() {
+  offered = null;
+  if (payloadFile === null) return;
+  rmSync(payloadFile, { force: true });
+  payloadFile = null;
+}
+
+// Of a process of its own, which is gone before the next call.
+function environmentOfScript(call) {
+  const payload = call.payload ?? stringify(call.input ?? null);
+  if (byteLength(payload) > MAX_PAYLOAD_VARIABLE) return { ...environment, PAYLOAD_FILE: writePayload(call.requestId, payload) };
+  return { ...environment, PAYLOAD: payload };
+}
+
+// --- the rest
+
+// An object's properties as they were.
+class Kept {
+  constructor(object, names) {
+    this.object = object;
+    this.names = names;
+    this.values = names.map((name) => object[name]);
+  }
+
+  restore() {
+    const { object, names, values } = this;
+    for (let n = 0; n < names.length; ++n) if (object[names[n]] !== values[n]) object[names[n]] = values[n];
+  }
+}
+
+// All of them, so that others go again. A stream changes those with an underscore itself.
+class KeptWhole extends Kept {
+  constructor(object) {
+    const all = keysOf(object);
+    super(object, all.filter((name) => name[0] !== '_'));
+    this.all = new Set(all);
+  }
+
+  restore() {
+    const now = keysOf(this.object);
+    if (now.length !== this.all.size) for (const name of now) if (!this.all.has(name)) delete this.object[name];
+    super.restore();
+  }
+}
+
+let kept = null;
+let folder = workspace;
+
+// What the code has made of its process by loading is what its calls find.
+function keepLoadedState() {
+  keepLoadedEnvironment();
+  folder = currentFolder();
+  kept = [new Kept(globalThis, ['console']), new KeptWhole(console), new Kept(process, ['stdout', 'stderr', 'exit', 'exitCode']),
+    new KeptWhole(outputs.stdout), new KeptWhole(outputs.stderr)];
+}
+
+function restoreState() {
+  restoreEnvironment();
+  if (kept === null) return;
+  for (const one of kept) one.restore();
+  outputs.stdout.refresh();
+  outputs.stderr.refresh();
+  if (currentFolder() !== folder) changeFolder(folder);
+}
+
+// Once before there is any code: what runs for the first time is slow.
+function rehearse() {
+  keepLoadedState();
+  restoreState();
+  loaded = { __proto__: null };
+  kept = null;
+}
+
+module.exports = { dropPayload, environmentOfScript, keepLoadedState, rehearse, restoreState, setEnvironment, workspace };
