@@ -18,6 +18,8 @@ CHECKS = {
     "docs": ("links and file names in the docs", lambda jobs: check_docs.check()),
     "files": ("length and opening words of files", lambda jobs: check_files.check_shape()),
     "syntax": ("Python, JavaScript and bash parse", lambda jobs: check_files.check_syntax()),
+    "python": ("pyflakes and pycodestyle", lambda jobs: check_files.check_python()),
+    "shell": ("shellcheck", lambda jobs: check_files.check_shell()),
     "headers": ("headers compile alone", check_compile.check_headers),
     "tidy": ("clang-tidy", check_compile.check_tidy),
 }

@@ -1,13 +1,12 @@
 """The documentation against the tree: links and anchors lead somewhere, files that it names exist."""
 
 import re
-from pathlib import Path
 from urllib.parse import unquote
 
 from sources import ROOT, files, line_of, read
 
 LINK = re.compile(r"\[[^\]\n]*\]\(([^()\s]+)\)")
-NAMED = re.compile(r"`((?:\./)?(?:src|docs|tests|tools|bench|examples|runtimes)/[\w./-]*)`")
+NAMED = re.compile(r"`((?:\./)?(?:src|docs|tests|tools|bench|examples|runtimes|packaging)/[\w./-]*)`")
 FENCE = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
 HEADING = re.compile(r"^#{1,6}\s+(.*?)\s*$", re.MULTILINE)
 

@@ -1,4 +1,4 @@
-"""What every file owes its reader: a bounded length, words at the top; and that scripts at least parse."""
+"""What every file owes its reader: a bounded length, words at the top; that scripts parse, and what their linters say."""
 
 import re
 import subprocess
@@ -7,9 +7,9 @@ from pathlib import Path
 from sources import INCLUDE, ROOT, files, read
 
 MAX_LINES = 500
-SCRIPTS = (Path("dev"), Path(".ci/run"))
-FOLDERS = ("src", "tests", "tools", "bench", "runtimes")  # an example opens as its reader would write it
-OPENING = {".h": "//", ".hpp": "//", ".go": "//", ".cc": "//", ".js": "//", ".mjs": "//", ".py": ('"""', "#", "r\"\"\"")}
+NO_SUFFIX = tuple(map(Path, ("dev", ".ci/run", "packaging/debian/postinst", "packaging/debian/prerm", "packaging/debian/postrm")))
+FOLDERS = ("src", "tests", "tools", "bench", "runtimes", "packaging")  # an example opens as its reader would write it
+OPENING = {".sh": "#", ".cmake": "#", ".h": "//", ".hpp": "//", ".go": "//", ".cc": "//", ".js": "//", ".mjs": "//", ".py": ('"""', "#", "r\"\"\"")}
 
 
 def opens_with_its_header(path, first_line):
@@ -21,7 +21,7 @@ def opens_with_its_header(path, first_line):
 
 def check_shape():
     complaints = []
-    for path in files(*OPENING, under=FOLDERS) + list(SCRIPTS):
+    for path in files(*OPENING, under=FOLDERS) + list(NO_SUFFIX):
         lines = read(path).splitlines()
         if len(lines) >= MAX_LINES:
             complaints.append(f"{path}: {len(lines)} lines; split it before it reaches {MAX_LINES}.")
@@ -46,6 +46,33 @@ def check_syntax():
             complaints.append(f"{path}:{error.lineno}: {error.msg}")
     for path in files(".js", ".mjs"):
         complaints += complaint_of(path, ["node", "--check", str(path)])
-    for path in (*SCRIPTS, *files(".sh")):
+    for path in shell_scripts():
         complaints += complaint_of(path, ["bash", "-n", str(path)])
     return complaints
+
+
+def shell_scripts():
+    return [*NO_SUFFIX, *files(".sh")]
+
+
+def complaints_of(command):
+    """A linter's lines; where it says nothing and yet fails, its error."""
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    lines = done.stdout.splitlines()
+    return lines if lines or not done.returncode else [done.stderr.strip()]
+
+
+def check_python():
+    """setup.cfg has pycodestyle's settings; pyflakes has none, so that what is meant to be is marked `# noqa` here, too."""
+    sources = list(map(str, files(".py")))
+    flaws = [line for line in complaints_of(["pyflakes3", *sources]) if not is_meant(line)]
+    return flaws + complaints_of(["pycodestyle", *sources])
+
+
+def is_meant(complaint):
+    found = re.match(r"(\S+?):(\d+):", complaint)
+    return bool(found) and "# noqa: " in read(found[1]).splitlines()[int(found[2]) - 1]
+
+
+def check_shell():
+    return complaints_of(["shellcheck", "--format=gcc", *map(str, shell_scripts())])

@@ -120,7 +120,8 @@ def kvm_works():
 
 def qemu_command(guest, work, accel):
     image = next((guest / "boot").glob("vmlinuz-*"))
-    return ["nice", "-n", "5", QEMU, "-accel", accel, "-cpu", "host,-arch-capabilities" if accel == "kvm" else "max", "-smp", "2", "-m", str(MEMORY_MIB),
+    return ["nice", "-n", "5", QEMU, "-accel", accel, "-cpu", "host,-arch-capabilities" if accel == "kvm" else "max",
+            "-smp", "2", "-m", str(MEMORY_MIB),
             "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-nic", "none",
             "-kernel", str(image), "-initrd", str(work / "initramfs"),
             "-append", "console=ttyS0 loglevel=2 panic=-1 cgroup_no_v1=all",
@@ -187,7 +188,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--guest", type=Path, default=ROOT / "build/tools/v2", help="the unpacked packages (default %(default)s)")
     parser.add_argument("--program", type=Path, default=ROOT / "build/dev/src/worker/sandbox/worker_sandbox_test")
-    parser.add_argument("--seconds", type=int, help=f"until the guest is stopped (default: with kvm {SECONDS['kvm']}, else {SECONDS['tcg']})")
+    parser.add_argument("--seconds", type=int,
+                        help=f"until the guest is stopped (default: with kvm {SECONDS['kvm']}, else {SECONDS['tcg']})")
     parser.add_argument("--place", nargs="+", choices=PLACES, default=PLACES, help="the program's own in the hierarchy (default: all)")
     parser.add_argument("arguments", nargs="*", help="for the test program, after --")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that the guest ends, too

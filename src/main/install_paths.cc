@@ -2,10 +2,17 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 namespace infra {
 namespace {
 
 namespace fs = std::filesystem;
+
+bool is_there(const fs::path& path) {
+  std::error_code ignored;
+  return fs::exists(path, ignored);
+}
 
 fs::path program_folder() {
   return fs::read_symlink("/proc/self/exe").parent_path();
@@ -16,45 +23,48 @@ fs::path source_tree() {
   return program_folder().parent_path().parent_path();
 }
 
+struct Places {
+  // `where`: as the build gives it (INFRA_INSTALLED_…), from the program's folder.
+  Places(const char* where, fs::path in_the_build)
+      : installed((program_folder() / where).lexically_normal()), built(std::move(in_the_build)) {}
+
+  // The installed one if it is there, and has `proof`: what tells the right folder from another of its name.
+  [[nodiscard]] fs::path best(const fs::path& proof = {}) const {
+    return is_there(proof.empty() ? installed : installed / proof) ? installed : built;
+  }
+
+  fs::path installed;
+  fs::path built;
+};
+
 }  // namespace
 
 Result<fs::path> runtimes_folder() {
-  const fs::path installed = program_folder().parent_path() / "share/infra/runtimes";
-  const fs::path built = source_tree() / "runtimes";
-  std::error_code ignored;
-  for (const auto& folder : {installed, built}) {
-    if (fs::exists(folder / "python/runner.py", ignored)) return folder;
-  }
+  const Places places(INFRA_INSTALLED_RUNTIMES, source_tree() / "runtimes");
+  constexpr const char* kProof = "python/runner.py";
+  if (fs::path best = places.best(kProof); is_there(best / kProof)) return best;
   return fail(
       ErrorKind::not_found, "runtimes_missing",
       fmt::format("The runtimes folder is neither at {} nor at {}; keep the program where it was built or installed.",
-                  installed.string(), built.string()));
+                  places.installed.string(), places.built.string()));
 }
 
 fs::path native_runner_folder() {
-  fs::path installed = program_folder().parent_path() / "libexec/infra/native";
-  std::error_code ignored;
-  return fs::exists(installed / "runner", ignored) ? installed : program_folder() / "native";
+  return Places(INFRA_INSTALLED_NATIVE, program_folder() / "native").best("runner");
 }
 
 fs::path spawner_program() {
-  constexpr const char* kName = "infra-spawner";
-  fs::path installed = program_folder().parent_path() / "libexec/infra" / kName;
-  std::error_code ignored;
-  return fs::exists(installed, ignored) ? installed : program_folder() / kName;
+  return Places(INFRA_INSTALLED_SPAWNER, program_folder() / "infra-spawner").best();
 }
 
 fs::path zygote_library() {
-  constexpr const char* kName = "libinfra_zygote.so";
-  fs::path installed = program_folder().parent_path() / "lib/infra" / kName;
-  std::error_code ignored;
-  return fs::exists(installed, ignored) ? installed : program_folder() / kName;
+  return Places(INFRA_INSTALLED_ZYGOTE, program_folder() / "libinfra_zygote.so").best();
 }
 
 fs::path examples_folder() {
-  const fs::path folder = source_tree() / "examples";
-  std::error_code ignored;
-  return fs::exists(folder / "hello-python", ignored) ? folder : fs::path();
+  constexpr const char* kProof = "hello-python";
+  fs::path best = Places(INFRA_INSTALLED_EXAMPLES, source_tree() / "examples").best(kProof);
+  return is_there(best / kProof) ? best : fs::path();
 }
 
 }  // namespace infra

@@ -7,6 +7,7 @@
 #include <exception>
 
 #include "main/banner.h"
+#include "main/build_commit.h"
 #include "main/install_paths.h"
 #include "main/server_command.h"
 
@@ -15,7 +16,8 @@ namespace {
 int run(int argc, char** argv) {
   CLI::App app{"Infra runs functions: upload a ZIP, get an id, POST /run executes it.", "infra"};
   app.require_subcommand(1);
-  app.set_version_flag("--version", fmt::format("infra {}", INFRA_VERSION));
+  const std::string version_line = fmt::format("infra {} ({})", INFRA_VERSION, infra::build_commit());
+  app.set_version_flag("--version", version_line);
   app.footer("Configuration comes from the environment and .env; README.md lists the variables.");
 
   infra::ServerOptions options;
@@ -32,7 +34,7 @@ int run(int argc, char** argv) {
   auto* walk_through = app.add_subcommand("walk-through", "Print the lines to try a running platform with.");
   walk_through->add_option("--port", port, "Where it listens.");
   walk_through->add_option("--key", key, "Its API key.")->required();
-  auto* version = app.add_subcommand("version", "Print the version.");
+  auto* version = app.add_subcommand("version", "Print the version, and the commit that it was built from.");
   const auto commands = app.get_subcommands([](const CLI::App*) { return true; });
   const auto is_named = [&](const CLI::App* command) { return command->check_name(argv[1]); };
   if (argc > 1 && argv[1][0] != '-' && std::ranges::none_of(commands, is_named)) {
@@ -42,7 +44,7 @@ int run(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
 
   if (version->parsed()) {
-    fmt::print("infra {}\n", INFRA_VERSION);
+    fmt::print("{}\n", version_line);
     return 0;
   }
   if (walk_through->parsed()) {

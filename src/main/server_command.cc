@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 #include <pwd.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -18,11 +17,13 @@
 #include "adapters/system/system_executor.h"
 #include "adapters/system/system_random.h"
 #include "main/banner.h"
+#include "main/data_folders.h"
 #include "main/dev_key.h"
 #include "main/embedded_platform.h"
 #include "main/fleet_controller.h"
 #include "main/fleet_worker.h"
 #include "main/install_paths.h"
+#include "main/service_manager.h"
 #include "main/worker_host.h"
 #include "telemetry/log.h"
 #include "worker/plain_launcher.h"
@@ -35,6 +36,8 @@
 namespace infra {
 namespace {
 
+// What a stop takes past SHUTDOWN_TIMEOUT_SECONDS at most: what still runs is ended and settled, the disk has it.
+constexpr std::chrono::seconds kEndAfterDeadline{30};
 constexpr int kBlockingThreadsBesideJobs = 8;  // for files, SQLite's readers and offloaded checks
 
 int give_up(const std::vector<std::string>& sentences) {
@@ -109,28 +112,6 @@ void make_room_for_descriptors() {
   close(any);
 }
 
-// The spawner looks for code below the versions folder from its start on. Made with the rights that the program starts
-// with, for whom it becomes.
-Result<void> make_folders(const std::filesystem::path& data, const std::optional<worker::Identity>& identity) {
-  std::error_code error;
-  const bool new_data = std::filesystem::create_directories(data, error);
-  if (new_data) chmod(data.c_str(), 0700);
-  if (!error) std::filesystem::create_directories(versions_folder(data), error);
-  if (error) {
-    return fail(ErrorKind::unavailable, "data_folder_unwritable",
-                fmt::format("The data folder {} can't be made: {}. Choose another with INFRA_DATA_DIR.", data.string(),
-                            error.message()));
-  }
-  if (!identity) return {};
-  for (const auto& folder : {data, versions_folder(data)}) {
-    if (chown(folder.c_str(), identity->uid, identity->gid) != 0) {
-      return fail(ErrorKind::unavailable, "data_folder_unwritable",
-                  fmt::format("The data folder {} can't be given to the user that --user names.", folder.string()));
-    }
-  }
-  return {};
-}
-
 // All addresses are both families where the kernel has both.
 std::string listen_address(Command command, const std::string& wanted) {
   if (!wanted.empty()) return wanted;
@@ -179,6 +160,7 @@ struct Setting {
   worker::Launcher* launcher;  // null: a fleet's controller
   bool key_is_ours;
   std::string address;
+  const ServiceManager& manager;
 };
 
 Result<std::unique_ptr<Platform>> open_platform(const Setting& setting, Program& program) {
@@ -206,6 +188,7 @@ int serve_until_stopped(const Setting& setting, DataFolder folder, sigset_t sign
                           {"engines", config.fleet ? "fleet" : "embedded"},
                           {"isolation", config.isolate},
                           {"landlock", config.isolate ? worker::landlock_version() : 0}});
+  setting.manager.ready(fmt::format("listening on port {}", *port));
   if (setting.command == Command::dev) {
     const std::string key = setting.key_is_ours ? config.api_key : "<the INFRA_API_KEY that you gave>";
     fmt::print(stderr, "{}", walk_through(*port, key, examples_folder().string()));
@@ -214,6 +197,7 @@ int serve_until_stopped(const Setting& setting, DataFolder folder, sigset_t sign
   sigwait(&signals, &received);
   exit_on_second_signal(signals);
   log::info("stopping", {{"signal", received}});
+  setting.manager.stopping(config.shutdown_timeout + kEndAfterDeadline);
   (*platform)->shut_down();
   platform->reset();
   log::info("stopped");
@@ -240,9 +224,10 @@ int run_server(Command command, const ServerOptions& options) {
   if (runs_functions && !runtimes) return give_up(runtimes.error());
   const auto data = std::filesystem::absolute(config->data_dir).lexically_normal();
 
+  const ServiceManager manager = ServiceManager::connect();
   const sigset_t signals = block_stop_signals();
   raise_descriptor_limit();
-  if (auto made = make_folders(data, *identity); !made) return give_up(made.error());
+  if (auto made = make_data_folders(data, *identity); !made) return give_up(made.error());
   Result<std::optional<worker::SpawnerHandle>> spawner;
   if (runs_functions) spawner = isolate(*config, data, *runtimes);
   if (!spawner) return give_up(spawner.error());
@@ -267,7 +252,8 @@ int run_server(Command command, const ServerOptions& options) {
                         .variables = variables,
                         .launcher = launcher.get(),
                         .key_is_ours = make_key,
-                        .address = listen_address(command, options.address)};
+                        .address = listen_address(command, options.address),
+                        .manager = manager};
   return serve_until_stopped(setting, std::move(*folder), signals);
 }
 

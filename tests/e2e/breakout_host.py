@@ -11,7 +11,7 @@ import tempfile
 import time
 import unittest
 
-from harness import SANITIZED, Case, bundle, wait_for
+from harness import Case, bundle, wait_for
 
 FIRST_UID = 1_000_000  # of the first slot, src/worker/sandbox/spawner.h
 HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "breakout")

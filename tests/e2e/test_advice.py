@@ -135,7 +135,8 @@ class Profile(Case):
 
     def test_disk_bytes_are_what_the_folders_grew_by(self):
         function = self.infra.deploy(
-            "import os\ndef handler(event, context):\n  for name, mib in event.items():\n    if mib: open(name, 'wb').write(bytes(mib << 20))\n"
+            "import os\ndef handler(event, context):\n  for name, mib in event.items():\n"
+            "    if mib: open(name, 'wb').write(bytes(mib << 20))\n"
             "    else: os.unlink(name)\n")
         for cold, written, grown in ((True, {"/tmp/a": 3, "/output/b": 1, "/workspace/c": 2}, 6), (False, {}, 0), (False, {"/tmp/d": 1}, 1),
                                      (False, {"/tmp/a": 0, "/output/b": 2}, 2), (False, {"/tmp/d": 2}, 1)):

@@ -61,7 +61,8 @@ class ReadyBinaries(Case):
 
     def test_it_runs_once_a_call_with_its_input_in_the_environment(self):
         for runtime in ("cpp", "go"):
-            function = self.infra.deploy({"main": compiled(), "data.txt": "x"}, runtime, envVars=json.dumps({"WHO": "I \u00e9\U0001f600\n\""}))
+            function = self.infra.deploy({"main": compiled(), "data.txt": "x"}, runtime,
+                                         envVars=json.dumps({"WHO": "I \u00e9\U0001f600\n\""}))
             result = self.infra.result(function, {"a": "\u00fc", "n": 1.50})
             self.assertEqual((result["status"], result["exitCode"], result["result"]), ("SUCCESS", 0, None), result)
             self.assertTrue(result["stdout"].startswith('{"a"'), result)

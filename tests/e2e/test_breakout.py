@@ -7,7 +7,7 @@ import os
 import platform
 import unittest
 
-from breakout_host import BUNDLES, BreakoutCase, host_addresses, sandboxed
+from breakout_host import BUNDLES, BreakoutCase, host_addresses
 from harness import main
 
 NAMESPACES = {"mount": 0x20000, "cgroup": 0x2000000, "uts": 0x4000000, "ipc": 0x8000000, "user": 0x10000000,
@@ -147,7 +147,8 @@ class Breakout(BreakoutCase):
     def test_writing_outside(self):
         self.assert_held("write_files", "nothing but the function's own folders can be written", paths=[
             "/x", "/usr/x", "/usr/bin/python3", "/usr/local/x", "/etc/passwd", "/etc/hosts", "/etc/ld.so.preload", "/runtime/x",
-            "/runtime/runner.py", "/bin/x", "/lib/x", "/dev/x", "/proc/x", "/proc/sys/kernel/core_pattern", "/proc/sys/kernel/hostname", "/proc/sys/kernel/modprobe",
+            "/runtime/runner.py", "/bin/x", "/lib/x", "/dev/x", "/proc/x", "/proc/sys/kernel/core_pattern", "/proc/sys/kernel/hostname",
+            "/proc/sys/kernel/modprobe",
             "/proc/sys/vm/overcommit_memory", "/proc/sys/net/ipv4/ip_forward", "/proc/sys/user/max_user_namespaces",
             "/proc/1/oom_score_adj", "/proc/1/mem", "/proc/1/comm", "/proc/1/uid_map", "/proc/1/setgroups",
             "/proc/irq/default_smp_affinity", "/proc/bus/x", "/proc/mtrr", "/sys/kernel/uevent_helper",

@@ -1,7 +1,6 @@
 """maxConcurrency: a function never runs more often at once than it says; more wait, and what may not wait is told so."""
 
 import time
-import unittest
 from concurrent.futures import ThreadPoolExecutor
 
 from harness import ECHO, Case, main, wait_for

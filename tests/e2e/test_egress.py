@@ -105,7 +105,8 @@ class Egress(Case):
 
     def test_connections_may_stay(self):
         keeps = self.infra.deploy("import socket\nkept = []\ndef handler(event, context):\n"
-                                  "    kept.append(socket.create_connection((event['host'], event['port']), 3))\n    return len(kept)", network="egress")
+                                  "    kept.append(socket.create_connection((event['host'], event['port']), 3))\n    return len(kept)",
+                                  network="egress")
         for number in (1, 2, 3):
             result = self.infra.result(keeps, {"host": net.PUBLIC, "port": net.PORT})
             self.assertEqual((result["result"], result["coldStart"]), (number, number == 1), result)

@@ -85,7 +85,8 @@ threading.Thread(target=tick, daemon=True).start()
 NOISY = NAMED + """
 import os, struct, threading, time, json
 def forge():
-    control = next(fd for fd in range(4, 1024) if os.path.exists(f"/proc/self/fd/{fd}") and os.readlink(f"/proc/self/fd/{fd}")[:6] == "socket")
+    control = next(fd for fd in range(4, 1024)
+                   if os.path.exists(f"/proc/self/fd/{fd}") and os.readlink(f"/proc/self/fd/{fd}")[:6] == "socket")
     time.sleep(0.7)
     body = json.dumps({"rested": True}).encode()
     os.write(control, struct.pack("<I", len(body)) + body)

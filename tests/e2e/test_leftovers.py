@@ -35,7 +35,8 @@ def ask():
     kept[0].request("POST", "/api/generate", json.dumps({"model": "m", "prompt": "p"}), {"Content-Type": "application/json"})
     return json.loads(kept[0].getresponse().read())["response"]
 def forge():
-    control = next(fd for fd in range(3, 1024) if os.path.exists(f"/proc/self/fd/{fd}") and os.readlink(f"/proc/self/fd/{fd}")[:6] == "socket")
+    control = next(fd for fd in range(3, 1024)
+                   if os.path.exists(f"/proc/self/fd/{fd}") and os.readlink(f"/proc/self/fd/{fd}")[:6] == "socket")
     body = json.dumps({"requestId": "018f0000-0000-7000-8000-000000000000", "ok": True, "value": "forged"}).encode()
     os.write(control, struct.pack("<I", len(body)) + body)
     time.sleep(5)
@@ -81,8 +82,10 @@ static int listen_on(const void* address, socklen_t size, int family) {
 std::string handler(const std::string& event, const infra::Context&) {
   if (event == "\"process\"") { if (fork() == 0) for (;;) pause(); }
   if (event == "\"thread\"") std::thread([] { for (;;) pause(); }).detach();
-  if (event == "\"listener\"") { sockaddr_in any{}; any.sin_family = AF_INET; if (listen_on(&any, sizeof any, AF_INET) != 0) return "1"; }
-  if (event == "\"listener6\"") { sockaddr_in6 any{}; any.sin6_family = AF_INET6; if (listen_on(&any, sizeof any, AF_INET6) != 0) return "1"; }
+  if (event == "\"listener\"") { sockaddr_in any{}; any.sin_family = AF_INET;
+    if (listen_on(&any, sizeof any, AF_INET) != 0) return "1"; }
+  if (event == "\"listener6\"") { sockaddr_in6 any{}; any.sin6_family = AF_INET6;
+    if (listen_on(&any, sizeof any, AF_INET6) != 0) return "1"; }
   if (event == "\"disk\"") {
     std::FILE* file = std::fopen("/tmp/big", "w");
     const std::string mib(1 << 20, 'x');
@@ -199,7 +202,8 @@ class Leftovers:
                 before = self.not_reused().get(LEFT[what], 0)
                 result = self.succeed(what)
                 self.assertFalse(result["coldStart"], "it is the call that leaves something that matters")
-                line = wait_for(lambda: next((e for e in self.infra.log() if e.get("requestId") == result["requestId"] and e.get("left")), None))
+                line = wait_for(lambda: next((e for e in self.infra.log()
+                                              if e.get("requestId") == result["requestId"] and e.get("left")), None))
                 self.assertEqual((line["left"], line["functionId"]), (LEFT[what], self.function))
                 self.assertEqual(self.not_reused()[LEFT[what]], before + 1)
                 self.assertTrue(self.succeed("nothing")["coldStart"])

@@ -244,6 +244,7 @@ class Functions(Case):
             self.assert_error(self.infra.get(f"/functions/{function}/logs?limit={wrong}"), 400)
         self.assert_error(self.infra.get(f"/functions/{function}/logs/{UNKNOWN}"), 404)
         self.assert_error(self.infra.get(f"/functions/{UNKNOWN}/logs"), 404)
+
         def counted():  # behind the answer, within two seconds
             row = self.infra.get(f"/functions/{function}").json()
             return row["invocations"] >= 5 and row

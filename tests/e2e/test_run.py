@@ -74,7 +74,8 @@ class Runs(Case):
 
     @unittest.skipIf(os.environ.get("INFRA_SANDBOX") == "none", "nothing is closed to functions without a sandbox")
     def test_what_a_node_function_is_told_where_the_kernel_says_no(self):
-        function = self.infra.deploy({"index.mjs": "import os, { networkInterfaces } from 'os';\nimport fs from 'fs';\nexport const handler = () => {\n"
+        function = self.infra.deploy({"index.mjs": "import os, { networkInterfaces } from 'os';\nimport fs from 'fs';\n"
+                                      "export const handler = () => {\n"
                                       "  try { fs.watch('/tmp'); } catch (error) { return [os.networkInterfaces(), networkInterfaces(), "
                                       "error.code, error.message]; }\n};"}, "nodejs")
         value = self.infra.result(function)["result"]
@@ -207,7 +208,8 @@ class Runs(Case):
                                      "  if (event === 'reject') Promise.reject(new Error('nobody'));\n"
                                      "  if (event === 'throw') setImmediate(() => { throw new Error('later'); });\n"
                                      "  if (event === 'print') setImmediate(() => console.log('later'));\n"
-                                     "  if (event === 'handled') { const p = Promise.reject(1); process.nextTick(() => p.catch(() => {})); }\n"
+                                     "  if (event === 'handled') {\n"
+                                     "    const p = Promise.reject(1); process.nextTick(() => p.catch(() => {}));\n  }\n"
                                      "};", runtime="nodejs")
         for event in ("print", "handled", "print"):
             result = self.infra.result(function, event)
@@ -236,7 +238,8 @@ class Runs(Case):
 
     def test_functions_are_kept_apart(self):
         function = self.infra.deploy(
-            "import os, socket\ndef handler(event, context):\n  found = {'uid': os.getuid(), 'pids': len([p for p in os.listdir('/proc') if p.isdigit()])}\n"
+            "import os, socket\ndef handler(event, context):\n"
+            "  found = {'uid': os.getuid(), 'pids': len([p for p in os.listdir('/proc') if p.isdigit()])}\n"
             "  for name, path in (('root', '/x'), ('etc', '/etc/x'), ('usr', '/usr/x')):\n"
             "    try: open(path, 'w'); found[name] = 'written'\n    except OSError: found[name] = 'refused'\n"
             "  try: socket.create_connection(('1.1.1.1', 80), 1); found['net'] = 'open'\n  except OSError: found['net'] = 'closed'\n"
@@ -291,6 +294,7 @@ class Runs(Case):
 class Mistakes(Case):
     def test_what_a_client_gets_wrong(self):
         function = self.infra.deploy(ECHO)
+
         def run(body, headers=None):
             return self.infra.request("POST", "/api/run", body, {"Content-Type": "application/json", **(headers or {})})
         for wrong in (7, None, True, [function], {"id": function}):
@@ -328,7 +332,8 @@ class WithNode(Case):
 
     def test_functions_ask_the_node_and_tokens_are_counted(self):
         function = self.infra.deploy("import ai_client\ndef handler(e, c):\n"
-                                     "  return [ai_client.generate('one'), ai_client.chat([{'role': 'user', 'content': 'two'}], model='m2')]")
+                                     "  return [ai_client.generate('one'),\n"
+                                     "          ai_client.chat([{'role': 'user', 'content': 'two'}], model='m2')]")
         result = self.infra.result(function, modelId="m1")
         self.assertEqual((result["status"], result["result"]), ("SUCCESS", ["generated:one", "chat:two"]), result)
         self.assertEqual(result["llm_token_count"], 2 * (11 + 31))

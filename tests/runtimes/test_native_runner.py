@@ -27,7 +27,8 @@ class NativeRunner(unittest.TestCase):
             outputs = []
             for _ in range(2):
                 answer = runner.call(1, env={"PAYLOAD": "1"})
-                self.assertEqual({**answer, "handlerMs": 0}, {"requestId": "r-1", "ok": True, "plain": True, "exitCode": 3, "handlerMs": 0, "reusable": True})
+                self.assertEqual({**answer, "handlerMs": 0}, {"requestId": "r-1", "ok": True, "plain": True, "exitCode": 3,
+                                                              "handlerMs": 0, "reusable": True})
                 self.assertGreater(answer["handlerMs"], 0)
                 outputs.append(runner.new_output("out"))
             self.assertNotEqual(*outputs)

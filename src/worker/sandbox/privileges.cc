@@ -16,7 +16,7 @@ namespace {
 
 using CapabilitySets = std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3>;
 
-constexpr std::array<std::pair<int, const char*>, 11> kNeeded{{
+constexpr std::array<std::pair<int, const char*>, 12> kNeeded{{
     {CAP_SYS_ADMIN, "CAP_SYS_ADMIN"},
     {CAP_SYS_CHROOT, "CAP_SYS_CHROOT"},
     {CAP_NET_ADMIN, "CAP_NET_ADMIN"},
@@ -28,6 +28,7 @@ constexpr std::array<std::pair<int, const char*>, 11> kNeeded{{
     {CAP_FOWNER, "CAP_FOWNER"},
     {CAP_DAC_OVERRIDE, "CAP_DAC_OVERRIDE"},
     {CAP_DAC_READ_SEARCH, "CAP_DAC_READ_SEARCH"},
+    {CAP_SYS_PTRACE, "CAP_SYS_PTRACE"},  // for the namespaces of an init that has given up its rights before
 }};
 
 CapabilitySets current_sets() {

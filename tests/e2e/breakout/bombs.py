@@ -200,6 +200,7 @@ def return_deeply(event):
 def flood_the_ai_endpoint(_):
     host, port = os.environ["AI_ENDPOINT"].removeprefix("http://").split(":")
     kept, request = [], b"POST /api/generate HTTP/1.1\r\nHost: x\r\nContent-Length: 999999999\r\n\r\n{"
+
     def more(n):
         kept.append(socket.create_connection((host, int(port)), 1))
         kept[-1].send((request, b"GET /" + b"x" * 100_000, b"\0\xff" * 100, b"")[n % 4])
@@ -346,7 +347,10 @@ def poison(event):
     for folder in ("/tmp", "/output", "/dev/shm"):
         with open(folder + "/left", "w", encoding="ascii") as file:
             file.write("poisoned")
-    wrong = lambda *_, **__: "poisoned"
+
+    def wrong(*_, **__):
+        return "poisoned"
+
     json.dumps = json.loads = os.getpid = os.getcwd = sys.exit = time.time = struct.pack = wrong
     for name in ("len", "str", "isinstance", "getattr", "dict", "list", "open", "print", "min", "max", "round", "type"):
         setattr(builtins, name, wrong)

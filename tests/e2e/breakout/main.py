@@ -47,6 +47,7 @@ def contained(good, what):
 def raw(number, *arguments):
     """A system call. Text becomes a pointer to it, [n] a pointer to n zeroed bytes."""
     kept = []
+
     def word(argument):
         if isinstance(argument, list):
             argument = bytes(argument[0])
@@ -106,6 +107,7 @@ def connect(facts):
             with socket.create_connection((host, port), 0.5):
                 return "a connection"
         found[f"TCP {host} {port}"] = refused(tcp)
+
         def udp():
             family = socket.AF_INET6 if ":" in host else socket.AF_INET
             with socket.socket(family, socket.SOCK_DGRAM) as sender:
