@@ -7,9 +7,11 @@ from pathlib import Path
 from sources import INCLUDE, ROOT, files, read
 
 MAX_LINES = 500
-NO_SUFFIX = tuple(map(Path, ("dev", ".ci/run", "packaging/debian/postinst", "packaging/debian/prerm", "packaging/debian/postrm")))
+NO_SUFFIX = tuple(map(Path, ("dev", ".ci/run", "packaging/container-entry", "packaging/debian/postinst", "packaging/debian/prerm",
+                             "packaging/debian/postrm")))
 FOLDERS = ("src", "tests", "tools", "bench", "runtimes", "packaging")  # an example opens as its reader would write it
-OPENING = {".sh": "#", ".cmake": "#", ".h": "//", ".hpp": "//", ".go": "//", ".cc": "//", ".js": "//", ".mjs": "//", ".py": ('"""', "#", "r\"\"\"")}
+OPENING = {".h": "//", ".hpp": "//", ".go": "//", ".cc": "//", ".js": "//", ".mjs": "//", ".py": ('"""', "#", "r\"\"\""),
+           ".sh": "#", ".cmake": "#"}
 
 
 def opens_with_its_header(path, first_line):

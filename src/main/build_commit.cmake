@@ -1,5 +1,6 @@
 # Run at every build: writes OUTPUT, which defines build_commit(), if the commit of the tree SOURCE is another than it says.
-# COMMIT, where it is not empty, is taken as it is: for sources without their git folder.
+# INFRA_COMMIT in the environment is taken as it is: for sources without their git folder.
+set(COMMIT "$ENV{INFRA_COMMIT}")
 if(NOT COMMIT)
   # Not of a repository that the tree only lies in; and of this one, whoever owns it.
   cmake_path(GET SOURCE PARENT_PATH above)

@@ -6,7 +6,8 @@ set -euo pipefail
 root=$1 shared=$2 groups=$3
 
 mount --make-rprivate /
-layer=$(mktemp -d)
+layer=$shared/layer
+mkdir "$layer"
 mount -t tmpfs -o mode=755 machine "$layer"
 mkdir "$layer"/{upper,work,machine}
 machine=$layer/machine
@@ -59,7 +60,6 @@ rm -f "$machine"/usr/sbin/policy-rc.d "$machine"/etc/{fstab,resolv.conf}
 mkdir "$machine/session" "$machine/old"
 mount --bind "$shared" "$machine/session"
 ip link set lo up
-hostname machine
 cd "$machine"
 pivot_root . old
 umount -l /old

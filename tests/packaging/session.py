@@ -60,7 +60,7 @@ def request(method, path, body=None, content_type="application/json"):
     asked = urllib.request.Request(f"http://127.0.0.1:8080{path}", body, {"x-api-key": key(), "Content-Type": content_type},
                                    method=method)
     try:
-        with urllib.request.urlopen(asked, timeout=30) as answer:
+        with urllib.request.urlopen(asked, timeout=60) as answer:
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as error:
         return error.code, json.load(error)
@@ -189,7 +189,7 @@ class Life(unittest.TestCase):
         main = shown("infra", "MainPID")
         functions = request("GET", "/functions")[1]
         os.kill(int(main), signal.SIGKILL)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while not is_active("infra") or shown("infra", "MainPID") == main:
             self.assertLess(time.monotonic(), deadline)
             time.sleep(0.2)

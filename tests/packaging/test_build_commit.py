@@ -34,8 +34,8 @@ class BuildCommit(unittest.TestCase):
 
     def found(self, given=""):
         """What the generated source says."""
-        subprocess.run(["cmake", f"-DSOURCE={self.tree}", f"-DOUTPUT={self.output}", f"-DCOMMIT={given}", "-P", str(SCRIPT)], check=True,
-                       capture_output=True)
+        subprocess.run(["cmake", f"-DSOURCE={self.tree}", f"-DOUTPUT={self.output}", "-P", str(SCRIPT)],
+                       env={**os.environ, "INFRA_COMMIT": given}, check=True, capture_output=True)
         return re.search(r'return "(.*)";', self.output.read_text())[1]
 
     def test_a_commit_is_named_and_what_was_changed_since_too(self):

@@ -63,12 +63,14 @@ class Package(unittest.TestCase):
         for name in ("infra.env", "worker.env"):
             self.assertEqual(files[f"./etc/infra/{name}"], "-rw-------")
 
-    def test_its_services_keep_the_capabilities_that_the_spawner_needs(self):
+    def test_services_and_containers_have_the_capabilities_that_the_spawner_needs(self):
         needed = set(re.findall(r'"(CAP_\w+)"', (SOURCES / "src/worker/sandbox/privileges.cc").read_text()))
         self.assertGreater(len(needed), 5)
         for unit in ("infra.service", "infra-worker.service"):
             text = (SOURCES / "packaging/debian" / unit).read_text()
             self.assertEqual(set(re.search(r"^CapabilityBoundingSet=(.+)$", text, re.MULTILINE)[1].split()), needed)
+        container = (SOURCES / "packaging/Containerfile").read_text()
+        self.assertEqual({f"CAP_{name}" for name in re.findall(r"--cap-add=(\w+)", container)}, needed)
 
     def test_its_programs_are_stripped(self):
         with tempfile.TemporaryDirectory(prefix="infra-unpacked-") as folder:
