@@ -3,6 +3,7 @@
 # has <root>'s files below a layer in memory and <shared folder> at /session. Becomes systemd, which runs /session/session.py and
 # ends with its exit status. The third argument has a line for each hierarchy to mount: type, options, folder.
 set -euo pipefail
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin
 root=$1 shared=$2 groups=$3
 
 mount --make-rprivate /
