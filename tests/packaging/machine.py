@@ -14,7 +14,9 @@ import threading
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-NAMESPACES = ("--mount", "--pid", "--fork", "--uts", "--ipc", "--net", "--cgroup", "--kill-child")
+NAMESPACES = ("--mount", "--pid", "--fork", "--uts", "--ipc", "--net", "--kill-child")
+# The first process alone is in the groups when they become the root of what it sees: a group with groups below it can't have others.
+ENTER = 'for group in $1; do echo 0 >"$group/cgroup.procs" || exit; done; shift; exec unshare --cgroup "$@"'
 
 
 class Groups:
@@ -42,10 +44,6 @@ class Groups:
                         (parent / "cgroup.subtree_control").write_text(f"+{controller}")
             self.folders.append(Path(tempfile.mkdtemp(prefix="infra-machine-", dir=parent)))
 
-    def join(self):
-        for folder in self.folders:
-            (folder / "cgroup.procs").write_text("0")
-
     def remove(self):
         for folder in self.folders:
             for base, _, _ in os.walk(folder, topdown=False):
@@ -71,8 +69,9 @@ class Machine:
         try:
             hierarchies = "\n".join(" ".join(mount) for mount in groups.mounts)
             machine = subprocess.Popen(
-                ["unshare", *NAMESPACES, "bash", str(HERE / "boot.sh"), self.root, str(self.shared), hierarchies],
-                stdin=their_console, stdout=their_console, stderr=their_console, start_new_session=True, preexec_fn=groups.join)
+                ["unshare", *NAMESPACES, "sh", "-c", ENTER, "enter", " ".join(map(str, groups.folders)),
+                 "bash", str(HERE / "boot.sh"), self.root, str(self.shared), hierarchies],
+                stdin=their_console, stdout=their_console, stderr=their_console, start_new_session=True)
             os.close(their_console)
             reader.start()
             try:
