@@ -145,7 +145,8 @@ class Cpp(Builder):
         self.assertEqual(self.output_of("cpp", CPP), "42 2 3 4 5 6\n")
 
     def test_where_main_is_elsewhere(self):
-        files = {"main.cpp": "int answer() { return 42; }\n", "src/start.cpp": "#include <cstdio>\nint answer();\nint main() { std::printf(\"%d\\n\", answer()); }\n"}
+        files = {"main.cpp": "int answer() { return 42; }\n",
+                 "src/start.cpp": "#include <cstdio>\nint answer();\nint main() { std::printf(\"%d\\n\", answer()); }\n"}
         self.assertEqual(self.output_of("cpp", files), "42\n")
 
     def test_errors_name_their_file(self):
