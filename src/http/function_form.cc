@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "core/job_result.h"
+#include "core/json_value.h"
 #include "core/text.h"
 #include "http/json_fields.h"
 #include "net/multipart_reader.h"
@@ -76,9 +77,7 @@ std::string default_name(std::string_view original) {
 }
 
 Result<Environment> environment_from_text(std::string_view text) {
-  const auto object = read_object(text);
-  if (!object) return invalid("invalid_env_vars", "envVars must be a JSON object whose values are strings.");
-  return read_environment(*object);
+  return read_environment(parse_json(text).value_or(nullptr));  // many names, where a body has few fields
 }
 
 Result<std::string> json_text_field(const boost::json::value& value, std::string_view name) {
