@@ -301,6 +301,7 @@ class Scanner extends Tokens {
         if (token === ARROW) this.arrowOwn |= MODULE;
         else if (token === DOT || token === OPTIONAL_DOT) this.chain = 'module.';
         else if (token === OPEN_BRACKET) this.chain = 'module[';
+        else if (this.tokenBefore === EQUALS && (this.own[this.depth] & MODULE) === 0) this.offers = true; // under another name
         else this.use(MODULE);
         return;
       case 'module.': case 'module[':
