@@ -20,7 +20,8 @@ std::unexpected<Error> refuse(std::string code, std::string message) {
 
 std::unexpected<Error> too_many() {
   return refuse("bundle_too_many_entries",
-                fmt::format("The ZIP has more than {} entries and folders.", limits::kMaxEntries));
+                fmt::format("The ZIP has more than {} entries, or more than {} files and folders.", limits::kMaxEntries,
+                            limits::kMaxBundlePaths));
 }
 
 std::unexpected<Error> conflict(std::string_view path, EntryType other) {
@@ -85,7 +86,7 @@ Result<void> BundleTree::add(const BundleEntry& entry, std::size_t number) {
     if (was_folder != is_folder) return conflict(found->first, is_folder ? found->second.type : entry.type);
     found->second = node;
   }
-  if (nodes_.size() > limits::kMaxEntries) return too_many();
+  if (nodes_.size() > limits::kMaxBundlePaths) return too_many();
   return {};
 }
 

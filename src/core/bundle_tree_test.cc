@@ -133,17 +133,18 @@ TEST(BundleTreeTest, FollowsAsManyLinksAsTheKernel) {
   EXPECT_EQ(tree->file_at("41"), std::nullopt);
 }
 
-TEST(BundleTreeTest, BoundsEntriesAndImpliedFoldersTogether) {
+TEST(BundleTreeTest, BoundsEntriesAndTheFoldersThatTheyImply) {
   std::vector<BundleEntry> entries;
   while (entries.size() < limits::kMaxEntries) entries.push_back(file(std::to_string(entries.size())));
   EXPECT_TRUE(BundleTree::of(entries).has_value());
   entries.push_back(file("one more"));
   expect_refused(entries, "bundle_too_many_entries", "10000 entries");
   entries.clear();
-  for (std::uint64_t i = 0; i < limits::kMaxEntries / 2; ++i) entries.push_back(file(fmt::format("{}/x", i)));
+  for (std::uint64_t i = 1; i < limits::kMaxEntries; ++i) entries.push_back(file(fmt::format("{}/x", i)));
+  entries.push_back(file("in/x"));
   EXPECT_TRUE(BundleTree::of(entries).has_value());
-  entries.push_back(file("last"));
-  expect_refused(entries, "bundle_too_many_entries", "10000 entries");
+  entries.back() = file("in/two/x");
+  expect_refused(entries, "bundle_too_many_entries", "20000 files and folders");
 }
 
 TEST(BundleTreeTest, BoundsTheDepthOfFolders) {

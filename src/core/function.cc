@@ -32,10 +32,12 @@ std::optional<std::int64_t> parse_whole(std::string_view text) {
 
 constexpr std::string_view kThreadPoolName = "UV_THREADPOOL_SIZE";
 
+constexpr int kLargestThreadPool = 1024;  // that libuv knows of
+
 std::optional<int> parse_thread_pool(std::string_view text) {
   const auto size = parse_whole(text);
-  if (!size || *size < 1 || *size > limits::kMaxThreadPool) return std::nullopt;
-  return static_cast<int>(*size);
+  if (!size || *size < 1 || *size > kLargestThreadPool) return std::nullopt;
+  return std::min(static_cast<int>(*size), limits::kMaxThreadPool);
 }
 
 std::unexpected<Error> invalid_memory() {
@@ -88,7 +90,7 @@ Result<void> check_env_entry(const std::string& name, const std::string& value) 
   }
   if (name == kThreadPoolName && !parse_thread_pool(value)) {
     return fail(ErrorKind::invalid, "invalid_env_vars",
-                fmt::format("envVars: {} must be a whole number from 1 to {}.", name, limits::kMaxThreadPool));
+                fmt::format("envVars: {} must be a whole number from 1 to {}.", name, kLargestThreadPool));
   }
   return {};
 }

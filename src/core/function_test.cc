@@ -98,8 +98,10 @@ TEST(FunctionTest, TheThreadPoolOfNodeIsBoundedAndTheirsAlone) {
     EXPECT_EQ(size(Runtime::nodejs, good), std::stoi(good));
     EXPECT_EQ(size(Runtime::python, good), 0);
   }
-  for (const char* bad : {"", "0", "-1", "65", "4.5", " 4", "many", "99999999999999999999"}) {
-    expect_refused(check_environment({{"UV_THREADPOOL_SIZE", bad}}), "invalid_env_vars", "from 1 to 64");
+  EXPECT_TRUE(check_environment({{"UV_THREADPOOL_SIZE", "1024"}}).has_value());
+  EXPECT_EQ(size(Runtime::nodejs, "1024"), limits::kMaxThreadPool);
+  for (const char* bad : {"", "0", "-1", "1025", "4.5", " 4", "many", "99999999999999999999"}) {
+    expect_refused(check_environment({{"UV_THREADPOOL_SIZE", bad}}), "invalid_env_vars", "from 1 to 1024");
     EXPECT_EQ(size(Runtime::nodejs, bad), 0);  // of a row that another controller wrote
   }
   EXPECT_EQ(thread_pool_size(Runtime::nodejs, {}), 0);

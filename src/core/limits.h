@@ -12,7 +12,8 @@ inline constexpr std::uint64_t kMiB = 1024 * 1024;
 // The bundle.
 inline constexpr std::uint64_t kMaxPackedBytes = 50 * kMiB;
 inline constexpr std::uint64_t kMaxUnpackedBytes = 250 * kMiB;
-inline constexpr std::uint64_t kMaxEntries = 10'000;  // folders that paths only imply among them
+inline constexpr std::uint64_t kMaxEntries = 10'000;
+inline constexpr std::uint64_t kMaxBundlePaths = 2 * kMaxEntries;  // with the folders that paths only imply
 inline constexpr std::uint64_t kMaxRatio = 200;
 inline constexpr std::ptrdiff_t kMaxBundleDepth = 32;  // folders
 inline constexpr std::uint64_t kFolderBytes = 4096;    // what a folder counts as, for that is what it takes on a disk
@@ -31,7 +32,7 @@ inline constexpr int kMaxConcurrency = 1000;
 inline constexpr std::size_t kMaxNameBytes = 256;
 inline constexpr std::size_t kMaxDescriptionBytes = 4096;
 inline constexpr std::size_t kMaxEnvBytes = 32 * 1024;  // names and values together
-inline constexpr int kMaxThreadPool = 64;               // UV_THREADPOOL_SIZE; a sandbox has 128 processes and threads
+inline constexpr int kMaxThreadPool = 64;  // of UV_THREADPOOL_SIZE; a sandbox has 128 processes and threads
 
 // A run.
 inline constexpr std::uint64_t kMaxRunBodyBytes = 10 * kMiB;

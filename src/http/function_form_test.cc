@@ -43,13 +43,15 @@ TEST(FunctionForm, EnvVarsAreAsManyAsTheirBytesAllowInAFormAndInJson) {
   std::string variables = "{";
   for (int i = 0; i < 1000; ++i) variables += (i == 0 ? "\"V" : ",\"V") + std::to_string(i) + "\":\"\xc3\xa9\"";
   variables += "}";
-  for (const auto& change : {from_form({{"envVars", variables}}), change_from_json(R"({"envVars":)" + variables + "}")}) {
+  for (const auto& change :
+       {from_form({{"envVars", variables}}), change_from_json(R"({"envVars":)" + variables + "}")}) {
     ASSERT_TRUE(change) << change.error().message;
     EXPECT_EQ(change->env->size(), 1000U);
     EXPECT_EQ(change->env->at("V999"), "\xc3\xa9");
   }
   for (const char* wrong : {"", "{", "[]", "null", R"({"A":1})", R"({"A":null})"}) {
-    EXPECT_EQ(from_form({{"envVars", wrong}}).error().code, *wrong == '\0' ? "empty_field" : "invalid_env_vars") << wrong;
+    EXPECT_EQ(from_form({{"envVars", wrong}}).error().code, *wrong == '\0' ? "empty_field" : "invalid_env_vars")
+        << wrong;
   }
 }
 

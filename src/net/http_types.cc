@@ -67,16 +67,22 @@ Task<Result<std::string>> read_all(BodyStream& body, std::uint64_t max_bytes) {
   const std::optional<std::uint64_t> announced = body.content_length();
   if (announced && *announced > max_bytes) co_return body_too_large(max_bytes);
   std::string text;
+  std::size_t used = 0;
   while (true) {
-    // Announced lengths are allocated piece by piece too: a client must send bytes to cost memory.
-    const std::size_t used = text.size();
-    const std::uint64_t room = std::min<std::uint64_t>(std::max(kReadPiece, used), max_bytes - used + 1);
-    text.resize(used + static_cast<std::size_t>(announced ? std::min(room, *announced - used + 1) : room));
+    // Announced lengths are allocated piece by piece too: a client must send bytes to cost memory. A body may come in
+    // many small reads, so room is made, and cleared, only when there is none.
+    if (used == text.size()) {
+      const std::uint64_t room = std::min<std::uint64_t>(std::max(kReadPiece, used), max_bytes - used + 1);
+      text.resize(used + static_cast<std::size_t>(announced ? std::min(room, *announced - used + 1) : room));
+    }
     Result<std::size_t> got = co_await body.read(std::span(text).subspan(used));
     if (!got) co_return fail(std::move(got.error()));
-    text.resize(used + *got);
-    if (*got == 0) co_return text;
-    if (text.size() > max_bytes) co_return body_too_large(max_bytes);
+    used += *got;
+    if (used > max_bytes) co_return body_too_large(max_bytes);
+    if (*got == 0) {
+      text.resize(used);
+      co_return text;
+    }
   }
 }
 

@@ -25,10 +25,10 @@ std::optional<JobResult> refusal_of(const Delivery& delivery) {
                         "The job was started several times, and its worker was lost each time.");
 }
 
-// The bytes of a result that nobody listens for yet.
+// The bytes of a job and its result that nobody listens for yet.
 std::optional<std::uint64_t> held_back(const Delivery& delivery, const JobResult& result) {
   if (delivery.tell_from == SteadyTime{}) return std::nullopt;
-  return result.out.size() + result.err.size() + result.value.size();
+  return delivery.job.input.size() + result.out.size() + result.err.size() + result.value.size();
 }
 
 JobResult refused(const Job& job, std::string code, std::string message) {

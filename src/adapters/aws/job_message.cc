@@ -113,8 +113,9 @@ Result<void> read_code(const RawObject& fields, Job& job) {
 
 Result<void> read_input(const RawObject& fields, JobMessage& message) {
   if (fields.text("inputS3Key")) {
-    message.input_key = fields.string("inputS3Key");
-    if (message.input_key != payload_key(message.job.request_id)) return invalid("inputS3Key names another object");
+    std::string key = fields.string("inputS3Key");
+    if (key != payload_key(message.job.request_id)) return invalid("inputS3Key names another object");
+    message.input_key = std::move(key);  // never another's: the object goes with the message
   } else if (const auto input = fields.text("input")) {
     message.job.input = std::string(*input);
   }

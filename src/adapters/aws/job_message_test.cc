@@ -170,7 +170,7 @@ TEST(JobMessage, RefusesWhatSaysNoRequest) {
 }
 
 TEST(JobMessage, WhatNobodyCanRunSaysWhyAndWhoIsToBeTold) {
-  const std::string deep = R"("s3Key":"k","functionId":"f","input":)" + std::string(80, '[') + std::string(80, ']');
+  const std::string deep = R"("s3Key":"k","functionId":"f","input":)" + std::string(600, '[') + std::string(600, ']');
   const std::vector<std::pair<std::string, std::string>> cases = {
       {R"("functionId":null,"s3Key":"k")", "invalid_message"},
       {R"("functionId":"a/b","s3Key":"k")", "invalid_message"},
@@ -189,6 +189,7 @@ TEST(JobMessage, WhatNobodyCanRunSaysWhyAndWhoIsToBeTold) {
     ASSERT_TRUE(read->cannot_run) << more;
     EXPECT_EQ(read->cannot_run->code, code) << more;
     EXPECT_FALSE(read->cannot_run->message.empty());
+    EXPECT_EQ(read->input_key, "") << more << ": that object would be removed with the message";
     EXPECT_EQ(read->job.request_id.value, "r") << more;
     EXPECT_EQ(read->job.reply_to, "result-of:c") << more;
     EXPECT_EQ(read->job.mode, RunMode::async) << more;

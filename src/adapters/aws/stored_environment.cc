@@ -6,21 +6,12 @@
 #include <string>
 #include <utility>
 
-#include "core/json_members.h"
+#include "core/json_value.h"
 
 namespace infra::aws {
 namespace {
 
 namespace json = boost::json;
-
-// Null for what is no JSON.
-json::value parse(std::string_view text) {
-  json::parse_options options;
-  options.max_depth = kMaxJsonDepth;
-  boost::system::error_code broken;
-  auto value = json::parse(json::string_view(text.data(), text.size()), broken, {}, options);
-  return broken ? json::value() : value;
-}
 
 std::string text_of(const json::value& value) {
   if (value.is_string()) return std::string(value.get_string());
@@ -33,8 +24,8 @@ std::string text_of(const json::value& value) {
 }  // namespace
 
 Environment read_stored_environment(std::string_view text) {
-  auto value = parse(text);
-  if (value.is_string()) value = parse(std::string(value.get_string()));
+  auto value = parse_json(text).value_or(nullptr);
+  if (value.is_string()) value = parse_json(std::string(value.get_string())).value_or(nullptr);
   Environment env;
   if (!value.is_object()) return env;
   for (const auto& [name, entry] : value.get_object()) {

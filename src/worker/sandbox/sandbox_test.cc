@@ -195,7 +195,7 @@ TEST_F(SandboxTest, DangerousCallsAreRefused) {
   // mknod and mknodat of devices, a whiteout among them, whatever else the mode says
   for (const char* call :
        {"133, b'/tmp/node', 0o20666, 0x101", "133, b'/tmp/node', 0o60666, 0x800", "133, b'/workspace/node', 0o20000, 0",
-        "259, -100, b'/tmp/node', 0o60666, 0x800", "259, -100, b'/tmp/node', ctypes.c_long(0x10000000020666), 0"}) {
+        "259, -100, b'/tmp/node', 0o60666, 0x800", "259, -100, b'/tmp/node', ctypes.c_long(0x100000000021b6), 0"}) {
     EXPECT_EQ(run(*sandbox, std::string("out = call(") + call + ")"), std::to_string(kEperm)) << call;
   }
   for (const char* call :
