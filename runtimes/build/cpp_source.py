@@ -5,7 +5,7 @@ import re
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
-from toolchain import ENVIRONMENT, PROGRAM, RUNTIMES, TARGET, find, run
+from toolchain import ENVIRONMENT, PROGRAM, RUNTIMES, TARGET, NotBuilt, find, run
 
 CPP_ENDINGS = (".cpp", ".cc", ".cxx")
 COMMON_FLAGS = ["-O2", "-pthread", "-I.", "-Iinclude", "-I" + os.path.join(RUNTIMES, "cpp"), "-fdiagnostics-color=never"]
@@ -31,14 +31,22 @@ class Compilation:
     def compile(self, sources):
         jobs = [(source, os.path.join(TARGET, f"{len(self.objects) + number}.o")) for number, source in enumerate(sources)]
         with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-            list(pool.map(lambda job: self.compile_one(*job), jobs))
-        for source, target in jobs:
+            refusals = list(pool.map(lambda job: self.compile_one(*job), jobs))
+        for (source, target), refusal in zip(jobs, refusals):
             self.objects[source] = target
-            self.included |= dependencies(target + ".d") - {source}
+            if refusal is None:
+                self.included |= dependencies(target + ".d") - {source}
+        for (source, _), refusal in zip(jobs, refusals):  # a part of another source need not compile by itself
+            if refusal is not None and source not in self.included:
+                raise refusal
 
     def compile_one(self, source, target):
         flags = CPP_FLAGS if source.endswith(CPP_ENDINGS) else C_FLAGS
-        run([self.compiler, *flags, "-MMD", "-MF", target + ".d", "-c", "-o", target, "./" + source if source[0] == "-" else source])
+        try:
+            run([self.compiler, *flags, "-MMD", "-MF", target + ".d", "-c", "-o", target, "./" + source if source[0] == "-" else source])
+        except NotBuilt as refusal:
+            return refusal
+        return None
 
     def leave_out(self, sources):
         for source in sources:

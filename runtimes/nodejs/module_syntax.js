@@ -101,7 +101,9 @@ class Scanner extends Tokens {
     if (c === QUESTION && next === DOT && !isDigit(this.text.charCodeAt(this.at + 2))) return this.take(OPTIONAL_DOT, 2, false);
     if (c === DOT && next === DOT) return this.take(OTHER, 3, false);
     if ((c === PLUS || c === MINUS) && next === c) return this.take(OTHER, 2, this.operand);
-    if (c === EQUALS && next === EQUALS) return this.take(OTHER, 2, false);
+    if (next === EQUALS && (c === EQUALS || c === BANG || c === LESS || c === GREATER)) { // it compares, and assigns nothing
+      return this.take(OTHER, this.text.charCodeAt(this.at + 2) === EQUALS ? 3 : 2, false);
+    }
     if (c === QUESTION) {
       if (next === QUESTION) return this.take(OTHER, 2, false);
       this.questions[this.depth] += 1;

@@ -5,6 +5,8 @@ const { Writable } = require('stream');
 const { writeAll } = require('./frames.js');
 const { isStranger } = require('./whose.js');
 
+const { nextTick } = process;
+
 class Output extends Writable {
   constructor(fd) {
     super({ decodeStrings: true });
@@ -24,6 +26,7 @@ class Output extends Writable {
   _destroy(error, done) {
     done(error);
     this._undestroy();
+    nextTick(() => { this._writableState.closeEmitted = false; }); // which 'close' sets after this, and no end would be told again
   }
 
   // As it was made.

@@ -137,8 +137,9 @@ let folder = workspace;
 function keepLoadedState() {
   keepLoadedEnvironment();
   folder = currentFolder();
-  kept = [new Kept(globalThis, ['console']), new KeptWhole(console), new Kept(process, ['stdout', 'stderr', 'exit', 'exitCode']),
-    new KeptWhole(outputs.stdout), new KeptWhole(outputs.stderr)];
+  const indent = Object.getOwnPropertySymbols(console).filter((symbol) => symbol.description === 'kGroupIndent');
+  kept = [new Kept(globalThis, ['console']), new KeptWhole(console), new Kept(console, indent),
+    new Kept(process, ['stdout', 'stderr', 'exit', 'exitCode']), new KeptWhole(outputs.stdout), new KeptWhole(outputs.stderr)];
 }
 
 function restoreState() {

@@ -88,7 +88,7 @@ async function run(call) {
   loaded ??= await load();
   if (call.load) return succeeded('null');
   call.started = now();
-  if (loaded.script === undefined) return callHandler(call);
+  if (loaded.script === undefined) return await callHandler(call); // a promise that is returned is asked by then()
   const exitCode = await runScript(loaded.script, workspace, environmentOfScript(call));
   call.ended = now();
   return ran(exitCode);
@@ -154,6 +154,7 @@ function wait(call, outcome) {
 function comeToRest() {
   const call = active;
   if (call === null || call.members !== undefined) return;
+  if (call.started === undefined) fallOver('import_error', 'The code could not be loaded: it waits for a promise that nothing can settle any more.');
   if (call.outcome === undefined && !call.isPlain) {
     fallOver('handler_error', 'The handler waits for a promise that nothing can settle any more.');
   }

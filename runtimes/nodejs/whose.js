@@ -11,7 +11,7 @@ const { isPromise } = require('util').types;
 
 const OWNER = Symbol('call'); // its number: a call is not to live as long as its timers
 const COMES_ONCE = /^(?:Timeout|Immediate|PROMISE|TickObject|Microtask)$|REQ|QUERYWRAP|CONNECTWRAP|WRITEWRAP|SHUTDOWNWRAP|SENDWRAP/;
-const CALLS_BACK = /^(?:FSREQ|GETADDRINFO|GETNAMEINFO)|(?<!HTTPCLIENT)REQUEST$/; // once, and can't be asked whether it has
+const CALLS_BACK = /^(?:FSREQ|FILEHANDLECLOSEREQ|GETADDRINFO|GETNAMEINFO|QUERYWRAP)|(?<!HTTPCLIENT)REQUEST$/; // once, and can't be asked
 const OBJECT_COMES_ONCE = /^(?:FSReq|GetAddrInfo|GetNameInfo|QueryReq)/;
 
 const SERVES = /^(?:TCPSocket|Pipe|TLS|UDP|TTY|Process|MessagePort)/; // and not Timeout, or a server

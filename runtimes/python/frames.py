@@ -4,7 +4,8 @@ import errno
 import fcntl
 import json
 import os
-from builtins import OSError, int, len, memoryview, min
+import sys
+from builtins import OSError, ValueError, int, len, memoryview, min
 
 MAX_FRAME = 32 * 1024 * 1024
 MOST_FRAMES = 4096  # bytes, which most calls fit into
@@ -16,6 +17,7 @@ os_read, os_write, os_close = os.read, os.write, os.close
 int_from_bytes, int_to_bytes = int.from_bytes, int.to_bytes
 scan_json = json.JSONDecoder().scan_once  # written in C: nothing a function patches reaches it
 duplicate = fcntl.fcntl
+get_max_digits, set_max_digits = sys.get_int_max_str_digits, sys.set_int_max_str_digits
 
 
 def move_aside(descriptor):
@@ -70,7 +72,24 @@ def read_frame(fd):
         if rest is None:
             return None
         body += rest
-    return scan_json(body.decode("utf-8"), 0)[0]
+    return parse(body.decode("utf-8"))
+
+
+def parse(text):
+    try:
+        return scan_json(text, 0)[0]
+    except ValueError:  # an integer of more digits than Python takes from text
+        return without_limit(scan_json, text, 0)[0]
+
+
+def without_limit(work, *arguments):
+    """Integers of more than 4300 digits are JSON as any."""
+    limit = get_max_digits()
+    set_max_digits(0)
+    try:
+        return work(*arguments)
+    finally:
+        set_max_digits(limit)
 
 
 def write_frame(fd, body):

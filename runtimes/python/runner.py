@@ -42,6 +42,7 @@ MODULES = f"{OWN_FOLDER}/modules"  # sdk and ai_client
 UNMOUNTED_PACKAGES = os.environ.get("INFRA_PYTHON_PACKAGES")
 
 os_getpid, os_exit, os_unlink, os_open, os_close = os.getpid, os._exit, os.unlink, os.open, os.close
+os_getcwd, os_chdir = os.getcwd, os.chdir
 WRITE_NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
 perf_counter, sleep = time.perf_counter, time.sleep
 count_threads = _thread._count  # all but the main one, those that the module threading does not know of too
@@ -92,6 +93,7 @@ class Function:
         self.end = None  # what a process that the call forked exits with, if it comes back to the runner
         self.threads_at_rest = 0
         self.payload = None  # the call's file, which goes with it
+        self.folder = None  # the working directory, as the code has left it when it was loaded
         self.environment = environment.Environment(**child_variables())
         self.streams = streams.Streams()
 
@@ -101,6 +103,8 @@ class Function:
         self.give_payload(call)
         self.environment.set(call["env"])
         self.streams.restore()
+        if self.folder is not None:
+            self.restore_folder()
         event, context = call.get("input"), make_context(self.sdk, call)
         self.sdk._begin(event, context)
         if not self.is_loaded:
@@ -118,8 +122,18 @@ class Function:
         if self.handler is not None:
             self.arguments = user_code.count_arguments(self.handler)
         self.is_loaded = True
+        self.environment.keep()
         self.streams.keep()
+        self.folder = os_getcwd()
         self.threads_at_rest = count_threads()  # what the code started while it was loaded is meant to stay
+
+    def restore_folder(self):
+        try:
+            if os_getcwd() == self.folder:
+                return
+        except OSError:  # it is gone
+            pass
+        os_chdir(self.folder)
 
     def give_payload(self, call):
         """A file with the input, if it is too large for a variable, and there is room for it."""
@@ -130,7 +144,7 @@ class Function:
         try:
             file = os_open(path, WRITE_NEW, 0o600)
             try:
-                frames.write_all(file, values.to_utf8(values.encode(call.get("input"), allow_nan=True)))
+                frames.write_all(file, values.to_utf8(frames.without_limit(values.encode, call.get("input"), True)))
             finally:
                 os_close(file)
             env["PAYLOAD_FILE"] = path

@@ -8,7 +8,7 @@ import sys
 import traceback
 import types
 from builtins import (BaseException, Exception, FileNotFoundError, OSError, SyntaxError, SystemExit, TypeError, ValueError, any,
-                      callable, compile, exec, getattr, int, isinstance, list, max, min, open, staticmethod, type)
+                      callable, compile, exec, getattr, int, isinstance, list, max, min, open, range, staticmethod, type)
 from importlib import import_module
 from importlib.machinery import ModuleSpec, SourceFileLoader
 
@@ -98,10 +98,10 @@ def compile_module(source, path):
         if any(type(constant) is CodeType and constant.co_name in HANDLERS for constant in code.co_consts):
             return code
     tree = compile(source, path, "exec", flags=ONLY_PARSE, dont_inherit=True)
-    return compile(tree, path, "exec", dont_inherit=True) if binds_handler(tree, os_dirname(path), {path}) else None
+    return compile(tree, path, "exec", dont_inherit=True) if binds_handler(tree, os_dirname(path), os_dirname(path), {path}) else None
 
 
-def binds_handler(node, folder, seen):
+def binds_handler(node, root, folder, seen):
     """Whether running the module could give a name of HANDLERS a value, wherever at its top level that stands: below `if`, `try`,
     `with`, `for` or `match`, too, and inside expressions; or in a module of the bundle's `folder` that it takes all names from.
     `seen` are the files that have been looked at."""
@@ -117,7 +117,7 @@ def binds_handler(node, folder, seen):
                 return True
             continue
         if isinstance(node, _ast.ImportFrom) and node.names[0].name == "*":
-            if may_offer_handler(node.module or "", folder, seen):
+            if may_offer_handler(node, root, folder, seen):
                 return True
             continue
         # Of functions and classes, `except … as`, and the patterns of `match`.
@@ -136,10 +136,14 @@ def binds_handler(node, folder, seen):
     return False
 
 
-def may_offer_handler(name, folder, seen):
+def may_offer_handler(node, root, folder, seen):
     """Of a module in the bundle: what is the standard library's or the operator's offers no handler of this function."""
-    for end in (".py", "/__init__.py"):
-        path = os_join(folder, name.replace(".", "/") + end)
+    place = root if node.level == 0 else folder
+    for _ in range(node.level - 1):
+        place = os_dirname(place)
+    if node.module:
+        place = os_join(place, node.module.replace(".", "/"))
+    for path in (f"{place}/__init__.py", f"{place}.py"):
         if path in seen or not os_isfile(path):
             continue
         seen.add(path)
@@ -147,7 +151,7 @@ def may_offer_handler(name, folder, seen):
             tree = compile(read(path), path, "exec", flags=ONLY_PARSE, dont_inherit=True)
         except (OSError, SyntaxError, ValueError):  # which the import will say
             return True
-        return binds_handler(tree, folder, seen)
+        return binds_handler(tree, root, os_dirname(path), seen)
     return False
 
 

@@ -30,7 +30,7 @@ int main() { std::printf("%d %d %d %d %d %d\n", halve(WHOLE), of_root(), of_src(
     "util.cpp": "int registered = 0;\nint of_root() { return 2; }\n",
     "src/util.cpp": '#include "own.hpp"\nint of_src() { return OWN; }\n',
     "src/own.hpp": "#define OWN 3\n",
-    "src/piece.cpp": "int piece() { return 5; }\n",
+    "src/piece.cpp": "int piece() { return std::printf(\"\") + 5; }\n",  # with what stands before it where it is included
     "src/plugin.cc": "#include <config.hpp>\nstatic const bool done = (registered = 6, true);\n",  # nobody calls it
     "src/tool.cpp": "#define START int main\nSTART() { return 1; }\nint of_src();\nint twice() { return 2 * of_src(); }\n",
     "other.cc": "int main() { return 2; }\n",

@@ -18,7 +18,8 @@ OFFER = [
     "exports.handler=1", "module.exports=1", "module['exports']=1", 'module["exports"].x=1', "module[`exports`]=1", "module?.exports",
     "module\n.exports={}", "module /*c*/ . // d\n exports = 1", "exports\n.handler = 1", "exports [`handler`]=1", "exports?.x", "(0,exports).h=1",
     "const self = exports;", "Object.assign(exports, {a})", "__exportStar(a, exports)", "0 && (module.exports = {handler})",
-    "var m = module; m.exports = {}", "let m\nm = module\nm.exports = 1", "var exports = module.exports = {}", "this.handler = () => 1", "(()=>{this.handler = 1})()", "return exports.h=1",
+    "var m = module; m.exports = {}", "let m\nm = module\nm.exports = 1", "var exports = module.exports = {}",
+    "this.handler = () => 1", "(()=>{this.handler = 1})()", "return exports.h=1",
     # and bundlers
     "var t=exports;for(n in r)t[n]=r[n]", '"use strict";var e=exports,t=module;', "!function(){exports.a=1}()", "(function(e){e.h=1})(exports)",
     '!function(e,t){"object"==typeof exports&&"object"==typeof module?module.exports=t():e.x=t()}(this,(()=>({})));',
@@ -47,7 +48,9 @@ OFFER_NOTHING = [
     "x={async exports(){}}", "class A{exports(){}}", "class A{exports=1;static exports(){}; #exports}", "new class{exports(){}}",
     "exports: for(;;) break exports", "x.module.exports", "x.export", 'pkg.exports["."]', "$exports.x=1", "xexports.x", "a = exports_",
     # questions
-    "function f(module) { const m = module; m.exports = 1 }", "a = exported == module", "if (require.main === module) main()", "if (module === require.main) main()", "if(!module.parent)x()", "typeof exports", "typeof module",
+    "function f(module) { const m = module; m.exports = 1 }", "a = exported == module", "// exports\nif (require.main === module) main()",
+    "if (exported !== module && a <= module) b()", "if (require.main === module) main()",
+    "if (module === require.main) main()", "if(!module.parent)x()", "typeof exports", "typeof module",
     'require("module")', "this.handler == 1", "this.x=1", "function f(){this.handler=1}", "class A{constructor(){this.handler=1}}",
     # a function's own
     "function f(exports){exports.x=1}", "(exports)=>{exports.x=1}", "(exports)=>exports.x", "exports=>exports.y", "exports => { exports.x = 1 }",

@@ -104,6 +104,30 @@ class PythonRunner(unittest.TestCase):
             runner.call()
             self.assertIsNone(runner.call()["value"])
 
+    def test_what_loading_did_to_the_environment_stays(self):
+        code = ("import os, time\nos.environ['SET'] = 'loaded'\nos.environ['GIVEN'] = 'changed'\ndel os.environ['LANG']\n"
+                "os.environ['TZ'] = 'Asia/Tokyo'\ntime.tzset()\ndef handler(event):\n  seen = [os.environ.get(n) for n in ('SET', 'GIVEN', 'LANG', 'MINE')]\n"
+                "  os.environ['SET'] = os.environ['MINE'] = 'a call'; os.environ['TZ'] = 'UTC'; time.tzset() if event else None\n"
+                "  return [*seen, time.localtime(0).tm_hour if not event else 9]")
+        with start(code) as runner:
+            for event in (0, 1, 0):
+                answer = runner.call(event, {"GIVEN": "1", "JOB_ID": str(event)})
+                self.assertEqual(answer["value"], ["loaded", "changed", None, None, 9], (event, runner.new_output("err")))
+
+    def test_the_working_directory_is_the_bundle_again(self):
+        with start("import os\ndef handler(e):\n  seen = os.path.exists('main.py'); os.mkdir('/tmp/x' + e)\n"
+                   "  os.chdir('/tmp/x' + e); os.rmdir('/tmp/x' + e); return seen") as runner:
+            for name in (f"{os.getpid()}a", f"{os.getpid()}b"):
+                self.assertTrue(runner.call(name)["value"])
+
+    def test_integers_have_as_many_digits_as_they_have(self):
+        number = "1" * 5000
+        with start("def handler(e): return e") as runner:
+            runner.send(b'{"requestId":"r","functionId":"f","memoryMb":128,"deadlineMs":0,"env":{"PAYLOAD":""},"input":{"n":[' + number.encode() + b']}}')
+            answer = runner.receive()
+            self.assertIn(answer.get("code"), (None, "result_not_json"))  # to write it is the function's affair, and Python's bound
+            self.assertEqual(runner.call(2)["value"], 2)
+
     def test_an_input_too_large_for_a_variable_is_in_a_file(self):
         code = ("import json, os\nseen = os.environ.get('PAYLOAD', '')\n"
                 "def handler(e, c):\n  if 'PAYLOAD' in os.environ: return [seen, os.environ['PAYLOAD'], 'PAYLOAD_FILE' in os.environ]\n"
@@ -362,7 +386,9 @@ class PlainScripts(unittest.TestCase):
 
     def test_a_handler_may_come_with_all_names_of_a_module_in_the_bundle(self):
         handler = "def handler(event): return event"
-        for files in ({"app.py": handler}, {"app.py": "from app import *\nfrom deep.er import *", "deep/er/__init__.py": handler}):
+        for files in ({"app.py": handler}, {"app.py": "from app import *\nfrom deep.er import *", "deep/er/__init__.py": handler},
+                      {"app/__init__.py": "from .parts.one import *", "app/parts/one.py": "from ..two import *", "app/two.py": handler,
+                       "app.py": "", "two.py": ""}):
             with RunnerProcess("python", {"main.py": "from app import *", **files}) as runner:
                 self.assertEqual(runner.call(3)["value"], 3, files)
         with start("from app import *\nprint(x)", app__py="from app import *\nfrom math import *\nx = sqrt(4)") as runner:
