@@ -83,7 +83,6 @@ class Answers(unittest.TestCase):
             with start(left % (parameter, also, code)) as runner:
                 self.assertEqual([runner.call(event).get("value", "failed") for event in (1, "leave", 2, 3)], [value, "left", value, value], code)
 
-
     def test_what_was_left_does_not_hide_what_is_under_way(self):
         for way in ("require('fs').promises.readFile(__filename).then(() => callback(null, 'done'), callback)",
                     "require('fs').promises.open(__filename).then((file) => file.close()).then(() => context.succeed('done'))",
