@@ -11,6 +11,7 @@
 #include "core/duration.h"
 #include "core/json_members.h"
 #include "core/json_text.h"
+#include "core/json_value.h"
 #include "core/text.h"
 
 namespace infra {
@@ -25,11 +26,6 @@ std::uint64_t fnv1a(std::string_view text) {
   std::uint64_t hash = 14695981039346656037ULL;
   for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
   return hash;
-}
-
-std::string text_field(const json::object& object, std::string_view name) {
-  const auto* value = object.if_contains(name);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
 }
 
 std::optional<double> number_field(const json::object& object, std::string_view name) {
@@ -57,14 +53,13 @@ void read_output_files(const json::object& object, std::vector<OutputFile>& file
     if (entry.is_string()) files.push_back({.name = std::string(entry.get_string()), .key = {}, .name_only = true});
     if (!entry.is_object()) continue;
     const auto& file = entry.get_object();
-    files.push_back(
-        {text_field(file, "name"), whole_field(file, "size"), text_field(file, "key"), text_field(file, "sha256")});
+    files.push_back({text_of(file, "name"), whole_field(file, "size"), text_of(file, "key"), text_of(file, "sha256")});
   }
 }
 
 // Reference workers say SUCCESS and FAILED; what else one may say is judged as their controllers do.
 std::optional<RunStatus> status_of(const json::object& object) {
-  if (const auto status = parse_run_status(text_field(object, "status"))) return status;
+  if (const auto status = parse_run_status(text_of(object, "status"))) return status;
   const auto exit_code = int_field(object, "exitCode");
   if (!exit_code) return std::nullopt;
   return *exit_code == 0 ? RunStatus::success : RunStatus::failed;
@@ -149,16 +144,16 @@ Result<JobResult> parse_job_result(std::string_view text) {
   if (!status) return invalid("A result must have a status (SUCCESS, FAILED, TIMEOUT or ERROR) or an exitCode.");
 
   JobResult r;
-  r.request_id = {text_field(object, "requestId")};
-  r.function_id = {text_field(object, "functionId")};
-  r.worker_id = {text_field(object, "workerId")};
+  r.request_id = {text_of(object, "requestId")};
+  r.function_id = {text_of(object, "functionId")};
+  r.worker_id = {text_of(object, "workerId")};
   r.status = *status;
   r.exit_code = int_field(object, "exitCode").value_or(0);
-  r.out = text_field(object, "stdout");
-  r.err = text_field(object, "stderr");
+  r.out = text_of(object, "stdout");
+  r.err = text_of(object, "stderr");
   r.value = std::string(raw->text("result").value_or("null"));  // Boost.JSON would write 3.1 as 3.1E0
-  r.error_code = text_field(object, "code");
-  r.error_message = text_field(object, "error");
+  r.error_code = text_of(object, "code");
+  r.error_message = text_of(object, "error");
   read_durations(object, r);
   r.peak_memory_bytes = whole_field(object, "peakMemoryBytes");
   r.allocated_memory_mb = int_field(object, "allocatedMemoryMb").value_or(0);
@@ -170,9 +165,9 @@ Result<JobResult> parse_job_result(std::string_view text) {
   r.disk_write = whole_field(object, "diskWrite");
   read_output_files(object, r.output_files);
   r.llm_tokens = whole_field(object, "llm_token_count");
-  r.optimization_tip = text_field(object, "optimizationTip");
+  r.optimization_tip = text_of(object, "optimizationTip");
   r.recommended_memory_mb = int_field(object, "recommendedMemoryMb");
-  r.estimated_savings = text_field(object, "estimatedSavings");
+  r.estimated_savings = text_of(object, "estimatedSavings");
   return r;
 }
 

@@ -98,7 +98,7 @@ struct RedisResultBus::State : std::enable_shared_from_this<State> {
   WaitingRoom room;
   OpenRuns open;
   std::mutex mutex;
-  std::unordered_set<RequestId> incomplete;  // results that lie in Redis as a reference worker wrote them, for now
+  std::unordered_set<RequestId> incomplete;  // whose complete result is not in the bucket yet
   std::atomic<bool> loss_unchecked = false;  // something may have been lost, and the store could not be asked yet
 };
 
