@@ -26,7 +26,7 @@ std::vector<Route> controller_routes(Handlers h, bool metrics_public) {
   using L = LogsHandler;
   using A = AdviceHandler;
   using S = SystemHandler;
-  using P = StatusHandler;
+  using P = MonitoringHandler;
   return {
       {"POST", "/run", key, limited, bind(h.runs, &R::run)},
       {"GET", "/status/:jobId", key, free, bind(h.runs, &R::status)},
@@ -52,8 +52,8 @@ std::vector<Route> controller_routes(Handlers h, bool metrics_public) {
   };
 }
 
-std::vector<Route> worker_routes(StatusHandler& status, bool has_key, bool metrics_public) {
-  using P = StatusHandler;
+std::vector<Route> worker_routes(MonitoringHandler& status, bool has_key, bool metrics_public) {
+  using P = MonitoringHandler;
   std::vector<Route> routes = {
       {"GET", "/health", Access::open, Rate::free, bind(status, &P::health)},
       {"GET", "/metrics", metrics_public || !has_key ? Access::open : Access::key, Rate::free,

@@ -9,11 +9,11 @@
 #include "http/functions_handler.h"
 #include "http/logs_handler.h"
 #include "http/middleware.h"
+#include "http/monitoring_handler.h"
 #include "http/route.h"
 #include "http/runs_handler.h"
-#include "http/status_handler.h"
 #include "http/system_handler.h"
-#include "net/http_types.h"
+#include "net/http/http_types.h"
 
 namespace infra::http {
 
@@ -30,14 +30,14 @@ struct Handlers {
   RunsHandler& runs;
   LogsHandler& logs;
   AdviceHandler& advice;
-  StatusHandler& status;
+  MonitoringHandler& status;
   SystemHandler& system;
 };
 
 // The route tables. The handlers must outlive them.
 [[nodiscard]] std::vector<Route> controller_routes(Handlers handlers, bool metrics_public);
 // Of `infra worker`. Without an API key its metrics are open, and its log is not to be had.
-[[nodiscard]] std::vector<Route> worker_routes(StatusHandler& status, bool has_key, bool metrics_public);
+[[nodiscard]] std::vector<Route> worker_routes(MonitoringHandler& status, bool has_key, bool metrics_public);
 
 class Api {
  public:

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "core/ids.h"
-#include "net/http_types.h"
+#include "net/http/http_types.h"
 
 namespace infra::http {
 

@@ -5,7 +5,7 @@
 #include "core/job_result.h"
 #include "core/json_text.h"
 #include "core/text.h"
-#include "net/content_encoding.h"
+#include "net/http/content_encoding.h"
 
 namespace infra::http {
 

@@ -3,7 +3,7 @@
 
 #include "core/error.h"
 #include "core/ids.h"
-#include "net/http_types.h"
+#include "net/http/http_types.h"
 
 namespace infra::http {
 

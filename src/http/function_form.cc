@@ -10,7 +10,7 @@
 #include "core/json_value.h"
 #include "core/text.h"
 #include "http/json_fields.h"
-#include "net/multipart_reader.h"
+#include "net/http/multipart_reader.h"
 
 namespace infra::http {
 namespace {

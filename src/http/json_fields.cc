@@ -4,7 +4,7 @@
 
 #include "core/json_value.h"
 #include "core/text.h"
-#include "net/header_parameters.h"
+#include "net/http/header_parameters.h"
 
 namespace infra::http {
 

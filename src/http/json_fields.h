@@ -8,7 +8,7 @@
 #include "core/error.h"
 #include "core/function.h"
 #include "core/json_members.h"
-#include "net/http_types.h"
+#include "net/http/http_types.h"
 
 namespace infra::http {
 

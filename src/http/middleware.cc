@@ -13,7 +13,7 @@
 #include "core/client_address.h"
 #include "core/text.h"
 #include "http/error_response.h"
-#include "net/content_encoding.h"
+#include "net/http/content_encoding.h"
 #include "telemetry/log.h"
 
 namespace infra::http {

@@ -12,7 +12,7 @@
 
 #include "core/sliding_window.h"
 #include "main/env_file.h"
-#include "net/redis_client.h"
+#include "net/redis/redis_client.h"
 #include "worker/sandbox/egress_rules.h"
 
 namespace infra {

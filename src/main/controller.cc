@@ -29,7 +29,7 @@ Controller::Controller(Program& program, ControllerEngines engines)
       system_handler_(engines_.workers, models_, program.clock, engines_.refresh_workers),
       door_(
           program, engines_.limiter, engines_.probes, [this] { return gauges(); },
-          [&](http::StatusHandler& status) {
+          [&](http::MonitoringHandler& status) {
             return http::controller_routes(
                 {functions_handler_, runs_handler_, logs_handler_, advice_handler_, status, system_handler_},
                 program.config.metrics_public);

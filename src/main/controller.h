@@ -10,7 +10,7 @@
 #include "app/invoke_function.h"
 #include "app/read_logs.h"
 #include "main/front_door.h"
-#include "net/http_client.h"
+#include "net/http/http_client.h"
 #include "ports/staging.h"
 
 namespace infra {

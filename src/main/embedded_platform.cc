@@ -2,17 +2,17 @@
 
 #include <thread>
 
-#include "adapters/embedded/database.h"
-#include "adapters/embedded/embedded_result_bus.h"
-#include "adapters/embedded/file_code_store.h"
-#include "adapters/embedded/file_code_store_probe.h"
-#include "adapters/embedded/memory_concurrency_limiter.h"
-#include "adapters/embedded/memory_rate_limiter.h"
-#include "adapters/embedded/memory_worker_registry.h"
-#include "adapters/embedded/sqlite_code_use.h"
-#include "adapters/embedded/sqlite_function_store.h"
-#include "adapters/embedded/sqlite_log_store.h"
-#include "adapters/embedded/sqlite_run_recorder.h"
+#include "adapters/files/file_code_store.h"
+#include "adapters/files/file_code_store_probe.h"
+#include "adapters/memory/memory_concurrency_limiter.h"
+#include "adapters/memory/memory_rate_limiter.h"
+#include "adapters/memory/memory_worker_registry.h"
+#include "adapters/sqlite/database.h"
+#include "adapters/sqlite/sqlite_code_use.h"
+#include "adapters/sqlite/sqlite_function_store.h"
+#include "adapters/sqlite/sqlite_log_store.h"
+#include "adapters/sqlite/sqlite_result_bus.h"
+#include "adapters/sqlite/sqlite_run_recorder.h"
 #include "adapters/system/file_staging.h"
 #include "app/watch_functions.h"
 #include "main/controller.h"
@@ -40,7 +40,7 @@ struct EmbeddedPlatform::Parts {
   SqliteFunctionStore functions{*database};
   SqliteLogStore logs{*database};
   SqliteRunRecorder recorder{*database, functions};
-  EmbeddedResultBus results{*database};
+  SqliteResultBus results{*database};
   SqliteCodeUse code_use{*database, *queue};
   SqliteRetiredCode retired{*database};
   FileCodeStore code{program.folder.path(), program.executor, program.clock, code_use, retired};

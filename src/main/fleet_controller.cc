@@ -1,6 +1,6 @@
 #include "main/fleet_controller.h"
 
-#include "adapters/aws/dynamodb_function_store.h"
+#include "adapters/aws/dynamodb/dynamodb_function_store.h"
 #include "adapters/redis/redis_announcements.h"
 #include "adapters/redis/redis_probe.h"
 #include "adapters/redis/redis_rate_limiter.h"
@@ -9,7 +9,7 @@
 #include "app/adopt_result.h"
 #include "main/controller.h"
 #include "main/fleet_engines.h"
-#include "net/redis_subscriber.h"
+#include "net/redis/redis_subscriber.h"
 #include "telemetry/log.h"
 
 namespace infra {

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "adapters/aws/credential_chain.h"
+#include "adapters/aws/auth/credential_chain.h"
 
 namespace infra {
 namespace {

@@ -4,18 +4,18 @@
 #include <memory>
 
 #include "adapters/aws/aws_client.h"
-#include "adapters/aws/dynamodb_log_store.h"
-#include "adapters/aws/dynamodb_probe.h"
-#include "adapters/aws/dynamodb_run_recorder.h"
-#include "adapters/aws/s3_code_store.h"
-#include "adapters/aws/s3_probe.h"
-#include "adapters/aws/sqs_job_queue.h"
-#include "adapters/aws/sqs_probe.h"
+#include "adapters/aws/dynamodb/dynamodb_log_store.h"
+#include "adapters/aws/dynamodb/dynamodb_probe.h"
+#include "adapters/aws/dynamodb/dynamodb_run_recorder.h"
+#include "adapters/aws/s3/s3_code_store.h"
+#include "adapters/aws/s3/s3_probe.h"
+#include "adapters/aws/sqs/sqs_job_queue.h"
+#include "adapters/aws/sqs/sqs_probe.h"
 #include "adapters/redis/redis_concurrency_limiter.h"
 #include "adapters/redis/redis_worker_registry.h"
 #include "main/program.h"
-#include "net/http_client.h"
-#include "net/redis_client.h"
+#include "net/http/http_client.h"
+#include "net/redis/redis_client.h"
 
 namespace infra {
 

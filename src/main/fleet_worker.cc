@@ -1,7 +1,7 @@
 #include "main/fleet_worker.h"
 
-#include "adapters/aws/dynamodb_function_store.h"
-#include "adapters/embedded/memory_rate_limiter.h"
+#include "adapters/aws/dynamodb/dynamodb_function_store.h"
+#include "adapters/memory/memory_rate_limiter.h"
 #include "adapters/redis/leased_job_queue.h"
 #include "adapters/redis/redis_announcements.h"
 #include "adapters/redis/redis_probe.h"
@@ -11,7 +11,7 @@
 #include "main/front_door.h"
 #include "main/heartbeats.h"
 #include "main/worker_host.h"
-#include "net/redis_subscriber.h"
+#include "net/redis/redis_subscriber.h"
 
 namespace infra {
 
@@ -81,7 +81,7 @@ FleetWorker::Parts::Parts(Program& p, const Variables& variables, worker::Launch
           program, limiter,
           {&engines.logs_probe, &engines.code_probe, &engines.queue_probe, &redis_probe, &host.probe()},
           [this] { return gauges(); },
-          [this](http::StatusHandler& status) {
+          [this](http::MonitoringHandler& status) {
             return http::worker_routes(status, !program.config.api_key.empty(), program.config.metrics_public);
           }) {}
 

@@ -9,7 +9,7 @@
 #include "app/health_monitor.h"
 #include "http/api.h"
 #include "main/program.h"
-#include "net/http_server.h"
+#include "net/http/http_server.h"
 #include "ports/rate_limiter.h"
 
 namespace infra {
@@ -19,7 +19,7 @@ class FrontDoor {
  public:
   // Fills in the queue, the workers and their jobs; requests in flight are added here.
   using Gauges = std::function<Task<GaugeSample>()>;
-  using Routes = std::function<std::vector<http::Route>(http::StatusHandler&)>;
+  using Routes = std::function<std::vector<http::Route>(http::MonitoringHandler&)>;
 
   FrontDoor(Program& program, RateLimiter& limiter, std::vector<HealthProbe*> probes, Gauges gauges,
             const Routes& routes);
@@ -40,7 +40,7 @@ class FrontDoor {
   const Gauges gauges_;
   std::atomic<bool> draining_ = false;
   app::HealthMonitor health_;
-  http::StatusHandler status_;
+  http::MonitoringHandler status_;
   http::Api api_;
   std::unique_ptr<net::HttpServer> server_;
 };

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "main/config.h"
-#include "net/http_client.h"
+#include "net/http/http_client.h"
 #include "ports/clock.h"
 #include "ports/worker_registry.h"
 

@@ -11,10 +11,10 @@
 #include <string>
 #include <vector>
 
-#include "adapters/embedded/memory_worker_registry.h"
+#include "adapters/memory/memory_worker_registry.h"
 #include "adapters/system/system_clock.h"
-#include "net/event_loops.h"
-#include "net/http_server.h"
+#include "net/http/http_server.h"
+#include "net/loops/event_loops.h"
 #include "telemetry/log.h"
 
 namespace infra {

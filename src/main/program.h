@@ -1,11 +1,11 @@
 // What every program has, whichever its command and its engines.
 #pragma once
 
-#include "adapters/embedded/data_folder.h"
+#include "adapters/files/data_folder.h"
 #include "adapters/system/system_random.h"
 #include "app/id_source.h"
 #include "main/config.h"
-#include "net/event_loops.h"
+#include "net/loops/event_loops.h"
 #include "ports/clock.h"
 #include "ports/executor.h"
 #include "telemetry/event_ring.h"

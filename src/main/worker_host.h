@@ -8,7 +8,7 @@
 #include "adapters/ollama/ollama_ai_proxy.h"
 #include "app/settle_job.h"
 #include "main/program.h"
-#include "net/http_client.h"
+#include "net/http/http_client.h"
 #include "ports/worker_registry.h"
 #include "worker/launcher_probe.h"
 #include "worker/worker.h"

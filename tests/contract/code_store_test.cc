@@ -3,8 +3,8 @@
 #include <atomic>
 #include <thread>
 
-#include "adapters/embedded/file_code_store.h"
-#include "adapters/embedded/file_code_store_probe.h"
+#include "adapters/files/file_code_store.h"
+#include "adapters/files/file_code_store_probe.h"
 #include "contract/code_store_contract.h"
 #include "core/executable.h"
 #include "core/ids.h"

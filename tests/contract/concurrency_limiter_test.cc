@@ -1,5 +1,5 @@
 // ConcurrencyLimiter's contract on the adapter in memory.
-#include "adapters/embedded/memory_concurrency_limiter.h"
+#include "adapters/memory/memory_concurrency_limiter.h"
 #include "contract/concurrency_limiter_contract.h"
 
 namespace infra::testing {

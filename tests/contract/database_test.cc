@@ -1,5 +1,5 @@
 // What the engines on infra.db rely on: group commits, writes that fail alone, a full disk, files that can't be opened.
-#include "adapters/embedded/database.h"
+#include "adapters/sqlite/database.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -9,8 +9,8 @@
 #include <fstream>
 #include <future>
 
-#include "adapters/embedded/sqlite_function_store.h"
-#include "adapters/embedded/sqlite_log_store.h"
+#include "adapters/sqlite/sqlite_function_store.h"
+#include "adapters/sqlite/sqlite_log_store.h"
 #include "contract/embedded_world.h"
 
 namespace infra {

@@ -8,10 +8,10 @@
 #include <stdexcept>
 #include <utility>
 
-#include "adapters/embedded/database.h"
+#include "adapters/sqlite/database.h"
 #include "adapters/system/system_executor.h"
 #include "contract/engine_world.h"
-#include "net/event_loops.h"
+#include "net/loops/event_loops.h"
 #include "support/manual_clock.h"
 #include "support/temp_folder.h"
 

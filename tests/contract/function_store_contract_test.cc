@@ -1,7 +1,7 @@
 // The function store's contract on SQLite, and what its cache drops.
 #include "contract/function_store_contract.h"
 
-#include "adapters/embedded/sqlite_function_store.h"
+#include "adapters/sqlite/sqlite_function_store.h"
 #include "contract/embedded_world.h"
 
 namespace infra {

@@ -4,8 +4,8 @@
 #include <set>
 #include <thread>
 
-#include "adapters/embedded/sqlite_code_use.h"
-#include "adapters/embedded/sqlite_job_queue.h"
+#include "adapters/sqlite/sqlite_code_use.h"
+#include "adapters/sqlite/sqlite_job_queue.h"
 #include "contract/embedded_world.h"
 #include "contract/local_job_queue_contract.h"
 

@@ -1,8 +1,8 @@
 // The log store's contract on SQLite, and its sweep.
 #include "contract/log_store_contract.h"
 
-#include "adapters/embedded/sqlite_log_store.h"
-#include "adapters/embedded/sqlite_run_recorder.h"
+#include "adapters/sqlite/sqlite_log_store.h"
+#include "adapters/sqlite/sqlite_run_recorder.h"
 #include "contract/embedded_world.h"
 
 namespace infra {

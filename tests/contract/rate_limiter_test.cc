@@ -1,5 +1,5 @@
 // RateLimiter's contract on its adapters, and what only the one in memory promises.
-#include "adapters/embedded/memory_rate_limiter.h"
+#include "adapters/memory/memory_rate_limiter.h"
 #include "contract/rate_limiter_contract.h"
 
 namespace infra::testing {

@@ -1,8 +1,8 @@
 // The result bus's contract in process and on SQLite, and the way from the queue's row to the stored result.
 #include "contract/result_bus_contract.h"
 
-#include "adapters/embedded/embedded_result_bus.h"
-#include "adapters/embedded/sqlite_job_queue.h"
+#include "adapters/sqlite/sqlite_job_queue.h"
+#include "adapters/sqlite/sqlite_result_bus.h"
 #include "contract/embedded_world.h"
 
 namespace infra {
@@ -12,15 +12,15 @@ class EmbeddedBus : public EmbeddedWorld {
  public:
   static constexpr milliseconds kSlack{0};
   static constexpr bool kKeepsAsyncLonger = false;
-  EmbeddedResultBus& bus() { return bus_; }
+  SqliteResultBus& bus() { return bus_; }
 
  private:
-  EmbeddedResultBus bus_{*database};
+  SqliteResultBus bus_{*database};
 };
 
 INSTANTIATE_TYPED_TEST_SUITE_P(Embedded, ResultBusContract, EmbeddedBus);
 
-Task<void> settle_all(SqliteJobQueue& queue, EmbeddedResultBus& bus, std::atomic<bool>& done) {
+Task<void> settle_all(SqliteJobQueue& queue, SqliteResultBus& bus, std::atomic<bool>& done) {
   for (auto got = co_await queue.receive(1, milliseconds{0}); got && !got->empty();
        got = co_await queue.receive(1, milliseconds{0})) {
     const Delivery& delivery = got->front();
@@ -30,7 +30,7 @@ Task<void> settle_all(SqliteJobQueue& queue, EmbeddedResultBus& bus, std::atomic
   done = true;
 }
 
-TEST(EmbeddedResultBus, AnAcceptedJobIsNeverUnknown) {
+TEST(SqliteResultBus, AnAcceptedJobIsNeverUnknown) {
   EmbeddedBus world;
   const auto queue = std::move(*SqliteJobQueue::open(*world.database));
   constexpr int kJobs = 200;
@@ -44,7 +44,7 @@ TEST(EmbeddedResultBus, AnAcceptedJobIsNeverUnknown) {
   for (int i = 0; i < kJobs; ++i) EXPECT_TRUE(world.run(world.bus().find({id(i)}))->result);
 }
 
-TEST(EmbeddedResultBus, ASyncResultIsFoundWhileItIsOnItsWayToTheDisk) {
+TEST(SqliteResultBus, ASyncResultIsFoundWhileItIsOnItsWayToTheDisk) {
   EmbeddedBus world;
   HeldWriter writer(*world.database);
   ASSERT_TRUE(world.run(world.bus().publish(bus_job("r", RunMode::sync), make_result("r", "quick"))));
@@ -55,7 +55,7 @@ TEST(EmbeddedResultBus, ASyncResultIsFoundWhileItIsOnItsWayToTheDisk) {
   EXPECT_EQ(found->result->out, "quick");
 }
 
-TEST(EmbeddedResultBus, ResultsSurviveARestartAndExpiredOnesAreSwept) {
+TEST(SqliteResultBus, ResultsSurviveARestartAndExpiredOnesAreSwept) {
   EmbeddedBus world;
   ASSERT_TRUE(world.run(world.bus().publish(bus_job("old", RunMode::async), make_result("old", "1"))));
   world.advance(limits::kResultTtl);
@@ -68,7 +68,7 @@ TEST(EmbeddedResultBus, ResultsSurviveARestartAndExpiredOnesAreSwept) {
   const auto rows = database->read_now<std::int64_t>(
       [](sqlite::Connection& connection) { return connection.query_integer("SELECT count(*) FROM results"); });
   EXPECT_EQ(rows.value(), 1);
-  EmbeddedResultBus bus(*database);
+  SqliteResultBus bus(*database);
   EXPECT_EQ(world.run(bus.find({"new"}))->result->out, "2");
 }
 

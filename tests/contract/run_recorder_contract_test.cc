@@ -1,8 +1,8 @@
 // The run recorder's contract on SQLite, that row and counters are one write, and that cached counters stay exact.
 #include "contract/run_recorder_contract.h"
 
-#include "adapters/embedded/sqlite_log_store.h"
-#include "adapters/embedded/sqlite_run_recorder.h"
+#include "adapters/sqlite/sqlite_log_store.h"
+#include "adapters/sqlite/sqlite_run_recorder.h"
 #include "contract/embedded_world.h"
 
 namespace infra {

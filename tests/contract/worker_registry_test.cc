@@ -1,5 +1,5 @@
 // WorkerRegistry's contract on its adapters.
-#include "adapters/embedded/memory_worker_registry.h"
+#include "adapters/memory/memory_worker_registry.h"
 #include "contract/worker_registry_contract.h"
 
 namespace infra::testing {

@@ -8,7 +8,7 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "net/multipart_reader.h"
+#include "net/http/multipart_reader.h"
 
 namespace infra::net {
 namespace {

@@ -1,8 +1,8 @@
 // The function store's contract on DynamoDB; what a controller knows by heart stays true, whatever is announced, lost
 // or late; and rows of the reference platform are read and kept.
-#include "adapters/aws/dynamodb_function_store.h"
+#include "adapters/aws/dynamodb/dynamodb_function_store.h"
 
-#include "adapters/aws/dynamodb_probe.h"
+#include "adapters/aws/dynamodb/dynamodb_probe.h"
 #include "contract/function_store_contract.h"
 #include "integration/dynamodb_world.h"
 

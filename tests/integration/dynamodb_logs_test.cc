@@ -1,7 +1,7 @@
 // The contracts of log store and run recorder on DynamoDB; and that a run is counted once, whatever becomes of the
 // answers.
-#include "adapters/aws/dynamodb_log_store.h"
-#include "adapters/aws/dynamodb_run_recorder.h"
+#include "adapters/aws/dynamodb/dynamodb_log_store.h"
+#include "adapters/aws/dynamodb/dynamodb_run_recorder.h"
 #include "contract/log_store_contract.h"
 #include "contract/run_recorder_contract.h"
 #include "integration/dynamodb_world.h"

@@ -17,14 +17,14 @@
 #include <utility>
 #include <vector>
 
-#include "adapters/aws/dynamodb_function_store.h"
-#include "adapters/aws/dynamodb_item.h"
-#include "adapters/aws/dynamodb_log_store.h"
-#include "adapters/aws/dynamodb_run_recorder.h"
-#include "adapters/aws/sigv4.h"
+#include "adapters/aws/auth/sigv4.h"
+#include "adapters/aws/dynamodb/dynamodb_function_store.h"
+#include "adapters/aws/dynamodb/dynamodb_item.h"
+#include "adapters/aws/dynamodb/dynamodb_log_store.h"
+#include "adapters/aws/dynamodb/dynamodb_run_recorder.h"
 #include "contract/sample_rows.h"
 #include "integration/aws_world.h"
-#include "net/http_server.h"
+#include "net/http/http_server.h"
 
 namespace infra {
 

@@ -8,7 +8,7 @@
 #include <map>
 #include <set>
 
-#include "adapters/embedded/sqlite_job_queue.h"
+#include "adapters/sqlite/sqlite_job_queue.h"
 #include "adapters/system/system_random.h"
 #include "contract/embedded_world.h"
 #include "contract/job_queue_contract.h"

@@ -1,5 +1,5 @@
 // The Redis client against real servers that die, freeze, forget and refuse.
-#include "net/redis_client.h"
+#include "net/redis/redis_client.h"
 
 #include <gtest/gtest.h>
 

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "integration/redis_fixture.h"
-#include "net/redis_slots.h"
-#include "net/redis_subscriber.h"
+#include "net/redis/redis_slots.h"
+#include "net/redis/redis_subscriber.h"
 #include "support/redis_control.h"
 #include "support/redis_server.h"
 

@@ -11,8 +11,8 @@
 #include <utility>
 #include <vector>
 
-#include "net/event_loops.h"
-#include "net/redis_client.h"
+#include "net/loops/event_loops.h"
+#include "net/redis/redis_client.h"
 
 namespace infra::net {
 

@@ -11,7 +11,7 @@
 
 #include "contract/result_bus_contract.h"
 #include "integration/redis_world.h"
-#include "net/redis_subscriber.h"
+#include "net/redis/redis_subscriber.h"
 
 namespace infra::testing {
 namespace {

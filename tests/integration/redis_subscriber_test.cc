@@ -1,5 +1,5 @@
 // The subscriber against real servers: what it hears, and that it says when it may have missed something.
-#include "net/redis_subscriber.h"
+#include "net/redis/redis_subscriber.h"
 
 #include <gtest/gtest.h>
 

@@ -10,8 +10,8 @@
 
 #include "adapters/system/system_executor.h"
 #include "contract/engine_world.h"
-#include "net/event_loops.h"
-#include "net/redis_client.h"
+#include "net/loops/event_loops.h"
+#include "net/redis/redis_client.h"
 #include "support/manual_clock.h"
 #include "support/memory_objects.h"
 #include "support/redis_control.h"

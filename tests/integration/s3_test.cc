@@ -9,9 +9,9 @@
 #include <random>
 #include <stdexcept>
 
-#include "adapters/aws/s3_code_store.h"
-#include "adapters/aws/s3_probe.h"
-#include "adapters/aws/s3_upload.h"
+#include "adapters/aws/s3/s3_code_store.h"
+#include "adapters/aws/s3/s3_probe.h"
+#include "adapters/aws/s3/s3_upload.h"
 #include "contract/code_store_contract.h"
 #include "core/sha256.h"
 #include "integration/aws_world.h"

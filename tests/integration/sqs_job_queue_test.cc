@@ -1,10 +1,10 @@
 // The job queue's contract on SQS, standard and FIFO, through the gate that checks signatures; and what only a real
 // queue can tell: that it takes what we write and keeps what we ask it to.
-#include "adapters/aws/sqs_job_queue.h"
+#include "adapters/aws/sqs/sqs_job_queue.h"
 
 #include <boost/json.hpp>
 
-#include "adapters/aws/sqs_probe.h"
+#include "adapters/aws/sqs/sqs_probe.h"
 #include "contract/job_queue_contract.h"
 #include "integration/aws_world.h"
 #include "support/memory_objects.h"

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "adapters/embedded/code_use.h"
+#include "ports/code_use.h"
 
 namespace infra::testing {
 

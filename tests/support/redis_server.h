@@ -7,7 +7,7 @@
 #include <string>
 
 #include "core/time.h"
-#include "net/redis_client.h"
+#include "net/redis/redis_client.h"
 
 namespace infra::testing {
 

@@ -3,7 +3,7 @@
 
 #include <atomic>
 
-#include "adapters/aws/credentials.h"
+#include "adapters/aws/auth/credentials.h"
 
 namespace infra::testing {
 

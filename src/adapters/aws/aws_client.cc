@@ -9,10 +9,10 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
+#include "adapters/aws/auth/sigv4.h"
 #include "adapters/aws/circuit_breaker.h"
 #include "adapters/aws/retry_policy.h"
-#include "adapters/aws/service_error.h"
-#include "adapters/aws/sigv4.h"
+#include "adapters/aws/wire/service_error.h"
 #include "telemetry/log.h"
 
 namespace infra::aws {

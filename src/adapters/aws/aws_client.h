@@ -8,10 +8,10 @@
 #include <string>
 #include <string_view>
 
-#include "adapters/aws/credentials.h"
+#include "adapters/aws/auth/credentials.h"
 #include "core/error.h"
 #include "core/task.h"
-#include "net/http_client.h"
+#include "net/http/http_client.h"
 #include "ports/clock.h"
 #include "ports/random.h"
 

@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <thread>
 
-#include "adapters/aws/sigv4.h"
-#include "adapters/aws/test_peer.h"
+#include "adapters/aws/auth/sigv4.h"
+#include "adapters/aws/auth/test_peer.h"
 #include "adapters/system/system_clock.h"
 #include "support/manual_clock.h"
 

@@ -6,7 +6,7 @@
 #include <bit>
 #include <charconv>
 
-#include "adapters/aws/http_date.h"
+#include "adapters/aws/wire/http_date.h"
 
 namespace infra::aws {
 

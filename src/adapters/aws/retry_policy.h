@@ -4,7 +4,7 @@
 #include <optional>
 
 #include "adapters/aws/aws_client.h"
-#include "adapters/aws/service_error.h"
+#include "adapters/aws/wire/service_error.h"
 
 namespace infra::aws {
 

@@ -7,8 +7,8 @@
 #include <algorithm>
 
 #include "adapters/aws/circuit_breaker.h"
-#include "adapters/aws/http_date.h"
-#include "adapters/aws/xml_text.h"
+#include "adapters/aws/wire/http_date.h"
+#include "adapters/aws/wire/xml_text.h"
 
 namespace infra::aws {
 namespace {

@@ -19,7 +19,7 @@
 #include "adapters/ollama/token_count.h"
 #include "core/json_text.h"
 #include "core/sliding_window.h"
-#include "net/http_server.h"
+#include "net/http/http_server.h"
 #include "telemetry/log.h"
 
 namespace infra {

@@ -6,8 +6,8 @@
 #include <memory>
 #include <string>
 
-#include "net/event_loops.h"
-#include "net/http_client.h"
+#include "net/http/http_client.h"
+#include "net/loops/event_loops.h"
 #include "ports/ai_proxy.h"
 #include "ports/clock.h"
 

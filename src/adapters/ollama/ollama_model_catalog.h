@@ -4,7 +4,7 @@
 #include <string>
 
 #include "core/time.h"
-#include "net/http_client.h"
+#include "net/http/http_client.h"
 #include "ports/model_catalog.h"
 
 namespace infra {

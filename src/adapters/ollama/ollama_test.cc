@@ -14,7 +14,7 @@
 #include "adapters/ollama/ollama_ai_proxy.h"
 #include "adapters/ollama/ollama_model_catalog.h"
 #include "adapters/ollama/token_count.h"
-#include "net/http_server.h"
+#include "net/http/http_server.h"
 
 namespace infra {
 namespace {

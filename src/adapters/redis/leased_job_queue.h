@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "net/redis_client.h"
+#include "net/redis/redis_client.h"
 #include "ports/job_queue.h"
 #include "ports/random.h"
 

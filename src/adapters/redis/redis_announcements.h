@@ -4,7 +4,7 @@
 #include <string_view>
 
 #include "core/ids.h"
-#include "net/redis_client.h"
+#include "net/redis/redis_client.h"
 
 namespace infra {
 

@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "net/redis_client.h"
+#include "net/redis/redis_client.h"
 #include "ports/concurrency_limiter.h"
 
 namespace infra {

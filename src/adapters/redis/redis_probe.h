@@ -3,7 +3,7 @@
 
 #include <functional>
 
-#include "net/redis_client.h"
+#include "net/redis/redis_client.h"
 #include "ports/health_probe.h"
 
 namespace infra {

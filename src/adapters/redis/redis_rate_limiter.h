@@ -6,8 +6,8 @@
 #include <functional>
 #include <string>
 
-#include "adapters/embedded/memory_rate_limiter.h"
-#include "net/redis_client.h"
+#include "adapters/memory/memory_rate_limiter.h"
+#include "net/redis/redis_client.h"
 #include "ports/rate_limiter.h"
 
 namespace infra {

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "adapters/embedded/waiting_room.h"
+#include "adapters/memory/waiting_room.h"
 #include "adapters/redis/reference_result.h"
 #include "core/limits.h"
 #include "telemetry/log.h"

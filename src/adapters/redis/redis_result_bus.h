@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "adapters/redis/open_runs.h"
-#include "net/redis_client.h"
+#include "net/redis/redis_client.h"
 #include "ports/clock.h"
 #include "ports/code_store.h"
 #include "ports/executor.h"

@@ -4,7 +4,7 @@
 
 #include <atomic>
 
-#include "net/redis_client.h"
+#include "net/redis/redis_client.h"
 #include "ports/clock.h"
 #include "ports/worker_registry.h"
 

@@ -6,7 +6,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-#include "net/one_shot_event.h"
+#include "net/loops/one_shot_event.h"
 
 namespace infra {
 

@@ -5,7 +5,7 @@
 #include <thread>
 #include <vector>
 
-#include "net/event_loops.h"
+#include "net/loops/event_loops.h"
 
 namespace infra {
 namespace {

@@ -1,7 +1,7 @@
 // The Executor port on the event threads.
 #pragma once
 
-#include "net/event_loops.h"
+#include "net/loops/event_loops.h"
 #include "ports/executor.h"
 
 namespace infra {

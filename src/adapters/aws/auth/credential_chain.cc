@@ -1,0 +1,159 @@
+// A source that has something but can't say what ends the walk: another source would have us act as somebody else.
+#include "adapters/aws/auth/credential_chain.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <mutex>
+
+#include "adapters/aws/auth/container_credentials.h"
+#include "adapters/aws/auth/environment_credentials.h"
+#include "adapters/aws/auth/instance_credentials.h"
+#include "adapters/aws/auth/profile_credentials.h"
+#include "adapters/aws/auth/web_identity_credentials.h"
+#include "telemetry/log.h"
+
+namespace infra::aws {
+namespace {
+
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+constexpr minutes kRenewBefore{5};
+constexpr seconds kTooShort{10};
+constexpr minutes kBenefitOfDoubt{1};
+constexpr seconds kFailFast{1};
+constexpr seconds kMaxBackoff{30};
+constexpr seconds kBetweenRenewals{30};
+constexpr seconds kBetweenRefusals{5};
+
+Error no_credentials(std::string why) {
+  return {ErrorKind::unavailable, "no_credentials", std::move(why), seconds{1}};
+}
+
+}  // namespace
+
+struct CredentialChain::State : std::enable_shared_from_this<State> {
+  State(std::vector<std::unique_ptr<CredentialSource>> s, Executor& e, Clock& c)
+      : sources(std::move(s)), executor(e), clock(c) {}
+
+  // The first that has some.
+  Task<Result<Credentials>> walk() {
+    std::string tried;
+    for (const auto& source : sources) {
+      auto got = co_await source->fetch();
+      if (got) co_return got;
+      const auto because = fmt::format("{}: {}", source->name(), got.error().message);
+      if (got.error().kind == ErrorKind::invalid)
+        co_return fail(no_credentials("AWS credentials can't be used. " + because));
+      tried.append(" ").append(because);
+      if (got.error().kind != ErrorKind::not_found) break;
+    }
+    co_return fail(no_credentials("No AWS credentials were found, asked in this order." + tried));
+  }
+
+  static Task<void> renew(std::shared_ptr<State> state) {
+    auto got = co_await state->walk();
+    for (const auto& waiter : state->take(std::move(got))) waiter->notify();
+  }
+
+  // Keeps what a fetch brought; gives the signals of those who wait for it.
+  std::vector<std::shared_ptr<Signal>> take(Result<Credentials> got) {
+    const std::lock_guard lock(mutex);
+    fetching = false;
+    const auto now = clock.steady_now();
+    if (got) {
+      failures = 0;
+      fetched_at = now;
+      next_renewal = now + kBetweenRenewals;
+      current = std::move(*got);
+      // If they look expired already, then our clock is wrong or the source has no better ones: the service will judge.
+      if (current->expires_at) current->expires_at = std::max(*current->expires_at, clock.now() + kBenefitOfDoubt);
+    } else {
+      failures = std::min(failures + 1, 10);
+      fail_until = now + kFailFast;
+      next_renewal = now + std::min<seconds>(kMaxBackoff, seconds{1 << (failures - 1)});
+      last_error = std::move(got.error());
+      if (current) log::warn("AWS credentials could not be renewed", {{"reason", last_error.message}});
+    }
+    return std::exchange(waiters, {});
+  }
+
+  [[nodiscard]] bool good_for(std::chrono::milliseconds time) const {
+    return current && (!current->expires_at || *current->expires_at > clock.now() + time);
+  }
+
+  // Starts a fetch unless one runs. Under the mutex; the executor runs nothing inline.
+  void start_fetch() {
+    if (std::exchange(fetching, true)) return;
+    executor.spawn(renew(shared_from_this()));
+  }
+
+  const std::vector<std::unique_ptr<CredentialSource>> sources;
+  Executor& executor;
+  Clock& clock;
+
+  std::mutex mutex;
+  std::optional<Credentials> current;
+  std::vector<std::shared_ptr<Signal>> waiters;
+  Error last_error;
+  bool fetching = false;
+  int failures = 0;  // in a row
+  std::optional<SteadyTime> fetched_at;
+  SteadyTime next_renewal = SteadyTime::min();
+  SteadyTime fail_until = SteadyTime::min();
+};
+
+CredentialChain::CredentialChain(std::vector<std::unique_ptr<CredentialSource>> sources, Executor& executor,
+                                 Clock& clock)
+    : state_(std::make_shared<State>(std::move(sources), executor, clock)) {}
+
+CredentialChain::~CredentialChain() = default;
+
+Task<Result<Credentials>> CredentialChain::get(SteadyTime deadline) {
+  const auto state = state_;
+  std::shared_ptr<Signal> mine;
+  {
+    const std::lock_guard lock(state->mutex);
+    const auto now = state->clock.steady_now();
+    if (state->good_for(kTooShort)) {
+      if (!state->good_for(kRenewBefore) && now >= state->next_renewal) state->start_fetch();
+      co_return *state->current;
+    }
+    if (state->fetching || now >= state->fail_until) {
+      mine = state->clock.make_signal();
+      state->waiters.push_back(mine);
+      state->start_fetch();
+    }
+  }
+  const bool told = !mine || co_await mine->wait_until(deadline);
+  const std::lock_guard lock(state->mutex);
+  if (!told) std::erase(state->waiters, mine);
+  if (state->good_for(milliseconds{0})) co_return *state->current;
+  if (!told) co_return fail(no_credentials("AWS credentials did not come in time; try again in a moment."));
+  co_return fail(state->last_error);
+}
+
+void CredentialChain::refused(const Credentials& credentials) {
+  const std::lock_guard lock(state_->mutex);
+  auto& current = state_->current;
+  if (!current || current->access_key_id != credentials.access_key_id ||
+      current->session_token != credentials.session_token)
+    return;
+  // Just fetched: the source has no better ones, and asking for every request would only load it.
+  if (state_->fetched_at && state_->clock.steady_now() - *state_->fetched_at < kBetweenRefusals) return;
+  current->expires_at = state_->clock.now();
+}
+
+std::unique_ptr<CredentialProvider> make_credential_chain(const Variables& variables, std::string_view region,
+                                                          net::HttpClient& http, Executor& executor, Clock& clock) {
+  std::vector<std::unique_ptr<CredentialSource>> sources;
+  sources.push_back(std::make_unique<EnvironmentCredentials>(variables));
+  sources.push_back(std::make_unique<WebIdentityCredentials>(variables, region, http, executor));
+  sources.push_back(std::make_unique<ProfileCredentials>(variables, executor));
+  sources.push_back(std::make_unique<ContainerCredentials>(variables, http, executor));
+  sources.push_back(std::make_unique<InstanceCredentials>(variables, http));
+  return std::make_unique<CredentialChain>(std::move(sources), executor, clock);
+}
+
+}  // namespace infra::aws

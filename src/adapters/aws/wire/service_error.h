@@ -1,0 +1,36 @@
+// What a service says when it refuses: its own name for it and its words, out of JSON, headers or XML, and what that is
+// to us.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "core/error.h"
+#include "net/http/http_types.h"
+
+namespace infra::aws {
+
+struct ServiceError {
+  std::string name;     // "ConditionalCheckFailedException"; empty if it gave none (HEAD)
+  std::string message;  // the first line of what it says, cut to a length for logs; may be empty
+};
+
+[[nodiscard]] ServiceError read_service_error(const net::Response& response);
+
+// Why a call got no success, as far as it matters for what to do next.
+enum class Cause : std::uint8_t {
+  unreachable,          // never sent: carried out by nobody
+  broken,               // 5xx, broken off or late: perhaps carried out
+  throttled,            // not carried out
+  expired_credentials,  // not carried out; new ones may do
+  skewed_clock,         // not carried out; another time may do
+  refused               // final
+};
+
+[[nodiscard]] Cause cause_of(int status, std::string_view name);
+
+// `service` is its name for messages. Kinds and codes are those in aws_client.h.
+[[nodiscard]] Error to_error(std::string_view service, int status, const ServiceError& said, Cause cause);
+
+}  // namespace infra::aws

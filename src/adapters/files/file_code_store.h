@@ -1,0 +1,65 @@
+// Code bundles as files named by their SHA-256, and objects as files named by their key. A bundle that two functions
+// share is one file, so nothing is deleted when it is retired: a sweep deletes what nobody names any more.
+#pragma once
+
+#include <atomic>
+#include <filesystem>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+
+#include "ports/clock.h"
+#include "ports/code_store.h"
+#include "ports/code_use.h"
+#include "ports/executor.h"
+
+namespace infra {
+
+// Every bundle is put on the list of RetiredCode before it appears, and leaves that list when a sweep finds it in use:
+// so one whose function row was never written, because of a crash, is found too.
+class FileCodeStore final : public CodeStore {
+ public:
+  // How long after a put or a retirement a bundle is left alone: in between, its function row is being written, or a
+  // run that has read the old row is being queued. Both take milliseconds.
+  static constexpr std::chrono::seconds kGrace{60};
+
+  // Makes `<data>/code`, `<data>/objects` and an empty `<data>/tmp`. Throws std::filesystem::filesystem_error.
+  FileCodeStore(const std::filesystem::path& data, Executor& executor, const Clock& clock, CodeUse& use,
+                RetiredCode& retired);
+
+  Task<Result<void>> put_bundle(const CodeRef& code, const std::filesystem::path& staged) override;
+  Task<Result<std::filesystem::path>> fetch_bundle(const CodeRef& code) override;
+  Task<Result<void>> retire_bundle(const CodeRef& code) override;
+  Task<Result<void>> put_object(const std::string& key, std::string_view bytes) override;
+  Task<Result<std::string>> get_object(const std::string& key) override;
+  Task<Result<void>> remove_object(const std::string& key) override;
+
+  // Deletes the retired bundles that are unused and past their grace, and output files older than log rows; errors
+  // leave them for the next time. Call it at the start and every now and then; a call during another returns at once.
+  Task<void> sweep();
+
+ private:
+  [[nodiscard]] std::filesystem::path bundle_path(const std::string& sha256) const;
+  [[nodiscard]] std::filesystem::path temporary_path();
+  void touch(const std::string& sha256);
+  [[nodiscard]] bool is_recent(const std::string& sha256);
+  void forget_old_touches();
+  Task<void> sweep_bundle(std::string sha256);
+  Task<bool> delete_unless_recent(std::string sha256);
+  Task<Result<void>> on_disk(std::function<Result<void>()> work);
+
+  const std::filesystem::path bundles_;
+  const std::filesystem::path objects_;
+  const std::filesystem::path temporary_;
+  Executor& executor_;
+  const Clock& clock_;
+  CodeUse& use_;
+  RetiredCode& retired_;
+  std::atomic<std::uint64_t> next_temporary_{0};
+  std::atomic<bool> sweeping_{false};
+  std::mutex mutex_;  // held only on the blocking pool or for a few instructions
+  std::unordered_map<std::string, SteadyTime> touched_;
+};
+
+}  // namespace infra

@@ -1,0 +1,232 @@
+#include "adapters/memory/job_line.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+namespace infra {
+namespace {
+
+std::unexpected<Error> queue_full() {
+  return fail(Error{ErrorKind::unavailable, "queue_full", "Too many jobs are waiting; try again in a moment.",
+                    std::chrono::seconds{1}});
+}
+
+std::unexpected<Error> queued_already() {
+  return fail(ErrorKind::conflict, "job_exists", "A job with this request id is queued already.");
+}
+
+}  // namespace
+
+Result<std::int64_t> JobLine::reserve(const Job& job, std::uint64_t bytes) {
+  const std::lock_guard lock(mutex_);
+  if (memory_ids_.contains(job.request_id)) return queued_already();
+  if (durable_jobs_ >= bounds_.durable_jobs || durable_bytes_ + bytes > bounds_.durable_bytes) return queue_full();
+  ++durable_jobs_;
+  durable_bytes_ += bytes;
+  return next_seq_++;
+}
+
+void JobLine::release(std::uint64_t bytes) {
+  const std::lock_guard lock(mutex_);
+  --durable_jobs_;
+  durable_bytes_ -= bytes;
+}
+
+void JobLine::put(QueuedJob durable) {
+  const std::lock_guard lock(mutex_);
+  make_ready(std::move(durable));
+}
+
+void JobLine::restore(QueuedJob durable) {
+  const std::lock_guard lock(mutex_);
+  ++durable_jobs_;
+  durable_bytes_ += durable.bytes;
+  make_ready(std::move(durable));
+}
+
+Result<void> JobLine::put_in_memory(std::shared_ptr<const Job> job, std::uint64_t bytes) {
+  const std::lock_guard lock(mutex_);
+  if (memory_ids_.size() >= bounds_.memory_jobs || memory_bytes_ + bytes > bounds_.memory_bytes) return queue_full();
+  if (!memory_ids_.insert(job->request_id).second) return queued_already();
+  memory_bytes_ += bytes;
+  ++memory_code_[job->code.sha256];
+  make_ready({.seq = next_seq_++, .bytes = bytes, .job = std::move(job)});
+  return {};
+}
+
+std::vector<HandOver> JobLine::take(std::size_t max, SteadyTime lease_end) {
+  const std::lock_guard lock(mutex_);
+  std::vector<HandOver> taken;
+  auto next = ready_.begin();
+  while (taken.size() < max && next != ready_.end()) {
+    if (closed_ && next->second.job == nullptr) {
+      ++next;
+      continue;
+    }
+    QueuedJob queued = std::move(next->second);
+    next = ready_.erase(next);
+    const std::uint64_t hand_over = next_hand_over_++;
+    taken.push_back({queued, fmt::format("{}-{}", queued.seq, hand_over)});
+    const std::int64_t seq = queued.seq;
+    lease_ends_.emplace(lease_end, seq);
+    leases_.emplace(seq, Lease{std::move(queued), hand_over, lease_end});
+  }
+  return taken;
+}
+
+std::vector<QueuedJob> JobLine::expire(SteadyTime now) {
+  const std::lock_guard lock(mutex_);
+  std::vector<QueuedJob> durable;
+  while (!lease_ends_.empty() && lease_ends_.begin()->first <= now) {
+    const auto lease = leases_.find(lease_ends_.begin()->second);
+    QueuedJob queued = lease->second.queued;
+    drop_lease(lease);
+    ++queued.receives;
+    if (!queued.job) durable.push_back(queued);
+    make_ready(std::move(queued));
+  }
+  return durable;
+}
+
+std::optional<SteadyTime> JobLine::next_expiry() const {
+  const std::lock_guard lock(mutex_);
+  return lease_ends_.empty() ? std::nullopt : std::optional(lease_ends_.begin()->first);
+}
+
+std::optional<QueuedJob> JobLine::leased(const std::string& receipt, SteadyTime now) const {
+  const std::lock_guard lock(mutex_);
+  const auto lease = find(receipt, now);
+  return lease == leases_.end() ? std::nullopt : std::optional(lease->second.queued);
+}
+
+bool JobLine::extend(const std::string& receipt, SteadyTime now, SteadyTime lease_end) {
+  const std::lock_guard lock(mutex_);
+  const auto found = find(receipt, now);
+  if (found == leases_.end()) return false;
+  Lease& lease = leases_.at(found->first);
+  lease_ends_.erase({lease.end, found->first});
+  lease.end = lease_end;
+  lease_ends_.emplace(lease_end, found->first);
+  return true;
+}
+
+bool JobLine::give_back(const std::string& receipt, SteadyTime now) {
+  const std::lock_guard lock(mutex_);
+  const auto lease = find(receipt, now);
+  if (lease == leases_.end()) return false;
+  QueuedJob queued = lease->second.queued;
+  drop_lease(lease);
+  make_ready(std::move(queued));
+  return true;
+}
+
+void JobLine::remove(std::int64_t seq) {
+  const std::lock_guard lock(mutex_);
+  if (const auto lease = leases_.find(seq); lease != leases_.end()) {
+    forget(lease->second.queued);
+    drop_lease(lease);
+  } else if (const auto waiting = ready_.find(seq); waiting != ready_.end()) {
+    forget(waiting->second);
+    ready_.erase(waiting);
+  }
+}
+
+bool JobLine::enlist(const std::shared_ptr<Signal>& signal) {
+  const std::lock_guard lock(mutex_);
+  if (closed_ || !ready_.empty()) return false;
+  receivers_.push_back({signal, std::this_thread::get_id()});
+  return true;
+}
+
+void JobLine::leave(const std::shared_ptr<Signal>& signal) {
+  const std::lock_guard lock(mutex_);
+  receivers_.remove_if([&](const Receiver& receiver) { return receiver.signal == signal; });
+}
+
+void JobLine::wake_one() {
+  const std::lock_guard lock(mutex_);
+  if (!ready_.empty()) wake_one_locked();
+}
+
+void JobLine::close() {
+  const std::lock_guard lock(mutex_);
+  closed_ = true;
+  while (!receivers_.empty()) wake_one_locked();
+}
+
+bool JobLine::closed() const {
+  const std::lock_guard lock(mutex_);
+  return closed_;
+}
+
+void JobLine::add_dead(std::int64_t count) {
+  const std::lock_guard lock(mutex_);
+  dead_ += count;
+}
+
+QueueDepth JobLine::depth() const {
+  const std::lock_guard lock(mutex_);
+  return {.ready = static_cast<std::int64_t>(ready_.size()),
+          .in_flight = static_cast<std::int64_t>(leases_.size()),
+          .dead = dead_};
+}
+
+bool JobLine::holds_code(const std::string& sha256) const {
+  const std::lock_guard lock(mutex_);
+  return memory_code_.contains(sha256);
+}
+
+std::optional<JobLine::Receipt> JobLine::parse(const std::string& text) {
+  Receipt receipt;
+  const char* const end = text.data() + text.size();
+  const auto seq = std::from_chars(text.data(), end, receipt.seq);
+  if (seq.ec != std::errc{} || seq.ptr == end || *seq.ptr != '-') return std::nullopt;
+  const auto hand_over = std::from_chars(seq.ptr + 1, end, receipt.hand_over);
+  if (hand_over.ec != std::errc{} || hand_over.ptr != end) return std::nullopt;
+  return receipt;
+}
+
+// The lease that `receipt` names, if it is alive: not a later one of the same job.
+JobLine::Leases::const_iterator JobLine::find(const std::string& text, SteadyTime now) const {
+  const auto receipt = parse(text);
+  if (!receipt) return leases_.end();
+  const auto lease = leases_.find(receipt->seq);
+  if (lease == leases_.end() || lease->second.hand_over != receipt->hand_over || lease->second.end <= now)
+    return leases_.end();
+  return lease;
+}
+
+void JobLine::make_ready(QueuedJob queued) {
+  const std::int64_t seq = queued.seq;
+  ready_.emplace(seq, std::move(queued));
+  wake_one_locked();
+}
+
+void JobLine::drop_lease(Leases::const_iterator lease) {
+  lease_ends_.erase({lease->second.end, lease->first});
+  leases_.erase(lease);
+}
+
+void JobLine::forget(const QueuedJob& queued) {
+  if (!queued.job) {
+    --durable_jobs_;
+    durable_bytes_ -= queued.bytes;
+    return;
+  }
+  memory_ids_.erase(queued.job->request_id);
+  memory_bytes_ -= queued.bytes;
+  const auto code = memory_code_.find(queued.job->code.sha256);
+  if (code != memory_code_.end() && --code->second == 0) memory_code_.erase(code);
+}
+
+void JobLine::wake_one_locked() {
+  if (receivers_.empty()) return;
+  auto next = std::ranges::find(receivers_, std::this_thread::get_id(), &Receiver::thread);
+  if (next == receivers_.end()) next = receivers_.begin();
+  next->signal->notify();
+  receivers_.erase(next);
+}
+
+}  // namespace infra

@@ -1,0 +1,61 @@
+#include "adapters/memory/memory_concurrency_limiter.h"
+
+#include <utility>
+
+#include "core/limits.h"
+
+namespace infra {
+
+Task<Result<bool>> MemoryConcurrencyLimiter::admit(const LimitedRun& run, int most) {
+  const std::scoped_lock lock(mutex_);
+  co_return count(&Runs::outstanding, run, most, kOutstandingFor);
+}
+
+Task<Result<bool>> MemoryConcurrencyLimiter::enter(const LimitedRun& run, int most) {
+  const std::scoped_lock lock(mutex_);
+  co_return count(&Runs::running, run, most, limits::kVisibility);
+}
+
+Task<Result<void>> MemoryConcurrencyLimiter::renew(const LimitedRun& run, bool running) {
+  const std::scoped_lock lock(mutex_);
+  const SteadyTime now = clock_.steady_now();
+  Runs& runs = functions_[run.function];
+  runs.outstanding[run.request] = now + kOutstandingFor;
+  if (running) runs.running[run.request] = now + limits::kVisibility;
+  co_return Result<void>{};
+}
+
+Task<Result<void>> MemoryConcurrencyLimiter::leave(const LimitedRun& run) {
+  forget(run, false);
+  co_return Result<void>{};
+}
+
+Task<Result<void>> MemoryConcurrencyLimiter::finish(const LimitedRun& run) {
+  forget(run, true);
+  co_return Result<void>{};
+}
+
+// The dead are looked for only where they stand in somebody's way.
+bool MemoryConcurrencyLimiter::count(Ends Runs::* among, const LimitedRun& run, int most, SteadyTime::duration time) {
+  const SteadyTime now = clock_.steady_now();
+  Ends& ends = functions_[run.function].*among;
+  const bool counted = ends.contains(run.request);
+  if (!counted && std::cmp_greater_equal(ends.size(), most)) {
+    std::erase_if(ends, [now](const auto& entry) { return entry.second <= now; });
+    if (std::cmp_greater_equal(ends.size(), most)) return false;
+  }
+  ends[run.request] = now + time;
+  return true;
+}
+
+void MemoryConcurrencyLimiter::forget(const LimitedRun& run, bool outstanding_too) {
+  const std::scoped_lock lock(mutex_);
+  const auto found = functions_.find(run.function);
+  if (found == functions_.end()) return;
+  Runs& runs = found->second;
+  runs.running.erase(run.request);
+  if (outstanding_too) runs.outstanding.erase(run.request);
+  if (runs.running.empty() && runs.outstanding.empty()) functions_.erase(found);
+}
+
+}  // namespace infra

@@ -1,0 +1,295 @@
+#include "adapters/sqlite/database.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <pthread.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <system_error>
+
+#include "adapters/sqlite/database_schema.h"
+#include "adapters/sqlite/row_codec.h"
+#include "telemetry/log.h"
+
+namespace infra {
+namespace {
+
+constexpr std::size_t kMaxGroup = 512;  // bounds how long the first of a group waits for the last
+constexpr std::chrono::milliseconds kGather{10};
+constexpr std::size_t kGroupDue = 32;  // the runs that a worker has under way wait no longer than for each other
+constexpr std::size_t kMaxBacklog = 8192;
+constexpr std::size_t kMaxBacklogBytes = 64U * 1024 * 1024;
+constexpr std::size_t kMaxIdleReaders = 4;
+// Pages of 4 KiB: the write-ahead log is copied into the file every 4 MiB (SQLite's own default); past 64 MiB, which
+// takes readers that never pause, the copy waits for them so that the log can start again from its beginning.
+constexpr int kCheckpointPages = 1000;
+constexpr int kTruncatePages = 16'384;
+constexpr std::int64_t kSweepBatch = 200;
+
+Error stopping_error() {
+  return {ErrorKind::unavailable, "shutting_down", "The program is stopping."};
+}
+
+Error at_start(const std::filesystem::path& file, const Error& error) {
+  return {error.kind, error.code, fmt::format("Can't open the database {}. {}", file.string(), error.message)};
+}
+
+// SQLite would make it readable for everybody, and functions' environments hold secrets.
+Result<void> create_private(const std::filesystem::path& file) {
+  const int handle = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (handle < 0) {
+    const std::error_code reason(errno, std::generic_category());
+    return fail(ErrorKind::unavailable, "engine_unavailable", fmt::format("The system says: {}.", reason.message()));
+  }
+  ::close(handle);
+  return {};
+}
+
+Result<std::unique_ptr<sqlite::Connection>> open_writer(const std::filesystem::path& file) {
+  if (auto created = create_private(file); !created) return fail(created.error());
+  auto connection = sqlite::Connection::open(file, sqlite::Connection::Mode::create);
+  if (!connection) return connection;
+  for (const char* setting : {"PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", "PRAGMA foreign_keys = OFF",
+                              "PRAGMA journal_size_limit = 67108864", "PRAGMA cache_size = -16384"}) {
+    if (auto set = (*connection)->execute(setting); !set) return fail(set.error());
+  }
+  if (auto migrated = migrate(**connection); !migrated) return fail(migrated.error());
+  return connection;
+}
+
+// Signals belong to the thread that waits for them, never to this one.
+std::thread start_without_signals(std::function<void()> body) {
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  std::thread thread(std::move(body));
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  return thread;
+}
+
+Result<void> apply_one(sqlite::Connection& connection, const Database::Write& write) {
+  if (auto opened = connection.execute("SAVEPOINT one"); !opened) return opened;
+  auto outcome = write.apply(connection);
+  // SQLite ends the whole transaction by itself after some errors (a full disk, an I/O error).
+  if (!connection.in_transaction()) return outcome;
+  if (!outcome) {
+    if (auto undone = connection.execute("ROLLBACK TO one"); !undone) return undone;
+  }
+  if (auto released = connection.execute("RELEASE one"); !released) return released;
+  return outcome;
+}
+
+// A full disk may already stop a single write of a group, before the commit.
+Result<void> first_engine_failure(const std::vector<Result<void>>& outcomes) {
+  const auto failed = std::ranges::find_if(
+      outcomes, [](const auto& outcome) { return !outcome && outcome.error().kind == ErrorKind::unavailable; });
+  return failed == outcomes.end() ? Result<void>{} : *failed;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Database>> Database::open(const std::filesystem::path& file, Executor& executor, Clock& clock) {
+  auto connection = open_writer(file);
+  if (!connection) return fail(at_start(file, connection.error()));
+  std::unique_ptr<Database> database(new Database(file, executor, clock));
+  database->connection_ = std::move(*connection);
+  database->writer_ = start_without_signals([raw = database.get()] { raw->run_writer(); });
+  return database;
+}
+
+Database::Database(std::filesystem::path file, Executor& executor, Clock& clock)
+    : file_(std::move(file)), executor_(executor), clock_(clock) {}
+
+Database::~Database() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  work_arrived_.notify_one();
+  if (writer_.joinable()) writer_.join();
+}
+
+void Database::submit(Write write) {
+  {
+    std::unique_lock lock(mutex_);
+    if (stopping_) {
+      lock.unlock();
+      write.settled(fail(stopping_error()));
+      return;
+    }
+    urgent_ += write.urgent ? 1 : 0;
+    backlog_bytes_ += write.bytes;
+    ++backlog_;
+    queue_.push_back(std::move(write));
+    // While it gathers, one more is nothing to wake it for: that costs whoever submits more than the rest of this.
+    if (gathering_ && !is_group_due()) return;
+  }
+  work_arrived_.notify_one();
+}
+
+bool Database::is_group_due() const {
+  return stopping_ || urgent_ > 0 || queue_.size() >= kGroupDue;
+}
+
+Task<void> Database::write_behind(Write write) {
+  co_await wait_for_room();
+  write.urgent = false;
+  submit(std::move(write));
+}
+
+Task<void> Database::wait_for_room() {
+  while (true) {
+    std::shared_ptr<Signal> room;
+    {
+      const std::lock_guard lock(mutex_);
+      if (stopping_ || (backlog_ < kMaxBacklog && backlog_bytes_ < kMaxBacklogBytes)) co_return;
+      room = clock_.make_signal();
+      waiting_for_room_.push_back(room);
+    }
+    co_await room->wait_until(SteadyTime::max());
+  }
+}
+
+void Database::run_writer() {
+  for (auto group = next_group(); !group.empty(); group = next_group()) {
+    commit_group(group);
+    std::vector<std::shared_ptr<Signal>> waiting;
+    {
+      const std::lock_guard lock(mutex_);
+      backlog_ -= group.size();
+      for (const auto& write : group) backlog_bytes_ -= write.bytes;
+      waiting.swap(waiting_for_room_);
+    }
+    for (const auto& room : waiting) room->notify();
+    tend_log();
+  }
+}
+
+// Everything that waits, up to kMaxGroup; empty only when the database closes.
+std::vector<Database::Write> Database::next_group() {
+  std::unique_lock lock(mutex_);
+  work_arrived_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+  gathering_ = true;
+  work_arrived_.wait_for(lock, kGather, [this] { return is_group_due(); });
+  gathering_ = false;
+  const std::size_t count = std::min(queue_.size(), kMaxGroup);
+  std::vector<Write> group;
+  group.reserve(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    urgent_ -= queue_.front().urgent ? 1 : 0;
+    group.push_back(std::move(queue_.front()));
+    queue_.pop_front();
+  }
+  return group;
+}
+
+void Database::commit_group(std::vector<Write>& group) {
+  std::vector<Result<void>> outcomes(group.size());
+  const auto committed = apply_group(group, outcomes);
+  if (!committed && connection_->in_transaction()) {
+    if (auto undone = connection_->execute("ROLLBACK"); !undone)
+      log::error("A failed commit could not be rolled back.");
+  }
+  note_outcome(committed ? first_engine_failure(outcomes) : committed);
+  if (committed) ++commits_;
+  for (std::size_t i = 0; i < group.size(); ++i) {
+    group[i].settled(!committed && outcomes[i] ? committed : outcomes[i]);
+    group[i].apply = nullptr;  // what the write holds goes here, not with the whole group
+    group[i].settled = nullptr;
+  }
+}
+
+Result<void> Database::apply_group(const std::vector<Write>& group, std::vector<Result<void>>& outcomes) {
+  if (auto begun = connection_->execute("BEGIN IMMEDIATE"); !begun) return begun;
+  for (std::size_t i = 0; i < group.size(); ++i) {
+    outcomes[i] = apply_one(*connection_, group[i]);
+    if (connection_->in_transaction()) continue;
+    if (!outcomes[i]) return outcomes[i];
+    return fail(ErrorKind::unavailable, "engine_unavailable", "The database ended a transaction before its commit.");
+  }
+  return connection_->execute("COMMIT");
+}
+
+void Database::note_outcome(const Result<void>& outcome) {
+  bool changed = false;
+  {
+    const std::lock_guard lock(mutex_);
+    changed = last_failure_.has_value() == outcome.has_value();
+    last_failure_ = outcome ? std::nullopt : std::optional<Error>(outcome.error());
+  }
+  if (!changed) return;
+  if (outcome) {
+    log::info("The database takes writes again.");
+  } else {
+    log::error("The database did not take a write.",
+               {{"code", outcome.error().code}, {"reason", outcome.error().message}});
+  }
+}
+
+void Database::tend_log() {
+  const int pages = connection_->wal_pages();
+  if (pages < kCheckpointPages) return;
+  if (auto done = connection_->checkpoint(pages >= kTruncatePages); !done) {
+    log::warn("The write-ahead log could not be copied into the database.", {{"reason", done.error().message}});
+  }
+}
+
+Result<std::unique_ptr<sqlite::Connection>> Database::borrow_reader() {
+  {
+    const std::lock_guard lock(readers_mutex_);
+    if (!readers_.empty()) {
+      auto reader = std::move(readers_.back());
+      readers_.pop_back();
+      return reader;
+    }
+  }
+  return sqlite::Connection::open(file_, sqlite::Connection::Mode::read_only);
+}
+
+void Database::return_reader(std::unique_ptr<sqlite::Connection> reader) {
+  const std::lock_guard lock(readers_mutex_);
+  if (readers_.size() < kMaxIdleReaders) readers_.push_back(std::move(reader));
+}
+
+Task<Result<void>> Database::sweep(std::string_view sql, WallTime before, std::function<void(std::int64_t)> deleted) {
+  while (true) {
+    const auto swept = co_await write<std::int64_t>(
+        [sql, before](sqlite::Connection& connection) -> Result<std::int64_t> {
+          auto done = connection.prepare(sql).bind(to_column(before)).bind(kSweepBatch).run();
+          if (!done) return fail(done.error());
+          return connection.changes();
+        },
+        [deleted](const Result<std::int64_t>& outcome) {
+          if (outcome && deleted) deleted(*outcome);
+        });
+    if (!swept) co_return fail(swept.error());
+    if (*swept < kSweepBatch) co_return Result<void>{};
+  }
+}
+
+Task<Result<void>> Database::check() {
+  auto readable = co_await read<void>([](sqlite::Connection& connection) -> Result<void> {
+    auto value = connection.query_integer("SELECT count(*) FROM (SELECT 1 FROM functions LIMIT 1)");
+    if (!value) return fail(value.error());
+    return {};
+  });
+  if (!readable) co_return readable;
+  bool failing = false;
+  bool stopping = false;
+  {
+    const std::lock_guard lock(mutex_);
+    failing = last_failure_.has_value();
+    stopping = stopping_;
+  }
+  if (stopping) co_return fail(stopping_error());
+  if (!failing) co_return Result<void>{};
+  co_return co_await write<void>([](sqlite::Connection& connection) {
+    return connection.execute("INSERT INTO write_check VALUES(1, 1) ON CONFLICT DO UPDATE SET writes = writes + 1");
+  });
+}
+
+}  // namespace infra

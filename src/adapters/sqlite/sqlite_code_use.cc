@@ -1,0 +1,51 @@
+#include "adapters/sqlite/sqlite_code_use.h"
+
+namespace infra {
+namespace {
+
+using sqlite::Connection;
+
+constexpr std::string_view kUsed =
+    "SELECT EXISTS(SELECT 1 FROM functions WHERE code_sha256=?) "
+    "OR EXISTS(SELECT 1 FROM jobs WHERE code_sha256=? AND dead_at IS NULL)";
+
+}  // namespace
+
+Task<Result<bool>> SqliteCodeUse::is_used(const std::string& sha256) {
+  if (queue_.holds_code(sha256)) co_return true;
+  // Asked on the writer thread, behind every row that is still on its way to the disk.
+  co_return co_await database_.write<bool>([sha256](Connection& connection) -> Result<bool> {
+    auto used = connection.prepare(kUsed);
+    const auto row = used.bind(sha256).bind(sha256).step();
+    if (!row) return fail(row.error());
+    return used.integer(0) != 0;
+  });
+}
+
+Task<Result<void>> SqliteRetiredCode::add(const std::string& sha256) {
+  co_return co_await database_.write<void>([sha256](Connection& connection) {
+    return connection.prepare("INSERT INTO retired_code(sha256) VALUES(?) ON CONFLICT DO NOTHING").bind(sha256).run();
+  });
+}
+
+Task<Result<void>> SqliteRetiredCode::remove(const std::string& sha256) {
+  co_return co_await database_.write<void>([sha256](Connection& connection) {
+    return connection.prepare("DELETE FROM retired_code WHERE sha256=?").bind(sha256).run();
+  });
+}
+
+Task<Result<std::vector<std::string>>> SqliteRetiredCode::list() {
+  using Names = std::vector<std::string>;
+  co_return co_await database_.read<Names>([](Connection& connection) -> Result<Names> {
+    auto rows = connection.prepare("SELECT sha256 FROM retired_code ORDER BY position");
+    Names names;
+    while (true) {
+      const auto row = rows.step();
+      if (!row) return fail(row.error());
+      if (!*row) return names;
+      names.push_back(rows.text(0));
+    }
+  });
+}
+
+}  // namespace infra

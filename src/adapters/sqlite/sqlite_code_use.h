@@ -1,0 +1,34 @@
+// The code store's questions, answered from infra.db and the job queue.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "adapters/sqlite/database.h"
+#include "adapters/sqlite/sqlite_job_queue.h"
+#include "ports/code_use.h"
+
+namespace infra {
+
+class SqliteCodeUse final : public CodeUse {
+ public:
+  SqliteCodeUse(Database& database, SqliteJobQueue& queue) : database_(database), queue_(queue) {}
+  Task<Result<bool>> is_used(const std::string& sha256) override;
+
+ private:
+  Database& database_;
+  SqliteJobQueue& queue_;
+};
+
+class SqliteRetiredCode final : public RetiredCode {
+ public:
+  explicit SqliteRetiredCode(Database& database) : database_(database) {}
+  Task<Result<void>> add(const std::string& sha256) override;
+  Task<Result<void>> remove(const std::string& sha256) override;
+  Task<Result<std::vector<std::string>>> list() override;
+
+ private:
+  Database& database_;
+};
+
+}  // namespace infra

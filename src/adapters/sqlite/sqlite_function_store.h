@@ -1,0 +1,55 @@
+// Function metadata in infra.db. Recently used rows are kept in memory: this process is the only writer, and the cache
+// changes on the writer thread in commit order, so it is exact.
+#pragma once
+
+#include <list>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <unordered_map>
+
+#include "adapters/sqlite/database.h"
+#include "core/job_result.h"
+#include "ports/function_store.h"
+
+namespace infra {
+
+// Rows by id, the longest unused dropped first. Any thread.
+class FunctionCache {
+ public:
+  explicit FunctionCache(std::size_t capacity) : capacity_(capacity) {}
+  [[nodiscard]] std::optional<Function> find(const FunctionId& id);
+  void put(const Function& function);
+  void erase(const FunctionId& id);
+  void count(const LogRow& run);  // adds it to its function's counters
+
+ private:
+  const std::size_t capacity_;
+  std::mutex mutex_;
+  std::list<Function> rows_;  // most recently used first
+  std::unordered_map<FunctionId, std::list<Function>::iterator> by_id_;
+};
+
+class SqliteFunctionStore final : public FunctionStore {
+ public:
+  explicit SqliteFunctionStore(Database& database) : database_(database) {}
+
+  Task<Result<void>> insert(const Function& function) override;
+  Task<Result<Function>> find(const FunctionId& id) override;
+  Task<Result<Function>> update(const FunctionId& id, const FunctionChange& change, WallTime now) override;
+  Task<Result<Function>> remove(const FunctionId& id) override;
+  Task<Result<FunctionPage>> list(int limit, const std::string& cursor) override;
+
+  // For who writes counters: changed on the writer thread only, once that write is committed.
+  [[nodiscard]] const std::shared_ptr<FunctionCache>& cache() const { return cache_; }
+
+ private:
+  static constexpr std::size_t kCachedRows = 10'000;
+
+  Database& database_;
+  // Shared with queued writes, which settle even when this object's owner has been faster to leave.
+  std::shared_ptr<FunctionCache> cache_ = std::make_shared<FunctionCache>(kCachedRows);
+};
+
+}  // namespace infra

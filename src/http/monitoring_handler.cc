@@ -1,0 +1,92 @@
+#include "http/monitoring_handler.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/duration.h"
+#include "core/json_text.h"
+#include "core/text.h"
+#include "http/error_response.h"
+#include "telemetry/log.h"
+
+namespace infra::http {
+namespace {
+
+std::string_view name_of(log::Level level) {
+  switch (level) {
+    case log::Level::warn:
+      return "WARN";
+    case log::Level::error:
+      return "ERROR";
+    default:
+      return "INFO";
+  }
+}
+
+std::string id_or_null(const std::string& id) {
+  return id.empty() ? "null" : json_quote(replace_invalid_utf8(id));
+}
+
+std::string figures_json(const std::optional<RunFigures>& run) {
+  if (!run) return R"("duration":null,"handlerDurationMs":null,"memory":null,"status":null,"exitCode":null)";
+  return fmt::format(R"("duration":{},"handlerDurationMs":{},"memory":{},"status":"{}","exitCode":{})",
+                     whole_ms(run->duration_ms), run->handler_ms ? json_number(*run->handler_ms) : "null",
+                     run->memory_mb, to_string(run->status), run->exit_code);
+}
+
+}  // namespace
+
+Task<Result<net::Response>> MonitoringHandler::overview(Context&) {
+  const auto engines = health_.snapshot();
+  const bool ok = !view_.draining() && std::ranges::all_of(engines, [](const auto& entry) { return entry.second.ok; });
+  co_return json_response(
+      200,
+      fmt::format(
+          R"({{"service":"Infra","version":"{}","status":"{}","endpoints":{{"health":"/health","metrics":"/metrics",)"
+          R"("upload":"/api/upload","run":"/api/run","status":"/api/status/:jobId","functions":"/api/functions",)"
+          R"("logs":"/api/logs","workers":"/api/workers","systemStatus":"/api/system/status","models":"/api/models"}},)"
+          R"("authentication":"Send the API key in the header x-api-key."}})",
+          INFRA_VERSION, ok ? "OK" : "ERROR"));
+}
+
+Task<Result<net::Response>> MonitoringHandler::health(Context&) {
+  bool ok = !view_.draining();
+  std::string checks;
+  for (const auto& [name, engine] : health_.snapshot()) {
+    ok = ok && engine.ok;
+    checks +=
+        fmt::format(R"({}{}:{{"status":"{}","latencyMs":{}{}}})", checks.empty() ? "" : ",", json_quote(name),
+                    engine.ok ? "OK" : "ERROR", json_number(engine.latency_ms),
+                    engine.ok ? "" : fmt::format(R"(,"error":{})", json_quote(replace_invalid_utf8(engine.error))));
+  }
+  co_return json_response(ok ? 200 : 503,
+                          fmt::format(R"({{"status":"{}","version":"{}"{},"checks":{{{}}}}})", ok ? "OK" : "ERROR",
+                                      INFRA_VERSION, view_.draining() ? R"(,"draining":true)" : "", checks));
+}
+
+Task<Result<net::Response>> MonitoringHandler::metrics(Context&) {
+  net::Response response;
+  response.body = metrics_.render(co_await view_.gauges());
+  response.headers.add("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
+  co_return response;
+}
+
+Task<Result<net::Response>> MonitoringHandler::logs(Context& context) {
+  const auto format = net::query_value(context.request.query, "format");
+  if (format == "native")
+    co_return json_response(200, json_array(log::recent_lines(), [](const std::string& line) { return line; }));
+  if (format) {
+    co_return fail(ErrorKind::invalid, "invalid_format",
+                   "format must be native, for the program's own log lines; without it GET /logs gives events.");
+  }
+  co_return json_response(
+      200, json_array(events_.newest_first(), [this](const Event& event) {
+        return fmt::format(R"({{"id":"{}","level":"{}","timestamp":"{}","msg":{},"functionId":{},"requestId":{},{}}})",
+                           events_.id_of(event), name_of(event.level), to_iso8601(event.time),
+                           json_quote(replace_invalid_utf8(event.message)), id_or_null(event.function),
+                           id_or_null(event.request), figures_json(event.run));
+      }));
+}
+
+}  // namespace infra::http

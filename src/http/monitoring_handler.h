@@ -1,0 +1,37 @@
+// A program about itself, controller and worker alike: health, metrics, what happened last.
+#pragma once
+
+#include <functional>
+
+#include "app/health_monitor.h"
+#include "http/route.h"
+#include "telemetry/event_ring.h"
+#include "telemetry/metrics.h"
+
+namespace infra::http {
+
+// What the handler asks the rest of the program at the moment of a request.
+struct MonitoringView {
+  std::function<bool()> draining;
+  std::function<Task<GaugeSample>()> gauges;
+};
+
+class MonitoringHandler {
+ public:
+  MonitoringHandler(app::HealthMonitor& health, Metrics& metrics, const EventRing& events, MonitoringView view)
+      : health_(health), metrics_(metrics), events_(events), view_(std::move(view)) {}
+
+  // What this is and where to go on, for whoever comes without a path.
+  Task<Result<net::Response>> overview(Context& context);
+  Task<Result<net::Response>> health(Context& context);
+  Task<Result<net::Response>> metrics(Context& context);
+  Task<Result<net::Response>> logs(Context& context);
+
+ private:
+  app::HealthMonitor& health_;
+  Metrics& metrics_;
+  const EventRing& events_;
+  MonitoringView view_;
+};
+
+}  // namespace infra::http

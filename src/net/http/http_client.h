@@ -1,0 +1,50 @@
+// Outgoing HTTP(S) by libcurl's multi interface on the event loops: pooled keep-alive connections, a deadline on every
+// call.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "core/error.h"
+#include "core/time.h"
+#include "net/http/http_types.h"
+#include "net/loops/event_loops.h"
+
+namespace infra::net {
+
+struct ClientRequest {
+  std::string method = "GET";
+  std::string url{};
+  Headers headers{};
+  std::string body{};
+  // Sent in place of `body`, without a copy; the caller keeps it until send() has returned.
+  std::string_view borrowed_body{};
+  milliseconds timeout{10'000};  // connect to last byte
+  milliseconds connect_timeout{2'000};
+  std::uint64_t max_response_bytes = 64 * 1024 * 1024;
+  // If set, gets the body piece by piece as it arrives, on the caller's event thread, in place of Response::body;
+  // returning false aborts the call. `on_header` (optional) gets the status and headers before the first piece.
+  std::function<bool(std::string_view piece)> on_body{};
+  std::function<void(const Response& head)> on_header{};
+};
+
+class HttpClient {
+ public:
+  explicit HttpClient(EventLoops& loops);
+  ~HttpClient();
+  HttpClient(const HttpClient&) = delete;
+  HttpClient& operator=(const HttpClient&) = delete;
+
+  // Any status is an answer; an error is `unavailable` (no connection, so that nothing was sent: code http_unreachable;
+  // broken off: http_unavailable), `timeout` (code http_timeout) or `too_large`. Follows no redirects, uses no proxy
+  // from the environment, speaks http and https only. Call from an event thread; resumes there.
+  Task<Result<Response>> send(ClientRequest request);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace infra::net

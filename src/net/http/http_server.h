@@ -1,0 +1,65 @@
+// The HTTP/1.1 server: connections, framing, limits and time-outs. It knows no routes; a handler answers each request.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "core/error.h"
+#include "core/time.h"
+#include "net/http/http_types.h"
+#include "net/loops/event_loops.h"
+
+namespace infra::net {
+
+// Runs on the connection's event thread. It may answer before it has read the body: the answer is sent at once, what is
+// left of the body is read and dropped (at most 64 MiB and 10 s), and then the connection closes. What it throws
+// becomes a 500.
+using Handler = std::function<Task<Response>(Request&)>;
+
+// Answers a request that could not be parsed (`invalid`), has too large a header (`too_large`) or came too slowly
+// (`timeout`); also what a handler that threw is answered with (`internal`).
+using ErrorHandler = std::function<Response(const Error&)>;
+
+struct HttpServerOptions {
+  std::string address = "127.0.0.1";  // "0.0.0.0", "::" (both families)
+  std::uint16_t port = 0;             // 0: any free one
+  std::size_t max_header_bytes = 32 * 1024;
+  std::size_t max_connections = 10'000;  // one more is answered 503 and closed
+  milliseconds header_timeout{10'000};   // from the first byte of a request to the end of its header
+  milliseconds idle_timeout{75'000};     // between requests; longer than load balancers' 60 s
+  milliseconds body_timeout{30'000};     // without a byte of the body
+};
+
+// Its loops must outlive it. After close() handlers that run go on to their end, so what they use must outlive the
+// loops' stop().
+class HttpServer {
+ public:
+  HttpServer(EventLoops& loops, HttpServerOptions options, Handler handler, ErrorHandler error_handler);
+  ~HttpServer();
+  HttpServer(const HttpServer&) = delete;
+  HttpServer& operator=(const HttpServer&) = delete;
+
+  // Binds and listens (SO_REUSEADDR, never SO_REUSEPORT). `unavailable` with a sentence naming the port and why.
+  Result<void> start();
+  // Serves a socket that is bound and listening already (the AI proxy's), in place of start(). Owns it from here on.
+  Result<void> start_on(int listening_socket);
+  [[nodiscard]] std::uint16_t port() const;
+
+  // Stops accepting; idle connections close; requests in flight are answered with "Connection: close". Any thread.
+  void stop_accepting();
+  // True once no request is in flight and all connections are closed; false at the deadline. Any event thread, one
+  // caller.
+  Task<bool> drained(SteadyTime deadline);
+  [[nodiscard]] std::size_t requests_in_flight() const;
+  [[nodiscard]] std::uint64_t accepted() const;  // connections since the start
+  // Closes everything now. Any non-event thread. The destructor does it too.
+  void close();
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace infra::net

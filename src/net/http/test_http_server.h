@@ -1,0 +1,133 @@
+// A server with a handler for each thing that the tests of the HTTP server ask for.
+#pragma once
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <future>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "net/http/http_server.h"
+#include "net/http/test_http_client.h"
+#include "net/loops/event_loops.h"
+#include "net/loops/one_shot_event.h"
+
+namespace infra::net {
+
+using std::chrono::seconds;
+
+inline SteadyTime in(seconds delay) {
+  return std::chrono::steady_clock::now() + delay;
+}
+
+inline Response text(int status, std::string body) {
+  return Response{.status = status, .headers = {}, .body = std::move(body)};
+}
+
+inline int status_of(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::invalid:
+      return 400;
+    case ErrorKind::timeout:
+      return 408;
+    case ErrorKind::too_large:
+      return 413;
+    case ErrorKind::unavailable:
+      return 503;
+    default:
+      return 500;
+  }
+}
+
+inline Response answer_error(const Error& error) {
+  return text(status_of(error.kind), error.code);
+}
+
+class HttpServerTest : public testing::Test {
+ protected:
+  ~HttpServerTest() override { loops_.stop(); }
+
+  void start(HttpServerOptions options = {}) {
+    server_ = std::make_unique<HttpServer>(
+        loops_, std::move(options), [this](Request& request) { return handle(request); }, answer_error);
+    const Result<void> started = server_->start();
+    ASSERT_TRUE(started) << started.error().message;
+  }
+
+  Task<Response> handle(Request& request) {
+    ++handled_;
+    if (request.path == "/hello") co_return text(200, "hello");
+    if (request.path == "/refuse") co_return text(401, "no");
+    if (request.path == "/empty") co_return text(204, "");
+    if (request.path == "/throw") throw std::runtime_error("thrown by a test");
+    if (request.path == "/large") co_return text(200, std::string(8 * 1024 * 1024, 'x'));
+    if (request.path == "/split") {
+      Response response = text(200, "");
+      response.headers.add("X-Copied", "a\r\nX-Injected: b");
+      response.headers.add("X-Bad\r\nName", "c");
+      response.headers.add("Content-Length", "999");
+      co_return response;
+    }
+    if (request.path == "/wait") {
+      entered_->notify();
+      (void)co_await gate_->wait_until(in(seconds(20)));
+      co_return text(200, "waited");
+    }
+    if (request.path == "/describe") {
+      co_return text(200, fmt::format("{} {} ? {} from {} length {}", request.method, request.path, request.query,
+                                      request.peer, request.body->content_length().value_or(77)));
+    }
+    if (request.path == "/count") co_return co_await count(request);
+    const Result<std::string> body = co_await read_all(*request.body, 1024);
+    co_return body ? text(200, *body) : answer_error(body.error());
+  }
+
+  Task<Response> count(Request& request) {
+    std::vector<char> piece(64 * 1024);
+    std::uint64_t total = 0;
+    while (true) {
+      const Result<std::size_t> got = co_await request.body->read(piece);
+      if (!got) {
+        read_error_.set_value(got.error().code);
+        co_return answer_error(got.error());
+      }
+      if (*got == 0) break;
+      total += *got;
+    }
+    co_return text(200, std::to_string(total));
+  }
+
+  void wait_for(const std::shared_ptr<OneShotEvent>& event) {
+    bool notified = false;
+    loops_.run_blocking([](std::shared_ptr<OneShotEvent> mine, bool& result) -> Task<void> {
+      result = co_await mine->wait_until(in(seconds(20)));
+    }(event, notified));
+    ASSERT_TRUE(notified);
+  }
+
+  bool drained(SteadyTime deadline) {
+    bool done = false;
+    loops_.run_blocking([](HttpServer& server, SteadyTime until, bool& result) -> Task<void> {
+      result = co_await server.drained(until);
+    }(*server_, deadline, done));
+    return done;
+  }
+
+  EventLoops loops_{2, 1};
+  std::shared_ptr<OneShotEvent> entered_ = OneShotEvent::create();
+  std::shared_ptr<OneShotEvent> gate_ = OneShotEvent::create();
+  std::promise<std::string> read_error_;
+  std::atomic<int> handled_ = 0;
+  std::unique_ptr<HttpServer> server_;
+};
+
+inline constexpr std::string_view kHello = "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n";
+
+}  // namespace infra::net

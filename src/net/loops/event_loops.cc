@@ -1,0 +1,257 @@
+// Threads, and above all their end: coroutines that still wait when the loops stop are destroyed on the thread they
+// lived on, one thread after the other, while every io_context still exists.
+#include "net/loops/event_loops.h"
+
+#include <fmt/format.h>
+#include <pthread.h>
+
+#include <atomic>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <future>
+#include <latch>
+#include <mutex>
+#include <stdexcept>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace infra::net {
+
+namespace asio = boost::asio;
+
+namespace {
+
+// An io_context whose handlers can be destroyed before itself: io objects may refer to another thread's context.
+class Loop : public asio::io_context {
+ public:
+  Loop() : asio::io_context(1) {}  // run by one thread; posting stays safe from any
+  using asio::execution_context::shutdown;
+};
+
+// Signals are for the main thread alone: threads started in its scope inherit a full mask.
+class BlockSignals {
+ public:
+  BlockSignals() {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &previous_);
+  }
+  ~BlockSignals() { pthread_sigmask(SIG_SETMASK, &previous_, nullptr); }
+  BlockSignals(const BlockSignals&) = delete;
+  BlockSignals& operator=(const BlockSignals&) = delete;
+
+ private:
+  sigset_t previous_{};
+};
+
+[[noreturn]] void die_of(const std::exception_ptr& exception) {
+  try {
+    std::rethrow_exception(exception);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "infra: a task ended with an exception: {}\n", error.what());
+  } catch (...) {
+    fmt::print(stderr, "infra: a task ended with an exception of unknown type\n");
+  }
+  std::abort();
+}
+
+// Posted, as co_spawn would run the first piece inside the caller's call.
+void start(asio::io_context& loop, Task<void> task) {
+  asio::post(loop, [&loop, task = std::move(task)]() mutable {
+    asio::co_spawn(loop, std::move(task), [](const std::exception_ptr& exception) {
+      if (exception) die_of(exception);
+    });
+  });
+}
+
+void check_count(std::size_t count, const char* name) {
+  if (count == 0) throw std::invalid_argument(fmt::format("EventLoops: {} must not be 0", name));
+}
+
+}  // namespace
+
+struct EventLoops::State {
+  State(std::size_t thread_count, std::size_t blocking_threads)
+      : loops(thread_count), pool(blocking_threads), loops_ended(static_cast<std::ptrdiff_t>(thread_count)) {
+    for (Loop& loop : loops) guards.push_back(asio::make_work_guard(loop));
+    for (Loop& loop : loops) threads.emplace_back([this, &loop] { run(loop); });
+  }
+
+  void run(Loop& loop);
+  void stop();
+
+  // The thread's own loop, if it is one of these.
+  [[nodiscard]] Loop* current() const;
+
+  std::vector<Loop> loops;
+  std::vector<asio::executor_work_guard<asio::io_context::executor_type>> guards;
+  asio::thread_pool pool;
+  std::vector<std::thread> threads;
+  std::atomic<std::size_t> turn = 0;
+
+  std::once_flag stopped_once;
+  std::atomic<bool> stopping = false;
+  std::latch loops_ended;
+  std::latch may_tear_down{1};
+  std::mutex tearing_down;
+};
+
+namespace {
+
+struct CurrentLoop {
+  const void* owner = nullptr;  // EventLoops::State
+  Loop* loop = nullptr;
+};
+thread_local CurrentLoop current_loop;
+
+}  // namespace
+
+Loop* EventLoops::State::current() const {
+  return current_loop.owner == this ? current_loop.loop : nullptr;
+}
+
+void EventLoops::State::run(Loop& loop) {
+  current_loop = CurrentLoop{.owner = this, .loop = &loop};
+  try {
+    loop.run();
+  } catch (...) {
+    die_of(std::current_exception());
+  }
+  loops_ended.count_down();
+  may_tear_down.wait();
+  // One at a time: destructors of coroutines may touch what another thread's coroutines share.
+  std::lock_guard lock(tearing_down);
+  loop.shutdown();
+}
+
+void EventLoops::State::stop() {
+  std::call_once(stopped_once, [this] {
+    stopping = true;
+    for (Loop& loop : loops) loop.stop();
+    loops_ended.wait();
+    pool.join();  // work that has begun ends; what has not is skipped, see offload()
+    may_tear_down.count_down();
+    for (std::thread& thread : threads) thread.join();
+  });
+}
+
+EventLoops::EventLoops(std::size_t threads, std::size_t blocking_threads) {
+  check_count(threads, "threads");
+  check_count(blocking_threads, "blocking_threads");
+  BlockSignals blocked;
+  state_ = std::make_unique<State>(threads, blocking_threads);
+}
+
+EventLoops::~EventLoops() {
+  state_->stop();
+}
+
+void EventLoops::stop() {
+  state_->stop();
+}
+
+std::size_t EventLoops::size() const {
+  return state_->loops.size();
+}
+
+asio::io_context& EventLoops::loop(std::size_t index) {
+  return state_->loops.at(index);
+}
+
+asio::io_context& EventLoops::next() {
+  return state_->loops[state_->turn.fetch_add(1, std::memory_order_relaxed) % state_->loops.size()];
+}
+
+void EventLoops::spawn(Task<void> task) {
+  Loop* current = state_->current();
+  start(current != nullptr ? *current : next(), std::move(task));
+}
+
+void EventLoops::spawn_on_each(const std::function<Task<void>()>& make) {
+  for (Loop& loop : state_->loops) start(loop, make());
+}
+
+Task<void> EventLoops::yield() {
+  co_await asio::post(co_await asio::this_coro::executor, asio::use_awaitable);
+}
+
+Task<bool> EventLoops::readable(int descriptor, std::chrono::milliseconds patience) {
+  // Shared with the timer's handler, which may be on its way already when this coroutine goes.
+  struct Watch {
+    Watch(const asio::any_io_executor& executor, int fd) : socket(executor, fd), timer(executor) {}
+    asio::posix::stream_descriptor socket;
+    asio::steady_timer timer;
+  };
+  // Not closed, being the caller's; and not with the watch, because the caller may watch it again at once.
+  struct Ended {
+    explicit Ended(std::shared_ptr<Watch> w) : watch(std::move(w)) {}
+    ~Ended() {
+      watch->timer.cancel();
+      (void)watch->socket.release();
+    }
+    Ended(const Ended&) = delete;
+    Ended& operator=(const Ended&) = delete;
+    const std::shared_ptr<Watch> watch;
+  };
+  const auto watch = std::make_shared<Watch>(co_await asio::this_coro::executor, descriptor);
+  const Ended ended{watch};
+  watch->timer.expires_after(patience);
+  watch->timer.async_wait([watch](const boost::system::error_code& error) {
+    if (!error && watch->socket.is_open()) watch->socket.cancel();
+  });
+  const auto [error] =
+      co_await watch->socket.async_wait(asio::posix::descriptor_base::wait_read, asio::as_tuple(asio::use_awaitable));
+  co_return !error;
+}
+
+Task<void> EventLoops::offload(std::function<void()> work) {
+  auto start = [state = state_.get()](auto handler, std::function<void()> job) {
+    asio::post(state->pool, [state, handler = std::move(handler), job = std::move(job)]() mutable {
+      std::exception_ptr exception;
+      if (!state->stopping) {
+        try {
+          job();
+        } catch (...) {
+          exception = std::current_exception();
+        }
+      }
+      job = nullptr;  // what it holds goes before the caller resumes
+      auto executor = asio::get_associated_executor(handler);
+      asio::post(executor, [handler = std::move(handler), exception]() mutable { std::move(handler)(exception); });
+    });
+  };
+  co_await asio::async_initiate<const asio::use_awaitable_t<>, void(std::exception_ptr)>(start, asio::use_awaitable,
+                                                                                         std::move(work));
+}
+
+void EventLoops::run_blocking(Task<void> task) {
+  if (state_->current() != nullptr) throw std::logic_error("EventLoops::run_blocking called on an event thread");
+  // If the loops stop first the promise is destroyed with the coroutine, and get() throws.
+  std::promise<void> done;
+  std::future<void> result = done.get_future();
+  asio::co_spawn(next(), std::move(task), [done = std::move(done)](const std::exception_ptr& exception) mutable {
+    if (exception) {
+      done.set_exception(exception);
+    } else {
+      done.set_value();
+    }
+  });
+  result.get();
+}
+
+}  // namespace infra::net
