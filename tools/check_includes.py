@@ -21,7 +21,7 @@ FENCED = {
     "prometheus/": {"telemetry"},
     "spdlog/": {"telemetry"},
     "CLI/": {"main", "cli"},
-    "seccomp.h": {"worker"},
+    "seccomp.h": {"sandbox/inside"},
 }
 
 
@@ -99,7 +99,7 @@ def complaints_of(path, table, allowed):
                     yield f"{where}: <{library}> may only be included in {', '.join(sorted(places))}."
 
 
-LINKED_ROOM = re.compile(r"infra_room\((\w+)(.*?)\)", re.DOTALL)
+LINKED_ROOM = re.compile(r"(?:infra|sandbox)_room\((\w+)(.*?)\)", re.DOTALL)
 
 
 def link_complaints(table, allowed):

@@ -187,18 +187,18 @@ void block_own_engines(Config& config) {
 }
 
 void read_egress(Reader& reader, Config& config) {
-  worker::EgressOptions& egress = config.egress;
-  read_addresses(reader, "INFRA_EGRESS_ALLOW", worker::parse_egress_opening, egress.allow);
-  read_addresses(reader, "INFRA_EGRESS_BLOCK", worker::parse_ipv4_range, egress.block);
-  read_addresses(reader, "INFRA_EGRESS_DNS", worker::parse_ipv4, egress.resolvers);
-  if (egress.resolvers.size() > worker::kMaxResolvers)
-    reader.problem(fmt::format("INFRA_EGRESS_DNS must be {} addresses at most.", worker::kMaxResolvers));
+  sandbox::EgressOptions& egress = config.egress;
+  read_addresses(reader, "INFRA_EGRESS_ALLOW", sandbox::parse_egress_opening, egress.allow);
+  read_addresses(reader, "INFRA_EGRESS_BLOCK", sandbox::parse_ipv4_range, egress.block);
+  read_addresses(reader, "INFRA_EGRESS_DNS", sandbox::parse_ipv4, egress.resolvers);
+  if (egress.resolvers.size() > sandbox::kMaxResolvers)
+    reader.problem(fmt::format("INFRA_EGRESS_DNS must be {} addresses at most.", sandbox::kMaxResolvers));
   if (const auto subnet = reader.text("INFRA_EGRESS_SUBNET")) {
-    const auto range = worker::parse_ipv4_range(*subnet);
-    if (!range || range->prefix > worker::kEgressBlockPrefix || range->prefix < 8) {
+    const auto range = sandbox::parse_ipv4_range(*subnet);
+    if (!range || range->prefix > sandbox::kEgressBlockPrefix || range->prefix < 8) {
       reader.problem(
           fmt::format("INFRA_EGRESS_SUBNET must be a range from /8 to /{} such as 198.18.0.0/15, not \"{}\".",
-                      worker::kEgressBlockPrefix, *subnet));
+                      sandbox::kEgressBlockPrefix, *subnet));
     } else {
       egress.subnet = *range;
     }

@@ -13,7 +13,7 @@
 #include "core/sliding_window.h"
 #include "main/env_file.h"
 #include "net/redis/redis_client.h"
-#include "worker/sandbox/egress_rules.h"
+#include "sandbox/protocol/egress_options.h"
 
 namespace infra {
 
@@ -42,7 +42,7 @@ struct Config {
   bool isolate = true;                      // INFRA_SANDBOX=none turns it off
   bool python_exec = false;                 // an interpreter's start an instance, instead of a fork of a loaded one
   std::filesystem::path python_packages{};  // absolute; what all Python functions can import; empty: nothing
-  worker::EgressOptions egress;
+  sandbox::EgressOptions egress;
   bool metrics_public = false;
   std::vector<std::string> cors_origins;
   std::chrono::seconds shutdown_timeout{30};

@@ -55,11 +55,11 @@ TEST(Config, ReadsEverything) {
   EXPECT_EQ(config->data_dir, "/data");
   EXPECT_FALSE(config->isolate);
   EXPECT_TRUE(config->python_exec);
-  EXPECT_THAT(config->egress.allow, ElementsAre(*worker::parse_egress_opening("10.1.2.3:5432"),
-                                                *worker::parse_egress_opening("192.168.7.0/24")));
-  EXPECT_THAT(config->egress.block, ElementsAre(*worker::parse_ipv4_range("203.0.113.0/24")));
-  EXPECT_THAT(config->egress.resolvers, ElementsAre(*worker::parse_ipv4("9.9.9.9")));
-  EXPECT_EQ(config->egress.subnet, *worker::parse_ipv4_range("100.96.0.0/16"));
+  EXPECT_THAT(config->egress.allow, ElementsAre(*sandbox::parse_egress_opening("10.1.2.3:5432"),
+                                                *sandbox::parse_egress_opening("192.168.7.0/24")));
+  EXPECT_THAT(config->egress.block, ElementsAre(*sandbox::parse_ipv4_range("203.0.113.0/24")));
+  EXPECT_THAT(config->egress.resolvers, ElementsAre(*sandbox::parse_ipv4("9.9.9.9")));
+  EXPECT_EQ(config->egress.subnet, *sandbox::parse_ipv4_range("100.96.0.0/16"));
   EXPECT_THAT(config->egress.block_hosts, ElementsAre("ai"));
   EXPECT_TRUE(config->metrics_public);
   EXPECT_THAT(config->cors_origins, ElementsAre("https://a.example", "http://localhost:3000"));

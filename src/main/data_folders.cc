@@ -19,7 +19,6 @@ namespace infra {
 namespace {
 
 namespace fs = std::filesystem;
-using worker::Identity;
 
 constexpr int kFolder = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
 constexpr mode_t kOthersWrite = S_IWGRP | S_IWOTH;
@@ -59,7 +58,7 @@ bool was_used(int folder) {
 }
 
 // No link is followed. The folder itself comes last: what is broken off half-way is begun again.
-bool give_all(int folder, const Identity& owner) {
+bool give_all(int folder, const sandbox::Identity& owner) {
   bool given = true;
   each_entry(folder, [&](const char* name) {
     const Descriptor inner(::openat(folder, name, kFolder | O_NOFOLLOW));
@@ -70,7 +69,7 @@ bool give_all(int folder, const Identity& owner) {
   return given && ::fchown(folder, owner.uid, owner.gid) == 0;
 }
 
-Result<void> give_data(int folder, const fs::path& path, const Identity& owner) {
+Result<void> give_data(int folder, const fs::path& path, const sandbox::Identity& owner) {
   struct stat info{};
   if (::fstat(folder, &info) != 0) return not_given(path, errno);
   if (info.st_uid == owner.uid) return {};
@@ -93,7 +92,7 @@ Result<void> give_data(int folder, const fs::path& path, const Identity& owner) 
 }
 
 // Below a folder that its owner writes in: he may have put a link to anything in its place.
-Result<void> give_versions(int data, const fs::path& path, const Identity& owner) {
+Result<void> give_versions(int data, const fs::path& path, const sandbox::Identity& owner) {
   const Descriptor folder(::openat(data, path.filename().c_str(), kFolder | O_NOFOLLOW));
   if (!folder || ::fchown(folder.get(), owner.uid, owner.gid) != 0) return not_given(path, errno);
   return {};
@@ -101,7 +100,7 @@ Result<void> give_versions(int data, const fs::path& path, const Identity& owner
 
 }  // namespace
 
-Result<void> make_data_folders(const fs::path& data, const std::optional<Identity>& owner) {
+Result<void> make_data_folders(const fs::path& data, const std::optional<sandbox::Identity>& owner) {
   std::error_code error;
   const bool is_new = fs::create_directories(data, error);
   const Descriptor folder(error ? -1 : ::open(data.c_str(), kFolder));

@@ -6,7 +6,7 @@
 #include <optional>
 
 #include "core/error.h"
-#include "worker/sandbox/privileges.h"
+#include "sandbox/system/privileges.h"
 
 namespace infra {
 
@@ -14,6 +14,6 @@ namespace infra {
 // left, is given to him with all that is in it; another is refused (data_folder_unwritable, with a sentence for the
 // operator), because INFRA_DATA_DIR may name anything. What he owns already is left alone: he may have put links there.
 [[nodiscard]] Result<void> make_data_folders(const std::filesystem::path& data,
-                                             const std::optional<worker::Identity>& owner);
+                                             const std::optional<sandbox::Identity>& owner);
 
 }  // namespace infra

@@ -16,7 +16,7 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 
-constexpr worker::Identity kUser{.uid = 54321, .gid = 54322};
+constexpr sandbox::Identity kUser{.uid = 54321, .gid = 54322};
 
 std::string owner_of(const fs::path& path) {
   struct stat info{};

@@ -28,7 +28,7 @@ constexpr std::chrono::seconds kSweepInterval{30};
 
 // In the order of construction: each part uses only what stands above it.
 struct EmbeddedPlatform::Parts {
-  Parts(Program& p, worker::Launcher& launcher, std::unique_ptr<Database> d, std::unique_ptr<SqliteJobQueue> q);
+  Parts(Program& p, sandbox::Launcher& launcher, std::unique_ptr<Database> d, std::unique_ptr<SqliteJobQueue> q);
 
   Task<void> record_worker();
   Task<void> sweep_on();
@@ -59,7 +59,7 @@ struct EmbeddedPlatform::Parts {
   app::WatchFunctions functions_watch{functions, host.worker(), stopping};
 };
 
-EmbeddedPlatform::Parts::Parts(Program& p, worker::Launcher& launcher, std::unique_ptr<Database> d,
+EmbeddedPlatform::Parts::Parts(Program& p, sandbox::Launcher& launcher, std::unique_ptr<Database> d,
                                std::unique_ptr<SqliteJobQueue> q)
     : program(p),
       database(std::move(d)),
@@ -113,7 +113,7 @@ Task<void> EmbeddedPlatform::Parts::shut_down() {
   co_await controller.shut_down(deadline, [this, deadline] { return host.worker().drain(deadline); });
 }
 
-Result<std::unique_ptr<EmbeddedPlatform>> EmbeddedPlatform::open(Program& program, worker::Launcher& launcher) {
+Result<std::unique_ptr<EmbeddedPlatform>> EmbeddedPlatform::open(Program& program, sandbox::Launcher& launcher) {
   auto database = Database::open(program.folder.path() / "infra.db", program.executor, program.clock);
   if (!database) return fail(database.error());
   auto queue = SqliteJobQueue::open(**database);

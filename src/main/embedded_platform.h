@@ -6,7 +6,7 @@
 
 #include "main/platform.h"
 #include "main/program.h"
-#include "worker/sandbox/launcher.h"
+#include "sandbox/launcher.h"
 
 namespace infra {
 
@@ -14,7 +14,7 @@ class EmbeddedPlatform final : public Platform {
  public:
   // Opens the engines in the program's folder. What is referred to must outlive the platform. The error is a sentence
   // for the operator.
-  static Result<std::unique_ptr<EmbeddedPlatform>> open(Program& program, worker::Launcher& launcher);
+  static Result<std::unique_ptr<EmbeddedPlatform>> open(Program& program, sandbox::Launcher& launcher);
   ~EmbeddedPlatform() override;
 
   Result<std::uint16_t> start(const std::string& address) override;

@@ -28,7 +28,7 @@ Task<void> put_off(SqsJobQueue& queue, std::string receipt, milliseconds pause) 
 
 // In the order of construction: each part uses only what stands above it.
 struct FleetWorker::Parts {
-  Parts(Program& p, const Variables& variables, worker::Launcher& launcher);
+  Parts(Program& p, const Variables& variables, sandbox::Launcher& launcher);
 
   [[nodiscard]] net::RedisSubscription subscription();
   void changed(FunctionId function);
@@ -55,7 +55,7 @@ struct FleetWorker::Parts {
   FrontDoor door;
 };
 
-FleetWorker::Parts::Parts(Program& p, const Variables& variables, worker::Launcher& launcher)
+FleetWorker::Parts::Parts(Program& p, const Variables& variables, sandbox::Launcher& launcher)
     : program(p),
       engines(program, variables, {.on_unreadable = [&metrics = p.metrics] { metrics.unreadable_message(); }}),
       results(engines.redis, engines.code, program.clock, program.executor, RedisBusOptions{}),
@@ -124,7 +124,7 @@ Task<void> FleetWorker::Parts::shut_down() {
   co_await door.answered(deadline);
 }
 
-FleetWorker::FleetWorker(Program& program, const Variables& variables, worker::Launcher& launcher)
+FleetWorker::FleetWorker(Program& program, const Variables& variables, sandbox::Launcher& launcher)
     : parts_(std::make_unique<Parts>(program, variables, launcher)) {}
 
 // Coroutines hold references to the parts: the threads end first.

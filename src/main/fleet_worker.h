@@ -6,14 +6,14 @@
 
 #include "main/platform.h"
 #include "main/program.h"
-#include "worker/sandbox/launcher.h"
+#include "sandbox/launcher.h"
 
 namespace infra {
 
 class FleetWorker final : public Platform {
  public:
   // Bundles and their unpacked versions are kept in the program's folder. What is referred to must outlive it.
-  FleetWorker(Program& program, const Variables& variables, worker::Launcher& launcher);
+  FleetWorker(Program& program, const Variables& variables, sandbox::Launcher& launcher);
   ~FleetWorker() override;
 
   // Its own health and metrics. Starts whether or not the engines answer, and works as soon as they do.

@@ -25,13 +25,13 @@
 #include "main/install_paths.h"
 #include "main/service_manager.h"
 #include "main/worker_host.h"
+#include "sandbox/client/plain_launcher.h"
+#include "sandbox/client/sandbox_launcher.h"
+#include "sandbox/client/spawner.h"
+#include "sandbox/system/isolation.h"
+#include "sandbox/system/landlock.h"
+#include "sandbox/system/privileges.h"
 #include "telemetry/log.h"
-#include "worker/plain_launcher.h"
-#include "worker/sandbox/isolation.h"
-#include "worker/sandbox/landlock.h"
-#include "worker/sandbox/privileges.h"
-#include "worker/sandbox/sandbox_launcher.h"
-#include "worker/sandbox/spawner.h"
 
 namespace infra {
 namespace {
@@ -52,7 +52,7 @@ int give_up(const Error& error) {
   return give_up({error.message});
 }
 
-Result<std::optional<worker::Identity>> find_user(const std::string& name) {
+Result<std::optional<sandbox::Identity>> find_user(const std::string& name) {
   if (name.empty()) return std::nullopt;
   const passwd* entry = getpwnam(name.c_str());
   if (entry == nullptr) {
@@ -62,7 +62,7 @@ Result<std::optional<worker::Identity>> find_user(const std::string& name) {
   }
   if (entry == nullptr)
     return fail(ErrorKind::invalid, "unknown_user", fmt::format("--user: there is no user \"{}\".", name));
-  return worker::Identity{entry->pw_uid, entry->pw_gid};
+  return sandbox::Identity{entry->pw_uid, entry->pw_gid};
 }
 
 // SIGTERM and SIGINT are waited for, never handled: blocked here, before any thread exists.
@@ -121,11 +121,11 @@ std::string listen_address(Command command, const std::string& wanted) {
 
 // Before threads, listeners and locks exist: the privileged part is set apart. A fleet's controller runs no functions
 // and has none. Nullopt when functions run without isolation.
-Result<std::optional<worker::SpawnerHandle>> isolate(const Config& config, const std::filesystem::path& data,
-                                                     const std::filesystem::path& runtimes) {
+Result<std::optional<sandbox::SpawnerHandle>> isolate(const Config& config, const std::filesystem::path& data,
+                                                      const std::filesystem::path& runtimes) {
   if (!config.isolate) return std::nullopt;
-  if (auto possible = worker::check_isolation(); !possible) return fail(possible.error());
-  worker::SpawnerOptions options;
+  if (auto possible = sandbox::check_isolation(); !possible) return fail(possible.error());
+  sandbox::SpawnerOptions options;
   options.program = spawner_program();
   options.versions_root = versions_folder(data);
   options.runners = runtimes;
@@ -135,29 +135,29 @@ Result<std::optional<worker::SpawnerHandle>> isolate(const Config& config, const
     options.zygote_library = library;
   options.python_packages = config.python_packages;
   options.egress = config.egress;
-  auto spawner = worker::start_spawner(options);
+  auto spawner = sandbox::start_spawner(options);
   if (!spawner) return fail(spawner.error());
   return std::move(*spawner);
 }
 
-std::unique_ptr<worker::Launcher> make_launcher(std::optional<worker::SpawnerHandle> spawner, const Config& config,
-                                                const std::filesystem::path& data,
-                                                const std::filesystem::path& runtimes) {
-  if (spawner) return std::make_unique<worker::SandboxLauncher>(std::move(*spawner));
+std::unique_ptr<sandbox::Launcher> make_launcher(std::optional<sandbox::SpawnerHandle> spawner, const Config& config,
+                                                 const std::filesystem::path& data,
+                                                 const std::filesystem::path& runtimes) {
+  if (spawner) return std::make_unique<sandbox::SandboxLauncher>(std::move(*spawner));
   log::warn("INFRA_SANDBOX=none: functions run WITHOUT isolation, with this program's rights; only for code you trust");
-  return std::make_unique<worker::PlainLauncher>(
-      worker::PlainLauncher::Options{.versions = versions_folder(data),
-                                     .runners = {.runtimes = runtimes, .native = native_runner_folder()},
-                                     .python_packages = config.python_packages,
-                                     .temporary = data / "instances"});
+  return std::make_unique<sandbox::PlainLauncher>(
+      sandbox::PlainLauncher::Options{.versions = versions_folder(data),
+                                      .runners = {.runtimes = runtimes, .native = native_runner_folder()},
+                                      .python_packages = config.python_packages,
+                                      .temporary = data / "instances"});
 }
 
 // What a command's platform is made of.
 struct Setting {
   Command command;
   const Config& config;
-  const Variables& variables;  // where AWS credentials are looked for
-  worker::Launcher* launcher;  // null: a fleet's controller
+  const Variables& variables;   // where AWS credentials are looked for
+  sandbox::Launcher* launcher;  // null: a fleet's controller
   bool key_is_ours;
   std::string address;
   const ServiceManager& manager;
@@ -187,7 +187,7 @@ int serve_until_stopped(const Setting& setting, DataFolder folder, sigset_t sign
                           {"port", *port},
                           {"engines", config.fleet ? "fleet" : "embedded"},
                           {"isolation", config.isolate},
-                          {"landlock", config.isolate ? worker::landlock_version() : 0}});
+                          {"landlock", config.isolate ? sandbox::landlock_version() : 0}});
   setting.manager.ready(fmt::format("listening on port {}", *port));
   if (setting.command == Command::dev) {
     const std::string key = setting.key_is_ours ? config.api_key : "<the INFRA_API_KEY that you gave>";
@@ -228,11 +228,11 @@ int run_server(Command command, const ServerOptions& options) {
   const sigset_t signals = block_stop_signals();
   raise_descriptor_limit();
   if (auto made = make_data_folders(data, *identity); !made) return give_up(made.error());
-  Result<std::optional<worker::SpawnerHandle>> spawner;
+  Result<std::optional<sandbox::SpawnerHandle>> spawner;
   if (runs_functions) spawner = isolate(*config, data, *runtimes);
   if (!spawner) return give_up(spawner.error());
   if (geteuid() == 0) {
-    if (auto dropped = worker::drop_privileges(*identity); !dropped) return give_up(dropped.error());
+    if (auto dropped = sandbox::drop_privileges(*identity); !dropped) return give_up(dropped.error());
   }
   auto folder = DataFolder::open(data);
   if (!folder) return give_up(folder.error());
@@ -244,7 +244,7 @@ int run_server(Command command, const ServerOptions& options) {
     if (!key) return give_up(key.error());
     config->api_key = *key;
   }
-  std::unique_ptr<worker::Launcher> launcher;
+  std::unique_ptr<sandbox::Launcher> launcher;
   if (runs_functions) launcher = make_launcher(std::move(*spawner), *config, data, *runtimes);
   make_room_for_descriptors();
   const Setting setting{.command = command,

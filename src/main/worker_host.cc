@@ -26,7 +26,7 @@ bool short_of_memory() {
   return false;
 }
 
-worker::WorkerOptions worker_options(const worker::Launcher& launcher, WorkerHost::Company company,
+worker::WorkerOptions worker_options(const sandbox::Launcher& launcher, WorkerHost::Company company,
                                      const Config& config) {
   const auto memory_mb = static_cast<std::int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE) / (1024 * 1024);
   worker::WorkerOptions options;
@@ -58,7 +58,7 @@ app::SettleJob::Observer observer_of(Metrics& metrics, WorkerHost::Company compa
 
 }  // namespace
 
-int max_concurrent_jobs(const worker::Launcher& launcher) {
+int max_concurrent_jobs(const sandbox::Launcher& launcher) {
   const int cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   return std::min(launcher.capacity(), 8 * cores);  // functions wait for others more than they compute
 }

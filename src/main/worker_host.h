@@ -16,7 +16,7 @@
 namespace infra {
 
 // Jobs at once, at most: what the event loops' blocking pool must have threads for.
-[[nodiscard]] int max_concurrent_jobs(const worker::Launcher& launcher);
+[[nodiscard]] int max_concurrent_jobs(const sandbox::Launcher& launcher);
 
 // Where unpacked bundles are, which the launcher mounts.
 [[nodiscard]] inline std::filesystem::path versions_folder(const std::filesystem::path& data) {
@@ -27,7 +27,7 @@ namespace infra {
 [[nodiscard]] WorkerId make_worker_id(app::IdSource& ids);
 
 struct WorkerEngines {
-  worker::Launcher& launcher;
+  sandbox::Launcher& launcher;
   net::HttpClient& http;
   JobQueue& queue;
   CodeStore& code;

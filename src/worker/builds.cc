@@ -125,7 +125,7 @@ Result<std::string> Builds::compile_blocking(const Source& source) {
   auto sandbox = launcher_.launch({.runtime = source.runtime,
                                    .version = source.folder.filename(),
                                    .memory_mb = limits_.memory_mb,
-                                   .purpose = LaunchPurpose::build});
+                                   .purpose = sandbox::LaunchPurpose::build});
   if (!sandbox) return fail(sandbox.error());
   if (!note_running(sandbox->get())) return stopping();
   auto program = talk(**sandbox, source);
@@ -133,7 +133,7 @@ Result<std::string> Builds::compile_blocking(const Source& source) {
   return program;
 }
 
-Result<std::string> Builds::talk(Sandbox& sandbox, const Source& source) {
+Result<std::string> Builds::talk(sandbox::Sandbox& sandbox, const Source& source) {
   if (auto ready = await_ready(sandbox.handles(), "The compiler's sandbox"); !ready) return fail(ready.error());
   auto built = exchange(sandbox.handles(), fmt::format(R"({{"runtime":"{}"}})", to_string(source.runtime)),
                         steady_clock::now() + limits_.time);
@@ -160,7 +160,7 @@ Result<std::string> Builds::talk(Sandbox& sandbox, const Source& source) {
 void Builds::abort() {
   const std::lock_guard lock(mutex_);
   aborted_ = true;
-  for (Sandbox* sandbox : running_) sandbox->kill();
+  for (sandbox::Sandbox* sandbox : running_) sandbox->kill();
 }
 
 Task<void> Builds::wait_for_turn() {
@@ -186,13 +186,13 @@ void Builds::end_turn() {
   waiting_.clear();
 }
 
-bool Builds::note_running(Sandbox* sandbox) {
+bool Builds::note_running(sandbox::Sandbox* sandbox) {
   const std::lock_guard lock(mutex_);
   if (!aborted_) running_.insert(sandbox);
   return !aborted_;
 }
 
-void Builds::forget_running(Sandbox* sandbox) {
+void Builds::forget_running(sandbox::Sandbox* sandbox) {
   const std::lock_guard lock(mutex_);
   running_.erase(sandbox);
 }

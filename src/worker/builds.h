@@ -14,7 +14,7 @@
 #include "ports/clock.h"
 #include "ports/code_store.h"
 #include "ports/executor.h"
-#include "worker/sandbox/launcher.h"
+#include "sandbox/launcher.h"
 
 namespace infra::worker {
 
@@ -33,7 +33,8 @@ class Builds {
     std::function<void(const std::string& sha256)> leave;
   };
 
-  Builds(CodeStore& store, Launcher& launcher, Executor& executor, Clock& clock, Room room, BuildLimits limits = {})
+  Builds(CodeStore& store, sandbox::Launcher& launcher, Executor& executor, Clock& clock, Room room,
+         BuildLimits limits = {})
       : store_(store),
         launcher_(launcher),
         executor_(executor),
@@ -59,16 +60,16 @@ class Builds {
   Task<Result<std::string>> fetch_or_compile(const Source& source);
   Task<Result<std::string>> compile(const Source& source);
   Result<std::string> compile_blocking(const Source& source);
-  Result<std::string> talk(Sandbox& sandbox, const Source& source);
+  Result<std::string> talk(sandbox::Sandbox& sandbox, const Source& source);
   Task<void> wait_for_turn();
   void end_turn();
-  [[nodiscard]] bool note_running(Sandbox* sandbox);
-  void forget_running(Sandbox* sandbox);
+  [[nodiscard]] bool note_running(sandbox::Sandbox* sandbox);
+  void forget_running(sandbox::Sandbox* sandbox);
   void remember_failure(const std::string& sha256, const std::string& words);
   [[nodiscard]] std::string known_failure(const std::string& sha256);
 
   CodeStore& store_;
-  Launcher& launcher_;
+  sandbox::Launcher& launcher_;
   Executor& executor_;
   Clock& clock_;
   const Room room_;
@@ -77,7 +78,7 @@ class Builds {
   std::mutex mutex_;
   int turns_ = 0;
   std::vector<std::shared_ptr<Signal>> waiting_;
-  std::set<Sandbox*> running_;
+  std::set<sandbox::Sandbox*> running_;
   std::map<std::string, std::string> failures_;  // by SHA-256; so that a broken function costs one compilation
   bool aborted_ = false;
 };

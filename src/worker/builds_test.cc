@@ -13,11 +13,10 @@
 #include <optional>
 
 #include "core/executable.h"
+#include "sandbox/client/plain_launcher.h"
 #include "support/memory_objects.h"
 #include "support/temp_folder.h"
 #include "worker/executables.h"
-#include "worker/plain_launcher.h"
-#include "worker/sandbox/unique_fd.h"
 #include "worker/test_world.h"
 
 namespace infra::worker {
@@ -30,10 +29,10 @@ using ::testing::Not;
 const std::string kSha(64, 'a');
 
 // Counts launches on their way to a launcher.
-class CountingLauncher : public Launcher {
+class CountingLauncher : public sandbox::Launcher {
  public:
-  explicit CountingLauncher(Launcher& launcher) : launcher_(launcher) {}
-  Result<std::unique_ptr<Sandbox>> launch(const LaunchRequest& request) override {
+  explicit CountingLauncher(sandbox::Launcher& launcher) : launcher_(launcher) {}
+  Result<std::unique_ptr<sandbox::Sandbox>> launch(const sandbox::LaunchRequest& request) override {
     ++launches;
     last = request;
     return launcher_.launch(request);
@@ -41,14 +40,14 @@ class CountingLauncher : public Launcher {
   [[nodiscard]] int capacity() const override { return launcher_.capacity(); }
 
   int launches = 0;
-  LaunchRequest last;
+  sandbox::LaunchRequest last;
 
  private:
-  Launcher& launcher_;
+  sandbox::Launcher& launcher_;
 };
 
 // A sandbox whose builder says what the test wants.
-class ScriptedSandbox : public Sandbox {
+class ScriptedSandbox : public sandbox::Sandbox {
  public:
   explicit ScriptedSandbox(const std::string& answer) {
     std::array<int, 2> ends{};
@@ -71,16 +70,16 @@ class ScriptedSandbox : public Sandbox {
   ScriptedSandbox(const ScriptedSandbox&) = delete;
   ScriptedSandbox& operator=(const ScriptedSandbox&) = delete;
 
-  SandboxHandles& handles() override { return handles_; }
+  sandbox::SandboxHandles& handles() override { return handles_; }
   void kill() override {}
-  SandboxExit wait(milliseconds) override { return {}; }
-  SandboxUsage usage() override { return {}; }
+  sandbox::SandboxExit wait(milliseconds) override { return {}; }
+  sandbox::SandboxUsage usage() override { return {}; }
   void reset_peak() override {}
-  SandboxState look() override { return {}; }
+  sandbox::SandboxState look() override { return {}; }
   void freeze() override {}
   void thaw() override {}
   bool has_output() override { return false; }
-  OutputTree take_output(milliseconds) override { return {}; }
+  sandbox::OutputTree take_output(milliseconds) override { return {}; }
 
  private:
   static void send_frame(int fd, const std::string& body) {
@@ -94,14 +93,14 @@ class ScriptedSandbox : public Sandbox {
     }
   }
 
-  std::vector<UniqueFd> fds_;
-  SandboxHandles handles_;
+  std::vector<sandbox::UniqueFd> fds_;
+  sandbox::SandboxHandles handles_;
   std::thread builder_;
 };
 
-class ScriptedLauncher : public Launcher {
+class ScriptedLauncher : public sandbox::Launcher {
  public:
-  Result<std::unique_ptr<Sandbox>> launch(const LaunchRequest&) override {
+  Result<std::unique_ptr<sandbox::Sandbox>> launch(const sandbox::LaunchRequest&) override {
     return std::make_unique<ScriptedSandbox>(answer);
   }
   [[nodiscard]] int capacity() const override { return 1; }
@@ -146,10 +145,10 @@ class BuildsTest : public ::testing::Test {
   TestLoop loop_;
   TestClock clock_{loop_};
   testing::MemoryObjects store_;
-  PlainLauncher plain_{{.versions = folder_.path() / "versions",
-                        .runners = {.runtimes = INFRA_RUNTIMES, .native = INFRA_NATIVE_RUNNER},
-                        .temporary = folder_.path() / "instances",
-                        .capacity = 4}};
+  sandbox::PlainLauncher plain_{{.versions = folder_.path() / "versions",
+                                 .runners = {.runtimes = INFRA_RUNTIMES, .native = INFRA_NATIVE_RUNNER},
+                                 .temporary = folder_.path() / "instances",
+                                 .capacity = 4}};
   CountingLauncher launcher_{plain_};
   int inside_ = 0;
 };
@@ -159,7 +158,7 @@ TEST_F(BuildsTest, SourceIsCompiledOnceAndKept) {
   ASSERT_TRUE(built) << built.error().message;
   EXPECT_TRUE(is_runnable());
   EXPECT_FALSE(fs::exists(version_ / kWarmMark));
-  EXPECT_EQ(launcher_.last.purpose, LaunchPurpose::build);
+  EXPECT_EQ(launcher_.last.purpose, sandbox::LaunchPurpose::build);
   EXPECT_EQ(launcher_.last.memory_mb, BuildLimits{}.memory_mb);
   ASSERT_TRUE(store_.find(key()));
   EXPECT_TRUE(check_executable(store_.find(key())->substr(0, kExecutableStart)));

@@ -74,7 +74,7 @@ std::string Captured::take() {
   return taken;
 }
 
-Conversation::Conversation(const SandboxHandles& handles, std::string_view question, std::string_view before)
+Conversation::Conversation(const sandbox::SandboxHandles& handles, std::string_view question, std::string_view before)
     : handles_(handles),
       outgoing_((before.empty() ? "" : framed(before)) + (question.empty() ? "" : framed(question))),
       polled_{pollfd{handles.control, POLLIN, 0}, pollfd{handles.stdout_pipe, POLLIN, 0},
@@ -162,11 +162,12 @@ void Conversation::receive_some() {
   end(sent_ == outgoing_.size() ? ExchangeEnd::answered : ExchangeEnd::broken);
 }
 
-Exchange exchange(const SandboxHandles& handles, std::string_view question, steady_clock::time_point deadline) {
+Exchange exchange(const sandbox::SandboxHandles& handles, std::string_view question,
+                  steady_clock::time_point deadline) {
   return Conversation(handles, question).finish(deadline);
 }
 
-Result<void> await_ready(const SandboxHandles& handles, std::string_view what) {
+Result<void> await_ready(const sandbox::SandboxHandles& handles, std::string_view what) {
   Exchange hello = exchange(handles, "", steady_clock::now() + kStartTime);
   if (hello.end == ExchangeEnd::answered && hello.answer == R"({"ready":true})") return {};
   const std::string said = hello.err.take();
@@ -174,17 +175,17 @@ Result<void> await_ready(const SandboxHandles& handles, std::string_view what) {
               fmt::format("{} did not start{}{}", what, said.empty() ? "." : ": ", cut_utf8(said, 500)));
 }
 
-void drain_output(const SandboxHandles& handles, Captured& out, Captured& err) {
+void drain_output(const sandbox::SandboxHandles& handles, Captured& out, Captured& err) {
   read_pipe(handles.stdout_pipe, out, 1);
   read_pipe(handles.stderr_pipe, err, 1);
 }
 
-void let_rest(const SandboxHandles& handles) {
+void let_rest(const sandbox::SandboxHandles& handles) {
   const std::string nothing = framed("");
   (void)::send(handles.control, nothing.data(), nothing.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-bool is_quiet(const SandboxHandles& handles) {
+bool is_quiet(const sandbox::SandboxHandles& handles) {
   pollfd control{handles.control, POLLIN | POLLRDHUP, 0};
   return ::poll(&control, 1, 0) == 0;
 }

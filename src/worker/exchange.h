@@ -10,7 +10,7 @@
 #include <string>
 #include <string_view>
 
-#include "worker/sandbox/launcher.h"
+#include "sandbox/launcher.h"
 
 namespace infra::worker {
 
@@ -40,7 +40,7 @@ struct Exchange {
 class Conversation {
  public:
   // `before` is a frame of its own that goes first, if there is one.
-  Conversation(const SandboxHandles& handles, std::string_view question, std::string_view before = {});
+  Conversation(const sandbox::SandboxHandles& handles, std::string_view question, std::string_view before = {});
 
   // As much of the question as goes without waiting; true if that is all of it.
   bool send();
@@ -60,7 +60,7 @@ class Conversation {
   void send_some();
   void receive_some();
 
-  const SandboxHandles& handles_;
+  const sandbox::SandboxHandles& handles_;
   const std::string outgoing_;
   std::size_t sent_ = 0;
   std::string incoming_;
@@ -70,19 +70,19 @@ class Conversation {
 };
 
 // Sends `question` (nothing if empty) and waits for the answer, reading output all the while.
-[[nodiscard]] Exchange exchange(const SandboxHandles& handles, std::string_view question,
+[[nodiscard]] Exchange exchange(const sandbox::SandboxHandles& handles, std::string_view question,
                                 std::chrono::steady_clock::time_point deadline);
 
 // Waits for what a runner says first. `unavailable` (code sandbox_failed): `what` did not start, and what was printed.
-[[nodiscard]] Result<void> await_ready(const SandboxHandles& handles, std::string_view what);
+[[nodiscard]] Result<void> await_ready(const sandbox::SandboxHandles& handles, std::string_view what);
 
 // Takes what is in the output pipes by now, and hardly more, however fast somebody writes on.
-void drain_output(const SandboxHandles& handles, Captured& out, Captured& err);
+void drain_output(const sandbox::SandboxHandles& handles, Captured& out, Captured& err);
 
 // Tells a Python runner that nobody needs it for now: an empty frame, which has no answer.
-void let_rest(const SandboxHandles& handles);
+void let_rest(const sandbox::SandboxHandles& handles);
 
 // Whether the runner waits quietly for its next call: it has neither gone nor said anything unasked.
-[[nodiscard]] bool is_quiet(const SandboxHandles& handles);
+[[nodiscard]] bool is_quiet(const sandbox::SandboxHandles& handles);
 
 }  // namespace infra::worker

@@ -8,8 +8,6 @@
 #include <array>
 #include <string_view>
 
-#include "worker/sandbox/unique_fd.h"
-
 namespace infra::worker {
 namespace {
 
@@ -29,8 +27,8 @@ class ConversationTest : public ::testing::Test {
     ASSERT_EQ(::write(runner_.get(), bytes.data(), bytes.size()), static_cast<ssize_t>(bytes.size()));
   }
 
-  UniqueFd worker_, runner_;
-  SandboxHandles handles_;
+  sandbox::UniqueFd worker_, runner_;
+  sandbox::SandboxHandles handles_;
 };
 
 TEST_F(ConversationTest, AnAnswerThatIsThereIsSeen) {

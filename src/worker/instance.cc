@@ -35,7 +35,7 @@ constexpr milliseconds kSoon{5};
 constexpr std::chrono::microseconds kAtOnce{300};
 constexpr std::size_t kSmallInput = 64 * 1024;  // goes into the socket at once
 
-int held_by(const SandboxUsage& used) {
+int held_by(const sandbox::SandboxUsage& used) {
   return static_cast<int>(used.peak_memory_bytes / static_cast<std::int64_t>(limits::kMiB)) + kUncountedMb;
 }
 
@@ -57,17 +57,18 @@ struct CallUnderWay {
   const CallSetup& setup;
   JobResult result;
   steady_clock::time_point begun;
-  SandboxUsage before;                       // of the calls before this one
+  sandbox::SandboxUsage before;              // of the calls before this one
   std::optional<Conversation> conversation;  // once it has begun
   steady_clock::time_point deadline;
   Exchange talk;
   std::optional<Result<Answer>> answer;  // once it has been read
   bool found_no_output = false;          // the folder for output files has just been looked into
-  SandboxUsage used;
-  SandboxState left;
+  sandbox::SandboxUsage used;
+  sandbox::SandboxState left;
 };
 
-Result<std::shared_ptr<Instance>> Instance::start(InstanceKey key, Version version, Launcher& launcher, AiProxy* ai) {
+Result<std::shared_ptr<Instance>> Instance::start(InstanceKey key, Version version, sandbox::Launcher& launcher,
+                                                  AiProxy* ai) {
   const auto begun = steady_clock::now();
   auto sandbox = launcher.launch({.runtime = key.runtime,
                                   .version = version->folder,
@@ -167,7 +168,7 @@ void Instance::finish(CallUnderWay& call) {
   call.used = sandbox_->usage();
   call.left = sandbox_->look();  // with the output files still in it
   const bool may_have_output = call.talk.end == ExchangeEnd::answered && !call.found_no_output;
-  output_ = may_have_output ? sandbox_->take_output(kOutputPatience) : OutputTree{};
+  output_ = may_have_output ? sandbox_->take_output(kOutputPatience) : sandbox::OutputTree{};
   conclude(call);
   result.cpu_usage_us = std::max<std::int64_t>(0, call.used.cpu_us - call.before.cpu_us);
   result.peak_memory_bytes = call.used.peak_memory_bytes;
@@ -218,7 +219,7 @@ void Instance::conclude(CallUnderWay& call) {
   reusable_ = false;
   left_ = Leftover::nothing;
   const bool script_killed = call.answer && is_killed_script(*call.answer);
-  SandboxExit exit;
+  sandbox::SandboxExit exit;
   bool outlived_socket = false;
   if (ended != ExchangeEnd::answered || script_killed) {
     if (ended != ExchangeEnd::closed) sandbox_->kill();
@@ -248,17 +249,17 @@ void Instance::conclude(CallUnderWay& call) {
   apply_answer(result, *answer, key_.runtime);
 }
 
-Leftover Instance::glance(const SandboxState& now) const {
+Leftover Instance::glance(const sandbox::SandboxState& now) const {
   return left_ != Leftover::nothing ? left_ : compare(at_rest_, now, key_.runtime, excused_sockets());
 }
 
-void Instance::judge(const SandboxState& now) {
+void Instance::judge(const sandbox::SandboxState& now) {
   left_ = find_leftover(now);
   reusable_ = left_ == Leftover::nothing;
 }
 
 // What is about to end may still be counted for a moment: a thread that was joined, a child that just exited.
-Leftover Instance::find_leftover(SandboxState now) const {
+Leftover Instance::find_leftover(sandbox::SandboxState now) const {
   if (left_ != Leftover::nothing) return left_;
   for (auto pause = kFirstPause;; pause *= 4) {
     const Leftover left = glance(now);

@@ -11,8 +11,8 @@
 #include "core/task.h"
 #include "ports/ai_proxy.h"
 #include "ports/executor.h"
+#include "sandbox/launcher.h"
 #include "worker/leftovers.h"
-#include "worker/sandbox/launcher.h"
 #include "worker/versions.h"
 
 namespace infra::worker {
@@ -39,7 +39,8 @@ struct CallSetup {
 class Instance {
  public:
   // Blocking: starts the sandbox and waits until its runner is ready. `ai` may be null. Fails with `unavailable`.
-  static Result<std::shared_ptr<Instance>> start(InstanceKey key, Version version, Launcher& launcher, AiProxy* ai);
+  static Result<std::shared_ptr<Instance>> start(InstanceKey key, Version version, sandbox::Launcher& launcher,
+                                                 AiProxy* ai);
 
   // Blocking, for up to the job's timeout; one call at a time. request_id to output and usage are filled in; durations
   // and the worker's name are the caller's.
@@ -54,7 +55,7 @@ class Instance {
   [[nodiscard]] Result<void> load(const Job& job, const CallSetup& setup);
 
   // What the last call left in the folder for output files; the folder is empty by now. Once a call.
-  [[nodiscard]] OutputTree take_output() { return std::exchange(output_, {}); }
+  [[nodiscard]] sandbox::OutputTree take_output() { return std::exchange(output_, {}); }
 
   // Blocking: ends its processes and frees its slot, whoever else still holds the object. Nothing but key() is called
   // after it.
@@ -79,7 +80,7 @@ class Instance {
   [[nodiscard]] const InstanceKey& key() const { return key_; }
 
  private:
-  Instance(InstanceKey key, Version version, std::unique_ptr<Sandbox> sandbox)
+  Instance(InstanceKey key, Version version, std::unique_ptr<sandbox::Sandbox> sandbox)
       : key_(std::move(key)), version_(std::move(version)), sandbox_(std::move(sandbox)) {}
 
   Result<void> load_code(const Job& job, const CallSetup& setup);
@@ -90,20 +91,20 @@ class Instance {
   void finish(CallUnderWay& call);
   void do_all(CallUnderWay& call);
   void conclude(CallUnderWay& call);
-  [[nodiscard]] Leftover glance(const SandboxState& now) const;
-  void judge(const SandboxState& now);
-  [[nodiscard]] Leftover find_leftover(SandboxState now) const;
+  [[nodiscard]] Leftover glance(const sandbox::SandboxState& now) const;
+  void judge(const sandbox::SandboxState& now);
+  [[nodiscard]] Leftover find_leftover(sandbox::SandboxState now) const;
   [[nodiscard]] int excused_sockets() const;
 
   const InstanceKey key_;
   const Version version_;  // keeps the folder
-  std::unique_ptr<Sandbox> sandbox_;
+  std::unique_ptr<sandbox::Sandbox> sandbox_;
   std::unique_ptr<AiEndpoint> ai_;
   int held_mb_ = 0;
   double cold_start_ms_ = 0;
   double last_call_ms_ = 0;
-  OutputTree output_;
-  SandboxState at_rest_;
+  sandbox::OutputTree output_;
+  sandbox::SandboxState at_rest_;
   std::int64_t scratch_bytes_ = 0;  // at the end of the last call
   Leftover left_ = Leftover::nothing;
   bool cold_ = true;

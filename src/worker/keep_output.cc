@@ -20,7 +20,7 @@ namespace {
 constexpr std::size_t kMaxNamed = 10;  // in the note
 
 // All that is there now, however large the file was when it was opened.
-LeftOut read_file(int file, std::string& bytes) {
+sandbox::LeftOut read_file(int file, std::string& bytes) {
   constexpr std::size_t kChunk = 256 * 1024;
   while (true) {
     const std::size_t before = bytes.size();
@@ -28,37 +28,38 @@ LeftOut read_file(int file, std::string& bytes) {
     const ssize_t count = ::pread(file, bytes.data() + before, kChunk, static_cast<off_t>(before));
     bytes.resize(before + static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return LeftOut::unreadable;
-    if (bytes.size() > limits::kMaxOutputFileBytes) return LeftOut::too_large;
-    if (count == 0) return LeftOut::no;
+    if (count < 0) return sandbox::LeftOut::unreadable;
+    if (bytes.size() > limits::kMaxOutputFileBytes) return sandbox::LeftOut::too_large;
+    if (count == 0) return sandbox::LeftOut::no;
   }
 }
 
-Task<LeftOut> keep_file(CodeStore& code, Executor& executor, const OutputEntry& entry, JobResult& result) {
-  if (!is_output_name(entry.name)) co_return LeftOut::bad_name;
+Task<sandbox::LeftOut> keep_file(CodeStore& code, Executor& executor, const sandbox::OutputEntry& entry,
+                                 JobResult& result) {
+  if (!is_output_name(entry.name)) co_return sandbox::LeftOut::bad_name;
   std::string bytes;
   std::string sha256;
-  LeftOut left_out = LeftOut::no;
+  sandbox::LeftOut left_out = sandbox::LeftOut::no;
   co_await executor.offload([&] {
     left_out = read_file(entry.file.get(), bytes);
-    if (left_out == LeftOut::no) sha256 = sha256_of(bytes);
+    if (left_out == sandbox::LeftOut::no) sha256 = sha256_of(bytes);
   });
-  if (left_out != LeftOut::no) co_return left_out;
+  if (left_out != sandbox::LeftOut::no) co_return left_out;
   const std::string key = output_key(result.function_id, result.request_id, entry.name);
   const auto put = co_await code.put_object(key, bytes);
   if (!put) {
     log::warn("an output file could not be stored",
               {{"requestId", result.request_id.value}, {"code", put.error().code}});
-    co_return LeftOut::not_stored;
+    co_return sandbox::LeftOut::not_stored;
   }
   result.output_files.push_back({.name = entry.name,
                                  .size_bytes = static_cast<std::int64_t>(bytes.size()),
                                  .key = key,
                                  .sha256 = std::move(sha256)});
-  co_return LeftOut::no;
+  co_return sandbox::LeftOut::no;
 }
 
-std::string note_of(const std::vector<OutputEntry>& left_out, std::size_t unnamed) {
+std::string note_of(const std::vector<sandbox::OutputEntry>& left_out, std::size_t unnamed) {
   std::vector<std::string> parts;
   for (const auto& entry : left_out) {
     if (parts.size() == kMaxNamed) {
@@ -66,7 +67,7 @@ std::string note_of(const std::vector<OutputEntry>& left_out, std::size_t unname
       continue;
     }
     const std::string name = entry.name.empty() ? "/output" : json_quote(replace_invalid_utf8(entry.name));
-    parts.push_back(fmt::format("{} {}", name, in_words(entry.left_out)));
+    parts.push_back(fmt::format("{} {}", name, sandbox::in_words(entry.left_out)));
   }
   if (unnamed > 0) parts.push_back(fmt::format("{} more", unnamed));
   return fmt::format("[not kept as output files: {}]", fmt::join(parts, "; "));
@@ -74,12 +75,12 @@ std::string note_of(const std::vector<OutputEntry>& left_out, std::size_t unname
 
 }  // namespace
 
-Task<void> keep_output(CodeStore& code, Executor& executor, OutputTree output, JobResult& result) {
-  std::vector<OutputEntry> left_out;
+Task<void> keep_output(CodeStore& code, Executor& executor, sandbox::OutputTree output, JobResult& result) {
+  std::vector<sandbox::OutputEntry> left_out;
   for (auto& entry : output.entries) {
-    if (entry.left_out == LeftOut::no) entry.left_out = co_await keep_file(code, executor, entry, result);
+    if (entry.left_out == sandbox::LeftOut::no) entry.left_out = co_await keep_file(code, executor, entry, result);
     entry.file.reset();
-    if (entry.left_out != LeftOut::no) left_out.push_back(std::move(entry));
+    if (entry.left_out != sandbox::LeftOut::no) left_out.push_back(std::move(entry));
   }
   if (left_out.empty()) co_return;
   if (!result.err.empty() && result.err.back() != '\n') result.err += '\n';

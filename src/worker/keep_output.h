@@ -6,12 +6,12 @@
 #include "core/task.h"
 #include "ports/code_store.h"
 #include "ports/executor.h"
-#include "worker/sandbox/output_tree.h"
+#include "sandbox/launcher.h"
 
 namespace infra::worker {
 
 // One file at a time is in memory. `result` has its ids, and its stderr, to which the note is added. A store that is
 // away is no reason to fail the run, whose effects are there: the note says so.
-Task<void> keep_output(CodeStore& code, Executor& executor, OutputTree output, JobResult& result);
+Task<void> keep_output(CodeStore& code, Executor& executor, sandbox::OutputTree output, JobResult& result);
 
 }  // namespace infra::worker

@@ -10,8 +10,8 @@
 
 #include "core/limits.h"
 #include "core/sha256.h"
+#include "sandbox/client/plain_launcher.h"
 #include "worker/instance.h"
-#include "worker/plain_launcher.h"
 #include "worker/test_world.h"
 
 namespace infra::worker {
@@ -50,12 +50,12 @@ class KeepOutputTest : public ::testing::Test {
     const fs::path path = root_ / std::to_string(tree_.entries.size());
     std::ofstream(path) << bytes;
     tree_.entries.push_back({.name = std::move(name),
-                             .left_out = LeftOut::no,
-                             .file = UniqueFd(::open(path.c_str(), O_RDONLY | O_CLOEXEC))});
+                             .left_out = sandbox::LeftOut::no,
+                             .file = sandbox::UniqueFd(::open(path.c_str(), O_RDONLY | O_CLOEXEC))});
     return path;
   }
-  void leave_out(std::string name, LeftOut why) {
-    tree_.entries.push_back({.name = std::move(name), .left_out = why, .file = UniqueFd()});
+  void leave_out(std::string name, sandbox::LeftOut why) {
+    tree_.entries.push_back({.name = std::move(name), .left_out = why, .file = sandbox::UniqueFd()});
   }
   void keep() { loop_.run(keep_output(store_, loop_, std::move(tree_), result_)); }
   [[nodiscard]] std::vector<std::string> kept() const {
@@ -67,7 +67,7 @@ class KeepOutputTest : public ::testing::Test {
   const fs::path root_ = fs::path(::testing::TempDir()) / ("keep-output-" + std::to_string(getpid()));
   ObjectStore store_{root_};
   TestLoop loop_;
-  OutputTree tree_;
+  sandbox::OutputTree tree_;
   JobResult result_;
 };
 
@@ -110,7 +110,7 @@ TEST_F(KeepOutputTest, AStoreThatIsAwayCostsTheFileNotTheRun) {
 TEST_F(KeepOutputTest, NamesThatCannotBeListedAreQuotedInTheNote) {
   add("bad\xff", "1");
   add("line\nbreak", "2");
-  leave_out("", LeftOut::out_of_reach);
+  leave_out("", sandbox::LeftOut::out_of_reach);
   keep();
   EXPECT_THAT(kept(), IsEmpty());
   EXPECT_EQ(
@@ -121,7 +121,7 @@ TEST_F(KeepOutputTest, NamesThatCannotBeListedAreQuotedInTheNote) {
 }
 
 TEST_F(KeepOutputTest, TheNoteNamesTenAndCountsTheRest) {
-  for (int i = 0; i < 12; ++i) leave_out(std::to_string(i), LeftOut::not_regular);
+  for (int i = 0; i < 12; ++i) leave_out(std::to_string(i), sandbox::LeftOut::not_regular);
   tree_.unnamed = 5;
   keep();
   EXPECT_THAT(result_.err, ::testing::HasSubstr("\"9\" is not a regular file; 7 more]"));
@@ -136,10 +136,11 @@ class InstanceOutputTest : public ::testing::Test {
     const std::string version(64, 'a');
     fs::create_directories(root_ / "versions" / version);
     std::ofstream(root_ / "versions" / version / "main.py") << source;
-    launcher_.emplace(PlainLauncher::Options{.versions = root_ / "versions",
-                                             .runners = {.runtimes = INFRA_RUNTIMES, .native = INFRA_NATIVE_RUNNER},
-                                             .temporary = root_ / "instances",
-                                             .capacity = 1});
+    launcher_.emplace(
+        sandbox::PlainLauncher::Options{.versions = root_ / "versions",
+                                        .runners = {.runtimes = INFRA_RUNTIMES, .native = INFRA_NATIVE_RUNNER},
+                                        .temporary = root_ / "instances",
+                                        .capacity = 1});
     auto instance = Instance::start({.function_id = kFunction, .sha256 = version, .runtime = Runtime::python},
                                     std::make_shared<VersionClaim>(version), *launcher_, nullptr);
     EXPECT_TRUE(instance) << instance.error().message;
@@ -153,14 +154,14 @@ class InstanceOutputTest : public ::testing::Test {
     job.timeout = milliseconds(20'000);
     return instance.call(job, {.model_id = "m", .deadline = WallTime::max()});
   }
-  static std::vector<std::string> names(const OutputTree& tree) {
+  static std::vector<std::string> names(const sandbox::OutputTree& tree) {
     std::vector<std::string> all;
     for (const auto& entry : tree.entries) all.push_back(entry.name);
     return all;
   }
 
   const fs::path root_ = fs::path(::testing::TempDir()) / ("instance-output-" + std::to_string(getpid()));
-  std::optional<PlainLauncher> launcher_;
+  std::optional<sandbox::PlainLauncher> launcher_;
 };
 
 TEST_F(InstanceOutputTest, WhatIsWrittenBetweenCallsBelongsToNone) {

@@ -2,13 +2,13 @@
 #pragma once
 
 #include "ports/health_probe.h"
-#include "worker/sandbox/launcher.h"
+#include "sandbox/launcher.h"
 
 namespace infra::worker {
 
 class LauncherProbe final : public HealthProbe {
  public:
-  explicit LauncherProbe(const Launcher& launcher) : launcher_(launcher) {}
+  explicit LauncherProbe(const sandbox::Launcher& launcher) : launcher_(launcher) {}
   [[nodiscard]] std::string name() const override { return "sandbox"; }
   Task<Result<void>> probe() override {
     if (launcher_.alive()) co_return Result<void>{};
@@ -16,7 +16,7 @@ class LauncherProbe final : public HealthProbe {
   }
 
  private:
-  const Launcher& launcher_;
+  const sandbox::Launcher& launcher_;
 };
 
 }  // namespace infra::worker

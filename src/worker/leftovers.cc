@@ -27,7 +27,7 @@ std::string_view to_string(Leftover left) {
   return "nothing";
 }
 
-Leftover compare(const SandboxState& rest, const SandboxState& now, Runtime runtime, int excused) {
+Leftover compare(const sandbox::SandboxState& rest, const sandbox::SandboxState& now, Runtime runtime, int excused) {
   if (now.processes > rest.processes) return Leftover::processes;
   if (counts_threads(runtime) && now.threads > rest.threads) return Leftover::threads;
   if (now.sockets > rest.sockets + excused) return Leftover::connections;

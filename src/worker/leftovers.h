@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "core/function.h"
-#include "worker/sandbox/launcher.h"
+#include "sandbox/launcher.h"
 
 namespace infra::worker {
 
@@ -23,6 +23,7 @@ enum class Leftover : std::uint8_t {
 // `rest` is how the sandbox looked before its first call; `excused` is how many sockets belong to the AI endpoint's
 // connections. Threads are counted where their number is the function's doing: Go starts some of its own at any time,
 // and so do Python's native modules (there the runner says what Python itself started).
-[[nodiscard]] Leftover compare(const SandboxState& rest, const SandboxState& now, Runtime runtime, int excused);
+[[nodiscard]] Leftover compare(const sandbox::SandboxState& rest, const sandbox::SandboxState& now, Runtime runtime,
+                               int excused);
 
 }  // namespace infra::worker

@@ -6,17 +6,17 @@
 namespace infra::worker {
 namespace {
 
-constexpr SandboxState kRest{.processes = 0, .threads = 11, .sockets = 1, .disk_percent = 0};
+constexpr sandbox::SandboxState kRest{.processes = 0, .threads = 11, .sockets = 1, .disk_percent = 0};
 
 TEST(Leftovers, AProcessOfAnyRuntime) {
-  SandboxState now = kRest;
+  sandbox::SandboxState now = kRest;
   now.processes = 1;
   for (const auto runtime : {Runtime::python, Runtime::nodejs, Runtime::cpp, Runtime::go})
     EXPECT_EQ(compare(kRest, now, runtime, 0), Leftover::processes);
 }
 
 TEST(Leftovers, AThreadWhereTheirNumberIsTheFunctionsDoing) {
-  SandboxState now = kRest;
+  sandbox::SandboxState now = kRest;
   now.threads = 12;
   for (const auto runtime : {Runtime::nodejs, Runtime::cpp})
     EXPECT_EQ(compare(kRest, now, runtime, 0), Leftover::threads);
@@ -27,7 +27,7 @@ TEST(Leftovers, AThreadWhereTheirNumberIsTheFunctionsDoing) {
 }
 
 TEST(Leftovers, AConnectionThatIsNotTheAiEndpoints) {
-  SandboxState now = kRest;
+  sandbox::SandboxState now = kRest;
   now.sockets = 3;
   EXPECT_EQ(compare(kRest, now, Runtime::go, 2), Leftover::nothing);
   EXPECT_EQ(compare(kRest, now, Runtime::go, 0), Leftover::connections);
@@ -36,7 +36,7 @@ TEST(Leftovers, AConnectionThatIsNotTheAiEndpoints) {
 }
 
 TEST(Leftovers, HalfADisk) {
-  SandboxState now = kRest;
+  sandbox::SandboxState now = kRest;
   now.disk_percent = 49;
   EXPECT_EQ(compare(kRest, now, Runtime::python, 0), Leftover::nothing);
   now.disk_percent = 50;

@@ -62,12 +62,12 @@ void apply_timeout(JobResult& result, const Job& job) {
               fmt::format("The function did not finish within its {} ms.", job.timeout.count()), kTimedOut);
 }
 
-bool ran_out_of_memory(const JobResult& result, const SandboxExit& exit) {
+bool ran_out_of_memory(const JobResult& result, const sandbox::SandboxExit& exit) {
   const bool v8_gave_up = exit.signal == SIGABRT && result.err.find("heap out of memory") != std::string::npos;
   return exit.out_of_memory || v8_gave_up;
 }
 
-void apply_exit(JobResult& result, const SandboxExit& exit, int memory_mb) {
+void apply_exit(JobResult& result, const sandbox::SandboxExit& exit, int memory_mb) {
   if (ran_out_of_memory(result, exit)) {
     set_failure(result, RunStatus::failed, "out_of_memory",
                 fmt::format("The function used more than its {} MB of memory.", memory_mb), kSignalled + SIGKILL);

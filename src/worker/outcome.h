@@ -6,8 +6,8 @@
 #include <string_view>
 
 #include "core/job_result.h"
+#include "sandbox/launcher.h"
 #include "worker/call_frame.h"
-#include "worker/sandbox/launcher.h"
 
 namespace infra::worker {
 
@@ -19,10 +19,10 @@ void set_failure(JobResult& result, RunStatus status, std::string code, std::str
 // Python's True and False as Python prints them.
 void apply_answer(JobResult& result, const Answer& answer, Runtime runtime);
 void apply_timeout(JobResult& result, const Job& job);
-void apply_exit(JobResult& result, const SandboxExit& exit, int memory_mb);
+void apply_exit(JobResult& result, const sandbox::SandboxExit& exit, int memory_mb);
 void apply_broken(JobResult& result, std::string_view detail = {});  // `detail` is a sentence
 
 // Memory, cgroup's or V8's own limit. `exit` as for apply_exit().
-[[nodiscard]] bool ran_out_of_memory(const JobResult& result, const SandboxExit& exit);
+[[nodiscard]] bool ran_out_of_memory(const JobResult& result, const sandbox::SandboxExit& exit);
 
 }  // namespace infra::worker

@@ -189,7 +189,7 @@ Task<Worker::Attempt> Worker::execute(const Job& job, bool may_retry) {
     calling_.erase(instance);
   }
   attempt.interrupted = instance->was_aborted();
-  if (OutputTree output = instance->take_output(); !attempt.interrupted && !output.entries.empty()) {
+  if (sandbox::OutputTree output = instance->take_output(); !attempt.interrupted && !output.entries.empty()) {
     co_await keep_output(deps_.code, deps_.executor, std::move(output), attempt.result);
   }
   if (const Leftover left = instance->left_behind(); left != Leftover::nothing && !attempt.interrupted) {

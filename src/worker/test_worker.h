@@ -10,7 +10,7 @@
 #include <string>
 #include <thread>
 
-#include "worker/plain_launcher.h"
+#include "sandbox/client/plain_launcher.h"
 #include "worker/test_world.h"
 #include "worker/worker.h"
 
@@ -20,12 +20,12 @@ namespace fs = std::filesystem;
 using std::chrono::steady_clock;
 using ::testing::HasSubstr;
 
-RunnerFolders test_runners();  // of this tree; in worker_test.cc, which is told where they are
+sandbox::RunnerFolders test_runners();  // of this tree; in worker_test.cc, which is told where they are
 
 class WorkerTest : public ::testing::Test {
  protected:
   explicit WorkerTest(WorkerOptions options = {}) {
-    launcher_.emplace(PlainLauncher::Options{
+    launcher_.emplace(sandbox::PlainLauncher::Options{
         .versions = root_ / "versions", .runners = test_runners(), .temporary = root_ / "instances", .capacity = 4});
     options.max_concurrent = 2;
     worker_.emplace(WorkerDeps{.queue = queue_,
@@ -108,7 +108,7 @@ class WorkerTest : public ::testing::Test {
   MemoryQueue queue_{clock_};
   MemorySettlement settlement_{queue_};
   TestLimiter limiter_;
-  std::optional<PlainLauncher> launcher_;
+  std::optional<sandbox::PlainLauncher> launcher_;
   std::optional<Worker> worker_;
   std::atomic<int> finished_ = 0;
   bool started_ = false;

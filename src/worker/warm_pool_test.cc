@@ -19,7 +19,7 @@ namespace {
 using std::chrono::seconds;
 
 // Answers every call before it is made.
-class PretendedSandbox : public Sandbox {
+class PretendedSandbox : public sandbox::Sandbox {
  public:
   PretendedSandbox(std::int64_t peak_bytes, int& frozen) : peak_bytes_(peak_bytes), frozen_(frozen) {
     int pair[2] = {-1, -1};
@@ -48,15 +48,15 @@ class PretendedSandbox : public Sandbox {
     const ssize_t size = ::recv(theirs_, text.data(), text.size(), MSG_DONTWAIT);
     return {text.data(), size > 0 ? static_cast<std::size_t>(size) : 0};
   }
-  SandboxHandles& handles() override { return handles_; }
+  sandbox::SandboxHandles& handles() override { return handles_; }
   void kill() override {}
-  SandboxExit wait(milliseconds) override { return {}; }
-  SandboxUsage usage() override { return {.cpu_us = 1, .peak_memory_bytes = peak_bytes_}; }
+  sandbox::SandboxExit wait(milliseconds) override { return {}; }
+  sandbox::SandboxUsage usage() override { return {.cpu_us = 1, .peak_memory_bytes = peak_bytes_}; }
   void reset_peak() override { peak_bytes_ = std::min(peak_bytes_, held_bytes_); }
   void give_back_but(int held_mb) { held_bytes_ = held_mb * static_cast<std::int64_t>(limits::kMiB); }
   bool has_output() override { return false; }
-  OutputTree take_output(milliseconds) override { return {}; }
-  SandboxState look() override { return {}; }
+  sandbox::OutputTree take_output(milliseconds) override { return {}; }
+  sandbox::SandboxState look() override { return {}; }
   void freeze() override { ++frozen_; }
   void thaw() override { --frozen_; }
 
@@ -64,14 +64,14 @@ class PretendedSandbox : public Sandbox {
   std::int64_t peak_bytes_;
   std::int64_t held_bytes_ = peak_bytes_;
   int& frozen_;
-  SandboxHandles handles_;
+  sandbox::SandboxHandles handles_;
   int theirs_ = -1;
   int out_ = -1;
 };
 
-class WarmPoolTest : public testing::Test, public Launcher {
+class WarmPoolTest : public testing::Test, public sandbox::Launcher {
  protected:
-  Result<std::unique_ptr<Sandbox>> launch(const LaunchRequest&) override {
+  Result<std::unique_ptr<sandbox::Sandbox>> launch(const sandbox::LaunchRequest&) override {
     std::this_thread::sleep_for(start_);  // what its cold start costs
     auto sandbox = std::make_unique<PretendedSandbox>(peak_mb_ * static_cast<std::int64_t>(limits::kMiB), frozen_);
     last_ = sandbox.get();

@@ -49,7 +49,7 @@ struct WorkerDeps {
   CodeStore& code;
   const BundleReader& bundles;
   Settlement& settlement;
-  Launcher& launcher;
+  sandbox::Launcher& launcher;
   ConcurrencyLimiter& limiter;  // of functions that have a limit of runs at once
   AiProxy* ai;                  // may be null: functions have no AI_ENDPOINT then
   Executor& executor;

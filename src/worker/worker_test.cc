@@ -15,7 +15,7 @@
 
 namespace infra::worker {
 
-RunnerFolders test_runners() {
+sandbox::RunnerFolders test_runners() {
   return {.runtimes = INFRA_RUNTIMES, .native = INFRA_NATIVE_RUNNER};
 }
 

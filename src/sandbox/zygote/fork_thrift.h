@@ -1,0 +1,22 @@
+// Readies the zygote for its forks, each of which pays for all that it maps and for each page that it writes to first.
+#pragma once
+
+#include <cstddef>
+
+namespace infra::sandbox {
+
+// What the interpreter allocates objects of at most 512 bytes with, by size classes of 16 bytes in pools of 16 KiB
+// (Objects/obmalloc.c; older ones have pools of 4 KiB).
+using ObjectAllocator = void* (*)(std::size_t size);
+
+// What is free in a heap that has seen a hundred modules loaded lies everywhere: a page to copy for each small object.
+// Takes what is free between other things, never to give it back, so that what is allocated next lies side by side, and
+// puts libc's lists of free pieces in order, which would else happen at the first large free() in each runner and write
+// to all of them. `allocate` may be null. In a process with one thread, once.
+void settle_heap(ObjectAllocator allocate);
+
+// Makes one mapping of a library's code and the constants before and behind it, which may be executed then; nothing of
+// that can be written to.
+void join_libraries();
+
+}  // namespace infra::sandbox
