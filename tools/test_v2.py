@@ -187,7 +187,7 @@ def test(options):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--guest", type=Path, default=ROOT / "build/tools/v2", help="the unpacked packages (default %(default)s)")
-    parser.add_argument("--program", type=Path, default=ROOT / "build/dev/src/worker/sandbox/worker_sandbox_test")
+    parser.add_argument("--program", type=Path, default=ROOT / "build/dev/tests/sandbox/sandbox_test")
     parser.add_argument("--seconds", type=int,
                         help=f"until the guest is stopped (default: with kvm {SECONDS['kvm']}, else {SECONDS['tcg']})")
     parser.add_argument("--place", nargs="+", choices=PLACES, default=PLACES, help="the program's own in the hierarchy (default: all)")

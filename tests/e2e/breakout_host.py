@@ -13,7 +13,7 @@ import unittest
 
 from harness import Case, bundle, wait_for
 
-FIRST_UID = 1_000_000  # of the first slot, src/worker/sandbox/spawner.h
+FIRST_UID = 1_000_000  # of the first slot, src/sandbox/protocol/spawner_options.h
 HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "breakout")
 LIBC = ctypes.CDLL(None, use_errno=True)
 

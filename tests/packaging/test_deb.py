@@ -64,7 +64,7 @@ class Package(unittest.TestCase):
             self.assertEqual(files[f"./etc/infra/{name}"], "-rw-------")
 
     def test_services_and_containers_have_the_capabilities_that_the_spawner_needs(self):
-        needed = set(re.findall(r'"(CAP_\w+)"', (SOURCES / "src/worker/sandbox/privileges.cc").read_text()))
+        needed = set(re.findall(r'"(CAP_\w+)"', (SOURCES / "src/sandbox/system/privileges.cc").read_text()))
         self.assertGreater(len(needed), 5)
         for unit in ("infra.service", "infra-worker.service"):
             text = (SOURCES / "packaging/debian" / unit).read_text()
