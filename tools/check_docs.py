@@ -3,10 +3,14 @@
 import re
 from urllib.parse import unquote
 
+import check_decisions
 from sources import ROOT, files, line_of, read
 
 LINK = re.compile(r"\[[^\]\n]*\]\(([^()\s]+)\)")
 NAMED = re.compile(r"`((?:\./)?(?:src|docs|tests|tools|bench|examples|runtimes|packaging)/[\w./-]*)`")
+# The end of a path, by which pages below docs/ name our headers, sources and tests: folders move more often than files are renamed.
+NAMED_BY_ITS_END = re.compile(r"`((?:[\w-]+/)*\w[\w-]*\.(?:h|cc)|(?:[\w-]+/)*test_\w+\.py)`")
+OUR_CODE = ("src", "tests", "tools", "bench", "runtimes")
 FENCE = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
 HEADING = re.compile(r"^#{1,6}\s+(.*?)\s*$", re.MULTILINE)
 
@@ -40,10 +44,19 @@ def wrong_link(page, target):
     return None
 
 
+def unknown_names(page, text, paths):
+    for match in NAMED_BY_ITS_END.finditer(text):
+        if not any(path.endswith("/" + match.group(1)) for path in paths):
+            yield f"{page}:{line_of(text, match.start())}: no file's path ends in {match.group(1)}."
+
+
 def check():
-    complaints = []
+    complaints = check_decisions.check()
+    paths = ["/" + path.as_posix() for path in files(".h", ".cc", ".py", under=OUR_CODE)]
     for page in files(".md"):
         text = without_code(read(page))
+        if page.parts[0] == "docs":
+            complaints += unknown_names(page, text, paths)
         for match in LINK.finditer(text):
             reason = wrong_link(page, match.group(1))
             if reason:

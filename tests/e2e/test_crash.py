@@ -71,7 +71,7 @@ class Crash(unittest.TestCase):
         self.assertEqual(len(rows), len(set(rows)), "a job has two log rows")
         self.assertLessEqual(self.accepted, set(rows))
         self.assertLessEqual(len(rows), len(self.accepted) + self.doubtful)
-        # Row and count are one transaction (docs/architecture.md, decision 10).
+        # Row and count are one transaction (docs/decisions/0010-settlement-once.md).
         self.assertEqual(self.infra.get(f"/functions/{function}").json()["invocations"], len(rows))
 
         self.assertEqual(self.infra.stop(), 0)
