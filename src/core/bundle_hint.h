@@ -1,4 +1,4 @@
-// What to say of a bundle without an entry file: what is there instead, and what to do about it.
+// The message for a bundle without an entry file: its content instead, and the remedy.
 #pragma once
 
 #include <string>

@@ -1,4 +1,4 @@
-// What a code bundle (a ZIP) must hold to be a function. Pure rules over its directory; reading ZIPs is
+// The rules by which a code bundle (a ZIP) is a function. Pure rules over its directory; reading ZIPs is
 // ports/bundle_reader.h.
 #pragma once
 
@@ -19,7 +19,7 @@ inline constexpr std::string_view kReadyBinary = "main";
 // Where the worker keeps what is its own beside such a function; a bundle's folder of that name is removed.
 inline constexpr std::string_view kOwnFolder = ".infra";
 
-// What a runtime looks for at a bundle's root, the first choice first.
+// A runtime's entry files at a bundle's root, the first choice first.
 [[nodiscard]] std::span<const std::string_view> entry_names(Runtime runtime);
 
 // The bundle's entry file for the runtime: the first of entry_names() that is a file, or a link to one. `invalid` (or

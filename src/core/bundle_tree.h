@@ -1,5 +1,5 @@
-// What a bundle (a ZIP) unpacks to: its entries as one tree of paths. The upload's check and the unpacking both go by
-// this, so what was checked is what lies on the disk.
+// A bundle's (a ZIP's) entries as the tree of paths that it unpacks to. The upload's check and the unpacking both go by
+// this, so the checked tree is the one on the disk.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,4 @@
-// Whose budget a request is counted on: the peer, or the entry that the last trusted proxy wrote.
+// The address whose budget a request is counted on: the peer, or the entry that the last trusted proxy wrote.
 #pragma once
 
 #include <string>

@@ -1,5 +1,5 @@
-// What a ready binary must be to run on this machine: rules over its first bytes, which the upload and the worker both
-// hold it against, so that a wrong one is refused in words instead of failing at its first run.
+// The rules for a ready binary to run on this machine, over its first bytes. The upload and the worker both apply them,
+// so that a wrong one is refused in words instead of failing at its first run.
 #pragma once
 
 #include <array>
@@ -17,8 +17,8 @@ inline constexpr std::size_t kExecutableStart = 64 * 1024;  // bytes; a linker p
 // survives stripping in both languages.
 inline constexpr std::string_view kWarmMarker = "infra-warm-handler/1:5f0c8e9b7d3a4261";
 
-// The code store's name for the program that a bundle of this hash was compiled to. Whoever deletes the bundle deletes
-// these, for every machine in kMachines.
+// The code store's name for the program that a bundle of this hash was compiled to. Deleting the bundle deletes these,
+// for every machine in kMachines.
 inline constexpr std::array<std::string_view, 2> kMachines = {"x86_64", "aarch64"};
 [[nodiscard]] std::string build_key(std::string_view bundle_sha256, std::string_view machine);
 

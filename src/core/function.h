@@ -23,7 +23,7 @@ enum class Runtime : std::uint8_t { python, nodejs, cpp, go };
 }
 [[nodiscard]] Result<Runtime> parse_runtime(std::string_view text);
 
-// What a function can reach by itself; the AI node is reached through the AI proxy either way.
+// The network that a function has by itself; the AI node is reached through the AI proxy either way.
 enum class Network : std::uint8_t {
   none,
   egress,  // outbound connections to public addresses
@@ -74,7 +74,7 @@ struct Function {
 // deleted, and creates what a PUT to an unknown id names.
 [[nodiscard]] Error function_has_no_code();
 
-// What a PUT may change; what is not set stays.
+// The fields that a PUT may change; unset ones stay.
 struct FunctionChange {
   std::optional<std::string> name;
   std::optional<std::string> description;

@@ -40,7 +40,7 @@ using UuidRandom = std::array<std::byte, 10>;
 // The millisecond inside a version 7 UUID.
 [[nodiscard]] std::optional<WallTime> uuid_v7_time(std::string_view text);
 
-// What may name a function in a path or body: [A-Za-z0-9_-]{1,128}. (Ours are UUIDs; stored rows may have others.)
+// The form of a function id in a path or body: [A-Za-z0-9_-]{1,128}. (Ours are UUIDs; stored rows may have others.)
 [[nodiscard]] bool is_valid_function_id(std::string_view text);
 
 }  // namespace infra

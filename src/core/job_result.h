@@ -1,4 +1,4 @@
-// What came of a job: the contract's result object, and the execution log row that is derived from it.
+// A job's outcome: the contract's result object, and the execution log row that is derived from it.
 #pragma once
 
 #include <cstdint>
@@ -71,7 +71,7 @@ struct JobResult {
 // A result for a job that did not get to run, or that the platform broke.
 [[nodiscard]] JobResult platform_error(const Job& job, std::string code, std::string message);
 
-// What a run used.
+// A run's usage of resources.
 struct RunProfile {
   std::int64_t peak_memory_bytes = 0;
   std::int64_t cpu_usage_us = 0;

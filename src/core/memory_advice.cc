@@ -108,7 +108,7 @@ void keep(MemoryAdvice& advice) {
   recommend(advice, Verdict::keep, std::max(advice.allocated_mb, limits::kMinMemoryMb));
 }
 
-// The kernel ended a run that needed more, and nobody knows how much more.
+// The kernel ended a run that needed more, and how much more is unknown.
 void advise_on_out_of_memory(MemoryAdvice& advice) {
   const std::string what =
       fmt::format("{} of {} runs ran out of their {} MB", advice.out_of_memory, advice.runs, advice.allocated_mb);

@@ -1,4 +1,4 @@
-// What a function's recent runs say of its memory: how much they needed, how much it should have, and why, in words.
+// Advice on a function's memory from its recent runs: how much they needed, how much it should have, and why, in words.
 // Pure computing; app/advise_memory.h reads the runs.
 #pragma once
 

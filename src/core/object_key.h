@@ -1,4 +1,4 @@
-// What a small object in the code store may be called, so that no store has to fear a key.
+// The form of a small object's key in the code store, so that every key is safe for every store.
 #pragma once
 
 #include <string_view>

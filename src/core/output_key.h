@@ -1,4 +1,4 @@
-// Where a run's output file lies in the code store, which follows from its name alone: whoever knows the name finds it.
+// Where a run's output file lies in the code store, its key following from its name alone.
 #pragma once
 
 #include <string>

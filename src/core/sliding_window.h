@@ -14,7 +14,7 @@ struct RatePolicy {
   std::chrono::seconds window{60};
 };
 
-// What a client is told about its budget.
+// A client's budget, as answers report it.
 struct RateDecision {
   bool allowed = true;
   int limit = 0;
