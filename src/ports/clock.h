@@ -12,7 +12,7 @@ namespace infra {
 class Signal {
  public:
   virtual ~Signal() = default;
-  // Any thread, any number of times, also before somebody waits. Never blocks, never runs the waiter inline.
+  // Any thread, any number of times, also before there is a waiter. Never blocks, never runs the waiter inline.
   virtual void notify() = 0;
   // True once notified, false when `deadline` passed first. Resumes on the thread of the waiting coroutine.
   virtual Task<bool> wait_until(SteadyTime deadline) = 0;

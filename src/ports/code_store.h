@@ -17,7 +17,7 @@ class CodeStore {
   virtual ~CodeStore() = default;
 
   // Takes the finished file at `staged` (moved or copied; the caller's name for it may be gone afterwards). Durable
-  // when it returns; before that nobody sees any of it. Putting a bundle that is there already is no error.
+  // when it returns; before that no reader sees any of it. Putting a bundle that is there already is no error.
   virtual Task<Result<void>> put_bundle(const CodeRef& code, const std::filesystem::path& staged) = 0;
 
   // A local file with the bundle, whole and verified against `code.sha256` where that is known. It stays readable at

@@ -16,11 +16,11 @@ struct LimitedRun {
   RequestId request;
 };
 
-// Every method may be called from any event thread, and fails with `unavailable` when the engine does not answer. What
-// is counted is forgotten by itself if nobody renews it: whoever held it has died.
+// Every method may be called from any event thread, and fails with `unavailable` when the engine does not answer. An
+// entry without renewal is forgotten by itself: its holder has died.
 class ConcurrencyLimiter {
  public:
-  // How long a run counts as outstanding. It is as long as a client waits, since nobody renews what is in a queue.
+  // How long a run counts as outstanding. It is as long as a client waits, since queued runs are not renewed.
   static constexpr std::chrono::seconds kOutstandingFor{300};
 
   virtual ~ConcurrencyLimiter() = default;

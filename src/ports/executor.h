@@ -23,7 +23,8 @@ class Executor {
   virtual Task<void> yield() = 0;
 
   // Waits on this event thread until `descriptor` has something to read or its other end is closed; false after
-  // `patience`, or at once where nobody can wait so. For what comes soon: a thread of the pool costs two wake-ups.
+  // `patience`, or at once where this thread can't wait so. For what comes soon: a thread of the pool costs two
+  // wake-ups.
   virtual Task<bool> readable(int descriptor, milliseconds patience) = 0;
 
   // Runs `work` on the blocking pool and resumes the caller on its own thread; what `work` throws is rethrown there.

@@ -1,4 +1,4 @@
-// Whoever wants to know at once what functions have become, where a worker is beside the controller.
+// Learns at once of functions that were deployed, changed or removed, where a worker is beside the controller.
 #pragma once
 
 #include "core/function.h"

@@ -19,11 +19,11 @@ struct Delivery {
   Job job;
   std::string receipt;
   int receives = 1;   // how often it has been handed out, this time included; a crash of the whole program costs none
-  bool fresh = true;  // certainly for the first time: nobody can have settled it
-  // Why nobody can run it; such a job is settled as ERROR. Of a message that can't be read its ids and its reply
+  bool fresh = true;  // certainly for the first time: it can't have been settled
+  // Why no worker can run it; such a job is settled as ERROR. Of a message that can't be read its ids and its reply
   // channel are known. Where its input travelled beside it and is gone, it may be a late duplicate of a settled job.
   std::optional<Error> cannot_run{};
-  // Who waits for it (a reference controller) may not listen before: its result is told no sooner.
+  // Its waiter (a reference controller) may not listen before: its result is told no sooner.
   SteadyTime tell_from{};
 };
 
@@ -61,7 +61,7 @@ class JobQueue {
   virtual Task<Result<void>> bury(const std::string& receipt, const std::string& reason) = 0;
 
   // The program stops: from now on receives don't wait, those that do included. On one machine they give sync jobs
-  // only, because nobody else can run those; in a fleet nothing.
+  // only, because no other program can run those; in a fleet nothing.
   virtual void wake_receivers() = 0;
 
   virtual Task<Result<QueueDepth>> depth() = 0;

@@ -1,4 +1,4 @@
-// The way back: a result to the request that waits for it, and kept for whoever asks later. Engines: in process with
+// The way back: a result to the request that waits for it, and kept for later requests. Engines: in process with
 // SQLite, Redis.
 #pragma once
 

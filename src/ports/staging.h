@@ -1,4 +1,4 @@
-// Files that are being received: written piece by piece, hashed on the way, gone unless somebody keeps them.
+// Files that are being received: written piece by piece, hashed on the way, gone unless a store keeps them.
 #pragma once
 
 #include <cstdint>

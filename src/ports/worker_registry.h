@@ -1,4 +1,4 @@
-// Who is alive: workers tell it, the dashboard and the controllers ask it. Engines: in process, Redis.
+// The live workers: they tell it, the dashboard and the controllers ask it. Engines: in process, Redis.
 #pragma once
 
 #include <map>
