@@ -74,7 +74,7 @@ class DeployFunction {
   EventRing& events_;
   BundlePreparer* preparer_;    // null: code is made ready by the workers that run it
   EgressCheck* egress_;         // null: whether there is egress is the workers' affair
-  FunctionObserver* observer_;  // null: nobody is told
+  FunctionObserver* observer_;  // null: no observer
 };
 
 }  // namespace infra::app

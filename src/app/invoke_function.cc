@@ -48,7 +48,8 @@ Task<Result<SharedResult>> InvokeFunction::run(Invocation invocation) {
   co_return result;
 }
 
-// Where nobody can count, the job goes on: a worker lets it wait for its place, so that the limit holds all the same.
+// Where the limiter is away, the job goes on: a worker lets it wait for its place, so that the limit holds all the
+// same.
 Task<Result<void>> InvokeFunction::admit(const Job& job) {
   const int most = job.max_concurrency + limits_.max_waiting;
   const auto admitted = co_await limits_.limiter.admit({.function = job.function_id, .request = job.request_id}, most);

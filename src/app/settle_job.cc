@@ -21,7 +21,7 @@ Task<Result<bool>> SettleJob::is_settled(const Job& job) {
 Task<Result<void>> SettleJob::settle(const Delivery& delivery, JobResult result) {
   recent_runs_.take_in(delivery.job, result);
   const auto shared = std::make_shared<const JobResult>(std::move(result));
-  events_.run_finished(*shared);  // before whoever waits is told, who may ask for it at once
+  events_.run_finished(*shared);  // before the waiter is told, which may ask for it at once
   if (auto told = co_await results_.publish(delivery.job, shared); !told) co_return told;
 
   if (!is_recorded(delivery.job)) co_return co_await finish_message(delivery, *shared);

@@ -14,7 +14,7 @@ namespace infra::app {
 // Any event thread.
 class WatchFunctions {
  public:
-  // What is referred to must outlive every coroutine of this.
+  // Referenced objects must outlive every coroutine of this.
   WatchFunctions(FunctionStore& functions, FunctionObserver& observer, const std::atomic<bool>& stopping)
       : functions_(functions), observer_(observer), stopping_(stopping) {}
 
