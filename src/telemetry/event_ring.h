@@ -14,7 +14,7 @@
 
 namespace infra {
 
-// What a run came to.
+// A run's outcome.
 struct RunFigures {
   RunStatus status = RunStatus::error;
   int exit_code = 0;

@@ -1,4 +1,4 @@
-// What the platform counts, in Prometheus' terms. The metrics that existing dashboards parse keep their names and
+// The platform's metrics, in Prometheus' terms. The metrics that existing dashboards parse keep their names and
 // labels.
 #pragma once
 
