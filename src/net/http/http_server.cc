@@ -248,7 +248,7 @@ std::size_t HttpServer::requests_in_flight() const {
 
 void HttpServer::close() {
   state_->shared->draining = true;
-  // Where the loops have ended their coroutines are gone, and nobody would take what is posted.
+  // Where the loops have ended their coroutines are gone, and posted work would never run.
   if (state_->lanes.front().loop.stopped()) return;
   std::vector<std::future<void>> done;
   done.push_back(state_->post_stop_listening());

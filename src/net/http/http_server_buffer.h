@@ -1,4 +1,4 @@
-// What a connection has received and not yet used up. It stays small while a connection is idle.
+// The received bytes that a connection has not yet used up. It stays small while a connection is idle.
 #pragma once
 
 #include <algorithm>

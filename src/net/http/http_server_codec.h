@@ -16,7 +16,7 @@ namespace infra::net {
 
 enum class Framing : std::uint8_t { none, length, chunked };
 
-// What the connection must know of a request besides the Request itself.
+// The connection's own facts of a request, besides the Request itself.
 struct RequestHead {
   bool http_1_0 = false;
   bool keep_alive = false;

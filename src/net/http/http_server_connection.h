@@ -22,7 +22,7 @@ class Connection;
 
 using ServerSocket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, boost::asio::io_context::executor_type>;
 
-// What a server's connections share. They keep it alive, so that the HttpServer may go first.
+// The shared state of a server's connections. They keep it alive, so that the HttpServer may go first.
 struct ServerShared {
   HttpServerOptions options;
   Handler handler;

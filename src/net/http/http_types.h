@@ -40,7 +40,7 @@ class BodyStream {
   // Fills the front of `buffer`; 0 at the end. `invalid` (code body_incomplete) if the client breaks off or the framing
   // is malformed, `timeout` (code body_timeout) if it stalls.
   virtual Task<Result<std::size_t>> read(std::span<char> buffer) = 0;
-  // What Content-Length says, if it says.
+  // Content-Length, if there is one.
   [[nodiscard]] virtual std::optional<std::uint64_t> content_length() const = 0;
 };
 
@@ -58,7 +58,7 @@ struct Response {
   int status = 200;
   Headers headers;
   std::string body;                       // Content-Length is added by the server
-  std::function<void()> afterwards = {};  // called once it has been written, or can't be: what nobody waits for
+  std::function<void()> afterwards = {};  // called once it has been written, or can't be: work without a waiter
 };
 
 // Reads the whole body, at most `max_bytes` of it: `too_large` (code body_too_large) as soon as more is announced or

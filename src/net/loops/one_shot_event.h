@@ -1,5 +1,5 @@
-// A one-shot wake-up between threads. It is what Asio lacks for coroutines: no wake-up is lost, and the waiter resumes
-// on its own thread whoever notifies.
+// A one-shot wake-up between threads. Asio lacks one for coroutines: no wake-up is lost, and the waiter resumes on its
+// own thread, whichever thread notifies.
 #pragma once
 
 #include <boost/asio/steady_timer.hpp>
@@ -19,7 +19,7 @@ class OneShotEvent : public std::enable_shared_from_this<OneShotEvent> {
   OneShotEvent(const OneShotEvent&) = delete;
   OneShotEvent& operator=(const OneShotEvent&) = delete;
 
-  // Any number of times, also before somebody waits. Never runs the waiter inline.
+  // Any number of times, also before there is a waiter. Never runs the waiter inline.
   void notify();
   // True once notified, false if `deadline` passed first.
   Task<bool> wait_until(SteadyTime deadline);

@@ -62,7 +62,7 @@ Result<RedisReply> judge(Result<RedisReply> reply) {
     return fail(
         redis_unavailable(fmt::format("Redis can't carry out the command now ({}); try again later.", reply->text)));
   }
-  // Of a command that it does not know Redis repeats the arguments, which are nobody's business.
+  // Of a command that it does not know Redis repeats the arguments, which do not belong into a log.
   const std::string_view words = std::string_view(reply->text).substr(0, reply->text.find(", with args"));
   return fail(ErrorKind::internal, "redis_refused", fmt::format("Redis refused a command: {}", words));
 }
@@ -72,7 +72,8 @@ Task<void> sleep(milliseconds pause) {
   (void)co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
 }
 
-// One command to whoever has its key. An error reply that no waiting and no other server can help stays a reply.
+// One command to the server that has its key. An error reply that no waiting and no other server can help stays a
+// reply.
 Task<Result<RedisReply>> exchange(std::shared_ptr<RedisRouter> router, RedisCommand command, std::string key,
                                   SteadyTime deadline) {
   std::string text;

@@ -182,7 +182,7 @@ std::string RedisNode::gather() {
   while (!queued_.empty() && text.size() < kWriteBytes) {
     SharedCall call = std::move(queued_.front());
     queued_.pop_front();
-    if (call->query.deadline <= present) continue;  // nobody waits any more
+    if (call->query.deadline <= present) continue;  // its waiter has given up
     if (call->query.asking) {
       text.append(kAsking);
       awaited_.push_back(nullptr);

@@ -32,7 +32,7 @@ class RedisNode : public std::enable_shared_from_this<RedisNode> {
   void close();  // any thread; commands that wait fail
   struct Query {
     std::shared_ptr<const std::string> bytes;  // one command as it goes over the wire
-    bool asking = false;                       // behind an ASKING, whose own answer nobody sees
+    bool asking = false;                       // behind an ASKING, whose own answer is dropped
     SteadyTime deadline;
   };
   // Error replies are replies. Any event thread; resumes there. The caller holds the node.
@@ -51,7 +51,7 @@ class RedisNode : public std::enable_shared_from_this<RedisNode> {
     std::shared_ptr<OneShotEvent> done;
   };
   using SharedCall = std::shared_ptr<Call>;
-  // Whose answer comes next. Null: an ASKING's.
+  // The call whose answer comes next. Null: an ASKING's.
   using Awaited = std::deque<SharedCall>;
 
   Task<void> live(std::shared_ptr<RedisNode> self);

@@ -50,7 +50,7 @@ class RedisRouter : public std::enable_shared_from_this<RedisRouter> {
   mutable std::mutex mutex_;
   // All below guarded by mutex_.
   std::map<RedisAddress, std::shared_ptr<RedisNode>> nodes_;  // the seed too
-  std::vector<std::shared_ptr<RedisNode>> slots_;             // empty: not a cluster. Null: nobody known
+  std::vector<std::shared_ptr<RedisNode>> slots_;             // empty: not a cluster. Null: its server is unknown
   bool learning_ = false;
   bool closed_ = false;
   SteadyTime learned_at_{};

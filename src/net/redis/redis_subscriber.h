@@ -1,5 +1,5 @@
 // The one connection on which a controller hears what others publish. It is found again after a loss; what was said
-// meanwhile is lost, and whoever listens is told that, to look for itself.
+// meanwhile is lost, and listeners are told that, to look for themselves.
 #pragma once
 
 #include <functional>
