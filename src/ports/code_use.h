@@ -1,5 +1,6 @@
-// What the code store must know before it may delete a bundle: whether anything still names it, and which bundles wait
-// for deletion. Both live in the database; the code store gets them injected so that it need not know of SQLite.
+// The references to bundles, by which the code store decides what it may delete: whether a row or job names a bundle,
+// and which bundles wait for deletion. Both live in the database; the code store gets them injected so that it need not
+// know of SQLite.
 #pragma once
 
 #include <string>

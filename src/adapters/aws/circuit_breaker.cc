@@ -17,7 +17,7 @@ bool CircuitBreaker::admits(SteadyTime now) {
 }
 
 bool CircuitBreaker::failed(SteadyTime now) {
-  // Before the count, so that whoever sees it open sees until when.
+  // Before the count, so that a thread that sees it open also sees until when.
   next_probe_.store(ticks(now + kOpenFor), std::memory_order_relaxed);
   return failures_.fetch_add(1, std::memory_order_acq_rel) + 1 == kFailuresToOpen;
 }

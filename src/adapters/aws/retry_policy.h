@@ -18,7 +18,7 @@ inline constexpr int kMaxAttempts = 3;
 // Full jitter: anything between nothing and 50 ms, 100 ms, 200 ms … (at most 1 s) after attempt 1, 2, 3 ….
 [[nodiscard]] milliseconds backoff(int attempt, Random& random);
 
-// What Retry-After asks for, in seconds or as a date; 0 if it asks for nothing that can be read, at most a day.
+// The wait that Retry-After asks for, in seconds or as a date; 0 if it can't be read, at most a day.
 [[nodiscard]] milliseconds retry_after(const net::Headers& headers, WallTime now);
 
 // How far the service's clock is ahead of `signed_at`, if it is so far (4 minutes) that this explains a refusal.

@@ -1,5 +1,5 @@
 // Code bundles as files named by their SHA-256, and objects as files named by their key. A bundle that two functions
-// share is one file, so nothing is deleted when it is retired: a sweep deletes what nobody names any more.
+// share is one file, so nothing is deleted when it is retired: a sweep deletes the files without references.
 #pragma once
 
 #include <atomic>

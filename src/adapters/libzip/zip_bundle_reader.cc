@@ -45,7 +45,7 @@ class NewFolder {
     return folder;
   }
   ~NewFolder() {
-    std::error_code ignored;  // what is left is in nobody's way
+    std::error_code ignored;  // the rest is harmless
     if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
   }
   NewFolder(NewFolder&& other) noexcept : path_(std::exchange(other.path_, {})), fd_(std::move(other.fd_)) {}
@@ -199,7 +199,7 @@ Result<void> ZipBundleReader::verify(const std::filesystem::path& zip) const {
   if (!bundle) return fail(bundle.error());
   const auto drop = [](std::span<const char>) { return Result<void>{}; };
   for (const auto& [_, node] : bundle->tree.nodes()) {
-    if (node.type != EntryType::file) continue;  // links were read, a folder's data is nobody's
+    if (node.type != EntryType::file) continue;  // links were read, a folder's data is ignored
     if (auto ok = bundle->archive.read(node.entry, drop); !ok) return ok;
   }
   return {};

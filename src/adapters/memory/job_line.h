@@ -73,7 +73,7 @@ class JobLine {
   [[nodiscard]] bool enlist(const std::shared_ptr<Signal>& signal);
   void leave(const std::shared_ptr<Signal>& signal);
   void wake_one();
-  void close();  // nobody waits any more, and only sync jobs are handed out
+  void close();  // no receiver waits any more, and only sync jobs are handed out
   [[nodiscard]] bool closed() const;
 
   void add_dead(std::int64_t count);

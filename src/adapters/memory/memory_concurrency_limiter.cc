@@ -35,7 +35,7 @@ Task<Result<void>> MemoryConcurrencyLimiter::finish(const LimitedRun& run) {
   co_return Result<void>{};
 }
 
-// The dead are looked for only where they stand in somebody's way.
+// Dead entries are looked for only where they would refuse a run.
 bool MemoryConcurrencyLimiter::count(Ends Runs::* among, const LimitedRun& run, int most, SteadyTime::duration time) {
   const SteadyTime now = clock_.steady_now();
   Ends& ends = functions_[run.function].*among;

@@ -1,4 +1,4 @@
-// Who is alive, for a platform of one program: what heartbeats said last, and when.
+// The live workers of a platform of one program: each worker's last heartbeat, and its time.
 #pragma once
 
 #include <map>

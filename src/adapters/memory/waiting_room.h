@@ -1,4 +1,4 @@
-// What the result bus knows of a request id in memory: who waits for it, whether it is pending, and its result while
+// The result bus's memory of request ids: the waiter, whether it is pending, and its result while
 // that is on its way to the disk. Sharded by id, so that event threads rarely meet.
 #pragma once
 
@@ -34,7 +34,7 @@ class WaitingRoom {
 
   void take_seat(const RequestId& id, const std::shared_ptr<Seat>& seat);
   void leave_seat(const RequestId& id, const std::shared_ptr<Seat>& seat);
-  // What came of the wait; nullopt: nothing yet.
+  // How the wait ended; nullopt: it goes on.
   [[nodiscard]] std::optional<Result<SharedResult>> outcome(const RequestId& id, const Seat& seat);
 
   // Tells those who wait, and shows the result to look() until settled() has been called as often as this. Gives the

@@ -13,7 +13,7 @@
 
 namespace infra {
 
-// What one endpoint lets through.
+// The limits of one endpoint.
 struct AiProxyLimits {
   std::uint64_t max_request_bytes = 1024 * 1024;
   std::uint64_t max_answer_bytes = 4 * 1024 * 1024;

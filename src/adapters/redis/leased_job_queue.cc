@@ -116,7 +116,7 @@ Task<bool> LeasedJobQueue::acquire(Delivery& delivery) {
   co_return true;
 }
 
-// Before anything else is taken: a lease that nobody uses would keep its job waiting, and its start would count.
+// Before anything else is taken: an unused lease would keep its job waiting, and its start would count.
 Task<Result<void>> LeasedJobQueue::settle_doubts() {
   std::vector<Doubt> doubts;
   {
@@ -191,7 +191,7 @@ Task<Result<void>> LeasedJobQueue::bury(const std::string& receipt, const std::s
   co_return done;
 }
 
-// The lease first, so that whoever gets the message next is let have it.
+// The lease first, so that the next receiver of the message gets it.
 Task<Result<void>> LeasedJobQueue::give_back(const std::string& receipt) {
   if (const auto lease = find(receipt)) {
     const auto released = co_await let_go(*lease, 1);

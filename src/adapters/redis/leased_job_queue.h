@@ -40,8 +40,8 @@ class LeasedJobQueue final : public JobQueue {
     std::string key;
     std::string holder;  // of this hand-over alone: one worker does not run two copies of a message either
   };
-  // A lease that Redis may have though nobody runs the job: an answer never came. The message stays ours until the
-  // lease is gone for sure, or whoever got it next would put it off for the whole of the lease.
+  // A lease that Redis may have though no worker runs the job: an answer never came. The message stays ours until the
+  // lease is gone for sure, or its next receiver would put it off for the whole of the lease.
   struct Doubt {
     Lease lease;
     std::string receipt;

@@ -18,7 +18,7 @@ struct AcceptedRun {
   bool input_apart = false;  // its message names an object in place of its input
 };
 
-// Any thread. Bounded: of runs that nobody waits for on a connection the first 100,000 are known.
+// Any thread. Bounded: of asynchronous runs the first 100,000 are known.
 class OpenRuns {
  public:
   // `waited_for`: a client is connected; else it asks for the result later. What is known of the run stays.
@@ -29,11 +29,11 @@ class OpenRuns {
   bool take(const RequestId& id);
 
   [[nodiscard]] std::optional<AcceptedRun> find(const RequestId& id) const;
-  // Whether it was marked pending: it was accepted, and nobody waits for it on a connection.
+  // Whether it was marked pending: it was accepted, and no connection waits for it.
   [[nodiscard]] bool is_marked(const RequestId& id) const;
 
-  // Whose results are to be looked for, after a loss all; else those that were not looked at for `interval`, the
-  // longest first, at most 2000.
+  // The runs whose results are to be looked for, after a loss all; else those that were not looked at for `interval`,
+  // the longest first, at most 2000.
   [[nodiscard]] std::vector<RequestId> due(bool after_loss, milliseconds interval, SteadyTime now);
 
  private:

@@ -1,4 +1,4 @@
-// What controllers tell each other when a function has changed, so that none of them runs an old version.
+// Controllers' announcements of changed functions to each other, so that none of them runs an old version.
 #pragma once
 
 #include <string_view>
@@ -13,7 +13,7 @@ class RedisAnnouncements {
   static constexpr std::string_view kChannel = "infra:functions";  // the payload is the function's id
 
   explicit RedisAnnouncements(net::RedisClient& redis) : redis_(redis) {}
-  // Best effort: who misses it finds the change by itself within 2 s. Any event thread.
+  // Best effort: a controller that misses it finds the change by itself within 2 s. Any event thread.
   Task<void> announce(FunctionId changed);
 
  private:

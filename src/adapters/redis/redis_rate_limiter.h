@@ -1,6 +1,6 @@
 // The limiter of a fleet: one exact window for all controllers, kept in Redis by one script in one round trip, on the
 // server's own time. Each controller also keeps the window for itself, which holds whatever Redis says: with Redis gone
-// it alone decides, and a Redis that comes back empty lets nobody begin anew.
+// it alone decides, and a Redis that comes back empty lets no client begin anew.
 #pragma once
 
 #include <functional>

@@ -105,9 +105,9 @@ struct RedisResultBus::State : std::enable_shared_from_this<State> {
 // True for the first result of a run that this controller accepted.
 bool RedisResultBus::State::deliver(const RequestId& id, const SharedResult& result) {
   const bool first = open.take(id);
-  if (first && options.on_heard) options.on_heard(*result);  // before whoever waits goes on
+  if (first && options.on_heard) options.on_heard(*result);  // before the waiter goes on
   (void)room.deliver(id, result, clock.now());
-  room.settled(id);  // the store has it; nobody needs it from here
+  room.settled(id);  // the store has it; it is not needed here
   return first;
 }
 
@@ -165,7 +165,7 @@ Task<void> RedisResultBus::State::recheck_one(RequestId id, bool after_loss) {
   if (const auto run = open.find(id); run && (*found)->of_reference_worker) {
     settle_reference(id, **found, run);
   } else if (deliver(id, *found) && options.on_foreign) {
-    options.on_foreign(**found);  // it was not announced to us: whoever found it first may have ended before its record
+    options.on_foreign(**found);  // it was not announced to us: its first finder may have ended before the record
   }
 }
 
@@ -253,7 +253,7 @@ Task<void> RedisResultBus::State::take_over(std::shared_ptr<State> self, Request
   self->end_completing(id);
 }
 
-// As whoever accepted its run has kept it: that may lack its record. Else as its worker left it.
+// As the accepting controller has kept it: that may lack its record. Else as its worker left it.
 Task<SharedResult> RedisResultBus::State::unclaimed(RequestId id) {
   const auto kept = co_await read_bucket(id);
   if (kept && *kept) co_return *kept;
@@ -285,7 +285,7 @@ class RedisResultBus::Waiter final : public ResultWaiter {
       outcome = state_->room.outcome(id_, *seat_);
     }
     if (outcome && *outcome) co_return std::move(*outcome);
-    // The job goes on: whoever asks for it now must not hear that it is unknown.
+    // The job goes on: a client that asks for it now must not hear that it is unknown.
     goes_on_ = true;
     state_->open.add(id_, false, state_->clock.steady_now());
     (void)co_await state_->mark(id_);

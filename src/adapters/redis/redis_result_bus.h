@@ -25,7 +25,7 @@ struct RedisBusOptions {
   // A result that its worker may not have recorded: a reference worker's, for a request of ours. Any event thread; may
   // be empty.
   std::function<void(JobResult)> on_foreign{};
-  // A worker of the reference platform is there: it has answered somebody. Any event thread; may be empty.
+  // A worker of the reference platform is there: it has answered a controller. Any event thread; may be empty.
   std::function<void()> on_reference_worker{};
 };
 
@@ -54,7 +54,7 @@ class RedisResultBus final : public ResultBus {
   // A run whose waiter is registered, or that is marked, goes to the queue now.
   void note_sent(const RequestId& id, const AcceptedRun& run);
 
-  // What the subscription brings. On an event thread; never blocks.
+  // Handlers of the subscription's messages. On an event thread; never blocks.
   void hear(std::string_view channel, std::string payload);
   void resubscribed();
   // Until the program ends.

@@ -1,4 +1,4 @@
-// Who is alive, for a fleet: every worker's last heartbeat, where every controller sees it. Workers of the reference
+// The live workers of a fleet: every worker's last heartbeat, where every controller sees it. Workers of the reference
 // platform are listed too, by the status that they keep in Redis.
 #pragma once
 

@@ -9,7 +9,7 @@
 
 namespace infra {
 
-// What such a worker is called that doesn't say its name.
+// The worker id of a result that names none.
 inline constexpr std::string_view kReferenceWorker = "reference-worker";
 
 // `run` is what this controller accepted under the id, if it did.

@@ -37,7 +37,7 @@ Error at_start(const std::filesystem::path& file, const Error& error) {
   return {error.kind, error.code, fmt::format("Can't open the database {}. {}", file.string(), error.message)};
 }
 
-// SQLite would make it readable for everybody, and functions' environments hold secrets.
+// SQLite would make it world-readable, and functions' environments hold secrets.
 Result<void> create_private(const std::filesystem::path& file) {
   const int handle = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (handle < 0) {
@@ -125,7 +125,8 @@ void Database::submit(Write write) {
     backlog_bytes_ += write.bytes;
     ++backlog_;
     queue_.push_back(std::move(write));
-    // While it gathers, one more is nothing to wake it for: that costs whoever submits more than the rest of this.
+    // While it gathers, one more is nothing to wake it for: that costs the submitting thread more than the rest of
+    // this.
     if (gathering_ && !is_group_due()) return;
   }
   work_arrived_.notify_one();

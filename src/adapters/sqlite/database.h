@@ -43,12 +43,12 @@ class Database {
     std::function<Result<void>(sqlite::Connection&)> apply;
     std::function<void(const Result<void>&)> settled;
     std::size_t bytes = 0;  // what it holds in memory, roughly
-    bool urgent = true;     // somebody waits for it; the others are gathered for some milliseconds
+    bool urgent = true;     // a caller waits for it; the others are gathered for some milliseconds
   };
   void submit(Write write);
 
   enum class Haste : std::uint8_t {
-    urgent,  // somebody waits for it
+    urgent,  // a caller waits for it
     none,    // it may wait some milliseconds for others to share a commit with
   };
   // Waits for the commit. `committed` is called on the writer thread, after the commit and before the caller resumes.

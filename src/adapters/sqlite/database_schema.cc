@@ -68,8 +68,8 @@ CREATE INDEX logs_by_request ON logs(request_id);
 CREATE INDEX logs_by_expiry ON logs(expires_at);
 )sql";
 
-// A function's network, warm instances and limit of runs at once. They stand behind the large columns, which whoever
-// reads them reads as well.
+// A function's network, warm instances and limit of runs at once. They stand behind the large columns, which every
+// reader of them reads as well.
 constexpr const char* kFunctionSettings = R"sql(
 DROP VIEW counted_functions;
 ALTER TABLE functions ADD COLUMN network INTEGER NOT NULL DEFAULT 0;

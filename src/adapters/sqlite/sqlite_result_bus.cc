@@ -37,7 +37,7 @@ class SeatedWaiter final : public ResultWaiter {
       outcome = room_->outcome(id_, *seat_);
     }
     if (outcome) co_return std::move(*outcome);
-    // The job goes on: whoever asks for it now must not hear that it is unknown.
+    // The job goes on: a client that asks for it now must not hear that it is unknown.
     room_->mark_pending(id_, clock_.now() + limits::kResultTtl);
     co_return fail(ErrorKind::timeout, "result_timeout",
                    "The function has not finished yet; ask /status for its result.");

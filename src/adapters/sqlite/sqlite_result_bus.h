@@ -1,4 +1,4 @@
-// Results on one machine: handed to the waiting request in memory, and kept in infra.db for whoever asks later.
+// Results on one machine: handed to the waiting request in memory, and kept in infra.db for later requests.
 #pragma once
 
 #include <array>

@@ -56,7 +56,7 @@ Task<Result<bool>> SqliteRunRecorder::record(const LogRow& row) {
       [shared, cache = cache_](const Result<bool>& put) {
         if (put && *put) cache->count(*shared);
       },
-      Database::Haste::none);  // whoever waits for the run has been told
+      Database::Haste::none);  // the run's waiter has been told
 }
 
 }  // namespace infra

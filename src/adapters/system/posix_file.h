@@ -1,4 +1,4 @@
-// What every adapter that keeps files shares: a descriptor with an owner, writes that end whole or not at all, and disk
+// Shared by all adapters that keep files: a descriptor with an owner, writes that end whole or not at all, and disk
 // errors as sentences.
 #pragma once
 

@@ -1,4 +1,4 @@
-// Whoever answers here decides what we sign with, and gets our token, so plain HTTP goes to nobody but the neighbours.
+// The host that answers here decides what we sign with, and gets our token, so plain HTTP goes to the neighbours alone.
 #include "adapters/aws/auth/container_credentials.h"
 
 #include <fmt/format.h>

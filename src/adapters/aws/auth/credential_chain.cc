@@ -1,4 +1,5 @@
-// A source that has something but can't say what ends the walk: another source would have us act as somebody else.
+// A source that has something but can't say what ends the walk: another source would have us act under another
+// identity.
 #include "adapters/aws/auth/credential_chain.h"
 
 #include <fmt/format.h>

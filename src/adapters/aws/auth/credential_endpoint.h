@@ -1,4 +1,4 @@
-// What the sources that ask over HTTP have in common: short time-outs, a second try, and the JSON that ECS, EKS and EC2
+// The common part of the sources that ask over HTTP: short time-outs, a second try, and the JSON that ECS, EKS and EC2
 // all answer with.
 #pragma once
 

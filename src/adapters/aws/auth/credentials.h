@@ -1,4 +1,4 @@
-// Who signs: AWS credentials and where they come from.
+// AWS credentials, and the interface of their sources.
 #pragma once
 
 #include <functional>
@@ -31,7 +31,7 @@ class CredentialSource {
   virtual Task<Result<Credentials>> fetch() = 0;
 };
 
-// What callers ask before each request. Any event thread.
+// Gives the credentials for a request; callers ask before each. Any event thread.
 class CredentialProvider {
  public:
   virtual ~CredentialProvider() = default;

@@ -144,7 +144,7 @@ Task<Result<Function>> DynamoDbFunctionStore::find(const FunctionId& id) {
   co_return fail(row.error());
 }
 
-// As it is at some moment after the call, for whoever joins it too: what changes meanwhile is read again.
+// As it is at some moment after the call, for callers that join it too: rows that change meanwhile are read again.
 Task<Result<aws::SharedFunction>> DynamoDbFunctionStore::read(FunctionId id) {
   for (int tries = 1;; ++tries) {
     const auto reading = cache_.begin_read(id, clock_.steady_now());
@@ -212,7 +212,7 @@ Task<Result<DynamoDbFunctionStore::SharedRows>> DynamoDbFunctionStore::all_rows(
   co_return co_await scans_.run("", [this] { return scan(); });
 }
 
-// Whoever joins it may know of a change that came after it began: then the table is scanned again, once.
+// A caller that joins it may know of a change that came after it began: then the table is scanned again, once.
 Task<Result<DynamoDbFunctionStore::SharedRows>> DynamoDbFunctionStore::scan() {
   for (bool last = false;; last = true) {
     const SteadyTime begun = clock_.steady_now();

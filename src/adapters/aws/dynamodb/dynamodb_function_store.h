@@ -38,7 +38,7 @@ class DynamoDbFunctionStore final : public FunctionStore {
   Task<Result<Function>> remove(const FunctionId& id) override;
   Task<Result<FunctionPage>> list(int limit, const std::string& cursor) override;
 
-  // Another controller has changed this function; or may have changed any, while nobody listened. Any thread.
+  // Another controller has changed this function; or may have changed any, while the subscription was down. Any thread.
   void changed(const FunctionId& id);
   void all_changed();
   // Keeps what is used current, until the program ends.

@@ -33,7 +33,7 @@ using DynamoDbItem = boost::json::object;  // attribute name -> {"S": …}, {"N"
 [[nodiscard]] DynamoDbItem to_item(const LogRow& row);
 [[nodiscard]] LogRow log_row_from(const DynamoDbItem& item);
 
-// A table that is not there is a setting to mend, not a row that nobody has: `unavailable` (code table_missing).
+// A table that is not there is a setting to mend, not a missing row: `unavailable` (code table_missing).
 [[nodiscard]] Error table_error(Error error, std::string_view table);
 
 }  // namespace infra::aws

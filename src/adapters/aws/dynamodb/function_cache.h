@@ -1,5 +1,5 @@
-// The function rows that a controller knows, so that a run costs no read: as current as whoever reads the table makes
-// them, and never overwritten by what was read before a change.
+// The function rows that a controller knows, so that a run costs no read: as current as the reads of the table make
+// them, and never overwritten by a read from before a change.
 #pragma once
 
 #include <cstdint>
@@ -48,9 +48,9 @@ class FunctionCache {
   // Begins a read of every row used lately, and forgets those that were not used for long.
   [[nodiscard]] std::vector<Reading> begin_refresh(SteadyTime now);
 
-  // What is known of it is wrong.
+  // Forgets the row: it is known to be wrong.
   void changed(const FunctionId& id);
-  // What is known may be wrong: known still, and not current.
+  // The row may be wrong: known still, and not current.
   void all_changed();
 
  private:

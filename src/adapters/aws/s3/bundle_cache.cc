@@ -29,7 +29,7 @@ std::optional<fs::path> BundleCache::find(const std::string& sha256, SteadyTime 
   if (found == entries_.end()) return std::nullopt;
   auto path = options_.folder / sha256;
   std::error_code ignored;
-  if (!fs::exists(path, ignored)) {  // somebody has tidied up
+  if (!fs::exists(path, ignored)) {  // the operator has tidied up
     forget_locked(found);
     return std::nullopt;
   }

@@ -35,7 +35,7 @@ class S3CodeStore final : public CodeStore {
   Task<Result<void>> remove_object(const std::string& key) override;
 
  private:
-  // What a key without a known hash had when it was fetched last.
+  // The hash and ETag of a key without a known hash, as of its last fetch.
   struct Seen {
     std::string etag;
     std::string sha256;

@@ -24,13 +24,13 @@ inline constexpr std::size_t kMaxMessageBytes = 256 * 1024;
 struct JobMessage {
   Job job;                // its input is "{}" while it waits in the bucket
   std::string input_key;  // empty: the input came with the message
-  // Why nobody can run it; the job has its ids then, and who waits for it.
+  // Why no worker can run it; the job has its ids then, and its reply channel.
   std::optional<Error> cannot_run;
 };
 
 // Reads a message of ours, or of a reference controller: what that one does not send, or sends as its worker would not
 // mind, gets its default or the nearest value, and `now` is when the job was accepted if its id does not say. `invalid`
-// (code invalid_message) if it does not say whose request it is, so that nobody could be told.
+// (code invalid_message) if it has no request id, so that no waiter could be told.
 [[nodiscard]] Result<JobMessage> read_job_message(std::string_view body, WallTime now);
 
 }  // namespace infra::aws

@@ -1,4 +1,4 @@
-// What was seen lately, so that something which comes again and again is told of once.
+// The ids seen lately, so that a message which comes again and again is reported once.
 #pragma once
 
 #include <cstddef>

@@ -16,7 +16,7 @@
 
 namespace infra::aws {
 
-// One change on its way. `outcome` is written by whoever carries it out, before `done` is notified.
+// One change on its way. `outcome` is written by the thread that carries it out, before `done` is notified.
 struct SqsChange {
   boost::json::object entry;  // as the action's Entries have it, without Id
   std::size_t bytes = 0;      // of SQS's limit for a request

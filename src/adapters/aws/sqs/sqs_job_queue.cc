@@ -48,7 +48,7 @@ std::string payload_of(std::string_view receipt) {
   return end == std::string_view::npos ? std::string() : std::string(receipt.substr(end + 1));
 }
 
-// Whether a send that failed so left no message, and nobody will ask for its payload. (If an earlier attempt of the
+// Whether a send that failed so left no message, and its payload will never be read. (If an earlier attempt of the
 // same call did leave one, the run was refused all the same: such a message ends with the dead letters.)
 bool left_no_message(const Error& error) {
   constexpr std::array<std::string_view, 5> kBefore{"aws_throttled", "circuit_open", "no_credentials", "aws_denied",

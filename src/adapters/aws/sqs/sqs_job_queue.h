@@ -26,7 +26,8 @@ struct SqsQueueOptions {
   std::function<bool()> reference_worker_alive{};
   // Before a job's message goes: whether that names an object in place of its input. Any thread; may be empty.
   std::function<void(const Job&, bool input_apart)> on_send{};
-  // For each message that nobody can be told of, when it is first received. Any thread; may be empty.
+  // For each message without a waiter to tell (it has no request id), when it is first received. Any thread; may be
+  // empty.
   std::function<void()> on_unreadable{};
   std::chrono::seconds poll{5};  // the longest one poll waits at SQS, and so the longest that a stop waits for it
 };

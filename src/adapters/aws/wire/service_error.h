@@ -1,5 +1,4 @@
-// What a service says when it refuses: its own name for it and its words, out of JSON, headers or XML, and what that is
-// to us.
+// A service's refusal: its code and words, out of JSON, headers or XML, and the kind of error that it is to us.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +19,7 @@ struct ServiceError {
 
 // Why a call got no success, as far as it matters for what to do next.
 enum class Cause : std::uint8_t {
-  unreachable,          // never sent: carried out by nobody
+  unreachable,          // never sent, so not carried out
   broken,               // 5xx, broken off or late: perhaps carried out
   throttled,            // not carried out
   expired_credentials,  // not carried out; new ones may do
