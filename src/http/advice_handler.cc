@@ -51,7 +51,7 @@ Task<Result<net::Response>> AdviceHandler::apply(Context& context) {
   if (!id) co_return fail(id.error());
   const auto body = co_await net::read_all(*context.request.body, kMaxBodyBytes);
   if (!body) co_return fail(body.error());
-  if (!body->empty() && *body != "{}") {  // whoever sends a setting must not believe that it was taken
+  if (!body->empty() && *body != "{}") {  // a client that sends a setting must not believe that it was taken
     co_return fail(ErrorKind::invalid, "unexpected_body",
                    "PUT /functions/:id/advice takes no body; PUT /functions/:id sets a memoryMb of your own.");
   }

@@ -1,4 +1,4 @@
-// What one request carries through the middleware to its handler.
+// A request's state on its way through the middleware to its handler.
 #pragma once
 
 #include <string>
@@ -19,7 +19,7 @@ struct Context {
   const Route* route = nullptr;                // null: no such path, or not by this method
   std::string_view pattern = "unmatched";      // the route's, for logs and metrics
   std::vector<std::string_view> methods = {};  // that the path has
-  std::string client = {};                     // address of whoever sent it, proxies taken into account
+  std::string client = {};                     // the sender's address, proxies taken into account
   std::string prefix = {};                     // "/api" if it came by that name, else empty: links keep it
   std::vector<std::pair<std::string_view, std::string>> params = {};  // of the pattern: ":id" -> decoded value
   FunctionId function = {};                                           // for the log, once a handler knows it

@@ -24,10 +24,10 @@ struct FunctionForm {
 // `invalid` if there are two files or the file's field is not `file`, or a field comes twice.
 Task<Result<FunctionForm>> read_form(net::Request& request, Staging& staging);
 
-// What an upload asks for, from its headers (which win) and fields.
+// An upload's settings, from its headers (which win) and fields.
 [[nodiscard]] Result<app::NewFunction> new_function(const net::Headers& headers, const FunctionForm& form);
 
-// What a PUT changes. Unknown fields, and changing nothing, are `invalid`.
+// A PUT's changes. Unknown fields, and changing nothing, are `invalid`.
 [[nodiscard]] Result<FunctionChange> change_from_form(const net::Headers& headers, const FunctionForm& form);
 [[nodiscard]] Result<FunctionChange> change_from_json(std::string_view body);
 

@@ -1,4 +1,4 @@
-// What every request passes on its way to a handler, one function a concern. Their order stands in api.cc.
+// The steps of every request on its way to a handler, one function a concern. Their order stands in api.cc.
 #pragma once
 
 #include <functional>
@@ -18,8 +18,9 @@ namespace infra::http {
 using Next = std::function<Task<net::Response>(Context&)>;
 using Middleware = std::function<Task<net::Response>(Context&, const Next&)>;
 
-// Gives the answer its x-request-id, a log line and its place in the metrics; an exception becomes a 500. What failed
-// is an event, unless it only read, or came without the key: whoever polls, or knocks, would push out all others.
+// Gives the answer its x-request-id, a log line and its place in the metrics; an exception becomes a 500. A failed
+// request is an event, unless it only read, or came without the key: clients that poll, or knock, would push out all
+// others.
 [[nodiscard]] Middleware trace(Metrics& metrics, EventRing& events, const Clock& clock);
 
 // Answers preflights and marks answers for the origins that are named ("*" for any); with none named it does nothing.

@@ -10,7 +10,7 @@
 
 namespace infra::http {
 
-// What the handler asks the rest of the program at the moment of a request.
+// The handler's view of the rest of the program at the moment of a request.
 struct MonitoringView {
   std::function<bool()> draining;
   std::function<Task<GaugeSample>()> gauges;
@@ -21,7 +21,7 @@ class MonitoringHandler {
   MonitoringHandler(app::HealthMonitor& health, Metrics& metrics, const EventRing& events, MonitoringView view)
       : health_(health), metrics_(metrics), events_(events), view_(std::move(view)) {}
 
-  // What this is and where to go on, for whoever comes without a path.
+  // The service's name and routes, for a client that comes without a path.
   Task<Result<net::Response>> overview(Context& context);
   Task<Result<net::Response>> health(Context& context);
   Task<Result<net::Response>> metrics(Context& context);
