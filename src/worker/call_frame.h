@@ -24,7 +24,8 @@ struct CallFrame {
 
 [[nodiscard]] std::string to_json(const CallFrame& call);
 
-// What a compiled program is started with, by its first call: the variables that all of its calls share.
+// The environment that a compiled program is started with, by its first call: the variables that all of its calls
+// share.
 [[nodiscard]] std::string to_start_json(const CallFrame& call);
 
 struct Answer {

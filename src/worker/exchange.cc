@@ -34,7 +34,7 @@ std::string framed(std::string_view body) {
   return frame.append(body);
 }
 
-// False at the end of the stream. Bounded, because somebody may write as fast as this reads.
+// False at the end of the stream. Bounded, because a function may write as fast as this reads.
 bool read_pipe(int fd, Captured& into, int rounds = 64) {
   std::array<char, kChunk> chunk;
   if (into.cut) rounds = 1;

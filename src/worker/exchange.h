@@ -14,7 +14,7 @@
 
 namespace infra::worker {
 
-// What a function printed: the first limits::kMaxOutputBytes, then only the fact that there was more.
+// A function's output: the first limits::kMaxOutputBytes, then only the fact that there was more.
 struct Captured {
   std::string text;
   bool cut = false;
@@ -44,10 +44,10 @@ class Conversation {
 
   // As much of the question as goes without waiting; true if that is all of it.
   bool send();
-  // What has come of the answer, without waiting; true if that is all of it. Output stays where it is.
+  // Takes the part of the answer that has come, without waiting; true if that is all of it. Output stays where it is.
   bool receive();
-  // The same until then, without sleeping: for an answer that comes sooner than a sleeping processor wakes. Whoever
-  // else wants this one has it meanwhile.
+  // The same until then, without sleeping: for an answer that comes sooner than a sleeping processor wakes. Other
+  // threads have the processor meanwhile.
   bool watch(std::chrono::steady_clock::time_point until);
   [[nodiscard]] const std::string& answer() const { return result_.answer; }
   // Goes on to the end. Blocks.
@@ -76,10 +76,10 @@ class Conversation {
 // Waits for what a runner says first. `unavailable` (code sandbox_failed): `what` did not start, and what was printed.
 [[nodiscard]] Result<void> await_ready(const sandbox::SandboxHandles& handles, std::string_view what);
 
-// Takes what is in the output pipes by now, and hardly more, however fast somebody writes on.
+// Takes the output that is in the pipes by now, and hardly more, however fast the function writes on.
 void drain_output(const sandbox::SandboxHandles& handles, Captured& out, Captured& err);
 
-// Tells a Python runner that nobody needs it for now: an empty frame, which has no answer.
+// Tells a Python runner that it is idle for now: an empty frame, which has no answer.
 void let_rest(const sandbox::SandboxHandles& handles);
 
 // Whether the runner waits quietly for its next call: it has neither gone nor said anything unasked.

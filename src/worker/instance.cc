@@ -28,7 +28,7 @@ constexpr int kSocketsOfAConnection = 2;               // both of its ends are i
 constexpr std::uint64_t kMostExcused = 10'000;
 
 // A warm call that takes longer is finished on the pool. Long enough for most, and short enough for a pipe to hold what
-// is printed meanwhile, because nobody reads it.
+// is printed meanwhile, because it is not read.
 constexpr milliseconds kSoon{5};
 // Of calls as short as this the next is waited for awake: putting a processor to sleep and waking it costs 20 to 50 µs
 // on virtual machines, twice a call, and what it knew by heart.
@@ -132,7 +132,7 @@ void Instance::begin(CallUnderWay& call) {
   if (std::exchange(frozen_, false)) sandbox_->thaw();
   call.begun = steady_clock::now();
   if (!call.result.cold_start) {
-    // What threads of an earlier call printed or wrote since belongs to nobody any more.
+    // Output that threads of an earlier call have printed or written since belongs to no call any more.
     Captured stale;
     drain_output(sandbox_->handles(), stale, stale);
     if (!call.found_no_output) (void)sandbox_->take_output(kOutputPatience);
@@ -269,7 +269,7 @@ Leftover Instance::find_leftover(sandbox::SandboxState now) const {
   }
 }
 
-// With egress a function may keep its connections, whoever they are to.
+// With egress a function may keep its connections, whatever their peers are.
 int Instance::excused_sockets() const {
   if (key_.network == Network::egress) return std::numeric_limits<int>::max() / 2;
   return ai_ ? kSocketsOfAConnection * static_cast<int>(std::min(ai_->connections(), kMostExcused)) : 0;

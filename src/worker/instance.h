@@ -54,17 +54,17 @@ class Instance {
   // reusable.
   [[nodiscard]] Result<void> load(const Job& job, const CallSetup& setup);
 
-  // What the last call left in the folder for output files; the folder is empty by now. Once a call.
+  // The last call's output files; the folder is empty by now. Once a call.
   [[nodiscard]] sandbox::OutputTree take_output() { return std::exchange(output_, {}); }
 
-  // Blocking: ends its processes and frees its slot, whoever else still holds the object. Nothing but key() is called
+  // Blocking: ends its processes and frees its slot, even if the object has other holders. Nothing but key() is called
   // after it.
   void end();
   // Kills it: a running call ends with was_aborted(). Any thread.
   void abort();
   [[nodiscard]] bool was_aborted() const { return interrupted_; }  // the last call was cut off by abort()
   [[nodiscard]] bool reusable() const;                             // another call may be made
-  // What the last call left in the sandbox, for which it is not reusable.
+  // The last call's leftovers, for which the sandbox is not reusable.
   [[nodiscard]] Leftover left_behind() const { return left_; }
 
   // For one that waits for its next call: it may give memory back, which takes it a millisecond or two. Does not block.

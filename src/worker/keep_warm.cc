@@ -1,4 +1,4 @@
-// Worker's part in keepWarm: instances that are started before anybody calls them, with their code loaded, and again
+// Worker's part in keepWarm: instances that are started before their first call, with their code loaded, and again
 // when one has ended.
 #include <algorithm>
 
@@ -75,7 +75,7 @@ void Worker::changes_missed() {
   for (const auto& [id, kept] : kept_) pool_.keep(id, kept.count);
 }
 
-// In a fleet nobody says what the keepWarm of a function is whose row can't be read, or has no hash.
+// In a fleet the keepWarm of a function is unknown if its row can't be read, or has no hash.
 void Worker::learn_from(const Job& job) {
   if (!options_.others_take_over) return;
   const std::lock_guard lock(mutex_);
@@ -100,7 +100,7 @@ std::optional<Worker::Kept> Worker::first_missing(SteadyTime now) const {
   return std::nullopt;
 }
 
-// False if there is no room for it: nobody that is kept goes for it.
+// False if there is no room for it: no kept instance ends for it.
 Task<bool> Worker::start_one_ahead(Kept kept) {
   while (true) {
     auto place = pool_.reserve(kept.key, deps_.clock.steady_now(), WarmPool::Urgency::ahead);

@@ -1,5 +1,5 @@
-// What a call may leave in its sandbox that the next call shall not find: the instance is ended then, and what was left
-// ends with it.
+// A call's leftovers in its sandbox that the next call shall not find: the instance is ended then, and they end with
+// it.
 #pragma once
 
 #include <cstdint>

@@ -15,7 +15,7 @@ namespace infra::worker {
 // stdout and stderr are set.
 void set_failure(JobResult& result, RunStatus status, std::string code, std::string message, int exit_code);
 
-// What was returned becomes the last line of stdout: strings as they are, all else as JSON, but None's nothing and
+// The returned value becomes the last line of stdout: strings as they are, all else as JSON, but None's nothing and
 // Python's True and False as Python prints them.
 void apply_answer(JobResult& result, const Answer& answer, Runtime runtime);
 void apply_timeout(JobResult& result, const Job& job);

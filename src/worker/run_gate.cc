@@ -13,7 +13,7 @@ constexpr auto kForever = std::chrono::hours(24);
 constexpr milliseconds kFirstPause{25};
 constexpr milliseconds kLongestPause{100};
 constexpr milliseconds kLonelyPause{1000};  // of a worker that gives all permits back itself, or whose limiter is away
-// Whoever gives a permit back has the next of its own line ask at once, and would win every time.
+// A worker that gives a permit back has the next of its own line ask at once, and would win every time.
 constexpr milliseconds kOwnTurn{1000};
 constexpr milliseconds kOthersTurn{150};
 

@@ -1,5 +1,5 @@
-// Whose turn it is: a worker's execution slots, and for functions with a limit of runs at once a permit of that
-// function. Who waits for a permit holds no slot, so that one busy function keeps none of the others waiting.
+// The order of runs: a worker's execution slots, and for functions with a limit of runs at once a permit of that
+// function. A run that waits for a permit holds no slot, so that one busy function keeps none of the others waiting.
 #pragma once
 
 #include <cstdint>
@@ -26,7 +26,7 @@ struct GateLimits {
   bool shared = false;  // other workers take permits, too: who waits asks again and again
 };
 
-// Any thread. It must outlive everybody who waits at it.
+// Any thread. It must outlive all waiters.
 class RunGate {
  public:
   // One job's way through. Its own coroutine alone uses it.
@@ -58,7 +58,7 @@ class RunGate {
 
   void wake_all();  // gives_up() may say something else now
 
-  [[nodiscard]] int free_slots() const;  // those that nobody is in line for
+  [[nodiscard]] int free_slots() const;  // those without a waiting run
   [[nodiscard]] int running() const;     // slots in use
   [[nodiscard]] int parked() const;      // who waits for a permit without a slot
 

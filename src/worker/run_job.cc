@@ -25,7 +25,7 @@ std::optional<JobResult> refusal_of(const Delivery& delivery) {
                         "The job was started several times, and its worker was lost each time.");
 }
 
-// The bytes of a job and its result that nobody listens for yet.
+// The bytes of a job and its result, while its waiter does not listen yet.
 std::optional<std::uint64_t> held_back(const Delivery& delivery, const JobResult& result) {
   if (delivery.tell_from == SteadyTime{}) return std::nullopt;
   return delivery.job.input.size() + result.out.size() + result.err.size() + result.value.size();
@@ -97,7 +97,7 @@ Task<bool> Worker::process(const Delivery& delivery, const RunGate::TicketPtr& t
   co_return true;
 }
 
-// False as soon as the worker is to stop. Whoever waits keeps its slot: a worker whose store is away takes few jobs.
+// False as soon as the worker is to stop. A job that waits keeps its slot: a worker whose store is away takes few jobs.
 Task<bool> Worker::stays_running(milliseconds time) {
   const auto until = deps_.clock.steady_now() + time;
   while (phase() == Phase::running && deps_.clock.steady_now() < until) {
@@ -107,7 +107,7 @@ Task<bool> Worker::stays_running(milliseconds time) {
   co_return phase() == Phase::running;
 }
 
-// True if there is nothing to run: it has its result, or nobody can say whether it has one.
+// True if there is nothing to run: it has its result, or whether it has one is unknown.
 Task<bool> Worker::was_settled(const Delivery& delivery) {
   milliseconds pause = kFirstRetry;
   while (true) {

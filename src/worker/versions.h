@@ -28,7 +28,7 @@ using Version = std::shared_ptr<const VersionClaim>;
 
 struct VersionLimits {
   std::size_t max_count = 5000;
-  std::uint64_t max_bytes = 4096 * limits::kMiB;  // only folders that nobody uses are removed to keep these
+  std::uint64_t max_bytes = 4096 * limits::kMiB;  // only unused folders are removed to keep these
 };
 
 // Any thread.
@@ -39,7 +39,7 @@ class Versions {
   Versions(std::filesystem::path root, CodeStore& store, const BundleReader& reader, Builds& builds, Executor& executor,
            Clock& clock, VersionLimits limits = {});
 
-  // What the two below fail with (kind `unavailable`) when the code store is away, in its words: no fault of the job's.
+  // The code of the two below's error (kind `unavailable`) when the code store is away: no fault of the job's.
   static constexpr std::string_view kStoreAway = "code_store_unavailable";
 
   // The code's SHA-256: as the row has it, or, where a row of the reference platform has none, the bundle's own.

@@ -37,8 +37,8 @@ class WarmPool {
     InstancePtr end_first;
   };
   enum class Urgency : std::uint8_t {
-    wanted,  // somebody waits for it
-    ahead,   // nobody yet: those that are kept do not end for it
+    wanted,  // a run waits for it
+    ahead,   // no run yet: kept ones do not end for it
   };
   [[nodiscard]] Place reserve(const InstanceKey& key, SteadyTime now, Urgency urgency = Urgency::wanted);
 
@@ -48,7 +48,7 @@ class WarmPool {
 
   // Notes which version of a function is asked for now; gives the idle ones of others.
   [[nodiscard]] std::vector<InstancePtr> supersede(const InstanceKey& current);
-  // The function is gone: gives its idle ones; none is put back any more until somebody asks for it again.
+  // The function is gone: gives its idle ones; none is put back any more until a run asks for it again.
   [[nodiscard]] std::vector<InstancePtr> retire(const FunctionId& function);
 
   // Of the version that was asked for last, so many do not expire, and are the last to make room. 0: none.
@@ -57,13 +57,13 @@ class WarmPool {
   [[nodiscard]] int count(const InstanceKey& key) const;  // running or idle
 
   [[nodiscard]] std::vector<InstancePtr> take_expired(SteadyTime now);
-  [[nodiscard]] std::vector<InstancePtr> take_dead();  // those that ended while nobody called them
+  [[nodiscard]] std::vector<InstancePtr> take_dead();  // those that ended while idle
   [[nodiscard]] std::vector<InstancePtr> take_all_idle();
-  // The one that is missed least: by what a cold start costs, what it holds and how long nobody wanted it. Null if none
-  // is idle.
+  // The one that is missed least: by the cost of its cold start, the memory that it holds and the time since its last
+  // call. Null if none is idle.
   [[nodiscard]] InstancePtr take_least_valuable(SteadyTime now);
   // Lets those rest that have been idle for `patience`, and freezes those that have had kRestTime for it, so that
-  // nothing in them runs on; whoever is called sooner pays nothing. A few at a time, for nobody gets an instance
+  // nothing in them runs on; one that is called sooner pays nothing. A few at a time, for no run gets an instance
   // meanwhile: true if there may be more. Some system calls each.
   [[nodiscard]] bool rest_idle(SteadyTime now, milliseconds patience);
   static constexpr milliseconds kRestTime{500};

@@ -41,7 +41,7 @@ struct WorkerOptions {
   std::function<bool()> short_of_memory{};  // asked every second; then one idle instance goes. May be empty
   // The queue is in this process: a job is received on the thread that put it, where its client waits as well.
   bool receive_on_each_thread = false;
-  bool others_take_over = false;  // a fleet: what this worker can't finish while stopping is given back, whoever waits
+  bool others_take_over = false;  // a fleet: a stopping worker gives back jobs that it can't finish, waited for or not
 };
 
 struct WorkerDeps {
@@ -92,9 +92,9 @@ class Worker : public BundlePreparer, public EgressCheck, public FunctionObserve
   Task<Result<void>> prepare(std::filesystem::path bundle, std::string sha256, Runtime runtime) override;
   Task<Result<void>> check_egress() override;  // any thread
 
-  // What is superseded or gone ends at once; instances that a function's keepWarm asks for are started ahead of its
-  // calls. To be told what it knows changes nothing. Without being told, a worker of a fleet learns of keepWarm from
-  // jobs, and keeps what it has started for them.
+  // Superseded and removed instances end at once; instances that a function's keepWarm asks for are started ahead of
+  // its calls. To be told what it knows changes nothing. Without being told, a worker of a fleet learns of keepWarm
+  // from jobs, and keeps what it has started for them.
   void deployed(const Function& function) override;
   void removed(const FunctionId& id) override;
   // Changes may have been missed: what is kept for jobs goes with the others, unless it is called again. Any thread.
@@ -105,7 +105,7 @@ class Worker : public BundlePreparer, public EgressCheck, public FunctionObserve
  private:
   enum class Phase : std::uint8_t { running, draining, stopping };
 
-  // What came of trying to run a job.
+  // The outcome of trying to run a job.
   struct Attempt {
     JobResult result;
     bool interrupted = false;  // killed, or not begun, because the worker stops

@@ -1,4 +1,4 @@
-// What this worker knows of each runtime: the one place to look when a runtime is added.
+// This worker's facts of each runtime: the one place to look when a runtime is added.
 #pragma once
 
 #include <filesystem>

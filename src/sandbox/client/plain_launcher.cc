@@ -167,7 +167,7 @@ class PlainSandbox : public Sandbox {
     const std::lock_guard lock(mutex_);
     if (exit_) return *exit_;
     usage_ = read_usage();
-    ::kill(-pid_, SIGKILL);  // what the runner left behind; its id can't be anybody else's before the waitpid below
+    ::kill(-pid_, SIGKILL);  // the runner's leftovers; its id can't be reused before the waitpid below
     int status = 0;
     while (waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
     }

@@ -18,7 +18,7 @@ struct SpawnerHandle {
   UniqueFd socket;
   pid_t pid = -1;
   int slots = 0;
-  std::vector<std::string> engine_hosts{};  // of EgressOptions: looked up at first need, by whoever has no privileges
+  std::vector<std::string> engine_hosts{};  // of EgressOptions: looked up at first need, by the unprivileged program
 };
 
 // Returns when the spawner has swept what an earlier one left and is ready. Then call drop_privileges() (privileges.h).

@@ -1,5 +1,5 @@
 // One socket to the spawner, shared by all threads: requests are matched with their replies by id, and what a sandbox
-// reports of its own accord is kept for whoever waits for it.
+// reports of its own accord is kept for its waiter.
 #pragma once
 
 #include <atomic>
@@ -18,7 +18,7 @@
 
 namespace infra::sandbox {
 
-// What is known of one launched sandbox. Set once, by the receiver thread.
+// The state of one launched sandbox. Set once, by the receiver thread.
 class SandboxLife {
  public:
   void end(const SandboxExit& exit, const SandboxUsage& usage);

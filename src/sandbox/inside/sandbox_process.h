@@ -1,4 +1,4 @@
-// What the processes of a sandbox do to themselves before anything of the user's runs: privileges gone, descriptors in
+// The steps of a sandbox's processes on themselves before user code runs: privileges gone, descriptors in
 // place. Init does it, the runner that init forks, and the one that the zygote forks.
 #pragma once
 

@@ -12,9 +12,9 @@
 
 namespace infra::sandbox {
 
-// What a parked sandbox holds until it learns which function it is for.
+// A parked sandbox's root, until it learns which function it is for.
 struct PreparedRoot {
-  UniqueFd versions;  // mounted nowhere, so that nobody sees other functions' code
+  UniqueFd versions;  // mounted nowhere, so that no function sees another's code
   UniqueFd stage;     // mounted nowhere: what /workspace is made of
   // Of the versions root, whose owner mostly owns each version too.
   uid_t code_uid = 0;

@@ -176,8 +176,8 @@ bool add_scheduling(void* filter) {
   return ::seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(setpriority), 2, own_priority.data()) == 0;
 }
 
-// Named pipes and empty files, but no devices: a whiteout of overlayfs is one too, which the kernel lets anybody make.
-// The type is all that is looked at; the kernel ignores what is above the mode's 16 bits.
+// Named pipes and empty files, but no devices: a whiteout of overlayfs is one too, which the kernel lets every user
+// make. The type is all that is looked at; the kernel ignores what is above the mode's 16 bits.
 bool add_nodes(void* filter) {
   constexpr auto kAllowedTypes = std::to_array<std::uint64_t>({0, S_IFREG, S_IFIFO});
   constexpr auto kForbiddenTypes = std::to_array<std::uint64_t>({S_IFCHR, S_IFBLK});

@@ -12,7 +12,7 @@ namespace infra::sandbox {
 
 using SeccompProgram = std::vector<sock_filter>;
 
-// What runs functions, and all that they start.
+// For runners, and all processes that they start.
 [[nodiscard]] Result<SeccompProgram> compile_seccomp_filter();
 
 // A sandbox's init, which never runs anything: it needs little, and the kernel keeps three copies of a filter for each

@@ -13,7 +13,7 @@ namespace infra::sandbox {
 // Init's part.
 struct OutputServer {
   UniqueFd folder;
-  UniqueFd requests;  // SOCK_SEQPACKET; closed: nobody asks any more
+  UniqueFd requests;  // SOCK_SEQPACKET; closed: no request will come any more
 };
 
 // The worker's.

@@ -1,4 +1,4 @@
-// What passes between the program, its spawner and a sandbox's init: messages of fixed size over SOCK_SEQPACKET, so
+// The messages between the program, its spawner and a sandbox's init: of fixed size over SOCK_SEQPACKET, so
 // that the privileged side never parses anything. No path, argument or environment is among them.
 #pragma once
 
@@ -35,7 +35,7 @@ struct SpawnerRequest {
 enum class SpawnerEventKind : std::uint32_t {
   ready = 1,     // the spawner's first words: it has swept and can launch
   start_failed,  // or: it can't, and `text` says why
-  launched,      // with kMaxPassedFds descriptors; usage is what was used before, which is nobody's
+  launched,      // with kMaxPassedFds descriptors; usage is the preparation's, which no call is charged for
   no_free_slot,
   launch_failed,  // `text` says which step
   ended,          // of its own accord at any time, once for each launched sandbox

@@ -1,4 +1,4 @@
-// How a sandbox looks from outside, without asking anybody: its init opens a few descriptors before any of the
+// How a sandbox looks from outside, without asking a process in it: its init opens a few descriptors before any of the
 // function's code runs, and the worker reads what the kernel counts behind them. A look costs a few microseconds, so
 // that it can be had after every call.
 #pragma once
@@ -26,9 +26,9 @@ inline constexpr std::size_t kUsageProbes = 4;            // CPU time, peak memo
 [[nodiscard]] UniqueFd open_probe(const std::string& path, int flags);
 [[nodiscard]] UniqueFd open_folder_probe(const std::string& path);
 
-// What `runner` and those of its children that it has waited for have read from disks: for where no group counts that.
-// Root alone may read it, whoever opened it, and to others it is as if nothing was read; so it is once the process is
-// gone.
+// The bytes that `runner`, and those of its children that it has waited for, have read from disks: for where no group
+// counts that. Root alone may read it, even if root opened it, and to others it is as if nothing was read; so it is
+// once the process is gone.
 [[nodiscard]] UniqueFd open_disk_probe(pid_t runner);
 // Of that, or of v2's io.stat.
 [[nodiscard]] std::int64_t read_disk_bytes(const UniqueFd& probe);
@@ -55,7 +55,7 @@ class StateProbe {
 
 class UsageProbe {
  public:
-  // Takes them, in the order above. `before`: what was used before the launch, which is nobody's.
+  // Takes them, in the order above. `before`: the usage before the launch, which no call is charged for.
   UsageProbe(std::span<UniqueFd, kUsageProbes> probes, const SandboxUsage& before);
   // Nothing once its group is gone.
   [[nodiscard]] std::optional<SandboxUsage> read() const;

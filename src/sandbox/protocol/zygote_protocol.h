@@ -1,4 +1,4 @@
-// What passes between the spawner and the zygote: messages of fixed size, both sides privileged and of one build.
+// The messages between the spawner and the zygote: of fixed size, both sides privileged and of one build.
 #pragma once
 
 #include <array>

@@ -40,7 +40,7 @@ class CgroupSlots {
   [[nodiscard]] virtual Result<void> limit(int slot, int memory_mb) = 0;
   [[nodiscard]] virtual SandboxUsage usage(int slot) const = 0;
   [[nodiscard]] virtual bool counts_disk(int slot) const = 0;
-  // What usage() is read from, for whoever reads it without the slots; the first is missing in no group.
+  // The files behind usage(), for a reader without the slots; the first is missing in no group.
   struct UsageFiles {
     UniqueFd cpu;   // v1's cpuacct.usage or v2's cpu.stat
     UniqueFd peak;  // writing to it resets it; where the kernel can't (v2 before 6.12) it stays that of the whole life

@@ -29,7 +29,7 @@ class Egress {
   // failure is `unavailable` with the reason, and is tried anew when it is some seconds old.
   [[nodiscard]] Result<void> open(std::span<const Ipv4> engines);
   [[nodiscard]] bool is_open() const { return open_; }
-  // What the machine's owner should know once it is open.
+  // A note for the machine's owner once it is open.
   [[nodiscard]] const std::string& note() const { return note_; }
 
   struct Lease {

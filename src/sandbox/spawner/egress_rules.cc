@@ -7,7 +7,7 @@
 namespace infra::sandbox {
 namespace {
 
-// Connections at once, of one sandbox: the machine's table of them is finite and everybody's.
+// Connections at once, of one sandbox: the machine's table of them is finite, and shared by all.
 constexpr int kMaxFlows = 1024;
 
 std::string list(const std::vector<Ipv4Range>& ranges) {

@@ -24,7 +24,7 @@ class PrewarmPolicy {
   // None could be prepared: nothing is tried again before a launch asks for it.
   void failed(const SandboxKind& kind);
 
-  // What to prepare next, by what is `ready` or on its way; nothing while there is enough.
+  // The kind to prepare next, by the number `ready` or on its way; none while there is enough.
   [[nodiscard]] std::optional<SandboxKind> lacking(const Count& ready);
   // As lacking(), for what can wait no longer.
   [[nodiscard]] std::optional<SandboxKind> short_of(const Count& ready);

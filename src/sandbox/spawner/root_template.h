@@ -1,4 +1,4 @@
-// What is the same in every sandbox's root is put together once, in a mount namespace that nobody lives in. Each
+// The common part of all sandboxes' roots is put together once, in a mount namespace without processes. Each
 // sandbox's mounts begin as a copy of it: half as many steps, one file system instead of several, and none of the
 // machine's mounts to be copied and taken off again.
 #pragma once

@@ -1,5 +1,5 @@
 // The program infra-spawner, which start_spawner() executes: small and with libraries of its own in it, because every
-// sandbox's init is a copy of it. Nobody starts it by hand.
+// sandbox's init is a copy of it. It is not started by hand.
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/file.h>

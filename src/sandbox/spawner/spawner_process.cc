@@ -197,7 +197,8 @@ Result<void> SpawnerProcess::start_init(std::size_t index, const SandboxKind& ki
   arguments.flags = CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_PIDFD;
   arguments.pidfd = reinterpret_cast<std::uintptr_t>(&pid_fd);
   arguments.exit_signal = SIGCHLD;
-  // Where a runner comes from elsewhere, init itself stays outside: it has no work that anybody should be charged for.
+  // Where a runner comes from elsewhere, init itself stays outside: it has no work that a function should be charged
+  // for.
   const int group = forked ? -1 : cgroups_.clone_target(number);
   if (group >= 0) {
     arguments.flags |= CLONE_INTO_CGROUP;

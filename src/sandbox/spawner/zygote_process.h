@@ -1,5 +1,5 @@
 // The interpreter that Python's runners are forked from: it has the runner and the common modules loaded, so that a
-// sandbox's runner costs a fork instead of an interpreter's start. It is privileged and runs nobody's code.
+// sandbox's runner costs a fork instead of an interpreter's start. It is privileged and runs no function's code.
 #pragma once
 
 #include <sys/types.h>
@@ -38,8 +38,8 @@ class Zygote {
     std::uint64_t sandbox = 0;
     pid_t runner = -1;  // as the sandbox counts; -1: there is none, and none will come
   };
-  // What its socket says, or that it is silent for too long. A zygote that has ended or hangs is started anew; what it
-  // was asked for is answered with no runner.
+  // The answers on its socket; or it was silent for too long. A zygote that has ended or hangs is started anew; its
+  // open requests are answered with no runner.
   [[nodiscard]] std::vector<Answer> listen();
   // When listen() is to be called at the latest; -1: when the socket says something.
   [[nodiscard]] int patience_ms() const;

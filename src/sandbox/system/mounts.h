@@ -28,8 +28,8 @@ inline constexpr std::uint64_t kReadOnly = kHarmless | MOUNT_ATTR_RDONLY;
 using MountOption = std::pair<const char*, std::string>;
 [[nodiscard]] Result<UniqueFd> make_detached(const char* type, std::initializer_list<MountOption> options);
 
-// A detached copy of the mount at `source`, and of those below it, which takes its attributes before anybody can see
-// it. What is mounted in either later stays there. `id_map` is a user namespace, for the topmost.
+// A detached copy of the mount at `source`, and of those below it, which takes its attributes before it can be seen.
+// Later mounts in either stay there. `id_map` is a user namespace, for the topmost.
 [[nodiscard]] Result<UniqueFd> clone_mount(const std::string& source, std::uint64_t attributes, int id_map = -1);
 [[nodiscard]] Result<void> attach(const UniqueFd& tree, const std::string& target);
 [[nodiscard]] Result<void> bind_into(const std::string& source, const std::string& target,

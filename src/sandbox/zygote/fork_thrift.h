@@ -5,12 +5,12 @@
 
 namespace infra::sandbox {
 
-// What the interpreter allocates objects of at most 512 bytes with, by size classes of 16 bytes in pools of 16 KiB
+// The interpreter's allocator of objects of at most 512 bytes, by size classes of 16 bytes in pools of 16 KiB
 // (Objects/obmalloc.c; older ones have pools of 4 KiB).
 using ObjectAllocator = void* (*)(std::size_t size);
 
-// What is free in a heap that has seen a hundred modules loaded lies everywhere: a page to copy for each small object.
-// Takes what is free between other things, never to give it back, so that what is allocated next lies side by side, and
+// The free pieces of a heap that has seen a hundred modules loaded lie everywhere: a page to copy for each small
+// object. Takes those between other things, never to give them back, so that later allocations lie side by side, and
 // puts libc's lists of free pieces in order, which would else happen at the first large free() in each runner and write
 // to all of them. `allocate` may be null. In a process with one thread, once.
 void settle_heap(ObjectAllocator allocate);

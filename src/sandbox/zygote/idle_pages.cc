@@ -102,7 +102,7 @@ std::uintptr_t copy_view(const ImageFile& file) {
   return copy == MAP_FAILED ? 0 : reinterpret_cast<std::uintptr_t>(copy);
 }
 
-// What lies below the stack's end is nobody's any more.
+// Bytes below the stack's end are unused.
 [[gnu::noinline]] void drop_dead_stack(std::uintptr_t lowest) {
   constexpr std::uintptr_t kOwnFrames = 2 * kPage;
   const std::uintptr_t end = page_below(reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0)) - kOwnFrames);

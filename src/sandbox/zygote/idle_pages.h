@@ -1,4 +1,4 @@
-// What a runner keeps of its memory while nobody calls it: where that differs from the image that all runners share
+// An idle runner's own part of its memory: the words in which it differs from the image that all runners share
 // (memory_image.h), a few words a page. The pages themselves it gives back, and fills anew when a call comes.
 #pragma once
 
@@ -27,13 +27,13 @@ class IdlePages {
   IdlePages& operator=(const IdlePages&) = delete;
   ~IdlePages() = default;
 
-  // What is not as it should be (a mapping that the function has put in the view's place) is left alone.
+  // A foreign mapping (one that the function has put in the view's place) is left alone.
   void begin(const ImageFile& file);
   // Every byte is as it was.
   void end();
 
  private:
-  // What end() goes by: one entry a page, in the order of giving back.
+  // The list that end() goes by: one entry a page, in the order of giving back.
   std::byte* kept_ = nullptr;
   std::size_t reserved_ = 0;
   std::size_t used_ = 0;

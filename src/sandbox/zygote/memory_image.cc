@@ -43,7 +43,7 @@ void add_range(Range range) {
   }
 }
 
-// A shared mapping that nobody can make writable, of a descriptor that is not: before 6.7 the kernel maps no sealed
+// A shared mapping that can't be made writable, of a descriptor that is not: before 6.7 the kernel maps no sealed
 // file otherwise.
 Result<ImageFile> make_view() {
   const std::string own = "/proc/self/fd/" + std::to_string(image.file.get());
@@ -104,7 +104,7 @@ Result<void> adopt() {
     const Range range = image.ranges[i];
     void* const mapped = ::mmap(nullptr, range.size(), PROT_READ | PROT_WRITE, MAP_PRIVATE, image.file.get(), place);
     if (mapped == MAP_FAILED) return system_failure("mapping the memory image");
-    // Every page is read: whoever has a page of a file in use first is charged for it, and that is not to be a sandbox.
+    // Every page is read: the first user of a file's page is charged for it, and that is not to be a sandbox.
     auto* const pages = static_cast<char*>(mapped);
     for (std::size_t offset = 0; offset < range.size(); offset += kPage) {
       const char* own = at(range.begin + offset);

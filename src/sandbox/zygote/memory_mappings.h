@@ -1,5 +1,5 @@
-// What is mapped in this process, as the kernel lists it: what the memory image is made of and laid over. Nothing in
-// here allocates.
+// The mappings of this process, as the kernel lists them: the memory image is made of them and laid over them. Nothing
+// in here allocates.
 #pragma once
 
 #include <fcntl.h>
