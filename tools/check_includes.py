@@ -6,7 +6,7 @@ from pathlib import Path
 from sources import INCLUDE, files, line_of, read, resolve
 
 TABLE = re.compile(r"<!-- include-table:begin -->(.*?)<!-- include-table:end -->", re.DOTALL)
-ROW = re.compile(r"^\|\s*`([\w/]+)`\s*\|\s*(.*?)\s*\|\s*(.*?)\s*\|", re.MULTILINE)
+ROW = re.compile(r"^\|\s*(`.*?`)\s*\|\s*(.*?)\s*\|\s*(.*?)\s*\|", re.MULTILINE)
 NAME = re.compile(r"`([\w/]+)`")
 IN_TESTS = "in tests also "
 
@@ -31,9 +31,10 @@ def read_table():
     if not found:
         raise SystemExit("docs/architecture.md has no include table between its two markers.")
     table = {}
-    for room, cell, note in ROW.findall(found.group(1)):
+    for rooms, cell, note in ROW.findall(found.group(1)):
         in_tests = note.partition(IN_TESTS)[2]
-        table[room] = None if cell == "everything" else (set(NAME.findall(cell)), set(NAME.findall(in_tests)))
+        for room in NAME.findall(rooms):
+            table[room] = None if cell == "everything" else (set(NAME.findall(cell)), set(NAME.findall(in_tests)))
     return table
 
 

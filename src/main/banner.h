@@ -1,4 +1,4 @@
-// What a newcomer reads when `infra dev` has started.
+// The text that a newcomer reads when `infra dev` has started.
 #pragma once
 
 #include <cstdint>

@@ -214,8 +214,7 @@ void read_sandbox(Reader& reader, Config& config) {
   config.isolate = false;
 }
 
-// The folder with what all Python functions can import. They run as users that are nobody's, and load libraries from
-// it.
+// The folder with what all Python functions can import. They run under the slots' uids, and load libraries from it.
 void read_python_packages(Reader& reader, Config& config) {
   const auto value = reader.text("INFRA_PYTHON_PACKAGES");
   if (!value) return;

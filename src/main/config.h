@@ -46,7 +46,7 @@ struct Config {
   bool metrics_public = false;
   std::vector<std::string> cors_origins;
   std::chrono::seconds shutdown_timeout{30};
-  std::chrono::seconds idle_timeout{600};  // then an instance that nobody calls ends
+  std::chrono::seconds idle_timeout{600};  // then an instance without calls ends
   int max_waiting = 100;                   // a function's runs that wait for its maxConcurrency
   std::optional<FleetConfig> fleet;        // not there: the embedded engines
   std::string controller_url;              // where a worker sends its heartbeats besides Redis; may be empty
@@ -54,7 +54,7 @@ struct Config {
 
 enum class Command : std::uint8_t { serve, dev, worker };
 
-// What is wrong, one sentence a problem, each naming its variable.
+// The problems, one sentence each, naming its variable.
 struct ConfigProblems {
   std::vector<std::string> sentences;
 };

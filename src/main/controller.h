@@ -34,7 +34,7 @@ struct ControllerEngines {
   std::function<int()> waiting_jobs{};            // at that worker; may be empty
 };
 
-// What is referred to must outlive it.
+// Referenced objects must outlive it.
 class Controller {
  public:
   Controller(Program& program, ControllerEngines engines);

@@ -12,7 +12,7 @@ namespace infra {
 
 class EmbeddedPlatform final : public Platform {
  public:
-  // Opens the engines in the program's folder. What is referred to must outlive the platform. The error is a sentence
+  // Opens the engines in the program's folder. Referenced objects must outlive the platform. The error is a sentence
   // for the operator.
   static Result<std::unique_ptr<EmbeddedPlatform>> open(Program& program, sandbox::Launcher& launcher);
   ~EmbeddedPlatform() override;

@@ -11,7 +11,7 @@ namespace infra {
 
 class FleetController final : public Platform {
  public:
-  // Uploads are staged in the program's folder. What is referred to must outlive it.
+  // Uploads are staged in the program's folder. Referenced objects must outlive it.
   FleetController(Program& program, const Variables& variables);
   ~FleetController() override;
 

@@ -19,7 +19,7 @@
 
 namespace infra {
 
-// What is referred to must outlive it. Nothing connects before start().
+// Referenced objects must outlive it. Nothing connects before start().
 class FleetEngines {
  public:
   // The configuration has its fleet. `variables` are where AWS credentials are looked for; bundles are kept in the

@@ -12,7 +12,7 @@ namespace infra {
 
 class FleetWorker final : public Platform {
  public:
-  // Bundles and their unpacked versions are kept in the program's folder. What is referred to must outlive it.
+  // Bundles and their unpacked versions are kept in the program's folder. Referenced objects must outlive it.
   FleetWorker(Program& program, const Variables& variables, sandbox::Launcher& launcher);
   ~FleetWorker() override;
 

@@ -18,7 +18,7 @@ class Heartbeats {
  public:
   static constexpr std::chrono::seconds kInterval{2};  // silent for 30 s is gone
 
-  // What is referred to must outlive beat_on(). `now` gives the heartbeat of the moment.
+  // Referenced objects must outlive beat_on(). `now` gives the heartbeat of the moment.
   Heartbeats(const Config& config, WorkerRegistry& registry, net::HttpClient& http, Clock& clock,
              std::function<Heartbeat()> now);
 

@@ -1,4 +1,4 @@
-// What every program has, whichever its command and its engines.
+// The parts that every program has, whichever its command and its engines.
 #pragma once
 
 #include "adapters/files/data_folder.h"

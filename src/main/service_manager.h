@@ -1,4 +1,4 @@
-// Tells systemd, or whoever else starts the program and speaks sd_notify(3), that it listens and that it stops.
+// Tells systemd, or another supervisor that speaks sd_notify(3), that the program listens and that it stops.
 #pragma once
 
 #include <chrono>
@@ -14,7 +14,7 @@ class ServiceManager {
   // for the program. Before threads exist, and before the rights that the socket may ask for are given up.
   [[nodiscard]] static ServiceManager connect();
 
-  // Each does nothing where there is nobody to tell.
+  // Each does nothing without a supervisor.
   void ready(std::string_view status) const;
   // `at_most`: until the program has ended.
   void stopping(std::chrono::seconds at_most) const;

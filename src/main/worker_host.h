@@ -37,10 +37,11 @@ struct WorkerEngines {
   ConcurrencyLimiter& limiter;
 };
 
-// What is referred to must outlive it.
+// Referenced objects must outlive it.
 class WorkerHost {
  public:
-  // One that is alone on its machine counts runs for the controller beside it, and settles what nobody else could run.
+  // One that is alone on its machine counts runs for the controller beside it, and settles the jobs that no other could
+  // run.
   enum class Company : std::uint8_t { alone, fleet };
 
   WorkerHost(Program& program, WorkerId id, Company company, WorkerEngines engines);
