@@ -1,6 +1,4 @@
-// A function's output files: found, opened and taken out of their folder by a process that has the function's own
-// rights. So no trick in there (links, pipes, folders that change while they are read) gives away anything that the
-// function could not have copied; the receiver of the descriptors needs no rights, and reads with bounds.
+// The output files of a call, as they come out of its sandbox: descriptors, and what is not kept with its reason.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,4 @@
-// What a sandbox has used, and what is in it.
+// A sandbox's consumption and content.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@ struct SandboxUsage {
                                      // that counts them, of its runner alone and 0 at its end
 };
 
-// What is in it now.
+// A sandbox's content at a moment.
 struct SandboxState {
   int processes = 0;     // beside init and the runner, or threads of such processes
   int threads = 0;       // of the runner; 0 once it has ended
