@@ -30,7 +30,7 @@ constexpr std::size_t kMaxFrame = 32 * 1024 * 1024;
 constexpr std::size_t kHeader = 4;
 constexpr std::string_view kPayload = "PAYLOAD=";
 
-// The worker leaves these in the folder (src/worker/executables.h).
+// The worker leaves these in the folder (src/worker/code/executables.h).
 constexpr const char* kBuilt = ".infra/main";
 constexpr const char* kReady = "main";
 constexpr const char* kWarmMark = ".infra/warm";

@@ -56,7 +56,7 @@ void Worker::deployed(const Function& function) {
     pool_.keep(function.id, function.keep_warm);
   }
   spawn_counted(end_instances(pool_.supersede(key)));
-  kept_bell_.ring();
+  kept_changed_.notify_all();
 }
 
 void Worker::removed(const FunctionId& id) {
@@ -84,11 +84,11 @@ void Worker::learn_from(const Job& job) {
 
 Task<void> Worker::start_ahead() {
   while (phase() == Phase::running) {
-    const auto ticket = kept_bell_.ticket();
+    const auto change = kept_changed_.prepare_wait();
     const SteadyTime now = deps_.clock.steady_now();
     const bool short_of_memory = options_.short_of_memory && options_.short_of_memory();
     const auto missing = short_of_memory ? std::nullopt : first_missing(now);
-    if (!missing || !co_await start_one_ahead(*missing)) co_await ticket->wait_until(now + kLook);
+    if (!missing || !co_await start_one_ahead(*missing)) co_await change->wait_until(now + kLook);
   }
 }
 
@@ -110,7 +110,7 @@ Task<bool> Worker::start_one_ahead(Kept kept) {
   }
   note_start(kept.key);
   co_await end_instances(pool_.supersede(kept.key));
-  const auto version = co_await versions_.acquire(kept.loading.code, kept.key.sha256, kept.key.runtime);
+  const auto version = co_await code_.acquire(kept.loading.code, kept.key.sha256, kept.key.runtime);
   Result<InstancePtr> started = version ? Result<InstancePtr>(nullptr) : fail(version.error());
   if (version) {
     co_await deps_.executor.offload([&] { started = Instance::start(kept.key, *version, deps_.launcher, deps_.ai); });

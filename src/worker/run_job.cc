@@ -4,7 +4,7 @@
 
 #include "core/job_result.h"
 #include "telemetry/log.h"
-#include "worker/keep_output.h"
+#include "worker/instances/keep_output.h"
 #include "worker/worker.h"
 
 namespace infra::worker {
@@ -53,7 +53,7 @@ Task<void> Worker::handle(Delivery delivery, RunGate::TicketPtr ticket) {
   closed->notify();
   co_await gate_.close(ticket, delivery.job, gone);
   --active_jobs_;
-  bell_.ring();
+  changed_.notify_all();
 }
 
 // False if the job goes back to the queue.
@@ -101,8 +101,8 @@ Task<bool> Worker::process(const Delivery& delivery, const RunGate::TicketPtr& t
 Task<bool> Worker::stays_running(milliseconds time) {
   const auto until = deps_.clock.steady_now() + time;
   while (phase() == Phase::running && deps_.clock.steady_now() < until) {
-    const auto ticket = bell_.ticket();
-    co_await ticket->wait_until(until);
+    const auto change = changed_.prepare_wait();
+    co_await change->wait_until(until);
   }
   co_return phase() == Phase::running;
 }
@@ -168,7 +168,7 @@ Task<Worker::Attempt> Worker::execute(const Job& job, bool may_retry) {
   if (!obtained) {
     const Error& error = obtained.error();
     attempt.interrupted = phase() == Phase::stopping;
-    attempt.hand_on = options_.others_take_over && error.code == Versions::kStoreAway;
+    attempt.hand_on = options_.others_take_over && error.code == UnpackedCode::kStoreAway;
     attempt.retry_later = !attempt.interrupted && may_retry && error.kind == ErrorKind::unavailable;
     // A bundle that breaks a rule or does not compile is the function's own fault; anything else is the platform's.
     const bool own_fault =
@@ -215,7 +215,7 @@ CallSetup Worker::begin_call(const InstancePtr& instance, const Job& job) {
 }
 
 Task<Result<InstancePtr>> Worker::obtain_instance(const Job& job, const Use& use) {
-  const auto sha256 = co_await versions_.identify(job.code);
+  const auto sha256 = co_await code_.identify(job.code);
   if (!sha256) co_return fail(sha256.error());
   const InstanceKey key{.function_id = job.function_id,
                         .sha256 = *sha256,
@@ -235,7 +235,7 @@ Task<Result<InstancePtr>> Worker::obtain_instance(const Job& job, const Use& use
 }
 
 Task<Result<InstancePtr>> Worker::start_instance(InstanceKey key, const Job& job, const Use& use) {
-  auto version = co_await versions_.acquire(job.code, key.sha256, job.runtime);
+  auto version = co_await code_.acquire(job.code, key.sha256, job.runtime);
   if (!version) co_return fail(version.error());
   if (auto reserved = co_await reserve_place(key); !reserved) co_return fail(reserved.error());
   Result<InstancePtr> started;
@@ -249,7 +249,7 @@ Task<Result<InstancePtr>> Worker::start_instance(InstanceKey key, const Job& job
 
 Task<Result<void>> Worker::reserve_place(InstanceKey key) {
   while (true) {
-    const auto ticket = bell_.ticket();
+    const auto change = changed_.prepare_wait();
     auto place = pool_.reserve(key, deps_.clock.steady_now());
     if (place.granted) co_return Result<void>();
     if (phase() == Phase::stopping)
@@ -259,20 +259,20 @@ Task<Result<void>> Worker::reserve_place(InstanceKey key) {
       oldest.push_back(std::move(place.end_first));
       co_await end_instances(std::move(oldest));
     } else {
-      co_await ticket->wait_until(deps_.clock.steady_now() + std::chrono::seconds(1));
+      co_await change->wait_until(deps_.clock.steady_now() + std::chrono::seconds(1));
     }
   }
 }
 
 void Worker::release_place(const InstanceKey& key) {
   pool_.remove(key);
-  bell_.ring();
-  kept_bell_.ring();
+  changed_.notify_all();
+  kept_changed_.notify_all();
 }
 
 Task<void> Worker::finish_instance(InstancePtr instance) {
   if (phase() != Phase::stopping && instance->reusable() && pool_.put_back(instance, deps_.clock.steady_now())) {
-    bell_.ring();
+    changed_.notify_all();
     co_return;
   }
   std::vector<InstancePtr> over;
@@ -287,8 +287,8 @@ Task<void> Worker::end_instances(std::vector<InstancePtr> instances) {
     for (const auto& instance : instances) instance->end();
   });
   for (const auto& instance : instances) pool_.remove(instance->key());
-  bell_.ring();
-  kept_bell_.ring();
+  changed_.notify_all();
+  kept_changed_.notify_all();
 }
 
 }  // namespace infra::worker

@@ -11,7 +11,7 @@
 #include <thread>
 
 #include "sandbox/client/plain_launcher.h"
-#include "worker/test_world.h"
+#include "support/worker_world.h"
 #include "worker/worker.h"
 
 namespace infra::worker {

@@ -30,18 +30,17 @@ Worker::Worker(WorkerDeps deps, WorkerOptions options)
       builds_(deps_.code, deps_.launcher, deps_.executor, deps_.clock,
               {.enter = [this](const std::string& sha256) { return reserve_place(build_place(sha256)); },
                .leave = [this](const std::string& sha256) { release_place(build_place(sha256)); }}),
-      versions_(deps_.versions_root, deps_.code, deps_.bundles, builds_, deps_.executor, deps_.clock,
-                options_.versions),
+      code_(deps_.versions_root, deps_.code, deps_.bundles, builds_, deps_.executor, deps_.clock, options_.unpacked),
       pool_({.instances = deps_.launcher.capacity(),
              .memory_mb = options_.memory_budget_mb,
              .idle_timeout = options_.idle_timeout}),
-      bell_(deps_.clock),
-      kept_bell_(deps_.clock),
-      stop_bell_(deps_.clock),
+      changed_(deps_.clock),
+      kept_changed_(deps_.clock),
+      stopping_(deps_.clock),
       gate_(
           deps_.limiter, deps_.clock,
           {.slots = std::min(options_.max_concurrent, deps_.launcher.capacity()), .shared = options_.others_take_over},
-          [this](const Job& job) { return gives_up(job); }, [this] { bell_.ring(); }),
+          [this](const Job& job) { return gives_up(job); }, [this] { changed_.notify_all(); }),
       ended_(deps_.clock.make_signal()) {}
 
 Task<void> Worker::run() {
@@ -55,10 +54,10 @@ Task<void> Worker::run() {
     });
   }
   while (phase() != Phase::stopping) {
-    const auto ticket = bell_.ticket();
+    const auto change = changed_.prepare_wait();
     const bool full = gate_.free_slots() == 0;
     if (full || (phase() == Phase::draining && queue_empty_)) {
-      co_await ticket->wait_until(deps_.clock.steady_now() + (full ? milliseconds(kForever) : kDrainReceiveWait));
+      co_await change->wait_until(deps_.clock.steady_now() + (full ? milliseconds(kForever) : kDrainReceiveWait));
       queue_empty_ = false;
       continue;
     }
@@ -77,8 +76,8 @@ Task<void> Worker::receive_once() {
   auto deliveries = co_await deps_.queue.receive(free, draining ? milliseconds(0) : kReceiveWait);
   if (!deliveries) {
     log::warn("receiving jobs failed", {{"code", deliveries.error().code}});
-    const auto ticket = bell_.ticket();
-    if (phase() == Phase::running) co_await ticket->wait_until(deps_.clock.steady_now() + std::chrono::seconds(1));
+    const auto change = changed_.prepare_wait();
+    if (phase() == Phase::running) co_await change->wait_until(deps_.clock.steady_now() + std::chrono::seconds(1));
   }
   const bool empty = !deliveries || deliveries->empty();
   if (!empty) {
@@ -86,29 +85,29 @@ Task<void> Worker::receive_once() {
   }
   if (draining) {
     queue_empty_ = empty && alone;
-    bell_.ring();
-    const auto ticket = bell_.ticket();
-    if (empty && helpers_ > 0) co_await ticket->wait_until(deps_.clock.steady_now() + kDrainReceiveWait);
+    changed_.notify_all();
+    const auto change = changed_.prepare_wait();
+    if (empty && helpers_ > 0) co_await change->wait_until(deps_.clock.steady_now() + kDrainReceiveWait);
   }
 }
 
 // One at a time: several that receive at once may take so many more than there are free slots.
 Task<void> Worker::help_receiving() {
   while (phase() == Phase::running) {
-    const auto ticket = bell_.ticket();
+    const auto change = changed_.prepare_wait();
     if (gate_.free_slots() == 0) {
-      co_await ticket->wait_until(deps_.clock.steady_now() + kForever);
+      co_await change->wait_until(deps_.clock.steady_now() + kForever);
       continue;
     }
     auto deliveries = co_await deps_.queue.receive(1, kReceiveWait);
     if (deliveries) {
       for (auto& delivery : *deliveries) accept(std::move(delivery));
     } else if (phase() == Phase::running) {
-      co_await ticket->wait_until(deps_.clock.steady_now() + std::chrono::seconds(1));  // run() says what is wrong
+      co_await change->wait_until(deps_.clock.steady_now() + std::chrono::seconds(1));  // run() says what is wrong
     }
   }
   --helpers_;
-  bell_.ring();
+  changed_.notify_all();
 }
 
 void Worker::accept(Delivery delivery) {
@@ -123,8 +122,8 @@ void Worker::accept(Delivery delivery) {
 void Worker::stop_taking() {
   auto running = Phase::running;
   if (!phase_.compare_exchange_strong(running, Phase::draining)) return;
-  bell_.ring();
-  kept_bell_.ring();
+  changed_.notify_all();
+  kept_changed_.notify_all();
   gate_.wake_all();
   deps_.queue.wake_receivers();
 }
@@ -132,9 +131,9 @@ void Worker::stop_taking() {
 Task<void> Worker::drain(SteadyTime deadline) {
   stop_taking();
   while (deps_.clock.steady_now() < deadline) {
-    const auto ticket = bell_.ticket();
+    const auto change = changed_.prepare_wait();
     if (active_jobs_ == 0 && queue_empty_) break;
-    co_await ticket->wait_until(deadline);
+    co_await change->wait_until(deadline);
   }
   phase_ = Phase::stopping;
   {
@@ -142,8 +141,8 @@ Task<void> Worker::drain(SteadyTime deadline) {
     for (const auto& instance : calling_) instance->abort();
   }
   builds_.abort();
-  bell_.ring();
-  stop_bell_.ring();
+  changed_.notify_all();
+  stopping_.notify_all();
   gate_.wake_all();
   deps_.queue.wake_receivers();
   co_await ended_->wait_until(deps_.clock.steady_now() + kForever);
@@ -156,7 +155,7 @@ Task<Result<void>> Worker::check_egress() {
 }
 
 Task<Result<void>> Worker::prepare(std::filesystem::path bundle, std::string sha256, Runtime runtime) {
-  const auto version = co_await versions_.acquire_file(std::move(bundle), std::move(sha256), runtime);
+  const auto version = co_await code_.acquire_file(std::move(bundle), std::move(sha256), runtime);
   if (!version) co_return fail(version.error());
   co_return Result<void>();
 }
@@ -181,8 +180,8 @@ Task<void> Worker::reap_idle() {
     if (short_of_memory) {
       if (auto least = pool_.take_least_valuable(now)) co_await end_instances(std::vector{std::move(least)});
     }
-    const auto ticket = stop_bell_.ticket();
-    if (phase() != Phase::stopping) co_await ticket->wait_until(deps_.clock.steady_now() + period);
+    const auto change = stopping_.prepare_wait();
+    if (phase() != Phase::stopping) co_await change->wait_until(deps_.clock.steady_now() + period);
   }
 }
 

@@ -24,11 +24,11 @@
 #include "ports/function_observer.h"
 #include "ports/job_queue.h"
 #include "ports/settlement.h"
-#include "worker/bell.h"
-#include "worker/builds.h"
-#include "worker/run_gate.h"
-#include "worker/versions.h"
-#include "worker/warm_pool.h"
+#include "worker/code/builds.h"
+#include "worker/code/unpacked_code.h"
+#include "worker/instances/warm_pool.h"
+#include "worker/jobs/run_gate.h"
+#include "worker/tasks/condition.h"
 
 namespace infra::worker {
 
@@ -36,7 +36,7 @@ struct WorkerOptions {
   int max_concurrent = 4;  // jobs at once; the blocking pool needs a thread for each
   int memory_budget_mb = 4096;
   milliseconds idle_timeout = std::chrono::minutes(10);
-  VersionLimits versions{};
+  CodeLimits unpacked{};
   std::string default_model = "llama3:8b";  // for jobs that name none; the contract's default
   std::function<bool()> short_of_memory{};  // asked every second; then one idle instance goes. May be empty
   // The queue is in this process: a job is received on the thread that put it, where its client waits as well.
@@ -173,11 +173,11 @@ class Worker : public BundlePreparer, public EgressCheck, public FunctionObserve
   const SteadyTime started_;
   const int processors_ = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   Builds builds_;
-  Versions versions_;
+  UnpackedCode code_;
   WarmPool pool_;
-  Bell bell_;       // rung whenever a slot, a place or the phase changes
-  Bell kept_bell_;  // rung whenever an instance ends or a function changes
-  Bell stop_bell_;  // rung when the phase is `stopping`: who waits for that alone is not woken at every run
+  Condition changed_;       // a slot, a place or the phase
+  Condition kept_changed_;  // an instance has ended, or a function has changed
+  Condition stopping_;      // the phase is `stopping`: who waits for that alone is not woken at every run
   RunGate gate_;
 
   const std::shared_ptr<Signal> ended_;

@@ -359,7 +359,7 @@ TEST_F(FleetWorkerTest, AJobWaitsForItsCodeStoreWithoutBeingGivenBack) {
 class SmallWorkerTest : public WorkerTest {
  protected:
   SmallWorkerTest()
-      : WorkerTest({.memory_budget_mb = 140, .idle_timeout = milliseconds(300), .versions = {.max_count = 2}}) {}
+      : WorkerTest({.memory_budget_mb = 140, .idle_timeout = milliseconds(300), .unpacked = {.max_count = 2}}) {}
 };
 
 TEST_F(SmallWorkerTest, IdleInstancesMakeRoomAndEndInTime) {

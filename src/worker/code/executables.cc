@@ -1,4 +1,4 @@
-#include "worker/executables.h"
+#include "worker/code/executables.h"
 
 #include <fmt/format.h>
 #include <sys/stat.h>

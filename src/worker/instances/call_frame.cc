@@ -1,4 +1,4 @@
-#include "worker/call_frame.h"
+#include "worker/instances/call_frame.h"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "worker/exchange.h"
+#include "worker/runner/exchange.h"
 
 #include <fmt/format.h>
 #include <poll.h>

@@ -1,4 +1,4 @@
-#include "worker/warm_pool.h"
+#include "worker/instances/warm_pool.h"
 
 #include <algorithm>
 #include <iterator>

@@ -1,5 +1,5 @@
 // A runner's answer comes from a process that user code shares: what is read out of it must be valid whatever it says.
-#include "worker/call_frame.h"
+#include "worker/instances/call_frame.h"
 
 #include <gtest/gtest.h>
 

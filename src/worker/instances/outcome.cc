@@ -1,4 +1,4 @@
-#include "worker/outcome.h"
+#include "worker/instances/outcome.h"
 
 #include <fmt/format.h>
 #include <signal.h>

@@ -1,11 +1,11 @@
 // Whose turn it is, without any function behind it: who waits for its function's limit takes nobody else's slot.
-#include "worker/run_gate.h"
+#include "worker/jobs/run_gate.h"
 
 #include <gtest/gtest.h>
 
 #include <optional>
 
-#include "worker/test_world.h"
+#include "support/worker_world.h"
 
 namespace infra::worker {
 namespace {

@@ -1,4 +1,4 @@
-#include "worker/file_hash.h"
+#include "worker/code/file_hash.h"
 
 #include <fmt/format.h>
 #include <openssl/evp.h>

@@ -1,5 +1,5 @@
 // Which instances the pool lets go, and what they count while they wait: instances over sandboxes that only pretend.
-#include "worker/warm_pool.h"
+#include "worker/instances/warm_pool.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -87,7 +87,7 @@ class WarmPoolTest : public testing::Test, public sandbox::Launcher {
     peak_mb_ = peak_mb;
     start_ = start;
     auto instance =
-        Instance::start(key(function), std::make_shared<const VersionClaim>("folder"), *this, nullptr).value();
+        Instance::start(key(function), std::make_shared<const CodeFolder>("folder"), *this, nullptr).value();
     call(*instance);
     return instance;
   }

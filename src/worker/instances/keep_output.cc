@@ -1,4 +1,4 @@
-#include "worker/keep_output.h"
+#include "worker/instances/keep_output.h"
 
 #include <fmt/format.h>
 

@@ -1,6 +1,6 @@
 // Builds with the real builder and compiler, without isolation: what is kept is not compiled again, and each way to
 // fail has its words.
-#include "worker/builds.h"
+#include "worker/code/builds.h"
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
@@ -16,8 +16,8 @@
 #include "sandbox/client/plain_launcher.h"
 #include "support/memory_objects.h"
 #include "support/temp_folder.h"
-#include "worker/executables.h"
-#include "worker/test_world.h"
+#include "support/worker_world.h"
+#include "worker/code/executables.h"
 
 namespace infra::worker {
 namespace {

@@ -7,7 +7,7 @@
 
 #include "core/job_result.h"
 #include "sandbox/launcher.h"
-#include "worker/call_frame.h"
+#include "worker/instances/call_frame.h"
 
 namespace infra::worker {
 

@@ -1,4 +1,4 @@
-#include "worker/leftovers.h"
+#include "worker/instances/leftovers.h"
 
 namespace infra::worker {
 namespace {

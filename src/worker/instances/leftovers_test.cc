@@ -1,5 +1,5 @@
 // What counts as left behind, by runtime.
-#include "worker/leftovers.h"
+#include "worker/instances/leftovers.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "worker/instance.h"
+#include "worker/instances/instance.h"
 
 #include <fmt/format.h>
 #include <signal.h>
@@ -8,9 +8,9 @@
 #include <thread>
 
 #include "core/text.h"
-#include "worker/call_frame.h"
-#include "worker/exchange.h"
-#include "worker/outcome.h"
+#include "worker/instances/call_frame.h"
+#include "worker/instances/outcome.h"
+#include "worker/runner/exchange.h"
 
 namespace infra::worker {
 namespace {
@@ -67,7 +67,7 @@ struct CallUnderWay {
   sandbox::SandboxState left;
 };
 
-Result<std::shared_ptr<Instance>> Instance::start(InstanceKey key, Version version, sandbox::Launcher& launcher,
+Result<std::shared_ptr<Instance>> Instance::start(InstanceKey key, CodeClaim version, sandbox::Launcher& launcher,
                                                   AiProxy* ai) {
   const auto begun = steady_clock::now();
   auto sandbox = launcher.launch({.runtime = key.runtime,

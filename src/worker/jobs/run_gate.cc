@@ -1,4 +1,4 @@
-#include "worker/run_gate.h"
+#include "worker/jobs/run_gate.h"
 
 #include <algorithm>
 #include <atomic>

@@ -1,4 +1,4 @@
-#include "worker/versions.h"
+#include "worker/code/unpacked_code.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -10,8 +10,8 @@
 
 #include "core/bundle_rules.h"
 #include "core/sha256.h"
-#include "worker/executables.h"
-#include "worker/file_hash.h"
+#include "worker/code/executables.h"
+#include "worker/code/file_hash.h"
 
 namespace infra::worker {
 namespace {
@@ -60,8 +60,8 @@ Result<void> ready_blocking(const fs::path& folder, std::string_view entry_file,
 
 }  // namespace
 
-Versions::Versions(fs::path root, CodeStore& store, const BundleReader& reader, Builds& builds, Executor& executor,
-                   Clock& clock, VersionLimits limits)
+UnpackedCode::UnpackedCode(fs::path root, CodeStore& store, const BundleReader& reader, Builds& builds,
+                           Executor& executor, Clock& clock, CodeLimits limits)
     : root_(std::move(root)),
       store_(store),
       reader_(reader),
@@ -74,7 +74,7 @@ Versions::Versions(fs::path root, CodeStore& store, const BundleReader& reader, 
   for (const auto& left : fs::directory_iterator(root_)) fs::remove_all(left.path());
 }
 
-Task<Result<fs::path>> Versions::fetch(CodeRef code) {
+Task<Result<fs::path>> UnpackedCode::fetch(CodeRef code) {
   auto bundle = co_await store_.fetch_bundle(code);
   if (bundle || bundle.error().kind != ErrorKind::unavailable || bundle.error().code == "bundle_corrupt") {
     co_return bundle;
@@ -82,7 +82,7 @@ Task<Result<fs::path>> Versions::fetch(CodeRef code) {
   co_return fail(ErrorKind::unavailable, std::string(kStoreAway), bundle.error().message);
 }
 
-Task<Result<std::string>> Versions::identify(CodeRef code) {
+Task<Result<std::string>> UnpackedCode::identify(CodeRef code) {
   if (!code.sha256.empty()) co_return code.sha256;
   const auto bundle = co_await fetch(code);
   if (!bundle) co_return fail(bundle.error());
@@ -91,15 +91,15 @@ Task<Result<std::string>> Versions::identify(CodeRef code) {
   co_return hash;
 }
 
-Task<Result<Version>> Versions::acquire(CodeRef code, std::string sha256, Runtime runtime) {
+Task<Result<CodeClaim>> UnpackedCode::acquire(CodeRef code, std::string sha256, Runtime runtime) {
   return acquire_from({.code = std::move(code), .file = {}, .sha256 = std::move(sha256)}, runtime);
 }
 
-Task<Result<Version>> Versions::acquire_file(fs::path bundle, std::string sha256, Runtime runtime) {
+Task<Result<CodeClaim>> UnpackedCode::acquire_file(fs::path bundle, std::string sha256, Runtime runtime) {
   return acquire_from({.code = {}, .file = std::move(bundle), .sha256 = std::move(sha256)}, runtime);
 }
 
-Task<Result<Version>> Versions::acquire_from(Source source, Runtime runtime) {
+Task<Result<CodeClaim>> UnpackedCode::acquire_from(Source source, Runtime runtime) {
   const std::string name = folder_name(source.sha256, runtime);
   while (true) {
     std::shared_ptr<Signal> unpacked;
@@ -125,7 +125,7 @@ Task<Result<Version>> Versions::acquire_from(Source source, Runtime runtime) {
 }
 
 // How much the version takes on the disk.
-Task<Result<std::uint64_t>> Versions::prepare(Source source, std::string name, Runtime runtime) {
+Task<Result<std::uint64_t>> UnpackedCode::prepare(Source source, std::string name, Runtime runtime) {
   auto bundle = Result<fs::path>(std::move(source.file));
   if (bundle->empty()) bundle = co_await fetch(std::move(source.code));
   if (!bundle) co_return fail(bundle.error());
@@ -147,7 +147,7 @@ Task<Result<std::uint64_t>> Versions::prepare(Source source, std::string name, R
   co_return bytes;
 }
 
-Task<Result<void>> Versions::unpack(Source source, std::string name, Runtime runtime) {
+Task<Result<void>> UnpackedCode::unpack(Source source, std::string name, Runtime runtime) {
   std::vector<fs::path> evicted;
   const auto bytes = co_await prepare(std::move(source), name, runtime);
   {
@@ -175,7 +175,8 @@ Task<Result<void>> Versions::unpack(Source source, std::string name, Runtime run
   co_return Result<void>();
 }
 
-Result<Versions::Unpacked> Versions::unpack_blocking(const fs::path& bundle, const std::string& name, Runtime runtime) {
+Result<UnpackedCode::Unpacked> UnpackedCode::unpack_blocking(const fs::path& bundle, const std::string& name,
+                                                             Runtime runtime) {
   // Upload has checked this; rows of the reference platform were never checked.
   const auto entries = reader_.list(bundle);
   if (!entries) return fail(entries.error());
@@ -205,18 +206,18 @@ Result<Versions::Unpacked> Versions::unpack_blocking(const fs::path& bundle, con
   return Unpacked{.bytes = has_source ? 0 : size_of(root_ / name), .has_source = has_source};
 }
 
-Version Versions::claim_locked(const std::string& name, Entry& entry) {
+CodeClaim UnpackedCode::claim_locked(const std::string& name, Entry& entry) {
   entry.last_used = ++uses_;
   auto claim = entry.claim.lock();
   if (!claim) {
-    claim = std::make_shared<const VersionClaim>(name);
+    claim = std::make_shared<const CodeFolder>(name);
     entry.claim = claim;
   }
   return claim;
 }
 
 // Moves what has to go out of its name at once, so that the same version can be unpacked anew while the old is deleted.
-std::vector<fs::path> Versions::evict_locked() {
+std::vector<fs::path> UnpackedCode::evict_locked() {
   std::vector<fs::path> evicted;
   while (entries_.size() > limits_.max_count || bytes_ > limits_.max_bytes) {
     auto oldest = entries_.end();

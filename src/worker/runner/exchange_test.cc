@@ -1,5 +1,5 @@
 // Who waits for an answer awake: what it sees, and when it gives up.
-#include "worker/exchange.h"
+#include "worker/runner/exchange.h"
 
 #include <gtest/gtest.h>
 #include <sys/socket.h>

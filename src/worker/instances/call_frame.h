@@ -10,7 +10,7 @@
 #include "core/error.h"
 #include "core/job.h"
 #include "core/time.h"
-#include "worker/leftovers.h"
+#include "worker/instances/leftovers.h"
 
 namespace infra::worker {
 

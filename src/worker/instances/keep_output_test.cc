@@ -1,6 +1,6 @@
 // What becomes of output files once they have left the sandbox: kept, or named with the reason; and that a call never
 // finds those of another.
-#include "worker/keep_output.h"
+#include "worker/instances/keep_output.h"
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
@@ -11,8 +11,8 @@
 #include "core/limits.h"
 #include "core/sha256.h"
 #include "sandbox/client/plain_launcher.h"
-#include "worker/instance.h"
-#include "worker/test_world.h"
+#include "support/worker_world.h"
+#include "worker/instances/instance.h"
 
 namespace infra::worker {
 namespace {
@@ -142,7 +142,7 @@ class InstanceOutputTest : public ::testing::Test {
                                         .temporary = root_ / "instances",
                                         .capacity = 1});
     auto instance = Instance::start({.function_id = kFunction, .sha256 = version, .runtime = Runtime::python},
-                                    std::make_shared<VersionClaim>(version), *launcher_, nullptr);
+                                    std::make_shared<CodeFolder>(version), *launcher_, nullptr);
     EXPECT_TRUE(instance) << instance.error().message;
     return instance.value_or(nullptr);
   }

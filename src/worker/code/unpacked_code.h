@@ -16,28 +16,28 @@
 #include "ports/clock.h"
 #include "ports/code_store.h"
 #include "ports/executor.h"
-#include "worker/builds.h"
+#include "worker/code/builds.h"
 
 namespace infra::worker {
 
 // A claim on a version's folder: while a copy of it lives, the folder stays.
-struct VersionClaim {
+struct CodeFolder {
   std::string folder;  // its name below the root, which is what a launcher is told
 };
-using Version = std::shared_ptr<const VersionClaim>;
+using CodeClaim = std::shared_ptr<const CodeFolder>;
 
-struct VersionLimits {
+struct CodeLimits {
   std::size_t max_count = 5000;
   std::uint64_t max_bytes = 4096 * limits::kMiB;  // only unused folders are removed to keep these
 };
 
 // Any thread.
-class Versions {
+class UnpackedCode {
  public:
   // Empties `root`, which it makes if need be: a folder may have been half written when the last program died. Throws
   // std::filesystem::filesystem_error.
-  Versions(std::filesystem::path root, CodeStore& store, const BundleReader& reader, Builds& builds, Executor& executor,
-           Clock& clock, VersionLimits limits = {});
+  UnpackedCode(std::filesystem::path root, CodeStore& store, const BundleReader& reader, Builds& builds,
+               Executor& executor, Clock& clock, CodeLimits limits = {});
 
   // The code of the two below's error (kind `unavailable`) when the code store is away: no fault of the job's.
   static constexpr std::string_view kStoreAway = "code_store_unavailable";
@@ -48,14 +48,14 @@ class Versions {
   // Fetches, checks and unpacks the bundle, and compiles it if need be, unless that is done already; callers for the
   // same version wait for the first. `not_found`; `unavailable` (code kStoreAway, or bundle_corrupt, or a build's);
   // `invalid` if the bundle breaks a rule, `unusable` if it does not compile.
-  Task<Result<Version>> acquire(CodeRef code, std::string sha256, Runtime runtime);
+  Task<Result<CodeClaim>> acquire(CodeRef code, std::string sha256, Runtime runtime);
 
   // The same of a bundle that no store has yet: its file is at hand.
-  Task<Result<Version>> acquire_file(std::filesystem::path bundle, std::string sha256, Runtime runtime);
+  Task<Result<CodeClaim>> acquire_file(std::filesystem::path bundle, std::string sha256, Runtime runtime);
 
  private:
   struct Entry {
-    std::weak_ptr<const VersionClaim> claim;
+    std::weak_ptr<const CodeFolder> claim;
     std::uint64_t bytes = 0;
     std::uint64_t last_used = 0;  // by a counter, not a clock
     bool unpacking = false;
@@ -73,12 +73,12 @@ class Versions {
     bool has_source = false;  // and no program yet
   };
 
-  Task<Result<Version>> acquire_from(Source source, Runtime runtime);
+  Task<Result<CodeClaim>> acquire_from(Source source, Runtime runtime);
   Task<Result<std::filesystem::path>> fetch(CodeRef code);
   Task<Result<void>> unpack(Source source, std::string name, Runtime runtime);
   Task<Result<std::uint64_t>> prepare(Source source, std::string name, Runtime runtime);
   Result<Unpacked> unpack_blocking(const std::filesystem::path& bundle, const std::string& name, Runtime runtime);
-  Version claim_locked(const std::string& name, Entry& entry);
+  CodeClaim claim_locked(const std::string& name, Entry& entry);
   std::vector<std::filesystem::path> evict_locked();
 
   const std::filesystem::path root_;
@@ -87,7 +87,7 @@ class Versions {
   Builds& builds_;
   Executor& executor_;
   Clock& clock_;
-  const VersionLimits limits_;
+  const CodeLimits limits_;
 
   std::mutex mutex_;
   std::map<std::string, Entry> entries_;  // by folder

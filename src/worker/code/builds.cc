@@ -1,4 +1,4 @@
-#include "worker/builds.h"
+#include "worker/code/builds.h"
 
 #include <fmt/format.h>
 
@@ -10,8 +10,8 @@
 #include "core/json_value.h"
 #include "core/text.h"
 #include "telemetry/log.h"
-#include "worker/exchange.h"
-#include "worker/executables.h"
+#include "worker/code/executables.h"
+#include "worker/runner/exchange.h"
 
 namespace infra::worker {
 namespace {

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "core/time.h"
-#include "worker/instance.h"
+#include "worker/instances/instance.h"
 
 namespace infra::worker {
 

@@ -12,8 +12,8 @@
 #include "ports/ai_proxy.h"
 #include "ports/executor.h"
 #include "sandbox/launcher.h"
-#include "worker/leftovers.h"
-#include "worker/versions.h"
+#include "worker/code/unpacked_code.h"
+#include "worker/instances/leftovers.h"
 
 namespace infra::worker {
 
@@ -39,7 +39,7 @@ struct CallSetup {
 class Instance {
  public:
   // Blocking: starts the sandbox and waits until its runner is ready. `ai` may be null. Fails with `unavailable`.
-  static Result<std::shared_ptr<Instance>> start(InstanceKey key, Version version, sandbox::Launcher& launcher,
+  static Result<std::shared_ptr<Instance>> start(InstanceKey key, CodeClaim version, sandbox::Launcher& launcher,
                                                  AiProxy* ai);
 
   // Blocking, for up to the job's timeout; one call at a time. request_id to output and usage are filled in; durations
@@ -80,7 +80,7 @@ class Instance {
   [[nodiscard]] const InstanceKey& key() const { return key_; }
 
  private:
-  Instance(InstanceKey key, Version version, std::unique_ptr<sandbox::Sandbox> sandbox)
+  Instance(InstanceKey key, CodeClaim version, std::unique_ptr<sandbox::Sandbox> sandbox)
       : key_(std::move(key)), version_(std::move(version)), sandbox_(std::move(sandbox)) {}
 
   Result<void> load_code(const Job& job, const CallSetup& setup);
@@ -97,7 +97,7 @@ class Instance {
   [[nodiscard]] int excused_sockets() const;
 
   const InstanceKey key_;
-  const Version version_;  // keeps the folder
+  const CodeClaim version_;  // keeps the folder
   std::unique_ptr<sandbox::Sandbox> sandbox_;
   std::unique_ptr<AiEndpoint> ai_;
   int held_mb_ = 0;
