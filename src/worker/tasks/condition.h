@@ -3,10 +3,10 @@
 #pragma once
 
 #include <memory>
-#include <mutex>
 #include <utility>
 #include <vector>
 
+#include "core/mutex.h"
 #include "ports/clock.h"
 
 namespace infra::worker {
@@ -19,7 +19,7 @@ class Condition {
   // The next change from now on; a change before the wait for it is not lost.
   [[nodiscard]] std::shared_ptr<Signal> prepare_wait() {
     auto change = clock_.make_signal();
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     // A waiter that gave up leaves its signal; drop those before they pile up.
     std::erase_if(waiting_, [](const auto& waiter) { return waiter.expired(); });
     waiting_.push_back(change);
@@ -29,7 +29,7 @@ class Condition {
   void notify_all() {
     std::vector<std::weak_ptr<Signal>> waiting;
     {
-      const std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       waiting = std::exchange(waiting_, {});
     }
     for (const auto& waiter : waiting) {
@@ -39,8 +39,8 @@ class Condition {
 
  private:
   Clock& clock_;
-  std::mutex mutex_;
-  std::vector<std::weak_ptr<Signal>> waiting_;
+  Mutex mutex_;
+  std::vector<std::weak_ptr<Signal>> waiting_ INFRA_GUARDED_BY(mutex_);
 };
 
 }  // namespace infra::worker
