@@ -56,7 +56,7 @@ struct EmbeddedPlatform::Parts {
   Controller controller;
 
   std::atomic<bool> stopping = false;
-  app::WatchFunctions functions_watch{functions, host.worker(), stopping};
+  app::WatchFunctions functions_watch{functions, host.worker().keep_warm(), stopping};
 };
 
 EmbeddedPlatform::Parts::Parts(Program& p, sandbox::Launcher& launcher, std::unique_ptr<Database> d,
@@ -85,9 +85,9 @@ EmbeddedPlatform::Parts::Parts(Program& p, sandbox::Launcher& launcher, std::uni
                            .workers = workers,
                            .probes = {&database_probe, &code_probe, &host.probe()},
                            .refresh_workers = [this] { return record_worker(); },
-                           .preparer = &host.worker(),
-                           .egress = &host.worker(),
-                           .observer = &host.worker(),
+                           .preparer = &host.worker().preparer(),
+                           .egress = &host.egress_check(),
+                           .observer = &host.worker().keep_warm(),
                            .waiting_jobs = [this] { return host.waiting_jobs(); }}) {}
 
 Task<void> EmbeddedPlatform::Parts::record_worker() {

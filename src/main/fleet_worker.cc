@@ -46,7 +46,7 @@ struct FleetWorker::Parts {
   WorkerHost host;
   DynamoDbFunctionStore functions;
   std::atomic<bool> stopping = false;
-  app::WatchFunctions functions_watch{functions, host.worker(), stopping};
+  app::WatchFunctions functions_watch{functions, host.worker().keep_warm(), stopping};
   Heartbeats heartbeats;
   net::RedisSubscriber subscriber;
 
@@ -98,7 +98,7 @@ void FleetWorker::Parts::changed(FunctionId function) {
 
 void FleetWorker::Parts::changes_missed() {
   functions.all_changed();
-  host.worker().changes_missed();
+  host.worker().keep_warm().changes_missed();
   program.loops.spawn(functions_watch.tell_of_all());
 }
 

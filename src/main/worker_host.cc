@@ -97,6 +97,7 @@ WorkerHost::WorkerHost(Program& program, WorkerId id, Company company, WorkerEng
                      metrics.instance_not_reused(runtime, worker::to_string(left));
                    }},
               worker_options(engines.launcher, company, program.config)),
+      egress_check_(engines.launcher, program.executor),
       probe_(engines.launcher) {}
 
 Heartbeat WorkerHost::heartbeat(std::string status) const {

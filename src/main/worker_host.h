@@ -10,6 +10,7 @@
 #include "main/program.h"
 #include "net/http/http_client.h"
 #include "ports/worker_registry.h"
+#include "worker/launcher_egress_check.h"
 #include "worker/launcher_probe.h"
 #include "worker/worker.h"
 
@@ -47,6 +48,7 @@ class WorkerHost {
   WorkerHost(Program& program, WorkerId id, Company company, WorkerEngines engines);
 
   [[nodiscard]] worker::Worker& worker() { return worker_; }
+  [[nodiscard]] EgressCheck& egress_check() { return egress_check_; }
   [[nodiscard]] HealthProbe& probe() { return probe_; }
   [[nodiscard]] int waiting_jobs() const { return worker_.status().waiting_jobs; }  // any thread
   [[nodiscard]] Heartbeat heartbeat(std::string status = "healthy") const;          // any thread
@@ -58,6 +60,7 @@ class WorkerHost {
   OllamaAiProxy ai_proxy_;
   app::SettleJob settle_;
   worker::Worker worker_;
+  worker::LauncherEgressCheck egress_check_;
   worker::LauncherProbe probe_;
 };
 

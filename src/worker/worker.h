@@ -1,34 +1,33 @@
 // The worker: takes jobs off the queue, no more than it has slots for, runs each in a warm or new instance of its
-// function's version, keeps its lease while it runs, and hands in what came of it.
+// function's version, keeps its lease while it runs, and hands in what came of it. This is how its parts are put
+// together, and the order in which they end.
 #pragma once
 
-#include <atomic>
 #include <filesystem>
 #include <functional>
 #include <map>
-#include <mutex>
-#include <optional>
-#include <set>
+#include <memory>
 #include <string>
-#include <thread>
-#include <vector>
 
 #include "ports/ai_proxy.h"
-#include "ports/bundle_preparer.h"
 #include "ports/bundle_reader.h"
 #include "ports/clock.h"
 #include "ports/code_store.h"
 #include "ports/concurrency_limiter.h"
-#include "ports/egress_check.h"
 #include "ports/executor.h"
-#include "ports/function_observer.h"
 #include "ports/job_queue.h"
 #include "ports/settlement.h"
 #include "worker/code/builds.h"
 #include "worker/code/unpacked_code.h"
+#include "worker/instances/housekeeping.h"
+#include "worker/instances/instance_source.h"
+#include "worker/instances/keep_warm.h"
+#include "worker/instances/ongoing_calls.h"
+#include "worker/instances/places.h"
 #include "worker/instances/warm_pool.h"
-#include "worker/jobs/run_gate.h"
-#include "worker/tasks/condition.h"
+#include "worker/jobs/job_loop.h"
+#include "worker/tasks/lifecycle.h"
+#include "worker/tasks/task_group.h"
 
 namespace infra::worker {
 
@@ -70,7 +69,7 @@ struct WorkerStatus {
   double uptime_seconds = 0;
 };
 
-class Worker : public BundlePreparer, public EgressCheck, public FunctionObserver {
+class Worker {
  public:
   Worker(WorkerDeps deps, WorkerOptions options);
   Worker(const Worker&) = delete;
@@ -88,108 +87,38 @@ class Worker : public BundlePreparer, public EgressCheck, public FunctionObserve
   // take over. Returns when run() has; call it once, after run() was started.
   Task<void> drain(SteadyTime deadline);
 
-  // The code is there for the function's first run. Any thread; not after drain() has begun to stop.
-  Task<Result<void>> prepare(std::filesystem::path bundle, std::string sha256, Runtime runtime) override;
-  Task<Result<void>> check_egress() override;  // any thread
-
-  // Superseded and removed instances end at once; instances that a function's keepWarm asks for are started ahead of
-  // its calls. To be told what it knows changes nothing. Without being told, a worker of a fleet learns of keepWarm
-  // from jobs, and keeps what it has started for them.
-  void deployed(const Function& function) override;
-  void removed(const FunctionId& id) override;
-  // Changes may have been missed: what is kept for jobs goes with the others, unless it is called again. Any thread.
-  void changes_missed();
+  // To be told of functions, and asked to make code ready for its first run; any thread, not after drain() has begun to
+  // stop.
+  [[nodiscard]] KeepWarm& keep_warm() { return keep_warm_; }
+  [[nodiscard]] BundlePreparer& preparer() { return code_; }
 
   [[nodiscard]] WorkerStatus status() const;  // any thread
 
  private:
-  enum class Phase : std::uint8_t { running, draining, stopping };
-
-  // The outcome of trying to run a job.
-  struct Attempt {
-    JobResult result;
-    bool interrupted = false;  // killed, or not begun, because the worker stops
-    bool retry_later = false;  // an engine is away: the lease is let go, and the queue hands the job out again
-    bool hand_on = false;      // the code store is away, no fault of the job's: tried again, then given back
-  };
-
-  // A function whose instances are started ahead.
-  struct Kept {
-    InstanceKey key;
-    int count = 0;
-    std::int64_t version = 0;
-    Job loading;
-    int budget = 0;        // starts without a pause
-    milliseconds pause{};  // after the last failure
-    SteadyTime not_before{};
-  };
-
-  [[nodiscard]] Phase phase() const { return phase_; }
-  [[nodiscard]] bool can_be_given_back(const Job& job) const {
-    return job.mode == RunMode::async || options_.others_take_over;
-  }
-  Task<void> receive_once();
-  Task<void> help_receiving();
-  void accept(Delivery delivery);
-  Task<void> handle(Delivery delivery, RunGate::TicketPtr ticket);
-  Task<bool> process(const Delivery& delivery, const RunGate::TicketPtr& ticket);
-  Task<bool> was_settled(const Delivery& delivery);
-  Task<void> keep_lease(std::string receipt, std::shared_ptr<Signal> done);
-  Task<void> keep_permit(RunGate::TicketPtr ticket, LimitedRun run, std::shared_ptr<Signal> done);
-  [[nodiscard]] bool gives_up(const Job& job) const {
-    return phase() == Phase::stopping || (phase() == Phase::draining && can_be_given_back(job));
-  }
-  Task<void> settle(const Delivery& delivery, JobResult result);
-  Task<void> give_back(std::string receipt);
-  Task<bool> stays_running(milliseconds time);
-
-  Task<Attempt> execute(const Job& job, bool may_retry);
-  // `use` is what a cold one is wanted for, on the pool's thread that has started it.
-  using Use = std::function<void(const InstancePtr&)>;
-  Task<Result<InstancePtr>> obtain_instance(const Job& job, const Use& use);
-  Task<Result<InstancePtr>> start_instance(InstanceKey key, const Job& job, const Use& use);
-  [[nodiscard]] CallSetup begin_call(const InstancePtr& instance, const Job& job);
-  Task<Result<void>> reserve_place(InstanceKey key);
-  void release_place(const InstanceKey& key);
-  Task<void> finish_instance(InstancePtr instance);
-  Task<void> end_instances(std::vector<InstancePtr> instances);
-  Task<void> reap_idle();
-  [[nodiscard]] bool is_busy() const { return gate_.running() >= processors_; }
-  Task<void> rest_idle(bool short_of_memory);
-  void learn_from(const Job& job);
-  Task<void> start_ahead();
-  [[nodiscard]] std::optional<Kept> first_missing(SteadyTime now) const;
-  Task<bool> start_one_ahead(Kept kept);
-  void note_start(const InstanceKey& key);
-  [[nodiscard]] bool is_superseded(const InstanceKey& key) const;
-  void note_outcome(const InstanceKey& key, const std::optional<Error>& failure);
-
-  void spawn_counted(Task<void> task);
-  Task<void> counted(Task<void> task);
-  Task<void> wait_until_idle();
-
   const WorkerDeps deps_;
-  const WorkerOptions options_;
   const SteadyTime started_;
-  const int processors_ = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  const int capacity_;
+  const std::shared_ptr<Signal> ended_;
+
+  Lifecycle lifecycle_;
+  TaskGroup tasks_;
+
+  WarmPool pool_;
+  Places places_;
   Builds builds_;
   UnpackedCode code_;
-  WarmPool pool_;
-  Condition changed_;       // a slot, a place or the phase
-  Condition kept_changed_;  // an instance has ended, or a function has changed
-  Condition stopping_;      // the phase is `stopping`: who waits for that alone is not woken at every run
+  OngoingCalls calls_;
+  InstanceSource instances_;
+  KeepWarm keep_warm_;
+  Housekeeping housekeeping_;
+
+  CallFunction function_;
+  GiveBack give_back_;
   RunGate gate_;
-
-  const std::shared_ptr<Signal> ended_;
-  std::atomic<Phase> phase_ = Phase::running;
-  std::atomic<int> active_jobs_ = 0;       // accepted and not done with, those that wait for a permit included
-  std::atomic<int> helpers_ = 0;           // that receive besides run()
-  std::atomic<int> tasks_ = 0;             // spawned coroutines that still use this object
-  std::atomic<bool> queue_empty_ = false;  // said by the last receive while draining
-
-  mutable std::mutex mutex_;
-  std::set<InstancePtr> calling_;  // instances with a call in them, for stopping
-  std::map<FunctionId, Kept> kept_;
+  Leases leases_;
+  RunJob runs_;
+  JobLoop jobs_;
+  const bool receive_on_each_thread_;
 };
 
 }  // namespace infra::worker

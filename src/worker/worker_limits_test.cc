@@ -118,9 +118,9 @@ TEST_F(ReceivingOnEachThreadTest, RunsAndStopsAsAnyOther) {
   EXPECT_FALSE(settlement_.has("async"));
 }
 
-class KeepWarmTest : public WorkerTest {
+class KeptInstancesTest : public WorkerTest {
  protected:
-  KeepWarmTest() : WorkerTest({.idle_timeout = milliseconds(200)}) {}
+  KeptInstancesTest() : WorkerTest({.idle_timeout = milliseconds(200)}) {}
 
   Function deploy(const std::string& source, int keep_warm, std::int64_t version = 1) {
     Function function;
@@ -130,7 +130,7 @@ class KeepWarmTest : public WorkerTest {
     function.memory_mb = 128;
     function.keep_warm = keep_warm;
     function.version = version;
-    worker_->deployed(function);
+    worker_->keep_warm().deployed(function);
     return function;
   }
   Job call(const Function& function) {
@@ -151,11 +151,11 @@ class KeepWarmTest : public WorkerTest {
       "def handler(e, c):\n  global calls; calls += 1\n  return [loaded, calls, os.getpid()]";
 };
 
-TEST_F(KeepWarmTest, InstancesAreThereBeforeTheFirstCallAndStay) {
+TEST_F(KeptInstancesTest, InstancesAreThereBeforeTheFirstCallAndStay) {
   start();
   const Function function = deploy(source_, 2);
   expect_warm(2);
-  worker_->changes_missed();
+  worker_->keep_warm().changes_missed();
   std::this_thread::sleep_for(milliseconds(500));  // longer than others may be idle
   EXPECT_EQ(worker_->status().pools[Runtime::python], 2);
   const auto result = run(call(function));
@@ -165,7 +165,7 @@ TEST_F(KeepWarmTest, InstancesAreThereBeforeTheFirstCallAndStay) {
   expect_warm(2);
 }
 
-TEST_F(KeepWarmTest, OneThatEndsIsStartedAgain) {
+TEST_F(KeptInstancesTest, OneThatEndsIsStartedAgain) {
   start();
   const Function function = deploy("import os, json\ndef handler(e, c): return os.getpid() if e else os._exit(3)", 1);
   expect_warm(1);
@@ -181,7 +181,7 @@ TEST_F(KeepWarmTest, OneThatEndsIsStartedAgain) {
   });
 }
 
-TEST_F(KeepWarmTest, AChangeAndTheEndOfTheFunctionTakeEffectAtOnce) {
+TEST_F(KeptInstancesTest, AChangeAndTheEndOfTheFunctionTakeEffectAtOnce) {
   start();
   deploy(source_, 2);
   expect_warm(2);
@@ -192,25 +192,11 @@ TEST_F(KeepWarmTest, AChangeAndTheEndOfTheFunctionTakeEffectAtOnce) {
   late.code = {.key = std::string(63, 'd') + "1", .sha256 = std::string(63, 'd') + "1"};
   EXPECT_THAT(run(late).value, HasSubstr("kept"));
   EXPECT_FALSE(again(call(changed)).cold_start) << "it ended no newer one";
-  worker_->removed({"kept"});
+  worker_->keep_warm().removed({"kept"});
   eventually([&] { return worker_->status().pools.empty(); });
 }
 
-TEST_F(KeepWarmTest, CodeThatDoesNotLoadIsNotTriedAllTheTime) {
-  start();
-  const auto tries = root_ / "tries";
-  const Function function =
-      deploy("open('" + tries.string() + "', 'a').write('x')\nraise ValueError('not now')\ndef handler(e, c): pass", 2);
-  eventually([&] { return fs::exists(tries); });
-  eventually([&] { return fs::is_empty(root_ / "instances"); });  // it has ended, and its failure is noted
-  worker_->deployed(function);                                    // what it knows
-  std::this_thread::sleep_for(milliseconds(700));
-  EXPECT_EQ(fs::file_size(tries), 1U);
-  EXPECT_TRUE(worker_->status().pools.empty());
-  EXPECT_EQ(run(call(function)).error_code, "import_error");
-}
-
-TEST_F(KeepWarmTest, ProgramsAreReadyToo) {
+TEST_F(KeptInstancesTest, ProgramsAreReadyToo) {
   start();
   Function function;
   function.id = {"program"};
@@ -218,7 +204,7 @@ TEST_F(KeepWarmTest, ProgramsAreReadyToo) {
   function.code = bundles_.add(std::string(64, 'e'), "index.js", "console.log(1)");  // a plain script: nothing to load
   function.memory_mb = 128;
   function.keep_warm = 1;
-  worker_->deployed(function);
+  worker_->keep_warm().deployed(function);
   eventually([&] { return worker_->status().pools[Runtime::nodejs] == 1; });
   Job job = call(function);
   job.runtime = Runtime::nodejs;

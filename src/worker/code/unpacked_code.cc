@@ -95,8 +95,11 @@ Task<Result<CodeClaim>> UnpackedCode::acquire(CodeRef code, std::string sha256, 
   return acquire_from({.code = std::move(code), .file = {}, .sha256 = std::move(sha256)}, runtime);
 }
 
-Task<Result<CodeClaim>> UnpackedCode::acquire_file(fs::path bundle, std::string sha256, Runtime runtime) {
-  return acquire_from({.code = {}, .file = std::move(bundle), .sha256 = std::move(sha256)}, runtime);
+Task<Result<void>> UnpackedCode::prepare(fs::path bundle, std::string sha256, Runtime runtime) {
+  const auto claim =
+      co_await acquire_from({.code = {}, .file = std::move(bundle), .sha256 = std::move(sha256)}, runtime);
+  if (!claim) co_return fail(claim.error());
+  co_return Result<void>();
 }
 
 Task<Result<CodeClaim>> UnpackedCode::acquire_from(Source source, Runtime runtime) {
@@ -104,7 +107,7 @@ Task<Result<CodeClaim>> UnpackedCode::acquire_from(Source source, Runtime runtim
   while (true) {
     std::shared_ptr<Signal> unpacked;
     {
-      const std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       auto [found, is_new] = entries_.try_emplace(name);
       Entry& entry = found->second;
       if (!is_new && !entry.unpacking) co_return claim_locked(name, entry);
@@ -125,7 +128,7 @@ Task<Result<CodeClaim>> UnpackedCode::acquire_from(Source source, Runtime runtim
 }
 
 // How much the version takes on the disk.
-Task<Result<std::uint64_t>> UnpackedCode::prepare(Source source, std::string name, Runtime runtime) {
+Task<Result<std::uint64_t>> UnpackedCode::unpack_and_build(Source source, std::string name, Runtime runtime) {
   auto bundle = Result<fs::path>(std::move(source.file));
   if (bundle->empty()) bundle = co_await fetch(std::move(source.code));
   if (!bundle) co_return fail(bundle.error());
@@ -149,9 +152,9 @@ Task<Result<std::uint64_t>> UnpackedCode::prepare(Source source, std::string nam
 
 Task<Result<void>> UnpackedCode::unpack(Source source, std::string name, Runtime runtime) {
   std::vector<fs::path> evicted;
-  const auto bytes = co_await prepare(std::move(source), name, runtime);
+  const auto bytes = co_await unpack_and_build(std::move(source), name, runtime);
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     Entry& entry = entries_.at(name);
     for (const auto& waiting : entry.waiting) waiting->notify();
     entry.waiting.clear();
@@ -185,7 +188,7 @@ Result<UnpackedCode::Unpacked> UnpackedCode::unpack_blocking(const fs::path& bun
 
   std::uint64_t number = 0;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     number = ++unpacked_;
   }
   const fs::path temporary = root_ / fmt::format("{}.tmp-{}", name, number);

@@ -1,17 +1,17 @@
-// Function code unpacked on this machine's disk: one folder a version, named by a SHA-256, that instances
-// run from.
+// Function code unpacked on this machine's disk: one folder a version, named by a SHA-256, that instances run from.
 #pragma once
 
 #include <filesystem>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
 #include "core/error.h"
 #include "core/job.h"
+#include "core/mutex.h"
 #include "core/task.h"
+#include "ports/bundle_preparer.h"
 #include "ports/bundle_reader.h"
 #include "ports/clock.h"
 #include "ports/code_store.h"
@@ -32,7 +32,7 @@ struct CodeLimits {
 };
 
 // Any thread.
-class UnpackedCode {
+class UnpackedCode : public BundlePreparer {
  public:
   // Empties `root`, which it makes if need be: a folder may have been half written when the last program died. Throws
   // std::filesystem::filesystem_error.
@@ -50,8 +50,8 @@ class UnpackedCode {
   // `invalid` if the bundle breaks a rule, `unusable` if it does not compile.
   Task<Result<CodeClaim>> acquire(CodeRef code, std::string sha256, Runtime runtime);
 
-  // The same of a bundle that no store has yet: its file is at hand.
-  Task<Result<CodeClaim>> acquire_file(std::filesystem::path bundle, std::string sha256, Runtime runtime);
+  // The same of a bundle that no store has yet, for the function's first run.
+  Task<Result<void>> prepare(std::filesystem::path bundle, std::string sha256, Runtime runtime) override;
 
  private:
   struct Entry {
@@ -76,10 +76,10 @@ class UnpackedCode {
   Task<Result<CodeClaim>> acquire_from(Source source, Runtime runtime);
   Task<Result<std::filesystem::path>> fetch(CodeRef code);
   Task<Result<void>> unpack(Source source, std::string name, Runtime runtime);
-  Task<Result<std::uint64_t>> prepare(Source source, std::string name, Runtime runtime);
+  Task<Result<std::uint64_t>> unpack_and_build(Source source, std::string name, Runtime runtime);
   Result<Unpacked> unpack_blocking(const std::filesystem::path& bundle, const std::string& name, Runtime runtime);
-  CodeClaim claim_locked(const std::string& name, Entry& entry);
-  std::vector<std::filesystem::path> evict_locked();
+  CodeClaim claim_locked(const std::string& name, Entry& entry) INFRA_REQUIRES(mutex_);
+  std::vector<std::filesystem::path> evict_locked() INFRA_REQUIRES(mutex_);
 
   const std::filesystem::path root_;
   CodeStore& store_;
@@ -89,11 +89,11 @@ class UnpackedCode {
   Clock& clock_;
   const CodeLimits limits_;
 
-  std::mutex mutex_;
-  std::map<std::string, Entry> entries_;  // by folder
-  std::uint64_t bytes_ = 0;
-  std::uint64_t uses_ = 0;
-  std::uint64_t unpacked_ = 0;
+  Mutex mutex_;
+  std::map<std::string, Entry> entries_ INFRA_GUARDED_BY(mutex_);  // by folder
+  std::uint64_t bytes_ INFRA_GUARDED_BY(mutex_) = 0;
+  std::uint64_t uses_ INFRA_GUARDED_BY(mutex_) = 0;
+  std::uint64_t unpacked_ INFRA_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace infra::worker

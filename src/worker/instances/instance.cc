@@ -16,6 +16,7 @@ namespace infra::worker {
 namespace {
 
 using std::chrono::steady_clock;
+using CallEnd = InstanceState::CallEnd;
 
 constexpr milliseconds kExitPatience{1000};
 constexpr milliseconds kOutputPatience{5000};  // opening twenty files takes far less than one
@@ -64,19 +65,20 @@ struct CallUnderWay {
   std::optional<Result<Answer>> answer;  // once it has been read
   bool found_no_output = false;          // the folder for output files has just been looked into
   sandbox::SandboxUsage used;
-  sandbox::SandboxState left;
+  sandbox::SandboxState after;  // with the output files still in it
+  // Whether the runner has left it fit for another call; leftovers may yet say otherwise.
+  InstanceState::CallEnd end = InstanceState::CallEnd::unfit;
 };
 
-Result<std::shared_ptr<Instance>> Instance::start(InstanceKey key, CodeClaim version, sandbox::Launcher& launcher,
-                                                  AiProxy* ai) {
+Result<InstancePtr> Instance::start(InstanceKey key, CodeClaim code, sandbox::Launcher& launcher, AiProxy* ai) {
   const auto begun = steady_clock::now();
   auto sandbox = launcher.launch({.runtime = key.runtime,
-                                  .version = version->folder,
+                                  .version = code->folder,
                                   .memory_mb = key.memory_mb,
                                   .egress = key.network == Network::egress,
                                   .thread_pool = thread_pool_size(key.runtime, key.env)});
   if (!sandbox) return fail(sandbox.error());
-  std::shared_ptr<Instance> instance(new Instance(std::move(key), std::move(version), std::move(*sandbox)));
+  InstancePtr instance(new Instance(std::move(key), std::move(code), std::move(*sandbox)));
   // Nothing of the user's has run yet, so what it prints is the interpreter's own.
   if (auto ready = await_ready(instance->sandbox_->handles(), "The runner"); !ready) return fail(ready.error());
   instance->at_rest_ = instance->sandbox_->look();
@@ -89,7 +91,7 @@ Result<std::shared_ptr<Instance>> Instance::start(InstanceKey key, CodeClaim ver
 
 JobResult Instance::call(const Job& job, const CallSetup& setup) {
   CallUnderWay call(job, setup);
-  do_all(call);
+  complete_blocking(call);
   return std::move(call.result);
 }
 
@@ -100,27 +102,31 @@ Task<JobResult> Instance::call(const Job& job, const CallSetup& setup, Executor&
     begin(call);
     soon = call.conversation->send() &&
            (is_answered_at_once(call) || co_await executor.readable(sandbox_->handles().control, kSoon));
-    soon = call.found_no_output = soon && is_over(call);
+    soon = call.found_no_output = soon && is_answered_for_good(call);
   }
   if (!soon) {
-    co_await executor.offload([&] { do_all(call); });
+    co_await executor.offload([&] { complete_blocking(call); });
     co_return std::move(call.result);
   }
-  finish(call);
-  if (reusable_ && glance(call.left) != Leftover::nothing) co_await executor.offload([&] { judge(call.left); });
+  take_answer(call);
+  if (call.end == CallEnd::reusable && leftover_in(call.after) != Leftover::nothing) {
+    co_await executor.offload([&] { check_leftovers(call); });
+  }
+  state_.end_call(call.end);
   co_return std::move(call.result);
 }
 
-// What is left to do of it.
-void Instance::do_all(CallUnderWay& call) {
+// From where it is: not begun, or on its way.
+void Instance::complete_blocking(CallUnderWay& call) {
   if (!call.conversation) begin(call);
-  finish(call);
-  if (reusable_) judge(call.left);
+  take_answer(call);
+  if (call.end == CallEnd::reusable) check_leftovers(call);
+  state_.end_call(call.end);
 }
 
 // A cold call takes long, and what an earlier one left in the folder for output files is to be thrown away first.
 bool Instance::can_begin_at_once(const Job& job) const {
-  return !cold_ && job.input.size() <= kSmallInput && !sandbox_->has_output();
+  return state_.state() != State::fresh && job.input.size() <= kSmallInput && !sandbox_->has_output();
 }
 
 void Instance::begin(CallUnderWay& call) {
@@ -128,8 +134,9 @@ void Instance::begin(CallUnderWay& call) {
   call.result.request_id = job.request_id;
   call.result.function_id = job.function_id;
   call.result.allocated_memory_mb = job.memory_mb;
-  call.result.cold_start = std::exchange(cold_, false);
-  if (std::exchange(frozen_, false)) sandbox_->thaw();
+  const InstanceState::Found found = state_.begin_call();
+  call.result.cold_start = found.cold;
+  if (found.frozen) sandbox_->thaw();
   call.begun = steady_clock::now();
   if (!call.result.cold_start) {
     // Output that threads of an earlier call have printed or written since belongs to no call any more.
@@ -143,7 +150,7 @@ void Instance::begin(CallUnderWay& call) {
                         .model_id = call.setup.model_id,
                         .deadline = call.setup.deadline,
                         .ai_port = ai_ ? sandbox_->handles().ai_port : std::uint16_t{0}};
-  const bool starts = is_compiled(key_.runtime) && !std::exchange(started_, true);
+  const bool starts = is_compiled(key_.runtime) && found.first;
   call.conversation.emplace(sandbox_->handles(), to_json(frame), starts ? to_start_json(frame) : std::string());
   call.deadline = steady_clock::now() + job.timeout;
 }
@@ -154,30 +161,30 @@ bool Instance::is_answered_at_once(CallUnderWay& call) const {
 }
 
 // Whether it is answered, and nothing is left to do that blocks.
-bool Instance::is_over(CallUnderWay& call) const {
+bool Instance::is_answered_for_good(CallUnderWay& call) const {
   if (!call.conversation->receive() || sandbox_->has_output()) return false;
   call.answer = parse_answer(call.conversation->answer(), call.job.request_id);
   return !is_killed_script(*call.answer);
 }
 
-void Instance::finish(CallUnderWay& call) {
+void Instance::take_answer(CallUnderWay& call) {
   JobResult& result = call.result;
   call.talk = call.conversation->finish(call.deadline);
   if (call.talk.end == ExchangeEnd::answered && !call.answer)
     call.answer = parse_answer(call.talk.answer, call.job.request_id);
   call.used = sandbox_->usage();
-  call.left = sandbox_->look();  // with the output files still in it
+  call.after = sandbox_->look();
   const bool may_have_output = call.talk.end == ExchangeEnd::answered && !call.found_no_output;
   output_ = may_have_output ? sandbox_->take_output(kOutputPatience) : sandbox::OutputTree{};
-  conclude(call);
+  apply_end(call);
   result.cpu_usage_us = std::max<std::int64_t>(0, call.used.cpu_us - call.before.cpu_us);
   result.peak_memory_bytes = call.used.peak_memory_bytes;
   result.network_rx = std::max<std::int64_t>(0, call.used.network_rx - call.before.network_rx);
   result.network_tx = std::max<std::int64_t>(0, call.used.network_tx - call.before.network_tx);
   result.disk_read = std::max<std::int64_t>(0, call.used.disk_read_bytes - call.before.disk_read_bytes);
-  const std::int64_t scratch = call.left.scratch_bytes;
+  const std::int64_t scratch = call.after.scratch_bytes;
   result.disk_write = std::max<std::int64_t>(0, scratch - std::exchange(scratch_bytes_, scratch)) +
-                      std::max<std::int64_t>(0, call.left.output_bytes - at_rest_.output_bytes);
+                      std::max<std::int64_t>(0, call.after.output_bytes - at_rest_.output_bytes);
   held_mb_ = held_by(call.used);
   last_call_ms_ = since(call.begun);
   if (result.cold_start) cold_start_ms_ += std::max(0.0, since(call.begun) - result.handler_ms.value_or(0));
@@ -186,13 +193,13 @@ void Instance::finish(CallUnderWay& call) {
 
 Result<void> Instance::load(const Job& job, const CallSetup& setup) {
   const auto begun = steady_clock::now();
-  cold_ = false;
+  state_.begin_load();
   Result<void> loaded;
   if (!is_compiled(key_.runtime)) loaded = load_code(job, setup);  // a program begins with its first call
-  reusable_ = loaded.has_value();
   held_mb_ = held_by(sandbox_->usage());
   cold_start_ms_ += since(begun);
   if (ai_) (void)ai_->take_tokens();
+  state_.end_call(loaded ? CallEnd::reusable : CallEnd::unfit);
   return loaded;
 }
 
@@ -212,12 +219,11 @@ Result<void> Instance::load_code(const Job& job, const CallSetup& setup) {
   return fail(ErrorKind::unusable, "import_error", "The code's process ended, or did not load it in time.");
 }
 
-void Instance::conclude(CallUnderWay& call) {
+void Instance::apply_end(CallUnderWay& call) {
   const Job& job = call.job;
   JobResult& result = call.result;
   const ExchangeEnd ended = call.talk.end;
-  reusable_ = false;
-  left_ = Leftover::nothing;
+  leftover_ = Leftover::nothing;
   const bool script_killed = call.answer && is_killed_script(*call.answer);
   sandbox::SandboxExit exit;
   bool outlived_socket = false;
@@ -232,7 +238,7 @@ void Instance::conclude(CallUnderWay& call) {
   }
   result.out = call.talk.out.take();
   result.err = call.talk.err.take();
-  interrupted_ = aborted_ && ended == ExchangeEnd::closed;
+  if (aborted_ && ended == ExchangeEnd::closed) call.end = CallEnd::interrupted;
 
   if (ended == ExchangeEnd::timed_out) return apply_timeout(result, job);
   // One that closed the socket and went on was killed by us: its signal says nothing.
@@ -244,25 +250,26 @@ void Instance::conclude(CallUnderWay& call) {
     return set_failure(result, RunStatus::failed, answer.error().code, answer.error().message, 1);
   }
   if (script_killed && exit.out_of_memory) return apply_exit(result, exit, job.memory_mb);
-  reusable_ = answer->reusable && !script_killed && output_.emptied;
-  left_ = reusable_ ? answer->left : Leftover::nothing;
+  const bool reusable = answer->reusable && !script_killed && output_.emptied;
+  if (reusable) call.end = CallEnd::reusable;
+  leftover_ = reusable ? answer->left : Leftover::nothing;
   apply_answer(result, *answer, key_.runtime);
 }
 
-Leftover Instance::glance(const sandbox::SandboxState& now) const {
-  return left_ != Leftover::nothing ? left_ : compare(at_rest_, now, key_.runtime, excused_sockets());
+Leftover Instance::leftover_in(const sandbox::SandboxState& now) const {
+  return leftover_ != Leftover::nothing ? leftover_ : compare(at_rest_, now, key_.runtime, excused_sockets());
 }
 
-void Instance::judge(const sandbox::SandboxState& now) {
-  left_ = find_leftover(now);
-  reusable_ = left_ == Leftover::nothing;
+void Instance::check_leftovers(CallUnderWay& call) {
+  leftover_ = find_leftover(call.after);
+  if (leftover_ != Leftover::nothing) call.end = CallEnd::unfit;
 }
 
 // What is about to end may still be counted for a moment: a thread that was joined, a child that just exited.
 Leftover Instance::find_leftover(sandbox::SandboxState now) const {
-  if (left_ != Leftover::nothing) return left_;
+  if (leftover_ != Leftover::nothing) return leftover_;
   for (auto pause = kFirstPause;; pause *= 4) {
-    const Leftover left = glance(now);
+    const Leftover left = leftover_in(now);
     if (left == Leftover::nothing || left == Leftover::disk || pause > kLastPause) return left;
     std::this_thread::sleep_for(pause);
     now = sandbox_->look();
@@ -276,6 +283,7 @@ int Instance::excused_sockets() const {
 }
 
 void Instance::end() {
+  state_.end();
   ai_.reset();
   sandbox_.reset();
 }
@@ -285,19 +293,20 @@ void Instance::abort() {
   sandbox_->kill();
 }
 
-void Instance::let_rest() {
-  if (key_.runtime == Runtime::python) worker::let_rest(sandbox_->handles());
+void Instance::trim() {
+  state_.trim();
+  if (key_.runtime == Runtime::python) ask_to_trim(sandbox_->handles());
 }
 
 void Instance::freeze() {
-  if (std::exchange(frozen_, true)) return;
+  state_.freeze();
   sandbox_->reset_peak();  // what is left of it is what it holds now: runners give memory back when they are idle
   held_mb_ = held_by(sandbox_->usage());
   sandbox_->freeze();
 }
 
 bool Instance::reusable() const {
-  return reusable_ && !aborted_ && is_quiet(sandbox_->handles());
+  return state_.can_be_called() && !aborted_ && is_quiet(sandbox_->handles());
 }
 
 }  // namespace infra::worker

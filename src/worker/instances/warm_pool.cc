@@ -15,7 +15,7 @@ int held_by(const Instance& instance) {
 }  // namespace
 
 InstancePtr WarmPool::take(const InstanceKey& key) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (!counts_.contains(key)) return nullptr;  // without looking at a thousand others
   for (auto it = idle_.rbegin(); it != idle_.rend(); ++it) {
     if (it->instance->key() == key) return take_locked(std::next(it).base());
@@ -24,7 +24,7 @@ InstancePtr WarmPool::take(const InstanceKey& key) {
 }
 
 // From here on it counts with its limit: it is called or ended next.
-InstancePtr WarmPool::take_locked(std::list<Idle>::iterator idle) {
+InstancePtr WarmPool::take_locked(IdleList::iterator idle) {
   InstancePtr taken = std::move(idle->instance);
   memory_mb_ += taken->key().memory_mb - held_by(*taken);
   idle_.erase(idle);
@@ -32,7 +32,7 @@ InstancePtr WarmPool::take_locked(std::list<Idle>::iterator idle) {
 }
 
 WarmPool::Place WarmPool::reserve(const InstanceKey& key, SteadyTime now, Urgency urgency) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const bool fits = instances_ < limits_.instances && memory_mb_ + key.memory_mb <= limits_.memory_mb;
   if (fits || instances_ == 0) {
     ++instances_;
@@ -46,17 +46,22 @@ WarmPool::Place WarmPool::reserve(const InstanceKey& key, SteadyTime now, Urgenc
 }
 
 InstancePtr WarmPool::take_least_valuable(SteadyTime now) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return take_least_valuable_locked(now);
 }
 
 InstancePtr WarmPool::take_least_valuable_locked(SteadyTime now, bool spare_kept) {
-  const auto value_of = [&](const Idle& idle) {
-    const double seconds = std::chrono::duration<double>(now - idle.since).count();
-    return std::pair(is_kept(*idle.instance), idle.instance->cold_start_ms() / held_by(*idle.instance) / (1 + seconds));
-  };
-  const auto least = std::ranges::min_element(idle_, {}, value_of);
-  if (least == idle_.end() || (spare_kept && is_kept(*least->instance))) return nullptr;
+  auto least = idle_.end();
+  std::pair<bool, double> least_value;
+  for (auto it = idle_.begin(); it != idle_.end(); ++it) {
+    const Instance& instance = *it->instance;
+    const double seconds = std::chrono::duration<double>(now - it->since).count();
+    const std::pair value(is_kept(instance), instance.cold_start_ms() / held_by(instance) / (1 + seconds));
+    if (least != idle_.end() && value >= least_value) continue;
+    least = it;
+    least_value = value;
+  }
+  if (least == idle_.end() || (spare_kept && least_value.first)) return nullptr;
   return take_locked(least);
 }
 
@@ -67,57 +72,70 @@ bool WarmPool::is_kept(const Instance& instance) const {
   const auto function = functions_.find(instance.key().function_id);
   if (function == functions_.end() || function->second.current != instance.key()) return false;
   const auto count = counts_.find(instance.key());
-  return count != counts_.end() && count->second <= kept->second;
+  return count != counts_.end() && count->second <= kept->second.count;
 }
 
-void WarmPool::keep(const FunctionId& function, int count) {
-  const std::lock_guard lock(mutex_);
+void WarmPool::keep(const InstanceKey& version, int count) {
+  if (count == 0) return keep_none_of(version.function_id);
+  const MutexLock lock(mutex_);
+  kept_.insert_or_assign(version.function_id, Kept{.version = version, .count = count});
+}
+
+void WarmPool::keep_none_of(const FunctionId& function) {
+  const MutexLock lock(mutex_);
+  kept_.erase(function);
+}
+
+void WarmPool::keep_for_jobs(const FunctionId& function, int count) {
+  const MutexLock lock(mutex_);
+  const auto known = kept_.find(function);
+  if (known != kept_.end() && known->second.version) return;
   if (count > 0) {
-    kept_[function] = count;
-  } else {
-    kept_.erase(function);
+    kept_.insert_or_assign(function, Kept{.version = std::nullopt, .count = count});
+  } else if (known != kept_.end()) {
+    kept_.erase(known);
   }
 }
 
-void WarmPool::keep_none() {
-  const std::lock_guard lock(mutex_);
-  kept_.clear();
+void WarmPool::keep_none_for_jobs() {
+  const MutexLock lock(mutex_);
+  std::erase_if(kept_, [](const auto& kept) { return !kept.second.version; });
 }
 
 int WarmPool::count(const InstanceKey& key) const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto found = counts_.find(key);
   return found == counts_.end() ? 0 : found->second;
 }
 
 bool WarmPool::put_back(InstancePtr instance, SteadyTime now) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto function = functions_.find(instance->key().function_id);
   if (function == functions_.end() || function->second.current != instance->key()) return false;
   memory_mb_ -= instance->key().memory_mb - held_by(*instance);
-  idle_.push_back({.instance = std::move(instance), .since = now, .resting = std::nullopt});
+  idle_.push_back({.instance = std::move(instance), .since = now});
   return true;
 }
 
-bool WarmPool::rest_idle(SteadyTime now, milliseconds patience) {
-  const std::lock_guard lock(mutex_);
-  int told = 0;
+bool WarmPool::trim_idle(SteadyTime now, milliseconds patience) {
+  const MutexLock lock(mutex_);
+  int asked = 0;
   for (auto& idle : idle_) {
-    if (now - idle.since < patience || told == kRestAtOnce) break;
-    if (idle.resting) continue;
-    idle.instance->let_rest();
-    idle.resting = now;
-    ++told;
+    if (now - idle.since < patience || asked == kTrimAtOnce) break;
+    if (idle.instance->state() != State::idle) continue;
+    idle.instance->trim();
+    idle.trimmed = now;
+    ++asked;
   }
-  const bool more = freeze_rested_locked(now);
-  return more || told == kRestAtOnce;
+  const bool more = freeze_trimmed_locked(now);
+  return more || asked == kTrimAtOnce;
 }
 
-bool WarmPool::freeze_rested_locked(SteadyTime now) {
+bool WarmPool::freeze_trimmed_locked(SteadyTime now) {
   int frozen = 0;
   for (auto& idle : idle_) {
-    if (frozen == kRestAtOnce) return true;
-    if (!idle.resting || now - *idle.resting < kRestTime || idle.instance->frozen()) continue;
+    if (frozen == kTrimAtOnce) return true;
+    if (idle.instance->state() != State::trimming || now - idle.trimmed < kTrimTime) continue;
     const int before = held_by(*idle.instance);
     idle.instance->freeze();
     memory_mb_ += held_by(*idle.instance) - before;
@@ -127,7 +145,7 @@ bool WarmPool::freeze_rested_locked(SteadyTime now) {
 }
 
 void WarmPool::remove(const InstanceKey& key) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   --instances_;
   memory_mb_ -= key.memory_mb;
   const auto function = functions_.find(key.function_id);
@@ -137,9 +155,11 @@ void WarmPool::remove(const InstanceKey& key) {
 
 std::vector<InstancePtr> WarmPool::supersede(const InstanceKey& current) {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     const auto function = functions_.find(current.function_id);
     if (function == functions_.end() || function->second.current == current) return {};
+    const auto kept = kept_.find(current.function_id);
+    if (kept != kept_.end() && kept->second.version && kept->second.version != current) return {};
     function->second.current = current;
   }
   return take_idle_if([&](const Idle& idle) {
@@ -149,7 +169,7 @@ std::vector<InstancePtr> WarmPool::supersede(const InstanceKey& current) {
 
 std::vector<InstancePtr> WarmPool::retire(const FunctionId& id) {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     const auto function = functions_.find(id);
     if (function == functions_.end()) return {};
     function->second.current = {};
@@ -157,16 +177,24 @@ std::vector<InstancePtr> WarmPool::retire(const FunctionId& id) {
   return take_idle_if([&](const Idle& idle) { return idle.instance->key().function_id == id; });
 }
 
-// Those that are taken here count until they are removed: of a function's kept ones, too many must not go at once.
 std::vector<InstancePtr> WarmPool::take_expired(SteadyTime now) {
+  const MutexLock lock(mutex_);
+  std::vector<InstancePtr> expired;
   std::map<FunctionId, int> taken;
-  return take_idle_if([&](const Idle& idle) {
-    if (now - idle.since < limits_.idle_timeout) return false;
-    const InstanceKey& key = idle.instance->key();
-    const auto kept = kept_.find(key.function_id);
-    if (kept == kept_.end() || functions_.at(key.function_id).current != key) return true;
-    return counts_.at(key) - taken[key.function_id]++ > kept->second;
-  });
+  for (auto it = idle_.begin(); it != idle_.end();) {
+    const auto idle = it++;
+    if (is_expired(*idle, now, taken)) expired.push_back(take_locked(idle));
+  }
+  return expired;
+}
+
+// Those that are taken count until they are removed: of a function's kept ones, too many must not go at once.
+bool WarmPool::is_expired(const Idle& idle, SteadyTime now, std::map<FunctionId, int>& taken) const {
+  if (now - idle.since < limits_.idle_timeout) return false;
+  const InstanceKey& key = idle.instance->key();
+  const auto kept = kept_.find(key.function_id);
+  if (kept == kept_.end() || functions_.at(key.function_id).current != key) return true;
+  return counts_.at(key) - taken[key.function_id]++ > kept->second.count;
 }
 
 std::vector<InstancePtr> WarmPool::take_dead() {
@@ -178,7 +206,7 @@ std::vector<InstancePtr> WarmPool::take_all_idle() {
 }
 
 std::map<Runtime, int> WarmPool::idle_by_runtime() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   std::map<Runtime, int> counts;
   for (const auto& idle : idle_) ++counts[idle.instance->key().runtime];
   return counts;
@@ -186,7 +214,7 @@ std::map<Runtime, int> WarmPool::idle_by_runtime() const {
 
 template <typename Predicate>
 std::vector<InstancePtr> WarmPool::take_idle_if(Predicate predicate) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   std::vector<InstancePtr> taken;
   for (auto it = idle_.begin(); it != idle_.end();) {
     if (!predicate(*it)) {

@@ -4,11 +4,10 @@
 
 #include <list>
 #include <map>
-#include <memory>
-#include <mutex>
 #include <optional>
 #include <vector>
 
+#include "core/mutex.h"
 #include "core/time.h"
 #include "worker/instances/instance.h"
 
@@ -19,8 +18,6 @@ struct PoolLimits {
   int memory_mb = 4096;  // the sum of what idle ones hold and running ones may use
   milliseconds idle_timeout = std::chrono::minutes(10);
 };
-
-using InstancePtr = std::shared_ptr<Instance>;
 
 // Any thread. An instance holds its place until remove(), which comes after it has really ended.
 class WarmPool {
@@ -46,14 +43,18 @@ class WarmPool {
   [[nodiscard]] bool put_back(InstancePtr instance, SteadyTime now);
   void remove(const InstanceKey& key);  // the place is free again
 
-  // Notes which version of a function is asked for now; gives the idle ones of others.
+  // Notes which version of a function is asked for now; gives the idle ones of others. None, if another version is
+  // kept: a job may have been accepted before its function's last change.
   [[nodiscard]] std::vector<InstancePtr> supersede(const InstanceKey& current);
   // The function is gone: gives its idle ones; none is put back any more until a run asks for it again.
   [[nodiscard]] std::vector<InstancePtr> retire(const FunctionId& function);
 
-  // Of the version that was asked for last, so many do not expire, and are the last to make room. 0: none.
-  void keep(const FunctionId& function, int count);
-  void keep_none();
+  // So many of this version do not expire, and are the last to make room. 0: none of its function.
+  void keep(const InstanceKey& version, int count);
+  void keep_none_of(const FunctionId& function);
+  // The same of the version that was asked for last, until keep() says it better.
+  void keep_for_jobs(const FunctionId& function, int count);
+  void keep_none_for_jobs();
   [[nodiscard]] int count(const InstanceKey& key) const;  // running or idle
 
   [[nodiscard]] std::vector<InstancePtr> take_expired(SteadyTime now);
@@ -62,12 +63,12 @@ class WarmPool {
   // The one that is missed least: by the cost of its cold start, the memory that it holds and the time since its last
   // call. Null if none is idle.
   [[nodiscard]] InstancePtr take_least_valuable(SteadyTime now);
-  // Lets those rest that have been idle for `patience`, and freezes those that have had kRestTime for it, so that
-  // nothing in them runs on; one that is called sooner pays nothing. A few at a time, for no run gets an instance
-  // meanwhile: true if there may be more. Some system calls each.
-  [[nodiscard]] bool rest_idle(SteadyTime now, milliseconds patience);
-  static constexpr milliseconds kRestTime{500};
-  static constexpr int kRestAtOnce = 16;
+  // Asks those that have been idle for `patience` to give memory back, and freezes those that have had kTrimTime for
+  // it, so that nothing in them runs on; one that is called sooner pays nothing. A few at a time, for no run gets an
+  // instance meanwhile: true if there may be more. Some system calls each.
+  [[nodiscard]] bool trim_idle(SteadyTime now, milliseconds patience);
+  static constexpr milliseconds kTrimTime{500};
+  static constexpr int kTrimAtOnce = 16;
 
   [[nodiscard]] std::map<Runtime, int> idle_by_runtime() const;
 
@@ -75,28 +76,35 @@ class WarmPool {
   struct Idle {
     InstancePtr instance;
     SteadyTime since;
-    std::optional<SteadyTime> resting;  // since when
+    SteadyTime trimmed{};  // when it was asked to give memory back
   };
-  [[nodiscard]] bool freeze_rested_locked(SteadyTime now);
+  using IdleList = std::list<Idle>;
   struct FunctionState {
     InstanceKey current;
     int instances = 0;
   };
+  struct Kept {
+    std::optional<InstanceKey> version;  // none where only jobs have told of it
+    int count = 0;
+  };
 
   template <typename Predicate>
-  std::vector<InstancePtr> take_idle_if(Predicate predicate);
-  InstancePtr take_locked(std::list<Idle>::iterator idle);
-  InstancePtr take_least_valuable_locked(SteadyTime now, bool spare_kept = false);
-  [[nodiscard]] bool is_kept(const Instance& instance) const;
+  std::vector<InstancePtr> take_idle_if(Predicate predicate) INFRA_EXCLUDES(mutex_);
+  InstancePtr take_locked(IdleList::iterator idle) INFRA_REQUIRES(mutex_);
+  InstancePtr take_least_valuable_locked(SteadyTime now, bool spare_kept = false) INFRA_REQUIRES(mutex_);
+  [[nodiscard]] bool is_kept(const Instance& instance) const INFRA_REQUIRES(mutex_);
+  [[nodiscard]] bool is_expired(const Idle& idle, SteadyTime now, std::map<FunctionId, int>& taken) const
+      INFRA_REQUIRES(mutex_);
+  [[nodiscard]] bool freeze_trimmed_locked(SteadyTime now) INFRA_REQUIRES(mutex_);
 
   const PoolLimits limits_;
-  mutable std::mutex mutex_;
-  std::list<Idle> idle_;  // least recently used first
-  int instances_ = 0;
-  int memory_mb_ = 0;
-  std::map<FunctionId, FunctionState> functions_;  // those that have instances
-  std::map<InstanceKey, int> counts_;              // of running and idle ones
-  std::map<FunctionId, int> kept_;                 // how many are kept
+  mutable Mutex mutex_;
+  IdleList idle_ INFRA_GUARDED_BY(mutex_);  // least recently used first
+  int instances_ INFRA_GUARDED_BY(mutex_) = 0;
+  int memory_mb_ INFRA_GUARDED_BY(mutex_) = 0;
+  std::map<FunctionId, FunctionState> functions_ INFRA_GUARDED_BY(mutex_);  // those that have instances
+  std::map<InstanceKey, int> counts_ INFRA_GUARDED_BY(mutex_);              // of running and idle ones
+  std::map<FunctionId, Kept> kept_ INFRA_GUARDED_BY(mutex_);
 };
 
 }  // namespace infra::worker

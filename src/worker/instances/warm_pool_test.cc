@@ -1,73 +1,18 @@
 // Which instances the pool lets go, and what they count while they wait: instances over sandboxes that only pretend.
 #include "worker/instances/warm_pool.h"
 
-#include <fcntl.h>
 #include <gtest/gtest.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include <algorithm>
-#include <array>
 #include <string>
 #include <thread>
 
 #include "core/limits.h"
+#include "support/pretended_sandbox.h"
 
 namespace infra::worker {
 namespace {
 
 using std::chrono::seconds;
-
-// Answers every call before it is made.
-class PretendedSandbox : public sandbox::Sandbox {
- public:
-  PretendedSandbox(std::int64_t peak_bytes, int& frozen) : peak_bytes_(peak_bytes), frozen_(frozen) {
-    int pair[2] = {-1, -1};
-    int pipes[2] = {-1, -1};
-    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-    EXPECT_EQ(::pipe2(pipes, O_CLOEXEC | O_NONBLOCK), 0);
-    handles_.control = pair[0];
-    handles_.stdout_pipe = pipes[0];
-    handles_.stderr_pipe = ::dup(pipes[0]);
-    theirs_ = pair[1];
-    out_ = pipes[1];
-    say(R"({"ready":true})");
-  }
-  ~PretendedSandbox() override {
-    for (const int fd : {handles_.control, handles_.stdout_pipe, handles_.stderr_pipe, theirs_, out_}) ::close(fd);
-  }
-  void say(std::string_view body) const {
-    std::string frame(4, '\0');
-    frame[0] = static_cast<char>(body.size());
-    frame += body;
-    EXPECT_EQ(::send(theirs_, frame.data(), frame.size(), 0), static_cast<ssize_t>(frame.size()));
-  }
-  // What it was sent since it was last asked.
-  [[nodiscard]] std::string heard() const {
-    std::array<char, 4096> text;
-    const ssize_t size = ::recv(theirs_, text.data(), text.size(), MSG_DONTWAIT);
-    return {text.data(), size > 0 ? static_cast<std::size_t>(size) : 0};
-  }
-  sandbox::SandboxHandles& handles() override { return handles_; }
-  void kill() override {}
-  sandbox::SandboxExit wait(milliseconds) override { return {}; }
-  sandbox::SandboxUsage usage() override { return {.cpu_us = 1, .peak_memory_bytes = peak_bytes_}; }
-  void reset_peak() override { peak_bytes_ = std::min(peak_bytes_, held_bytes_); }
-  void give_back_but(int held_mb) { held_bytes_ = held_mb * static_cast<std::int64_t>(limits::kMiB); }
-  bool has_output() override { return false; }
-  sandbox::OutputTree take_output(milliseconds) override { return {}; }
-  sandbox::SandboxState look() override { return {}; }
-  void freeze() override { ++frozen_; }
-  void thaw() override { --frozen_; }
-
- private:
-  std::int64_t peak_bytes_;
-  std::int64_t held_bytes_ = peak_bytes_;
-  int& frozen_;
-  sandbox::SandboxHandles handles_;
-  int theirs_ = -1;
-  int out_ = -1;
-};
 
 class WarmPoolTest : public testing::Test, public sandbox::Launcher {
  protected:
@@ -105,9 +50,9 @@ class WarmPoolTest : public testing::Test, public sandbox::Launcher {
   }
 
   // All that have been idle by then, and freezes them.
-  void rest(SteadyTime since) {
-    EXPECT_FALSE(pool_.rest_idle(since + kPatience, kPatience));
-    EXPECT_FALSE(pool_.rest_idle(since + kPatience + WarmPool::kRestTime, kPatience));
+  void trim_and_freeze(SteadyTime since) {
+    EXPECT_FALSE(pool_.trim_idle(since + kPatience, kPatience));
+    EXPECT_FALSE(pool_.trim_idle(since + kPatience + WarmPool::kTrimTime, kPatience));
   }
 
   static constexpr milliseconds kPatience{700};
@@ -129,7 +74,7 @@ TEST_F(WarmPoolTest, AnIdleInstanceCountsWhatItHoldsAndARunningOneItsLimit) {
 TEST_F(WarmPoolTest, WhatAnIdleInstanceGaveBackIsFreeWhenItIsFrozen) {
   keep("f", 200);
   last_->give_back_but(19);
-  rest(now_);
+  trim_and_freeze(now_);
   EXPECT_TRUE(pool_.reserve(key("large", 1004), now_).granted) << "it counts 20 of 1024";
   pool_.remove(key("large", 1004));
   const auto instance = pool_.take(key("f"));
@@ -174,7 +119,7 @@ TEST_F(WarmPoolTest, ThoseThatAreKeptDoNotExpireAndGoLast) {
   keep("f");
   keep("f");
   keep("g");
-  pool_.keep({"f"}, 2);
+  pool_.keep(key("f"), 2);
   const SteadyTime late = now_ + seconds(3600);
   const auto expired = pool_.take_expired(late);
   ASSERT_EQ(expired.size(), 2U) << "one of f's, which has three, and g's";
@@ -188,13 +133,39 @@ TEST_F(WarmPoolTest, ThoseThatAreKeptDoNotExpireAndGoLast) {
   pool_.remove(key("dear"));
   EXPECT_TRUE(pool_.take_least_valuable(late)) << "kept ones go when nothing else is left";
   pool_.remove(key("f"));
-  pool_.keep({"f"}, 0);
+  pool_.keep(key("f"), 0);
+  EXPECT_EQ(pool_.take_expired(late).size(), 1U);
+}
+
+TEST_F(WarmPoolTest, AJobOfAnOlderVersionEndsNoneOfTheKeptOne) {
+  keep("f");
+  pool_.keep(key("f"), 1);
+  EXPECT_TRUE(pool_.supersede(key("f", 256)).empty());
+  EXPECT_TRUE(pool_.take(key("f")));
+  pool_.keep_none_of({"f"});
+  EXPECT_TRUE(pool_.supersede(key("f", 256)).empty()) << "none is idle";
+  EXPECT_FALSE(pool_.put_back(run("f"), now_)) << "but now the other version is the current one";
+}
+
+TEST_F(WarmPoolTest, WhatJobsSayIsKeptUntilItIsKnownBetter) {
+  const SteadyTime late = now_ + seconds(3600);
+  keep("f");
+  pool_.keep_for_jobs({"f"}, 1);
+  EXPECT_TRUE(pool_.take_expired(late).empty());
+  pool_.keep(key("f"), 1);
+  pool_.keep_for_jobs({"f"}, 0);
+  pool_.keep_none_for_jobs();
+  EXPECT_TRUE(pool_.take_expired(late).empty()) << "its function's row says so";
+  pool_.keep(key("f"), 0);
+  pool_.keep_for_jobs({"f"}, 1);
+  EXPECT_TRUE(pool_.take_expired(late).empty());
+  pool_.keep_none_for_jobs();
   EXPECT_EQ(pool_.take_expired(late).size(), 1U);
 }
 
 TEST_F(WarmPoolTest, WhatIsStartedAheadEndsNobodyWhoIsKept) {
   keep("f");
-  pool_.keep({"f"}, 1);
+  pool_.keep(key("f"), 1);
   keep("g");
   EXPECT_TRUE(pool_.reserve(key("running", 1000), now_).granted);
   const auto first = pool_.reserve(key("h"), now_, WarmPool::Urgency::ahead);
@@ -224,33 +195,33 @@ TEST_F(WarmPoolTest, WhoDiedWhileNobodyCalledIsFound) {
   EXPECT_EQ(pool_.take_dead().size(), 1U);
 }
 
-TEST_F(WarmPoolTest, LetsWhatHasBeenIdleForAMomentRestOnceAndFreezesItThen) {
+TEST_F(WarmPoolTest, WhatHasBeenIdleForAMomentIsTrimmedOnceAndFrozenThen) {
   keep("f");
   (void)last_->heard();  // the call
-  EXPECT_FALSE(pool_.rest_idle(now_ + kPatience - milliseconds(1), kPatience));
+  EXPECT_FALSE(pool_.trim_idle(now_ + kPatience - milliseconds(1), kPatience));
   EXPECT_EQ(last_->heard(), "");
-  EXPECT_FALSE(pool_.rest_idle(now_ + kPatience, kPatience));
+  EXPECT_FALSE(pool_.trim_idle(now_ + kPatience, kPatience));
   EXPECT_EQ(last_->heard(), std::string(4, '\0'));
-  EXPECT_FALSE(pool_.rest_idle(now_ + kPatience + WarmPool::kRestTime - milliseconds(1), kPatience));
+  EXPECT_FALSE(pool_.trim_idle(now_ + kPatience + WarmPool::kTrimTime - milliseconds(1), kPatience));
   EXPECT_EQ(frozen_, 0) << "it has had no time yet";
-  EXPECT_FALSE(pool_.rest_idle(now_ + kPatience + WarmPool::kRestTime, kPatience));
-  EXPECT_FALSE(pool_.rest_idle(now_ + kPatience + WarmPool::kRestTime, kPatience));
-  EXPECT_EQ(last_->heard(), "") << "it has been told";
+  EXPECT_FALSE(pool_.trim_idle(now_ + kPatience + WarmPool::kTrimTime, kPatience));
+  EXPECT_FALSE(pool_.trim_idle(now_ + kPatience + WarmPool::kTrimTime, kPatience));
+  EXPECT_EQ(last_->heard(), "") << "it has been asked";
   EXPECT_EQ(frozen_, 1);
 }
 
-TEST_F(WarmPoolTest, OnlyPythonsRunnersAreToldToRest) {
+TEST_F(WarmPoolTest, OnlyPythonsRunnersAreAskedToTrim) {
   runtime_ = Runtime::nodejs;
   keep("f");
   (void)last_->heard();  // the call
-  rest(now_);
+  trim_and_freeze(now_);
   EXPECT_EQ(last_->heard(), "");
   EXPECT_EQ(frozen_, 1);
 }
 
 TEST_F(WarmPoolTest, TheNextCallThawsAFrozenOne) {
   keep("f");
-  rest(now_);
+  trim_and_freeze(now_);
   EXPECT_EQ(frozen_, 1);
   auto instance = pool_.take(key("f"));
   EXPECT_TRUE(instance->reusable());
@@ -258,15 +229,15 @@ TEST_F(WarmPoolTest, TheNextCallThawsAFrozenOne) {
   EXPECT_EQ(frozen_, 0);
 }
 
-TEST_F(WarmPoolTest, LetsAFewAtATimeRestSoThatNobodyWaitsForAllOfThem) {
-  constexpr int kAll = 2 * WarmPool::kRestAtOnce + 1;
+TEST_F(WarmPoolTest, AFewAreTrimmedAtATimeSoThatNoRunWaitsForAllOfThem) {
+  constexpr int kAll = 2 * WarmPool::kTrimAtOnce + 1;
   for (int i = 0; i < kAll; ++i) keep("f" + std::to_string(i));
-  int told = 1;
-  while (pool_.rest_idle(now_ + kPatience, kPatience)) ++told;
-  EXPECT_EQ(told, 3);
+  int asked = 1;
+  while (pool_.trim_idle(now_ + kPatience, kPatience)) ++asked;
+  EXPECT_EQ(asked, 3);
   int rounds = 1;
-  for (int before = 0; pool_.rest_idle(now_ + kPatience + WarmPool::kRestTime, kPatience); before = frozen_, ++rounds) {
-    EXPECT_LE(frozen_ - before, WarmPool::kRestAtOnce);
+  for (int before = 0; pool_.trim_idle(now_ + kPatience + WarmPool::kTrimTime, kPatience); before = frozen_, ++rounds) {
+    EXPECT_LE(frozen_ - before, WarmPool::kTrimAtOnce);
   }
   EXPECT_EQ(frozen_, kAll);
   EXPECT_EQ(rounds, 3);

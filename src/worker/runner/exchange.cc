@@ -180,7 +180,7 @@ void drain_output(const sandbox::SandboxHandles& handles, Captured& out, Capture
   read_pipe(handles.stderr_pipe, err, 1);
 }
 
-void let_rest(const sandbox::SandboxHandles& handles) {
+void ask_to_trim(const sandbox::SandboxHandles& handles) {
   const std::string nothing = framed("");
   (void)::send(handles.control, nothing.data(), nothing.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
 }

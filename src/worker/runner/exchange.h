@@ -79,8 +79,8 @@ class Conversation {
 // Takes the output that is in the pipes by now, and hardly more, however fast the function writes on.
 void drain_output(const sandbox::SandboxHandles& handles, Captured& out, Captured& err);
 
-// Tells a Python runner that it is idle for now: an empty frame, which has no answer.
-void let_rest(const sandbox::SandboxHandles& handles);
+// Tells a Python runner that it is idle, and may give memory back: an empty frame, which has no answer.
+void ask_to_trim(const sandbox::SandboxHandles& handles);
 
 // Whether the runner waits quietly for its next call: it has neither gone nor said anything unasked.
 [[nodiscard]] bool is_quiet(const sandbox::SandboxHandles& handles);

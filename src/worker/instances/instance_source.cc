@@ -1,0 +1,33 @@
+#include "worker/instances/instance_source.h"
+
+#include <utility>
+
+namespace infra::worker {
+
+Task<Result<InstancePtr>> InstanceSource::obtain(const Job& job, const Use& use) {
+  auto sha256 = co_await deps_.code.identify(job.code);
+  if (!sha256) co_return fail(sha256.error());
+  InstanceKey key = key_of(job, std::move(*sha256));
+  if (deps_.learns_from_jobs) deps_.pool.keep_for_jobs(job.function_id, job.keep_warm);
+  co_await deps_.places.end(deps_.pool.supersede(key));
+  while (InstancePtr warm = deps_.pool.take(key)) {
+    if (warm->reusable()) co_return warm;
+    co_await deps_.places.end(std::move(warm));
+  }
+  auto code = co_await deps_.code.acquire(job.code, key.sha256, job.runtime);
+  if (!code) co_return fail(code.error());
+  if (auto reserved = co_await deps_.places.reserve(key); !reserved) co_return fail(reserved.error());
+  co_return co_await start(std::move(key), std::move(*code), use);
+}
+
+Task<Result<InstancePtr>> InstanceSource::start(InstanceKey key, CodeClaim code, const Use& use) {
+  Result<InstancePtr> started;
+  co_await deps_.executor.offload([&] {
+    started = Instance::start(key, std::move(code), deps_.launcher, deps_.ai);
+    if (started && use) use(*started);
+  });
+  if (!started) deps_.places.release(key);
+  co_return started;
+}
+
+}  // namespace infra::worker

@@ -1,0 +1,53 @@
+// Room for instances, beyond the pool's books: a new one waits until it has its place, idle ones in the way are ended
+// for it, and a place is free once the instance's processes are gone.
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "core/error.h"
+#include "core/task.h"
+#include "ports/clock.h"
+#include "ports/executor.h"
+#include "worker/instances/warm_pool.h"
+#include "worker/tasks/condition.h"
+#include "worker/tasks/lifecycle.h"
+
+namespace infra::worker {
+
+// Any thread.
+class Places {
+ public:
+  // `on_ended` is called when an instance has ended, or did not come to be.
+  Places(WarmPool& pool, Executor& executor, Clock& clock, const Lifecycle& lifecycle, std::function<void()> on_ended)
+      : pool_(pool),
+        executor_(executor),
+        clock_(clock),
+        lifecycle_(lifecycle),
+        on_ended_(std::move(on_ended)),
+        freed_(clock) {}
+
+  // Waits for a place. `unavailable` (code shutting_down) once the worker is stopping.
+  Task<Result<void>> reserve(InstanceKey key);
+  // Without waiting, for an instance that no run waits for: false if there is no room, for which no kept one ends.
+  Task<bool> reserve_ahead(InstanceKey key);
+  void release(const InstanceKey& key);  // of an instance that did not come to be
+
+  // After a call: it waits for its next one, or ends.
+  Task<void> put_back_or_end(InstancePtr instance);
+  // With their places. Returns when their processes are gone.
+  Task<void> end(std::vector<InstancePtr> instances);
+  Task<void> end(InstancePtr instance);
+
+  void notify_all() { freed_.notify_all(); }  // the phase has changed
+
+ private:
+  WarmPool& pool_;
+  Executor& executor_;
+  Clock& clock_;
+  const Lifecycle& lifecycle_;
+  const std::function<void()> on_ended_;
+  Condition freed_;
+};
+
+}  // namespace infra::worker

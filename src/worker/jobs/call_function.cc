@@ -1,0 +1,65 @@
+#include "worker/jobs/call_function.h"
+
+#include <utility>
+
+#include "telemetry/log.h"
+#include "worker/instances/keep_output.h"
+
+namespace infra::worker {
+namespace {
+
+JobResult refused(const Job& job, std::string code, std::string message) {
+  JobResult result = platform_error(job, std::move(code), std::move(message));
+  result.status = RunStatus::failed;
+  return result;
+}
+
+}  // namespace
+
+Task<Attempt> CallFunction::call(const Job& job, bool may_retry) {
+  Attempt attempt;
+  bool called = false;
+  const auto obtained = co_await deps_.instances.obtain(job, [&](const InstancePtr& cold) {
+    attempt.result = cold->call(job, deps_.calls.begin(cold, job));
+    called = true;
+  });
+  if (!obtained) co_return not_started(job, obtained.error(), may_retry);
+
+  const InstancePtr& instance = *obtained;
+  if (!called) {
+    const CallSetup setup = deps_.calls.begin(instance, job);
+    attempt.result = co_await instance->call(job, setup, deps_.executor);
+  }
+  deps_.calls.end(instance);
+  attempt.interrupted = instance->state() == State::interrupted;
+  sandbox::OutputTree output = instance->take_output();
+  if (!attempt.interrupted && !output.entries.empty()) {
+    co_await keep_output(deps_.code, deps_.executor, std::move(output), attempt.result);
+  }
+  if (!attempt.interrupted) tell_of_leftover(job, instance->leftover());
+  co_await deps_.places.put_back_or_end(instance);
+  co_return attempt;
+}
+
+Attempt CallFunction::not_started(const Job& job, const Error& error, bool may_retry) const {
+  Attempt attempt;
+  attempt.interrupted = deps_.lifecycle.phase() == Phase::stopping;
+  attempt.hand_on = deps_.others_take_over && error.code == UnpackedCode::kStoreAway;
+  attempt.retry_later = !attempt.interrupted && may_retry && error.kind == ErrorKind::unavailable;
+  // A bundle that breaks a rule or does not compile is the function's own fault; anything else is the platform's.
+  const bool own_fault =
+      error.kind == ErrorKind::invalid || error.kind == ErrorKind::too_large || error.kind == ErrorKind::unusable;
+  attempt.result = own_fault ? refused(job, error.code, error.message) : platform_error(job, error.code, error.message);
+  log::warn("a job could not be started", {{"requestId", job.request_id.value}, {"code", error.code}});
+  return attempt;
+}
+
+void CallFunction::tell_of_leftover(const Job& job, Leftover leftover) const {
+  if (leftover == Leftover::nothing) return;
+  log::info(
+      "an instance is not reused for what a call left in it",
+      {{"requestId", job.request_id.value}, {"functionId", job.function_id.value}, {"left", to_string(leftover)}});
+  if (deps_.on_not_reused) deps_.on_not_reused(job.runtime, leftover);
+}
+
+}  // namespace infra::worker

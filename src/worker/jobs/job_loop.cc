@@ -1,0 +1,108 @@
+#include "worker/jobs/job_loop.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "telemetry/log.h"
+
+namespace infra::worker {
+namespace {
+
+constexpr milliseconds kReceiveWait{20'000};    // SQS's longest long poll
+constexpr milliseconds kDrainReceiveWait{100};  // while draining: is there a sync job left?
+constexpr milliseconds kFailurePause{1000};
+constexpr milliseconds kForever = std::chrono::hours(24);
+
+}  // namespace
+
+Task<void> JobLoop::run() {
+  while (deps_.lifecycle.phase() != Phase::stopping) {
+    const auto change = changed_.prepare_wait();
+    const bool full = deps_.gate.free_slots() == 0;
+    if (full || (deps_.lifecycle.phase() == Phase::draining && queue_empty_)) {
+      co_await change->wait_until(deps_.clock.steady_now() + (full ? kForever : kDrainReceiveWait));
+      queue_empty_ = false;
+      continue;
+    }
+    co_await receive_once();
+  }
+}
+
+Task<void> JobLoop::receive_once() {
+  const int free = std::max(deps_.gate.free_slots(), 1);
+  const bool draining = deps_.lifecycle.phase() == Phase::draining;
+  const bool alone = helpers_ == 0;  // else one may have taken what is not counted yet
+  auto deliveries = co_await deps_.queue.receive(free, draining ? milliseconds(0) : kReceiveWait);
+  if (!deliveries) {
+    log::warn("receiving jobs failed", {{"code", deliveries.error().code}});
+    const auto change = changed_.prepare_wait();
+    if (deps_.lifecycle.phase() == Phase::running) {
+      co_await change->wait_until(deps_.clock.steady_now() + kFailurePause);
+    }
+  }
+  const bool empty = !deliveries || deliveries->empty();
+  if (!empty) {
+    for (auto& delivery : *deliveries) accept(std::move(delivery));
+  }
+  if (draining) {
+    queue_empty_ = empty && alone;
+    changed_.notify_all();
+    const auto change = changed_.prepare_wait();
+    if (empty && helpers_ > 0) co_await change->wait_until(deps_.clock.steady_now() + kDrainReceiveWait);
+  }
+}
+
+void JobLoop::help_on_each_thread() {
+  deps_.tasks.spawn_on_each([this] {
+    ++helpers_;
+    return help();
+  });
+}
+
+// One at a time: several that receive at once may take so many more than there are free slots.
+Task<void> JobLoop::help() {
+  while (deps_.lifecycle.phase() == Phase::running) {
+    const auto change = changed_.prepare_wait();
+    if (deps_.gate.free_slots() == 0) {
+      co_await change->wait_until(deps_.clock.steady_now() + kForever);
+      continue;
+    }
+    auto deliveries = co_await deps_.queue.receive(1, kReceiveWait);
+    if (deliveries) {
+      for (auto& delivery : *deliveries) accept(std::move(delivery));
+    } else if (deps_.lifecycle.phase() == Phase::running) {
+      co_await change->wait_until(deps_.clock.steady_now() + kFailurePause);  // run() says what is wrong
+    }
+  }
+  --helpers_;
+  changed_.notify_all();
+}
+
+void JobLoop::accept(Delivery delivery) {
+  if (deps_.lifecycle.phase() != Phase::running && deps_.give_back.is_allowed_for(delivery.job)) {
+    deps_.tasks.spawn(deps_.give_back.give_back(std::move(delivery.receipt)));
+    return;
+  }
+  ++active_jobs_;
+  deps_.tasks.spawn(handle(std::move(delivery), deps_.gate.queue_up()));
+}
+
+Task<void> JobLoop::handle(Delivery delivery, RunGate::TicketPtr ticket) {
+  const auto renewal = deps_.leases.renew(delivery, ticket);
+  co_await deps_.gate.take_slot(ticket);
+  const bool done = co_await deps_.runs.run(delivery, ticket);
+  renewal.end();
+  co_await deps_.gate.close(ticket, delivery.job, done);
+  --active_jobs_;
+  changed_.notify_all();
+}
+
+Task<void> JobLoop::wait_until_drained(SteadyTime deadline) {
+  while (deps_.clock.steady_now() < deadline) {
+    const auto change = changed_.prepare_wait();
+    if (active_jobs_ == 0 && queue_empty_) co_return;
+    co_await change->wait_until(deadline);
+  }
+}
+
+}  // namespace infra::worker

@@ -1,0 +1,114 @@
+#include "worker/jobs/run_job.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "telemetry/log.h"
+
+namespace infra::worker {
+namespace {
+
+constexpr milliseconds kFirstRetry{100};
+constexpr milliseconds kLongestRetry{5000};
+constexpr milliseconds kStoreRetry{1000};  // while the code store is away
+// Then the job is given back, which the queue counts as one receive more.
+constexpr milliseconds kStorePatience{20'000};
+constexpr int kMaxRefusals = 10;  // of an engine that answers, but not with yes
+
+// What a job that is not even tried gets.
+std::optional<JobResult> refusal_of(const Delivery& delivery) {
+  if (delivery.cannot_run) return platform_error(delivery.job, delivery.cannot_run->code, delivery.cannot_run->message);
+  if (delivery.receives <= limits::kMaxReceives) return std::nullopt;
+  return platform_error(delivery.job, "worker_lost",
+                        "The job was started several times, and its worker was lost each time.");
+}
+
+// The bytes of a job and its result, while its waiter does not listen yet.
+std::optional<std::uint64_t> held_back(const Delivery& delivery, const JobResult& result) {
+  if (delivery.tell_from == SteadyTime{}) return std::nullopt;
+  return delivery.job.input.size() + result.out.size() + result.err.size() + result.value.size();
+}
+
+}  // namespace
+
+Task<bool> RunJob::run(const Delivery& delivery, const RunGate::TicketPtr& ticket) {
+  const Job& job = delivery.job;
+  if (!delivery.fresh && co_await was_settled(delivery)) co_return true;
+  if (auto refusal = refusal_of(delivery)) {
+    co_await deps_.gate.leave(ticket, job, held_back(delivery, *refusal));
+    co_await settle(delivery, std::move(*refusal));
+    co_return true;
+  }
+  const bool permitted = !deps_.give_back.is_due_for(job) && co_await deps_.gate.take_permit(ticket, job);
+  const auto begun = deps_.clock.steady_now();
+  const bool may_retry = deps_.give_back.is_allowed_for(job) && delivery.receives < limits::kMaxReceives;
+  Attempt attempt;
+  attempt.interrupted = !permitted;
+  if (permitted) attempt = co_await deps_.function.call(job, may_retry);
+  // It keeps its slot meanwhile: a worker whose store is away takes few jobs.
+  while (attempt.hand_on && deps_.clock.steady_now() - begun < kStorePatience &&
+         co_await deps_.lifecycle.wait_within(Phase::running, kStoreRetry)) {
+    attempt = co_await deps_.function.call(job, may_retry);
+  }
+  co_await deps_.gate.leave(ticket, job, held_back(delivery, attempt.result));
+  if (attempt.hand_on) {
+    co_await deps_.give_back.give_back(delivery.receipt);
+    co_return false;
+  }
+  if (attempt.retry_later) co_return false;
+  if (attempt.interrupted) {
+    if (deps_.give_back.is_allowed_for(job)) {
+      co_await deps_.give_back.give_back(delivery.receipt);
+      co_return false;
+    }
+    attempt.result =
+        platform_error(job, "shutting_down", "The platform is stopping, and the function was stopped with it.");
+  }
+  // Beside the settlement, which it is not to make longer.
+  if (job.max_concurrency > 0) {
+    deps_.tasks.spawn(deps_.gate.finish(ticket, {.function = job.function_id, .request = job.request_id}));
+  }
+  attempt.result.duration_ms = std::chrono::duration<double, std::milli>(deps_.clock.steady_now() - begun).count();
+  co_await settle(delivery, std::move(attempt.result));
+  co_return true;
+}
+
+// True if there is nothing to run: it has its result, or whether it has one is unknown.
+Task<bool> RunJob::was_settled(const Delivery& delivery) {
+  milliseconds pause = kFirstRetry;
+  while (true) {
+    const auto settled = co_await deps_.settlement.is_settled(delivery.job);
+    if (settled && !*settled) co_return false;
+    if (settled) {
+      const auto acknowledged = co_await deps_.queue.acknowledge(delivery.receipt);
+      if (!acknowledged)
+        log::warn("a settled job could not be acknowledged", {{"requestId", delivery.job.request_id.value}});
+      co_return true;
+    }
+    if (deps_.lifecycle.phase() == Phase::stopping) co_return true;
+    co_await deps_.clock.sleep_until(deps_.clock.steady_now() + pause);
+    pause = std::min(pause * 2, kLongestRetry);
+  }
+}
+
+Task<void> RunJob::settle(const Delivery& delivery, JobResult result) {
+  result.worker_id = deps_.id;
+  if (delivery.tell_from > SteadyTime{}) co_await deps_.clock.sleep_until(delivery.tell_from);
+  milliseconds pause = kFirstRetry;
+  for (int refusals = 0; refusals < kMaxRefusals;) {
+    const auto settled = co_await deps_.settlement.settle(delivery, result);
+    if (settled) {
+      if (deps_.on_finished) deps_.on_finished(result, delivery.job);
+      co_return;
+    }
+    log::warn("settling failed", {{"requestId", result.request_id.value}, {"code", settled.error().code}});
+    if (deps_.lifecycle.phase() == Phase::stopping) co_return;
+    if (settled.error().kind != ErrorKind::unavailable) ++refusals;
+    co_await deps_.clock.sleep_until(deps_.clock.steady_now() + pause);
+    pause = std::min(pause * 2, kLongestRetry);
+  }
+  log::error("giving up on settling; the lease runs out", {{"requestId", result.request_id.value}});
+}
+
+}  // namespace infra::worker

@@ -1,0 +1,45 @@
+// One job from its slot to its settlement: perhaps settled before, run, settled, or back in the queue.
+#pragma once
+
+#include <functional>
+
+#include "core/job_result.h"
+#include "ports/clock.h"
+#include "ports/job_queue.h"
+#include "ports/settlement.h"
+#include "worker/jobs/call_function.h"
+#include "worker/jobs/give_back.h"
+#include "worker/jobs/run_gate.h"
+#include "worker/tasks/task_group.h"
+
+namespace infra::worker {
+
+// Any thread.
+class RunJob {
+ public:
+  struct Deps {
+    JobQueue& queue;
+    Settlement& settlement;
+    RunGate& gate;
+    GiveBack& give_back;
+    CallFunction& function;
+    TaskGroup& tasks;
+    Lifecycle& lifecycle;
+    Clock& clock;
+    WorkerId id;
+    std::function<void(const JobResult&, const Job&)> on_finished;  // after it is settled. May be empty
+  };
+
+  explicit RunJob(Deps deps) : deps_(std::move(deps)) {}
+
+  // With a slot. False if the job goes back to the queue.
+  Task<bool> run(const Delivery& delivery, const RunGate::TicketPtr& ticket);
+
+ private:
+  Task<bool> was_settled(const Delivery& delivery);
+  Task<void> settle(const Delivery& delivery, JobResult result);
+
+  const Deps deps_;
+};
+
+}  // namespace infra::worker
