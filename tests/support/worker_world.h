@@ -15,18 +15,17 @@
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/use_future.hpp>
-#include <condition_variable>
 #include <deque>
 #include <fstream>
 #include <functional>
 #include <map>
-#include <mutex>
 #include <set>
 #include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include "core/mutex.h"
 #include "ports/bundle_reader.h"
 #include "ports/clock.h"
 #include "ports/code_store.h"
@@ -134,7 +133,7 @@ class MemoryQueue : public JobQueue {
     add(Delivery{.job = std::move(job), .receipt = {}, .receives = receives, .fresh = receives == 1});
   }
   void add(Delivery delivery) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     delivery.receipt = "receipt-" + std::to_string(++receipts_);
     waiting_.push_back(std::move(delivery));
   }
@@ -146,7 +145,7 @@ class MemoryQueue : public JobQueue {
     const auto end = clock_.steady_now() + wait;
     while (true) {
       {
-        const std::lock_guard lock(mutex_);
+        const MutexLock lock(mutex_);
         largest_receive = std::max(largest_receive.load(), max);
         std::vector<Delivery> taken;
         for (auto next = waiting_.begin(); next != waiting_.end() && static_cast<int>(taken.size()) < max;) {
@@ -165,20 +164,20 @@ class MemoryQueue : public JobQueue {
   }
   Task<Result<void>> extend(const std::string&) override { co_return Result<void>(); }
   Task<Result<void>> acknowledge(const std::string& receipt) override {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     acknowledged.insert(receipt);
     in_flight.erase(receipt);
     co_return Result<void>();
   }
   Task<Result<void>> give_back(const std::string& receipt) override {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     given_back.insert(receipt);
     in_flight.erase(receipt);
     co_return Result<void>();
   }
   Task<Result<void>> bury(const std::string& receipt, const std::string&) override { return acknowledge(receipt); }
   void wake_receivers() override {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     woken_ = true;
   }
   Task<Result<QueueDepth>> depth() override { co_return QueueDepth{}; }
@@ -189,22 +188,22 @@ class MemoryQueue : public JobQueue {
 
  private:
   Clock& clock_;
-  std::mutex mutex_;
-  std::deque<Delivery> waiting_;
-  int receipts_ = 0;
-  bool woken_ = false;
+  Mutex mutex_;
+  std::deque<Delivery> waiting_ INFRA_GUARDED_BY(mutex_);
+  int receipts_ INFRA_GUARDED_BY(mutex_) = 0;
+  bool woken_ INFRA_GUARDED_BY(mutex_) = false;
 };
 
 // Counts what runs; nobody's time is ever over.
 class TestLimiter : public ConcurrencyLimiter {
  public:
   Task<Result<bool>> admit(const LimitedRun& run, int) override {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     outstanding_.insert(run.request.value);
     co_return true;
   }
   Task<Result<bool>> enter(const LimitedRun& run, int most) override {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     ++asked;
     if (away) co_return fail(ErrorKind::unavailable, "test_away", "The limiter is away.");
     auto& running = running_[run.function.value];
@@ -215,31 +214,31 @@ class TestLimiter : public ConcurrencyLimiter {
   }
   Task<Result<void>> renew(const LimitedRun&, bool) override { co_return Result<void>(); }
   Task<Result<void>> leave(const LimitedRun& run) override {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     left += static_cast<int>(running_[run.function.value].erase(run.request.value));
     co_return Result<void>();
   }
   Task<Result<void>> finish(const LimitedRun& run) override {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     running_[run.function.value].erase(run.request.value);
     outstanding_.erase(run.request.value);
     co_return Result<void>();
   }
   // Somebody elsewhere takes a permit, or gives it back.
   void occupy(const std::string& function, const std::string& request) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     running_[function].insert(request);
   }
   void vacate(const std::string& function, const std::string& request) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     running_[function].erase(request);
   }
   std::size_t outstanding() {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     return outstanding_.size();
   }
   std::size_t running(const std::string& function) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     return running_[function].size();
   }
 
@@ -248,21 +247,21 @@ class TestLimiter : public ConcurrencyLimiter {
   std::atomic<bool> away = false;
 
  private:
-  std::mutex mutex_;
-  std::map<std::string, std::set<std::string>> running_;  // by function
-  std::set<std::string> outstanding_;
+  Mutex mutex_;
+  std::map<std::string, std::set<std::string>> running_ INFRA_GUARDED_BY(mutex_);  // by function
+  std::set<std::string> outstanding_ INFRA_GUARDED_BY(mutex_);
 };
 
 class MemorySettlement : public Settlement {
  public:
   explicit MemorySettlement(MemoryQueue& queue) : queue_(queue) {}
   Task<Result<bool>> is_settled(const Job& job) override {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     co_return settled_before.contains(job.request_id.value);
   }
   Task<Result<void>> settle(const Delivery& delivery, JobResult result) override {
     {
-      const std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       if (failures_left > 0) {
         --failures_left;
         co_return fail(ErrorKind::unavailable, "test", "Not now.");
@@ -274,12 +273,15 @@ class MemorySettlement : public Settlement {
   }
   // Blocks the test's thread.
   JobResult wait_for(const std::string& id) {
-    std::unique_lock lock(mutex_);
-    if (!changed_.wait_for(lock, std::chrono::seconds(30), [&] { return results_.contains(id); })) return {};
+    const MutexLock lock(mutex_);
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    while (!results_.contains(id)) {
+      if (!changed_.wait_until(mutex_, deadline)) return {};
+    }
     return results_[id];
   }
   bool has(const std::string& id) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     return results_.contains(id);
   }
 
@@ -288,9 +290,9 @@ class MemorySettlement : public Settlement {
 
  private:
   MemoryQueue& queue_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::map<std::string, JobResult> results_;
+  Mutex mutex_;
+  CondVar changed_;
+  std::map<std::string, JobResult> results_ INFRA_GUARDED_BY(mutex_);
 };
 
 // "Bundles" are plain source texts: the store's key is the file's name and the reader unpacks one file.

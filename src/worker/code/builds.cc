@@ -148,7 +148,7 @@ Result<std::string> Builds::talk(sandbox::Sandbox& sandbox, const Source& source
   }
   const auto exit = sandbox.wait(kExitPatience);
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (aborted_) return stopping();
   }
   if (exit.out_of_memory) {
@@ -158,53 +158,52 @@ Result<std::string> Builds::talk(sandbox::Sandbox& sandbox, const Source& source
 }
 
 void Builds::abort() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   aborted_ = true;
   for (sandbox::Sandbox* sandbox : running_) sandbox->kill();
 }
 
 Task<void> Builds::wait_for_turn() {
   while (true) {
-    std::shared_ptr<Signal> ended;
+    const auto ended = turn_ended_.prepare_wait();
     {
-      const std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       if (turns_ < limits_.at_once) {
         ++turns_;
         co_return;
       }
-      ended = clock_.make_signal();
-      waiting_.push_back(ended);
     }
     co_await ended->wait_until(clock_.steady_now() + kLongWait);
   }
 }
 
 void Builds::end_turn() {
-  const std::lock_guard lock(mutex_);
-  --turns_;
-  for (const auto& waiting : waiting_) waiting->notify();
-  waiting_.clear();
+  {
+    const MutexLock lock(mutex_);
+    --turns_;
+  }
+  turn_ended_.notify_all();
 }
 
 bool Builds::note_running(sandbox::Sandbox* sandbox) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (!aborted_) running_.insert(sandbox);
   return !aborted_;
 }
 
 void Builds::forget_running(sandbox::Sandbox* sandbox) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   running_.erase(sandbox);
 }
 
 void Builds::remember_failure(const std::string& sha256, const std::string& words) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (failures_.size() >= kFailuresKept) failures_.erase(failures_.begin());
   failures_.emplace(sha256, words);
 }
 
 std::string Builds::known_failure(const std::string& sha256) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto found = failures_.find(sha256);
   return found == failures_.end() ? std::string() : found->second;
 }

@@ -5,16 +5,15 @@
 #include <filesystem>
 #include <functional>
 #include <map>
-#include <memory>
-#include <mutex>
 #include <set>
 #include <string>
-#include <vector>
 
+#include "core/mutex.h"
 #include "ports/clock.h"
 #include "ports/code_store.h"
 #include "ports/executor.h"
 #include "sandbox/launcher.h"
+#include "worker/tasks/condition.h"
 
 namespace infra::worker {
 
@@ -75,12 +74,13 @@ class Builds {
   const Room room_;
   const BuildLimits limits_;
 
-  std::mutex mutex_;
-  int turns_ = 0;
-  std::vector<std::shared_ptr<Signal>> waiting_;
-  std::set<sandbox::Sandbox*> running_;
-  std::map<std::string, std::string> failures_;  // by SHA-256; so that a broken function costs one compilation
-  bool aborted_ = false;
+  Condition turn_ended_{clock_};
+  Mutex mutex_;
+  int turns_ INFRA_GUARDED_BY(mutex_) = 0;
+  std::set<sandbox::Sandbox*> running_ INFRA_GUARDED_BY(mutex_);
+  // By SHA-256; so that a broken function costs one compilation.
+  std::map<std::string, std::string> failures_ INFRA_GUARDED_BY(mutex_);
+  bool aborted_ INFRA_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace infra::worker

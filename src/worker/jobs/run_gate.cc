@@ -29,9 +29,7 @@ std::uint64_t size_of(const Job& job) {
 
 }  // namespace
 
-// Guarded by the gate's mutex but for the two that renewals look at.
-class RunGate::Ticket {
- public:
+struct RunGate::Standing {
   bool slot = false;
   bool leaving = false;
   std::optional<std::uint64_t> held_back;
@@ -39,13 +37,26 @@ class RunGate::Ticket {
   bool parked = false;
   std::uint64_t parked_bytes = 0;
   std::shared_ptr<Signal> signal;
-  std::atomic<bool> permit = false;
-  std::atomic<bool> finished = false;
 
   void notify() const {
     if (signal) signal->notify();
   }
 };
+
+// Renewals look at the two that are atomic.
+class RunGate::Ticket {
+ public:
+  std::atomic<bool> permit = false;
+  std::atomic<bool> finished = false;
+
+ private:
+  friend class RunGate;
+  Standing standing_;  // by standing_of() only, which needs the lock
+};
+
+RunGate::Standing& RunGate::standing_of(const TicketPtr& ticket) const {
+  return ticket->standing_;
+}
 
 RunGate::RunGate(ConcurrencyLimiter& limiter, Clock& clock, GateLimits limits, std::function<bool(const Job&)> gives_up,
                  std::function<void()> on_free)
@@ -58,11 +69,12 @@ RunGate::TicketPtr RunGate::queue_up() {
 }
 
 void RunGate::line_up_again(const TicketPtr& ticket) {
-  const std::lock_guard lock(mutex_);
-  unpark_locked(*ticket);
+  const MutexLock lock(mutex_);
+  Standing& standing = standing_of(ticket);
+  unpark_locked(standing);
   if (running_ < limits_.slots) {
     ++running_;
-    ticket->slot = true;
+    standing.slot = true;
   } else {
     for_slot_.push_back(ticket);
   }
@@ -72,9 +84,10 @@ Task<void> RunGate::take_slot(TicketPtr ticket) {
   while (true) {
     std::shared_ptr<Signal> signal;
     {
-      const std::lock_guard lock(mutex_);
-      if (ticket->slot) co_return;
-      signal = ticket->signal = clock_.make_signal();
+      const MutexLock lock(mutex_);
+      Standing& standing = standing_of(ticket);
+      if (standing.slot) co_return;
+      signal = standing.signal = clock_.make_signal();
     }
     co_await signal->wait_until(clock_.steady_now() + kForever);
   }
@@ -82,14 +95,14 @@ Task<void> RunGate::take_slot(TicketPtr ticket) {
 
 void RunGate::free_slot(const TicketPtr& ticket) {
   {
-    const std::lock_guard lock(mutex_);
-    if (!ticket->slot) return;
-    ticket->slot = false;
+    const MutexLock lock(mutex_);
+    Standing& standing = standing_of(ticket);
+    if (!std::exchange(standing.slot, false)) return;
     if (!for_slot_.empty()) {
-      const auto next = std::move(for_slot_.front());
+      Standing& next = standing_of(for_slot_.front());
+      next.slot = true;
+      next.notify();
       for_slot_.pop_front();
-      next->slot = true;
-      next->notify();
       return;
     }
     --running_;
@@ -130,19 +143,20 @@ Task<bool> RunGate::await_turn(TicketPtr ticket, const FunctionId& function, mil
     std::shared_ptr<Signal> signal;
     SteadyTime until = clock_.steady_now() + kForever;
     {
-      const std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       const Line& line = lines_.at(function);
       const bool first = line.waiting.front() == ticket;
       if (first) until = std::max(asks_at, line.not_before);
-      if (std::exchange(ticket->woken, false) || until <= clock_.steady_now()) co_return first;
-      signal = ticket->signal = clock_.make_signal();
+      Standing& standing = standing_of(ticket);
+      if (std::exchange(standing.woken, false) || until <= clock_.steady_now()) co_return first;
+      signal = standing.signal = clock_.make_signal();
     }
     co_await signal->wait_until(until);
   }
 }
 
 bool RunGate::join(const TicketPtr& ticket, const FunctionId& function) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto [line, is_new] = lines_.try_emplace(function);
   if (is_new) line->second.begun = clock_.steady_now();
   line->second.waiting.push_back(ticket);
@@ -151,8 +165,8 @@ bool RunGate::join(const TicketPtr& ticket, const FunctionId& function) {
 
 void RunGate::drop_out(const TicketPtr& ticket, const FunctionId& function) {
   {
-    const std::lock_guard lock(mutex_);
-    unpark_locked(*ticket);
+    const MutexLock lock(mutex_);
+    unpark_locked(standing_of(ticket));
     const auto line = lines_.find(function);
     line->second.waiting.remove(ticket);
     if (line->second.waiting.empty()) lines_.erase(line);
@@ -161,59 +175,62 @@ void RunGate::drop_out(const TicketPtr& ticket, const FunctionId& function) {
 }
 
 void RunGate::wake_first(const FunctionId& function) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto found = lines_.find(function);
   if (found == lines_.end()) return;
   Line& line = found->second;
   const SteadyTime now = clock_.steady_now();
   if (limits_.shared && now - line.begun > kOwnTurn) line.begun = line.not_before = now + kOthersTurn;
-  Ticket& first = *line.waiting.front();
+  Standing& first = standing_of(line.waiting.front());
   first.woken = first.woken || now >= line.not_before;
   first.notify();  // in any case: it may not know yet that it is the first, and when to ask
 }
 
 void RunGate::wake_all() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   for (const auto& [function, line] : lines_) {
     for (const auto& ticket : line.waiting) {
-      ticket->woken = true;
-      ticket->notify();
+      Standing& standing = standing_of(ticket);
+      standing.woken = true;
+      standing.notify();
     }
   }
 }
 
 bool RunGate::park(const TicketPtr& ticket, const Job& job) {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     const std::uint64_t bytes = size_of(job);
     if (parked_ >= limits_.parked || parked_bytes_ + bytes > limits_.parked_bytes) return false;
     ++parked_;
     parked_bytes_ += bytes;
-    ticket->parked = true;
-    ticket->parked_bytes = bytes;
+    Standing& standing = standing_of(ticket);
+    standing.parked = true;
+    standing.parked_bytes = bytes;
   }
   free_slot(ticket);
   return true;
 }
 
-void RunGate::unpark_locked(Ticket& ticket) {
-  if (!std::exchange(ticket.parked, false)) return;
+void RunGate::unpark_locked(Standing& standing) {
+  if (!std::exchange(standing.parked, false)) return;
   --parked_;
-  parked_bytes_ -= ticket.parked_bytes;
+  parked_bytes_ -= standing.parked_bytes;
 }
 
 bool RunGate::may_leave_early(const TicketPtr& ticket, std::optional<std::uint64_t> held_back) {
-  const std::lock_guard lock(mutex_);
-  if (!ticket->slot) return false;
+  const MutexLock lock(mutex_);
+  Standing& standing = standing_of(ticket);
+  if (!standing.slot) return false;
   if (held_back && held_back_ < limits_.parked && held_back_bytes_ + *held_back <= limits_.parked_bytes) {
     ++held_back_;
     held_back_bytes_ += *held_back;
-    ticket->held_back = held_back;
+    standing.held_back = held_back;
     return true;
   }
   if (leaving_ >= limits_.slots) return false;
   ++leaving_;
-  ticket->leaving = true;
+  standing.leaving = true;
   return true;
 }
 
@@ -228,9 +245,10 @@ Task<void> RunGate::leave(TicketPtr ticket, const Job& job, std::optional<std::u
 Task<void> RunGate::close(TicketPtr ticket, const Job& job, bool done) {
   free_slot(ticket);
   {
-    const std::lock_guard lock(mutex_);
-    if (std::exchange(ticket->leaving, false)) --leaving_;
-    if (const auto bytes = std::exchange(ticket->held_back, std::nullopt)) {
+    const MutexLock lock(mutex_);
+    Standing& standing = standing_of(ticket);
+    if (std::exchange(standing.leaving, false)) --leaving_;
+    if (const auto bytes = std::exchange(standing.held_back, std::nullopt)) {
       --held_back_;
       held_back_bytes_ -= *bytes;
     }
@@ -256,17 +274,17 @@ Task<void> RunGate::renew(TicketPtr ticket, LimitedRun run) {
 }
 
 int RunGate::free_slots() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return for_slot_.empty() ? limits_.slots - running_ : 0;
 }
 
 int RunGate::running() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return running_;
 }
 
 int RunGate::parked() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return static_cast<int>(parked_);
 }
 

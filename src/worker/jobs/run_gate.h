@@ -7,11 +7,11 @@
 #include <functional>
 #include <list>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <unordered_map>
 
 #include "core/job.h"
+#include "core/mutex.h"
 #include "ports/clock.h"
 #include "ports/concurrency_limiter.h"
 
@@ -69,13 +69,16 @@ class RunGate {
     SteadyTime not_before;         // when it asks again, after letting others have their turn
   };
 
+  struct Standing;  // a ticket's part that this mutex guards
+  [[nodiscard]] Standing& standing_of(const TicketPtr& ticket) const INFRA_REQUIRES(mutex_);
+
   Task<bool> await_turn(TicketPtr ticket, const FunctionId& function, milliseconds pause);
   [[nodiscard]] bool join(const TicketPtr& ticket, const FunctionId& function);
   void drop_out(const TicketPtr& ticket, const FunctionId& function);
   void wake_first(const FunctionId& function);
   [[nodiscard]] bool park(const TicketPtr& ticket, const Job& job);
   void line_up_again(const TicketPtr& ticket);
-  void unpark_locked(Ticket& ticket);
+  void unpark_locked(Standing& standing) INFRA_REQUIRES(mutex_);
   void free_slot(const TicketPtr& ticket);
   [[nodiscard]] bool may_leave_early(const TicketPtr& ticket, std::optional<std::uint64_t> held_back);
 
@@ -85,15 +88,15 @@ class RunGate {
   const std::function<bool(const Job&)> gives_up_;
   const std::function<void()> on_free_;
 
-  mutable std::mutex mutex_;
-  int running_ = 0;
-  int leaving_ = 0;
-  std::size_t held_back_ = 0;
-  std::uint64_t held_back_bytes_ = 0;
-  std::deque<TicketPtr> for_slot_;
-  std::unordered_map<FunctionId, Line> lines_;
-  std::size_t parked_ = 0;
-  std::uint64_t parked_bytes_ = 0;
+  mutable Mutex mutex_;
+  int running_ INFRA_GUARDED_BY(mutex_) = 0;
+  int leaving_ INFRA_GUARDED_BY(mutex_) = 0;
+  std::size_t held_back_ INFRA_GUARDED_BY(mutex_) = 0;
+  std::uint64_t held_back_bytes_ INFRA_GUARDED_BY(mutex_) = 0;
+  std::deque<TicketPtr> for_slot_ INFRA_GUARDED_BY(mutex_);
+  std::unordered_map<FunctionId, Line> lines_ INFRA_GUARDED_BY(mutex_);
+  std::size_t parked_ INFRA_GUARDED_BY(mutex_) = 0;
+  std::uint64_t parked_bytes_ INFRA_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace infra::worker
