@@ -248,6 +248,14 @@ class State(unittest.TestCase):
             self.assertEqual(threads(larger) - threads(usual), 5)
             self.assertEqual((usual.call()["value"], larger.call(env={"UV_THREADPOOL_SIZE": "9"})["value"]), (None, "9"))
 
+    def test_what_the_runner_is_started_with_is_in_no_environment(self):
+        code = ("const loaded = process.env.GLIBC_TUNABLES; const { execSync } = require('child_process');\n"
+                "exports.handler = () => [loaded, process.env.GLIBC_TUNABLES, execSync('echo \"$GLIBC_TUNABLES\"').toString()].map(String);")
+        with RunnerProcess("nodejs", {"index.js": code}, GLIBC_TUNABLES="glibc.malloc.arena_max=2") as runner:
+            self.assertEqual(runner.call()["value"], ["undefined", "undefined", "\n"])
+        with RunnerProcess("nodejs", {"index.js": "console.log(process.env.GLIBC_TUNABLES)"}, GLIBC_TUNABLES="glibc.malloc.arena_max=2") as runner:
+            self.assertEqual((runner.call()["exitCode"], runner.new_output("out")), (0, "undefined\n"))
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -250,7 +250,7 @@ TEST_F(SandboxTest, NamedPipesCarryWhatIsWritten) {
 TEST_F(SandboxTest, NodeRunsWithThreads) {
   auto sandbox = launcher_->launch({.runtime = Runtime::nodejs, .version = version('b'), .memory_mb = 128});
   ASSERT_TRUE(sandbox) << sandbox.error().message;
-  EXPECT_EQ(read_exactly((*sandbox)->handles().control, 20), "R42 1000 lib,main.py")
+  EXPECT_EQ(read_exactly((*sandbox)->handles().control, 35), "R42 1000 lib,main.py GLIBC_TUNABLES")
       << read_exactly((*sandbox)->handles().stderr_pipe, 2000);
 }
 

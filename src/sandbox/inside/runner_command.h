@@ -11,6 +11,7 @@ inline constexpr std::size_t kMaxArguments = 8;
 
 struct RunnerCommand {
   std::vector<std::string> arguments;  // the first is the program; at most kMaxArguments
+  std::string variable;                // NAME=value, the only one of its environment; empty: none
 };
 
 }  // namespace infra::sandbox

@@ -125,8 +125,9 @@ Result<void> become_runner(const SandboxPlan& plan, const UniqueFd& user_namespa
   std::array<char*, kMaxArguments + 1> arguments{};
   for (std::size_t i = 0; i < plan.command.arguments.size(); ++i)
     arguments[i] = const_cast<char*>(plan.command.arguments[i].c_str());
-  char* no_environment = nullptr;
-  ::execve(arguments[0], arguments.data(), &no_environment);
+  const auto& variable = plan.command.variable;
+  std::array<char*, 2> environment{variable.empty() ? nullptr : const_cast<char*>(variable.c_str())};
+  ::execve(arguments[0], arguments.data(), environment.data());
   return system_failure("starting " + plan.command.arguments.front());
 }
 
