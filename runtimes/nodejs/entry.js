@@ -2,7 +2,6 @@
 'use strict';
 
 const { readFileSync } = require('fs');
-const { createRequire } = require('module');
 const path = require('path');
 const { pathToFileURL } = require('url');
 const { readModuleSyntax } = require('./module_syntax.js');
@@ -12,6 +11,7 @@ const MAX_NAMES = 8; // of exports that are no handler
 const CALLBACK = 3; // is the third parameter
 const CONTEXT = 2;
 const CONTEXT_ANSWERS = /\b(?:done|succeed|fail)\b/;
+const { createRequire } = module.constructor; // is `module`; require('module') would also make an ES module of it, in every boot
 const { parse } = JSON;
 const sourceOf = Function.prototype.call.bind(Function.prototype.toString);
 const keysOf = Object.keys;
@@ -92,7 +92,7 @@ function describeMissing(exported, name) {
   const names = isObject ? keysOf(exported) : [];
   const more = names.length > MAX_NAMES ? ` and ${names.length - MAX_NAMES} more` : '';
   const what = names.length > 0 ? `what it exports is ${names.slice(0, MAX_NAMES).join(', ')}${more}` : 'it exports nothing by name';
-  return `${name} exports no handler: it needs exports.handler = …, module.exports = …, export function handler … or export default …; ` +
+  return `${name} exports no handler: it needs exports.handler = \u2026, module.exports = \u2026, export function handler \u2026 or export default \u2026; ` +
     `${what}. (A plain script is one that does not use exports at all.)`;
 }
 

@@ -24,7 +24,7 @@ const STATEMENT_BEGINS_BEHIND = new Set([START, SEMICOLON, OPEN_BRACE, CLOSE_BRA
 // What a bracket opens.
 const TOP = 0;
 const PAREN = 1;
-const HEAD = 2; // parentheses of if, while, for …, behind which a statement begins
+const HEAD = 2; // parentheses of if, while, for and so on, behind which a statement begins
 const PARAMETERS = 3;
 const BRACKET = 4;
 const OBJECT = 5;

@@ -1,10 +1,14 @@
-// What a call may change of its process and the next is to find as it was: the environment, the console, the output streams, the
-// working directory. What loading the code changed stays. It is looked at when nobody waits, between two calls.
+// The process that calls share: what stands in it for Node.js's own, and what a call may change of it and the next is to find as it
+// was: the environment, the console, the output streams, the working directory. What loading the code changed stays. It is looked at
+// when nobody waits, between two calls.
 'use strict';
 
-const { writeFileSync, rmSync } = require('fs');
+const fs = require('fs');
+const os = require('os');
 const path = require('path');
-const { outputs } = require('./output.js');
+const { Writable } = require('stream');
+const { writeAll } = require('./frames.js');
+const { isStranger } = require('./whose.js');
 
 // A launcher that can't mount /tmp and /output says where they are instead.
 const TEMPORARY = process.env.TMPDIR || '/tmp';
@@ -14,6 +18,9 @@ const BASE_ENVIRONMENT = {
 };
 const MAX_PAYLOAD_VARIABLE = 100 * 1024; // Linux takes at most 128 KiB in one environment variable
 
+const { writeFileSync, rmSync } = fs;
+const { syncBuiltinESMExports } = module.constructor; // see entry.js
+const { nextTick } = process;
 const { stringify } = JSON;
 const { assign, create, getPrototypeOf, setPrototypeOf } = Object;
 const keysOf = Object.keys;
@@ -23,6 +30,67 @@ const environment = process.env;
 const currentFolder = process.cwd.bind(process);
 const changeFolder = process.chdir.bind(process);
 const workspace = currentFolder();
+
+// --- process.stdout and process.stderr: synchronous, like what Node.js makes of files, and never closed
+
+class Output extends Writable {
+  constructor(fd) {
+    super({ decodeStrings: true });
+    this.fd = fd;
+  }
+
+  _write(chunk, encoding, done) {
+    try {
+      if (!isStranger()) writeAll(this.fd, chunk);
+      done();
+    } catch (error) {
+      done(error);
+    }
+  }
+
+  // Nor do Node.js's own stay closed.
+  _destroy(error, done) {
+    done(error);
+    this._undestroy();
+    nextTick(() => { this._writableState.closeEmitted = false; }); // which 'close' sets after this, and no end would be told again
+  }
+
+  // As it was made.
+  refresh() {
+    while (this.writableCorked > 0) this.uncork(); // what waited for that is nobody's any more
+    if (this.writableEnded || this.destroyed) this._undestroy();
+    this.setDefaultEncoding('utf8');
+  }
+}
+
+const outputs = { stdout: new Output(1), stderr: new Output(2) };
+for (const [name, value] of Object.entries(outputs)) {
+  Object.defineProperty(process, name, { value, configurable: true, enumerable: true, writable: true });
+}
+
+// --- what a sandbox has no kernel's help for, said in words that help
+
+const { networkInterfaces } = os;
+const LOOPBACK = { mac: '00:00:00:00:00:00', internal: true };
+os.networkInterfaces = function networkInterfacesOrLoopback() {
+  try {
+    return networkInterfaces();
+  } catch { // the kernel is asked over a kind of socket that is closed to functions; the loopback is what there always is
+    return { lo: [{ address: '127.0.0.1', netmask: '255.0.0.0', family: 'IPv4', ...LOOPBACK, cidr: '127.0.0.1/8' },
+      { address: '::1', netmask: 'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff', family: 'IPv6', ...LOOPBACK, cidr: '::1/128', scopeid: 0 }] };
+  }
+};
+
+const { watch } = fs;
+fs.watch = function watchOrSay(...options) {
+  try {
+    return watch(...options);
+  } catch (error) {
+    if (error.syscall === 'watch') error.message += ". A function can't be told of changes to files; fs.watchFile() looks for them.";
+    throw error;
+  }
+};
+syncBuiltinESMExports();
 
 // --- the environment
 

@@ -3,16 +3,10 @@
 // loaded, so that a function that patches globals spoils its own result at most.
 'use strict';
 
-const path = require('path');
-const { performance } = require('perf_hooks');
-const { pathToFileURL } = require('url');
-const { makeCallback, makeContext } = require('./context.js');
 const { loadEntry, loadFile } = require('./entry.js');
 const { readFrame, writeFrame } = require('./frames.js');
 const { dropPayload, environmentOfScript, keepLoadedState, rehearse, restoreState, setEnvironment, workspace } = require('./process_state.js');
-require('./sandbox_words.js');
-const { runScript } = require('./script.js');
-const { Failure, describe, encodeResult, printStack, toJson } = require('./values.js');
+const { Failure, describe, encodeResult, makeCallback, makeContext, printStack, toJson } = require('./values.js');
 const whose = require('./whose.js');
 
 const { stringify } = JSON;
@@ -89,6 +83,7 @@ async function run(call) {
   if (call.load) return succeeded('null');
   call.started = now();
   if (loaded.script === undefined) return await callHandler(call); // a promise that is returned is asked by then()
+  const { runScript } = require('./script.js'); // only now: none of the function's code ever runs in this process
   const exitCode = await runScript(loaded.script, workspace, environmentOfScript(call));
   call.ended = now();
   return ran(exitCode);
@@ -171,15 +166,13 @@ function watchForRest() {
   else unrefImmediate(later(watchForRest), []);
 }
 
-// The first import of either kind costs 20 ms, most of them Node's own: they are spent before anybody waits. It starts the pool of
-// threads as well, whose size can't be changed any more.
+// The first import of either kind costs 20 ms, most of them Node's own: they are spent before anybody waits, and so is what functions
+// that start processes or open sockets begin with. It starts the pool of threads as well, whose size can't be changed any more.
 async function warmUp() {
   const [, , poolSize] = process.argv;
   if (poolSize !== undefined) process.env.UV_THREADPOOL_SIZE = poolSize;
-  for (const name of ['warm_up.js', 'warm_up.mjs']) {
-    await loadFile(__dirname, name);
-    await import(pathToFileURL(path.join(__dirname, name)).href);
-  }
+  require('child_process');
+  for (const name of ['warm_up.mjs', 'warm_up.js']) await loadFile(__dirname, name); // the first imports the second
   rehearse();
 }
 

@@ -1,4 +1,5 @@
-// What a handler returned, as JSON, and what it threw, in words.
+// What passes between a call and its handler: the context and the callback that it is called with, what it returned, as JSON, and what
+// it threw, in words.
 'use strict';
 
 const path = require('path');
@@ -10,7 +11,37 @@ const MAX_MESSAGE = 8 * 1024;
 const OWN_FRAMES = __dirname + path.sep;
 
 const { stringify } = JSON;
+const { floor, max } = Math;
+const wallTime = Date.now;
 const byteLength = Buffer.byteLength.bind(Buffer);
+
+// --- what a handler is called with beside the event, as on AWS Lambda: its context, and the callback through which a plain function may
+// answer. `settle` ends the call with what it failed with (null: nothing) or its value; `wait` does so once nothing of it is under way.
+
+// Something was given as the error, as Lambda sees it.
+const isGiven = (error) => error !== undefined && error !== null;
+
+function makeContext(call, settle) {
+  const left = () => max(0, floor(call.deadlineMs - wallTime()));
+  return {
+    requestId: call.requestId, functionId: call.functionId, modelId: call.modelId ?? '', memoryMb: call.memoryMb,
+    deadlineMs: call.deadlineMs, getRemainingTimeMs: left, getRemainingTimeInMillis: left,
+    callbackWaitsForEmptyEventLoop: true,
+    done: (error, value) => settle(call, isGiven(error) ? { error } : { value }),
+    succeed: (value) => settle(call, { value }),
+    fail: (error) => settle(call, { error: isGiven(error) ? error : new Error('context.fail() was called without an error.') }),
+  };
+}
+
+function makeCallback(call, context, settle, wait) {
+  return (error, value) => {
+    if (isGiven(error)) settle(call, { error });
+    else if (context.callbackWaitsForEmptyEventLoop) wait(call, { value });
+    else settle(call, { value });
+  };
+}
+
+// --- what it comes to
 
 // What a call comes to if it does not succeed; `reusable` if another may be made.
 class Failure extends Error {
@@ -75,4 +106,4 @@ function printStack(error, how) {
   printError(text);
 }
 
-module.exports = { Failure, describe, encodeResult, printStack, toJson };
+module.exports = { Failure, describe, encodeResult, makeCallback, makeContext, printStack, toJson };

@@ -72,6 +72,14 @@ def read(cases):
     return json.loads(done.stdout)
 
 
+class Parts(unittest.TestCase):
+    def test_the_runner_has_no_character_that_makes_v8_keep_a_file_at_two_bytes_each(self):
+        folder = os.path.join(ROOT, "runtimes/nodejs")
+        for name in os.listdir(folder):
+            with open(os.path.join(folder, name), encoding="utf-8") as file:
+                self.assertLess(max(file.read()), "\u0100", name)
+
+
 class ModuleSyntax(unittest.TestCase):
     def test_what_offers_something_to_import(self):
         for text, found in zip(OFFER, read([(text, False) for text in OFFER]), strict=True):
