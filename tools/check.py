@@ -15,7 +15,7 @@ from sources import ROOT
 CHECKS = {
     "format": ("clang-format", lambda jobs: check_compile.check_format()),
     "includes": ("rooms include only what they may", lambda jobs: check_includes.check()),
-    "docs": ("links and file names in the docs", lambda jobs: check_docs.check()),
+    "docs": ("links, file names and tables in the docs", lambda jobs: check_docs.check()),
     "files": ("length and opening words of files", lambda jobs: check_files.check_shape()),
     "syntax": ("Python, JavaScript and bash parse", lambda jobs: check_files.check_syntax()),
     "python": ("pyflakes and pycodestyle", lambda jobs: check_files.check_python()),

@@ -1,9 +1,10 @@
-"""The documentation against the tree: links and anchors lead somewhere, files that it names exist."""
+"""The documentation against the tree: links and anchors lead somewhere, files that it names exist, tables are those of the sources."""
 
 import re
 from urllib.parse import unquote
 
 import check_decisions
+import generated_docs
 from sources import ROOT, files, line_of, read
 
 LINK = re.compile(r"\[[^\]\n]*\]\(([^()\s]+)\)")
@@ -51,7 +52,7 @@ def unknown_names(page, text, paths):
 
 
 def check():
-    complaints = check_decisions.check()
+    complaints = check_decisions.check() + generated_docs.check()
     paths = ["/" + path.as_posix() for path in files(".h", ".cc", ".py", under=OUR_CODE)]
     for page in files(".md"):
         text = without_code(read(page))

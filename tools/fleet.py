@@ -15,6 +15,7 @@ import sys
 import threading
 from pathlib import Path
 
+import variables
 from fleet_parts import PATIENCE, ROOT, AwsPeers, FleetError, Program, Redis, warn
 
 sys.path.insert(0, str(ROOT / "tests" / "peers"))
@@ -22,11 +23,9 @@ from fault_proxy import FaultProxy  # noqa: E402  (it lives beside the peers)
 
 SERVICES = ("s3", "sqs", "dynamodb")
 ENGINES = (*SERVICES, "redis")
-# What a user or a test may set for every program of the fleet.
-PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR", "RATE_LIMIT", "RATE_LIMIT_WINDOW_SECONDS", "TRUSTED_PROXY_HOPS", "AI_NODE_URL",
-             "AI_NODE_TIMEOUT", "METRICS_PUBLIC", "CORS_ORIGINS", "SHUTDOWN_TIMEOUT_SECONDS", "INFRA_SANDBOX",
-             "INFRA_PYTHON_EXEC", "INFRA_PYTHON_PACKAGES", "INFRA_MAX_WAITING", "INFRA_IDLE_TIMEOUT_SECONDS", "INFRA_EGRESS_ALLOW",
-             "INFRA_EGRESS_BLOCK", "INFRA_EGRESS_DNS", "INFRA_EGRESS_SUBNET", "ASAN_OPTIONS", "TSAN_OPTIONS", "UBSAN_OPTIONS")
+# What a user or a test may set for every program of the fleet; ports, keys and folders are each one's own.
+PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR", "ASAN_OPTIONS", "TSAN_OPTIONS", "UBSAN_OPTIONS",
+             *(name for name in variables.names("machine") if name not in ("INFRA_API_KEY", "PORT", "INFRA_DATA_DIR")))
 
 
 class Fleet:

@@ -1,11 +1,14 @@
 // All that is wrong with a configuration is said in one go, and nothing is guessed.
 #include "main/config.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <stdlib.h>
 
 #include <filesystem>
 #include <fstream>
+#include <set>
+#include <variant>
 
 namespace infra {
 namespace {
@@ -66,6 +69,61 @@ TEST(Config, ReadsEverything) {
   EXPECT_EQ(config->shutdown_timeout.count(), 3);
   EXPECT_EQ(config->max_waiting, 7);
   EXPECT_EQ(config->idle_timeout.count(), 60);
+}
+
+TEST(Config, DefaultsAreTheTables) {
+  const auto config = read_config({}, Command::dev);
+  ASSERT_TRUE(config);
+  EXPECT_EQ(config->port, 8080);
+  EXPECT_EQ(config->rate.limit, RatePolicy{}.limit);
+  EXPECT_EQ(config->rate.window, RatePolicy{}.window);
+  EXPECT_EQ(config->trusted_proxy_hops, 0);
+  EXPECT_EQ(config->ai_node_url, "http://127.0.0.1:11434");
+  EXPECT_EQ(config->ai_node_timeout.count(), 2000);
+  EXPECT_EQ(config->data_dir, "./.infra");
+  EXPECT_TRUE(config->isolate);
+  EXPECT_EQ(config->egress.subnet, sandbox::kDefaultEgressSubnet);
+  EXPECT_EQ(config->shutdown_timeout.count(), 30);
+  EXPECT_EQ(config->max_waiting, 100);
+  EXPECT_EQ(config->idle_timeout.count(), 600);
+}
+
+// Of a fleet, in which every row is read.
+Variables with(std::string_view name, std::string value) {
+  Variables variables{
+      {"AWS_REGION", "r"}, {"BUCKET_NAME", "b"}, {"TABLE_NAME", "t"}, {"SQS_URL", "http://q"}, {"REDIS_HOST", "h"}};
+  variables["INFRA_API_KEY"] = "k";
+  variables[std::string(name)] = std::move(value);
+  return variables;
+}
+
+TEST(Config, EachRowTakesItsDefaultAndItsBoundsAndNothingBeyond) {
+  for (const auto& variable : kConfigVariables) {
+    SCOPED_TRACE(variable.name);
+    for (const auto fallback : {variable.fallback, variable.worker_fallback}) {
+      if (!fallback.empty()) EXPECT_THAT(problems(with(variable.name, std::string(fallback))), ElementsAre());
+    }
+    if (const auto* whole = std::get_if<Whole>(&variable.value)) {
+      for (const auto value : {whole->least, whole->most})
+        EXPECT_THAT(problems(with(variable.name, std::to_string(value))), ElementsAre());
+      for (const auto& value : {std::to_string(whole->least - 1), std::to_string(whole->most + 1), std::string("1x"),
+                                std::string("99999999999999999999")})
+        EXPECT_THAT(problems(with(variable.name, value)),
+                    ElementsAre(fmt::format("{} must be a whole number from {} to {}, not \"{}\".", variable.name,
+                                            whole->least, whole->most, value)));
+    } else if (std::holds_alternative<Flag>(variable.value)) {
+      for (const auto* value : {"true", "1", "false", "0"})
+        EXPECT_THAT(problems(with(variable.name, value)), ElementsAre());
+      EXPECT_THAT(problems(with(variable.name, "yes")), ElementsAre(HasSubstr(variable.name)));
+    } else if (std::holds_alternative<Url>(variable.value)) {
+      EXPECT_THAT(problems(with(variable.name, "ftp://host")), ElementsAre(HasSubstr(variable.name)));
+    }
+  }
+}
+
+TEST(Config, NoTwoRowsHaveOneName) {
+  std::set<std::string_view> names;
+  for (const auto& variable : kConfigVariables) EXPECT_TRUE(names.insert(variable.name).second) << variable.name;
 }
 
 TEST(Config, SaysAllProblemsAtOnce) {

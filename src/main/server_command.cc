@@ -10,6 +10,7 @@
 #include <charconv>
 #include <csignal>
 #include <cstdlib>
+#include <iterator>
 #include <optional>
 #include <thread>
 
@@ -24,6 +25,7 @@
 #include "main/fleet_worker.h"
 #include "main/install_paths.h"
 #include "main/service_manager.h"
+#include "main/unknown_variables.h"
 #include "main/worker_host.h"
 #include "sandbox/client/plain_launcher.h"
 #include "sandbox/client/sandbox_launcher.h"
@@ -210,6 +212,7 @@ int run_server(Command command, const ServerOptions& options) {
   ConfigProblems problems;
   std::vector<std::string> warnings;
   const Variables variables = collect_variables(problems, warnings);
+  std::ranges::copy(unknown_variables(variables), std::back_inserter(warnings));
   for (const auto& warning : warnings) log::warn(warning);
   auto config = read_config(variables, command);
   if (!config)

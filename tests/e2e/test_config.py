@@ -71,7 +71,7 @@ class Starting(unittest.TestCase):
         self.assertNotIn("secret-in-file", said)
 
     def test_the_env_file_counts_and_the_environment_wins(self):
-        infra = Infra({"INFRA_API_KEY": "", "RATE_LIMIT": "7"})
+        infra = Infra({"INFRA_API_KEY": "", "RATE_LIMIT": "7", "INFRA_MAX_WAITNG": "3"})
         del infra.env["INFRA_API_KEY"]
         self.addCleanup(infra.close)
         with open(os.path.join(infra.folder, ".env"), "w", encoding="utf-8") as file:
@@ -86,6 +86,9 @@ class Starting(unittest.TestCase):
         self.assertIn("INFRA_API_KEY", warnings[0])
         self.assertIn("quotes", warnings[0])
         self.assertNotIn("from-file", infra.said())
+        slips = [entry["msg"] for entry in infra.log() if "INFRA_MAX_WAITNG" in entry.get("msg", "")]
+        self.assertEqual(len(slips), 1, infra.said())
+        self.assertIn("INFRA_MAX_WAITING", slips[0])
 
     def test_a_port_in_use_is_named(self):
         with socket.create_server(("0.0.0.0", 0)) as taken:
