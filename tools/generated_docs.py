@@ -9,10 +9,23 @@ from pathlib import Path
 
 import variables
 from sources import ROOT, files, line_of, read
+from table_rows import rows
 
 README, OPERATIONS = Path("README.md"), Path("docs/operations.md")
+METRICS = "src/telemetry/metric_table.h"
+
+
+def documented_metrics():
+    lines = ["| metric | kind | labels | what it tells |", "| --- | --- | --- | --- |"]
+    for row in rows(METRICS):
+        about = f" ({row['about']})" if "about" in row else ""
+        lines.append(f"| `{row['name']}` | {row['kind']} | {', '.join(row.get('labels', []))} | {row['help'].rstrip('.')}{about} |")
+    return lines
+
+
 BLOCKS = {
     (README, "variables"): lambda: variables.documented("machine"),
+    (OPERATIONS, "metrics"): documented_metrics,
     (README, "fleet-variables"): lambda: variables.documented("fleet_needs", "fleet_chooses", "fleet", "worker", "elsewhere"),
 }
 # Those of the build, the tests and a function's environment are named in documents, too.

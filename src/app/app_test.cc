@@ -6,6 +6,8 @@
 #include "app/invoke_function.h"
 #include "app/settle_job.h"
 #include "support/fake_ports.h"
+#include "support/manual_clock.h"
+#include "support/metric_value.h"
 #include "support/run_task.h"
 
 namespace infra::app {
@@ -44,7 +46,7 @@ class AppTest : public ::testing::Test {
   }
 
   fakes::Journal journal_;
-  fakes::StoppedClock clock_;
+  ManualClock clock_;
   fakes::CountingRandom random_;
   fakes::InlineExecutor executor_;
   fakes::FakeFunctions functions_{journal_};
@@ -56,11 +58,9 @@ class AppTest : public ::testing::Test {
   IdSource ids_{clock_, random_};
   EventRing events_{UuidRandom{}};
   fakes::FakeLimiter limiter_{journal_};
-  int refused_ = 0;
-  InvokeFunction invoke_{functions_, queue_,
-                         results_,   clock_,
-                         events_,    {.limiter = limiter_, .max_waiting = 2, .on_refused = [this] {
-                                               ++refused_; }}};
+  Metrics metrics_;
+  InvokeFunction invoke_{
+      functions_, queue_, results_, clock_, events_, metrics_, {.limiter = limiter_, .max_waiting = 2}};
 };
 
 TEST_F(AppTest, SyncRunRegistersItsWaiterBeforeItsJobIsHandedOut) {
@@ -79,7 +79,7 @@ TEST_F(AppTest, SyncRunRegistersItsWaiterBeforeItsJobIsHandedOut) {
   EXPECT_EQ(job.model_id, "m");
   EXPECT_EQ(job.reply_to, "here");
   EXPECT_EQ(job.traceparent, "t");
-  EXPECT_EQ(job.accepted_at, clock_.wall);
+  EXPECT_EQ(job.accepted_at, clock_.now());
 }
 
 TEST_F(AppTest, AsyncRunIsAcceptedOnlyWhenItsJobIsDurable) {
@@ -132,7 +132,7 @@ TEST_F(LimitedRunTest, ItIsCountedBeforeAnythingIsPromised) {
 
 TEST_F(LimitedRunTest, PastTheBoundItIsRefusedAndLeavesNothing) {
   for (int i = 0; i < 5; ++i) ASSERT_TRUE(run_task(invoke_.run(invocation(RunMode::async))));
-  EXPECT_EQ(refused_, 0);
+  EXPECT_EQ(testing::metric_value(metrics_, "function_busy_refusals_total"), 0);
   journal_.calls.clear();
   for (const RunMode mode : {RunMode::sync, RunMode::async}) {
     const auto refused = run_task(invoke_.run(invocation(mode)));
@@ -143,7 +143,7 @@ TEST_F(LimitedRunTest, PastTheBoundItIsRefusedAndLeavesNothing) {
     EXPECT_THAT(refused.error().message, ::testing::HasSubstr("at most 3 times at once (its maxConcurrency), and 2"));
   }
   EXPECT_THAT(journal_.calls, ElementsAre("functions.find", "limiter.admit", "functions.find", "limiter.admit"));
-  EXPECT_EQ(refused_, 2);
+  EXPECT_EQ(testing::metric_value(metrics_, "function_busy_refusals_total"), 2);
   EXPECT_THAT(queue_.jobs, SizeIs(5));
 }
 
@@ -202,14 +202,17 @@ class SettleTest : public AppTest {
   }
 
   RequestId id_ = ids_.request_id();
-  int observed_ = 0;
-  SettleJob settle_{results_, recorder_, logs_, queue_, clock_, events_, [this](const JobResult&) { ++observed_; }};
+  double counted() {
+    return testing::metric_value(metrics_, R"(function_invocations_total{functionId="f",status="SUCCESS"})");
+  }
+
+  SettleJob settle_{results_, recorder_, logs_, queue_, clock_, events_, &metrics_};
 };
 
 TEST_F(SettleTest, TellsKeepsRecordsAndOnlyThenDeletes) {
   ASSERT_TRUE(run_task(settle_.settle(delivery(), result())));
   EXPECT_THAT(journal_.calls, ElementsAre("results.publish", "recorder.record", "queue.acknowledge"));
-  EXPECT_EQ(observed_, 1);
+  EXPECT_EQ(counted(), 1);
   ASSERT_THAT(logs_.rows, SizeIs(1));
   const LogRow& row = logs_.rows.begin()->second;  // what the counters are added up from
   EXPECT_EQ(row.function_id, FunctionId{"f"});
@@ -230,11 +233,11 @@ TEST_F(SettleTest, AResultIsToldWithWhatTheRunsBeforeItAdvise) {
   }
 }
 
-TEST_F(SettleTest, SecondSettlementIsNotObservedButDeletesItsMessage) {
+TEST_F(SettleTest, SecondSettlementIsNotCountedButDeletesItsMessage) {
   ASSERT_TRUE(run_task(settle_.settle(delivery(), result())));
   ASSERT_TRUE(run_task(settle_.settle(delivery(2), result())));
   EXPECT_THAT(logs_.rows, SizeIs(1));
-  EXPECT_EQ(observed_, 1);
+  EXPECT_EQ(counted(), 1);
   EXPECT_EQ(journal_.calls.back(), "queue.acknowledge");
 }
 
@@ -274,7 +277,7 @@ TEST_F(SettleTest, AReferenceControllersJobIsToldAndNeitherLoggedNorCounted) {
   EXPECT_FALSE(run_task(settle_.is_settled(delivery().job)).value());
   ASSERT_TRUE(run_task(settle_.settle(delivery(), result())));
   EXPECT_THAT(journal_.calls, ElementsAre("results.publish", "queue.acknowledge"));
-  EXPECT_EQ(observed_, 0);
+  EXPECT_EQ(counted(), 0);
   results_.stored = results_.published.back();
   EXPECT_TRUE(run_task(settle_.is_settled(delivery(2).job)).value());
 }

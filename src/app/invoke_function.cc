@@ -55,7 +55,7 @@ Task<Result<void>> InvokeFunction::admit(const Job& job) {
   const auto admitted = co_await limits_.limiter.admit({.function = job.function_id, .request = job.request_id}, most);
   if (!admitted) log::warn("a run could not be counted", {{"code", admitted.error().code}});
   if (!admitted || *admitted) co_return Result<void>{};
-  if (limits_.on_refused) limits_.on_refused();
+  metrics_.count("function_busy_refusals_total");
   co_return fail(Error{ErrorKind::rate_limited, "function_busy",
                        fmt::format("The function runs at most {} times at once (its maxConcurrency), and {} more runs "
                                    "wait for a place; try again in a moment.",

@@ -2,7 +2,6 @@
 // result awaited.
 #pragma once
 
-#include <functional>
 #include <string>
 
 #include "core/job.h"
@@ -12,6 +11,7 @@
 #include "ports/job_queue.h"
 #include "ports/result_bus.h"
 #include "telemetry/event_ring.h"
+#include "telemetry/metrics.h"
 
 namespace infra::app {
 
@@ -27,8 +27,7 @@ struct Invocation {
 // Of functions that have a limit of runs at once.
 struct InvokeLimits {
   ConcurrencyLimiter& limiter;
-  int max_waiting = 100;               // a function's runs beyond those that may go on at once
-  std::function<void()> on_refused{};  // any event thread; may be empty
+  int max_waiting = 100;  // a function's runs beyond those that may go on at once
 };
 
 // Whether what run() fails with ended the wait only: the job goes on, and its id says where its result will be.
@@ -37,13 +36,14 @@ struct InvokeLimits {
 class InvokeFunction {
  public:
   InvokeFunction(FunctionStore& functions, JobQueue& queue, ResultBus& results, Clock& clock, EventRing& events,
-                 InvokeLimits limits)
+                 Metrics& metrics, InvokeLimits limits)
       : functions_(functions),
         queue_(queue),
         results_(results),
         clock_(clock),
         events_(events),
-        limits_(std::move(limits)) {}
+        metrics_(metrics),
+        limits_(limits) {}
 
   // `conflict` (code function_has_no_code) for a row that names none. `rate_limited` (code function_busy) when as many
   // runs as may wait for this function's limit do; nothing is left of it. Sync: the result. Async: null once the job is
@@ -62,6 +62,7 @@ class InvokeFunction {
   ResultBus& results_;
   Clock& clock_;
   EventRing& events_;
+  Metrics& metrics_;
   const InvokeLimits limits_;
 };
 

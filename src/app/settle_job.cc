@@ -30,7 +30,8 @@ Task<Result<void>> SettleJob::settle(const Delivery& delivery, JobResult result)
   const LogRow row = make_log_row(*shared, delivery.job.accepted_at, clock_.now());
   const auto won = co_await recorder_.record(row);
   if (!won) co_return fail(won.error());
-  if (*won && observer_) observer_(*shared);
+  if (*won && metrics_ != nullptr)
+    metrics_->run(shared->function_id, shared->status, shared->duration_ms, shared->handler_ms);
   co_return co_await finish_message(delivery, *shared);
 }
 

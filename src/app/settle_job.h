@@ -3,8 +3,6 @@
 // function's recent runs advise.
 #pragma once
 
-#include <functional>
-
 #include "app/recent_runs.h"
 #include "ports/clock.h"
 #include "ports/log_store.h"
@@ -12,23 +10,22 @@
 #include "ports/run_recorder.h"
 #include "ports/settlement.h"
 #include "telemetry/event_ring.h"
+#include "telemetry/metrics.h"
 
 namespace infra::app {
 
 class SettleJob : public Settlement {
  public:
-  // Called for the settlement that won, after its row is written.
-  using Observer = std::function<void(const JobResult&)>;
-
+  // `metrics` count the settlement that won, after its row is written. Null: another program does, which hears of it.
   SettleJob(ResultBus& results, RunRecorder& recorder, LogStore& logs, JobQueue& queue, const Clock& clock,
-            EventRing& events, Observer observer)
+            EventRing& events, Metrics* metrics)
       : results_(results),
         recorder_(recorder),
         logs_(logs),
         queue_(queue),
         clock_(clock),
         events_(events),
-        observer_(std::move(observer)) {}
+        metrics_(metrics) {}
 
   Task<Result<bool>> is_settled(const Job& job) override;
   Task<Result<void>> settle(const Delivery& delivery, JobResult result) override;
@@ -43,7 +40,7 @@ class SettleJob : public Settlement {
   JobQueue& queue_;
   const Clock& clock_;
   EventRing& events_;
-  Observer observer_;
+  Metrics* const metrics_;
   RecentRuns recent_runs_;
 };
 

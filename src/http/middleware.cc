@@ -193,7 +193,7 @@ Middleware authenticate(const std::string& key, RateLimiter& limiter, Metrics& m
 
     const auto decision = co_await limiter.admit("auth:" + rate_key(context.client));
     if (!decision.allowed) {
-      metrics.rate_limited("auth");
+      metrics.count("rate_limit_refusals_total", "auth");
       co_return refuse(context, too_many(decision, "requests with a wrong key"));
     }
     co_return refuse(context, {ErrorKind::unauthorized, "unauthorized",
@@ -212,7 +212,7 @@ Middleware limit_rate(RateLimiter& limiter, RatePolicy policy, const Clock& cloc
     if (decision.allowed) {
       response = co_await next(context);
     } else {
-      metrics.rate_limited("default");
+      metrics.count("rate_limit_refusals_total", "default");
       response = refuse(context, too_many(decision, "requests"));
     }
     tell_budget(response, decision, policy, clock.now());

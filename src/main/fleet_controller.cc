@@ -52,7 +52,7 @@ FleetController::Parts::Parts(Program& p, const Variables& variables)
       functions(engines.dynamodb, engines.fleet.functions_table, program.clock,
                 [this](FunctionId changed) { return announcements.announce(std::move(changed)); }),
       results(engines.redis, engines.code, program.clock, program.executor, bus_options()),
-      limiter(engines.redis, program.config.rate, program.clock, [this] { program.metrics.rate_judged_locally(); }),
+      limiter(engines.redis, program.config.rate, program.clock, program.metrics),
       subscriber(program.loops, engines.fleet.redis, subscription()),
       redis_probe(engines.redis, [this] { return subscriber.subscribed(); }),
       functions_probe("functions", engines.dynamodb, engines.fleet.functions_table, {"functionId"}),

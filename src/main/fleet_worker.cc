@@ -57,7 +57,7 @@ struct FleetWorker::Parts {
 
 FleetWorker::Parts::Parts(Program& p, const Variables& variables, sandbox::Launcher& launcher)
     : program(p),
-      engines(program, variables, {.on_unreadable = [&metrics = p.metrics] { metrics.unreadable_message(); }}),
+      engines(program, variables, {}),
       results(engines.redis, engines.code, program.clock, program.executor, RedisBusOptions{}),
       queue(engines.queue, engines.redis, id, program.random,
             [this](std::string receipt, milliseconds pause) {

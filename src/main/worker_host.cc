@@ -48,14 +48,6 @@ void log_run(const JobResult& result) {
                     {"coldStart", result.cold_start}});
 }
 
-app::SettleJob::Observer observer_of(Metrics& metrics, WorkerHost::Company company) {
-  if (company == WorkerHost::Company::fleet)
-    return {};  // the controller that accepted a run counts it, when it hears of its result
-  return [&metrics](const JobResult& result) {
-    metrics.run(result.function_id, result.status, result.duration_ms, result.handler_ms);
-  };
-}
-
 }  // namespace
 
 int max_concurrent_jobs(const sandbox::Launcher& launcher) {
@@ -74,7 +66,8 @@ WorkerHost::WorkerHost(Program& program, WorkerId id, Company company, WorkerEng
       clock_(program.clock),
       ai_proxy_(program.loops, engines.http, program.clock, program.config.ai_node_url),
       settle_(engines.results, engines.recorder, engines.logs, engines.queue, program.clock, program.events,
-              observer_of(program.metrics, company)),
+              // In a fleet the controller that accepted a run counts it, when it hears of its result.
+              company == Company::fleet ? nullptr : &program.metrics),
       worker_({.queue = engines.queue,
                .code = engines.code,
                .bundles = bundles_,
@@ -94,7 +87,7 @@ WorkerHost::WorkerHost(Program& program, WorkerId id, Company company, WorkerEng
                    },
                .on_not_reused =
                    [&metrics = program.metrics](Runtime runtime, worker::Leftover left) {
-                     metrics.instance_not_reused(runtime, worker::to_string(left));
+                     metrics.count("worker_instances_not_reused_total", to_string(runtime), worker::to_string(left));
                    }},
               worker_options(engines.launcher, company, program.config)),
       egress_check_(engines.launcher, program.executor),

@@ -1,16 +1,19 @@
-// The platform's metrics, in Prometheus' terms. The metrics that existing dashboards parse keep their names and
-// labels.
+// The platform's metrics, in Prometheus' terms. What happens is counted where it happens, by whoever is given the
+// Metrics: `metrics.count("rate_limit_refusals_total", "auth")`.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
 #include "core/function.h"
 #include "core/job_result.h"
+#include "telemetry/metric_table.h"
 
 namespace infra {
 
@@ -28,6 +31,25 @@ struct GaugeSample {
   std::map<std::string, int> pools;  // runtime -> warm instances
 };
 
+// A row of the table, by its name. One that has no row, or is of another kind or has other labels, does not compile.
+template <MetricKind kKind, std::size_t kLabels>
+struct MetricRef {
+  template <std::size_t kSize>
+  // NOLINTNEXTLINE(google-explicit-constructor): a call names the metric as a plain literal
+  consteval MetricRef(const char (&name)[kSize]) : row(place_of({name, kSize - 1})) {
+    if (kMetrics.at(row).kind != kKind) throw "the metric is of another kind";
+    if (kMetrics.at(row).label_count() != kLabels) throw "the metric has other labels";
+  }
+  std::size_t row;
+
+ private:
+  static consteval std::size_t place_of(std::string_view name) {
+    std::size_t place = 0;
+    while (kMetrics.at(place).name != name) ++place;  // at() ends the compilation behind the last
+    return place;
+  }
+};
+
 // Any thread.
 class Metrics {
  public:
@@ -36,26 +58,35 @@ class Metrics {
   Metrics(const Metrics&) = delete;
   Metrics& operator=(const Metrics&) = delete;
 
+  // The values of the labels, in the table's order. Each is one of a few: what clients choose freely is no label.
+  template <typename... Labels>
+  void count(MetricRef<MetricKind::counter, sizeof...(Labels)> metric, const Labels&... labels) {
+    add(metric.row, {std::string_view(labels)...});
+  }
+  template <typename... Labels>
+  void observe(MetricRef<MetricKind::histogram, sizeof...(Labels)> metric, double value, const Labels&... labels) {
+    add(metric.row, {std::string_view(labels)...}, value);
+  }
+
+  // What several metrics tell of.
   // `route` is the pattern ("/functions/:id"), never the path, so that its values are bounded.
   void request(std::string_view method, std::string_view route, int status, double seconds);
   // The first 1,000 function ids have a label value of their own, the others share "other".
   void run(const FunctionId& function, RunStatus status, double duration_ms, std::optional<double> handler_ms);
   // A job that this program's worker has settled; several workers may settle one job, each counts what it did.
   void job(Runtime runtime, RunStatus status, bool cold_start, double duration_ms);
-  // An instance that was ended after a call for what that had left in it.
-  void instance_not_reused(Runtime runtime, std::string_view reason);
-  void rate_limited(std::string_view bucket);
-  // A run refused because as many of its function wait as may.
-  void function_busy();
-  // A message of the queue that does not say whose request it is.
-  void unreadable_message();
-  // A request that only this program's own window judged, because Redis was away.
-  void rate_judged_locally();
 
   // The text exposition format, version 0.0.4.
   [[nodiscard]] std::string render(const GaugeSample& sample);
 
  private:
+  using LabelValues = std::array<std::string_view, MetricRow{}.labels.size()>;
+  void add(std::size_t row, const LabelValues& labels, double value = 1);
+  template <typename... Labels>
+  void set(MetricRef<MetricKind::gauge, sizeof...(Labels)> metric, std::int64_t value, const Labels&... labels) {
+    add(metric.row, {std::string_view(labels)...}, static_cast<double>(value));
+  }
+
   struct State;
   std::unique_ptr<State> state_;
 };

@@ -9,7 +9,9 @@
 
 #include "adapters/system/system_clock.h"
 #include "contract/rate_limiter_contract.h"
+#include "core/mutex.h"
 #include "integration/redis_world.h"
+#include "support/metric_value.h"
 
 namespace infra::testing {
 namespace {
@@ -19,10 +21,10 @@ class OnRedis {
   static constexpr milliseconds kSlack = RedisWorld::kSlack;
   static constexpr int kRounds = 1000;
 
-  explicit OnRedis(RatePolicy policy) : limiter_(world_.redis, policy, world_.clock, {}) {}
+  explicit OnRedis(RatePolicy policy) : limiter_(world_.redis, policy, world_.clock, metrics_) {}
   RateDecision admit(const std::string& key) { return world_.run(limiter_.admit(key)); }
   void advance(milliseconds step) {
-    const std::scoped_lock lock(mutex_);
+    const MutexLock lock(moving_);
     ahead_at_most_ += step.count();
     world_.advance(step);
     ahead_at_least_ += step.count();
@@ -34,8 +36,9 @@ class OnRedis {
   static SteadyTime real() { return std::chrono::steady_clock::now(); }
 
   RedisWorld world_;
+  Metrics metrics_;
   RedisRateLimiter limiter_;
-  std::mutex mutex_;
+  Mutex moving_;  // held while the time moves and both bounds with it
   std::atomic<std::int64_t> ahead_at_least_ = 0;
   std::atomic<std::int64_t> ahead_at_most_ = 0;
 };
@@ -52,8 +55,9 @@ int let_through(RedisWorld& world, RateLimiter& limiter, int requests) {
 
 TEST(RedisRateLimiter, ControllersShareOneWindow) {
   RedisWorld world;
-  RedisRateLimiter one(world.redis, kPolicy, world.clock, {});
-  RedisRateLimiter two(world.redis, kPolicy, world.clock, {});
+  Metrics metrics;
+  RedisRateLimiter one(world.redis, kPolicy, world.clock, metrics);
+  RedisRateLimiter two(world.redis, kPolicy, world.clock, metrics);
   std::atomic<int> allowed = 0;
   {
     std::vector<std::jthread> threads;
@@ -68,30 +72,31 @@ TEST(RedisRateLimiter, ControllersShareOneWindow) {
 
 TEST(RedisRateLimiter, WithRedisGoneTheOwnWindowHolds) {
   RedisWorld world;
-  std::atomic<int> judged_here = 0;
-  RedisRateLimiter limiter(world.redis, kPolicy, world.clock, [&] { ++judged_here; });
+  Metrics metrics;
+  RedisRateLimiter limiter(world.redis, kPolicy, world.clock, metrics);
   EXPECT_EQ(let_through(world, limiter, 30), 30);
-  EXPECT_EQ(judged_here, 0);
+  EXPECT_EQ(metric_value(metrics, "rate_limiter_local_total"), 0);
   world.server.kill();
   world.eventually([&] { return !world.redis.connected(); });
   EXPECT_EQ(let_through(world, limiter, 60), 20);  // it has counted the 30 as well
-  EXPECT_EQ(judged_here, 60);
+  EXPECT_EQ(metric_value(metrics, "rate_limiter_local_total"), 60);
 }
 
 TEST(RedisRateLimiter, AnEmptiedRedisLetsNoMoreThrough) {
   RedisWorld world;
-  std::atomic<int> judged_here = 0;
-  RedisRateLimiter limiter(world.redis, kPolicy, world.clock, [&] { ++judged_here; });
+  Metrics metrics;
+  RedisRateLimiter limiter(world.redis, kPolicy, world.clock, metrics);
   EXPECT_EQ(let_through(world, limiter, 30), 30);
   world.server.restart();
   world.eventually([&] { return world.redis.connected(); });
   EXPECT_EQ(let_through(world, limiter, 60), 20);
-  EXPECT_EQ(judged_here, 0);
+  EXPECT_EQ(metric_value(metrics, "rate_limiter_local_total"), 0);
 }
 
 TEST(RedisRateLimiter, WhatWasLetThroughAloneStillCountsWhenRedisIsBack) {
   RedisWorld world;
-  RedisRateLimiter limiter(world.redis, kPolicy, world.clock, {});
+  Metrics metrics;
+  RedisRateLimiter limiter(world.redis, kPolicy, world.clock, metrics);
   world.eventually([&] { return world.redis.connected(); });
   world.server.kill();
   world.eventually([&] { return !world.redis.connected(); });
@@ -103,8 +108,9 @@ TEST(RedisRateLimiter, WhatWasLetThroughAloneStillCountsWhenRedisIsBack) {
 
 TEST(RedisRateLimiter, WhatRedisRefusesLeavesNoTraceHere) {
   RedisWorld world;
-  RedisRateLimiter greedy(world.redis, kPolicy, world.clock, {});
-  RedisRateLimiter limiter(world.redis, kPolicy, world.clock, {});
+  Metrics metrics;
+  RedisRateLimiter greedy(world.redis, kPolicy, world.clock, metrics);
+  RedisRateLimiter limiter(world.redis, kPolicy, world.clock, metrics);
   EXPECT_EQ(let_through(world, greedy, 50), 50);
   EXPECT_EQ(let_through(world, limiter, 60), 0);
   world.advance(kPolicy.window + milliseconds{1});
@@ -113,7 +119,8 @@ TEST(RedisRateLimiter, WhatRedisRefusesLeavesNoTraceHere) {
 
 TEST(RedisRateLimiter, AFrozenRedisCostsARequestAQuarterSecondAtMost) {
   RedisWorld world;
-  RedisRateLimiter limiter(world.redis, kPolicy, world.clock, {});
+  Metrics metrics;
+  RedisRateLimiter limiter(world.redis, kPolicy, world.clock, metrics);
   EXPECT_EQ(let_through(world, limiter, 1), 1);
   world.server.freeze();
   const auto begun = std::chrono::steady_clock::now();
@@ -124,7 +131,8 @@ TEST(RedisRateLimiter, AFrozenRedisCostsARequestAQuarterSecondAtMost) {
 
 TEST(RedisRateLimiter, TheKeyGoesWithItsWindow) {
   RedisWorld world;
-  RedisRateLimiter limiter(world.redis, kPolicy, world.clock, {});
+  Metrics metrics;
+  RedisRateLimiter limiter(world.redis, kPolicy, world.clock, metrics);
   EXPECT_EQ(let_through(world, limiter, 1), 1);
   EXPECT_EQ(world.ask({"EXISTS", "infra:rl:a"}), "1");
   world.advance(kPolicy.window + std::chrono::seconds{2});

@@ -28,7 +28,9 @@ class SqsWorld : public AwsWorld {
   testing::MemoryObjects objects;
 
  private:
-  SqsJobQueue queue_{sqs, url, objects, clock, executor, {.bucket = "code-bucket", .poll = std::chrono::seconds{1}}};
+  Metrics metrics_;
+  SqsJobQueue queue_{
+      sqs, url, objects, clock, executor, metrics_, {.bucket = "code-bucket", .poll = std::chrono::seconds{1}}};
 };
 
 class SqsFifoWorld : public SqsWorld {

@@ -27,6 +27,11 @@ class Rows(unittest.TestCase):
                 {"name": "TWO", "labels": ["method", "route"]}])
 
     def test_no_row_of_a_table_is_missed(self):
+        source = (ROOT / generated_docs.METRICS).read_text(encoding="utf-8")
+        metrics = table_rows.rows(generated_docs.METRICS)
+        self.assertEqual([row["name"] for row in metrics], re.findall(r'\.name = "(\w+)"', source))
+        self.assertEqual({row["kind"] for row in metrics}, {"counter", "gauge", "histogram"})
+        self.assertTrue(all(row["help"].endswith(".") for row in metrics))
         source = (ROOT / variables.TABLE).read_text(encoding="utf-8")
         self.assertEqual(variables.names(), re.findall(r'\.name = "(\w+)"', source))
         self.assertTrue(all(row["name"] and row["role"] for row in variables.variables()))
@@ -49,6 +54,11 @@ class Documents(unittest.TestCase):
                        lambda text: text.replace("waits for what runs |", "is waited for |"),
                        lambda text: re.sub(r"\| `SHUTDOWN_TIMEOUT_SECONDS`.*\n", "", text)):
             self.assertRegex("\n".join(self.complaints("README.md", change)), r"^README.md: the block variables .*`./dev docs`")
+
+    def test_a_metric_that_is_another_or_missing_is_found(self):
+        for change in (lambda text: text.replace("| `jobs_running` | gauge |", "| `jobs_running` | counter |"),
+                       lambda text: re.sub(r"\| `worker_jobs_total`.*\n", "", text)):
+            self.assertRegex("\n".join(self.complaints("docs/operations.md", change)), r"^docs/operations.md: the block metrics ")
 
     def test_a_variable_that_no_table_has_is_found(self):
         said = self.complaints("docs/operations.md", lambda text: text + "\nSet `INFRA_MAX_WAITIN` to 5.\n")

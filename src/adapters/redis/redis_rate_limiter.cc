@@ -38,9 +38,8 @@ return {allowed, count, (oldest and tonumber(oldest) or now) + window - now}
 
 }  // namespace
 
-RedisRateLimiter::RedisRateLimiter(net::RedisClient& redis, RatePolicy policy, const Clock& clock,
-                                   std::function<void()> on_local)
-    : redis_(redis), policy_(policy), on_local_(std::move(on_local)), local_(policy, clock) {}
+RedisRateLimiter::RedisRateLimiter(net::RedisClient& redis, RatePolicy policy, const Clock& clock, Metrics& metrics)
+    : redis_(redis), policy_(policy), metrics_(metrics), local_(policy, clock) {}
 
 // The own window first: what it refuses costs no round trip, and what it has let through while Redis was away, or
 // before Redis lost its memory, still counts. What Redis refuses is taken back, so that it leaves no trace in either.
@@ -48,7 +47,7 @@ Task<RateDecision> RedisRateLimiter::admit(const std::string& key) {
   if (policy_.limit <= 0) co_return RateDecision{};
   const auto own = local_.count(key);
   if (!own.decision.allowed) {
-    if (on_local_ && !redis_.connected()) on_local_();
+    if (!redis_.connected()) metrics_.count("rate_limiter_local_total");
     co_return own.decision;
   }
   const std::string redis_key = "infra:rl:" + key;
@@ -56,7 +55,7 @@ Task<RateDecision> RedisRateLimiter::admit(const std::string& key) {
   const auto reply = co_await redis_.eval(script(), redis_key,
                                           {std::to_string(policy_.limit), std::to_string(window.count())}, kPatience);
   if (!reply || reply->elements.size() != 3) {
-    if (on_local_) on_local_();
+    metrics_.count("rate_limiter_local_total");
     co_return own.decision;
   }
   const auto count = static_cast<int>(reply->elements[1].integer);

@@ -3,25 +3,25 @@
 // it alone decides, and a Redis that comes back empty lets no client begin anew.
 #pragma once
 
-#include <functional>
 #include <string>
 
 #include "adapters/memory/memory_rate_limiter.h"
 #include "net/redis/redis_client.h"
 #include "ports/rate_limiter.h"
+#include "telemetry/metrics.h"
 
 namespace infra {
 
 class RedisRateLimiter final : public RateLimiter {
  public:
-  // `on_local` is called for each request that only this controller's window judged; any thread, may be empty.
-  RedisRateLimiter(net::RedisClient& redis, RatePolicy policy, const Clock& clock, std::function<void()> on_local);
+  // `metrics` count the requests that only this controller's window judged.
+  RedisRateLimiter(net::RedisClient& redis, RatePolicy policy, const Clock& clock, Metrics& metrics);
   Task<RateDecision> admit(const std::string& key) override;
 
  private:
   net::RedisClient& redis_;
   const RatePolicy policy_;
-  const std::function<void()> on_local_;
+  Metrics& metrics_;
   MemoryRateLimiter local_;
 };
 

@@ -65,11 +65,12 @@ std::unexpected<Error> payload_too_large(std::string_view why) {
 }  // namespace
 
 SqsJobQueue::SqsJobQueue(aws::AwsClient& sqs, std::string queue_url, CodeStore& payloads, Clock& clock,
-                         Executor& executor, SqsQueueOptions options)
+                         Executor& executor, Metrics& metrics, SqsQueueOptions options)
     : sqs_(sqs),
       queue_url_(std::move(queue_url)),
       payloads_(payloads),
       clock_(clock),
+      metrics_(metrics),
       options_(std::move(options)),
       fifo_(queue_url_.ends_with(".fifo")),
       sends_(sqs, queue_url_, clock, executor,
@@ -206,7 +207,7 @@ void SqsJobQueue::note_unreadable(const Message& message, const std::string& rea
   if (!unreadable_.add(message.id)) return;
   log::warn("a queue message is no job; it is left to the dead-letter queue",
             {{"messageId", message.id}, {"reason", reason}});
-  if (options_.on_unreadable) options_.on_unreadable();
+  metrics_.count("worker_unreadable_messages_total");
 }
 
 Task<Result<void>> SqsJobQueue::set_visibility(std::string_view receipt, seconds timeout) {

@@ -17,6 +17,7 @@
 #include "ports/code_store.h"
 #include "ports/executor.h"
 #include "ports/job_queue.h"
+#include "telemetry/metrics.h"
 
 namespace infra {
 
@@ -26,9 +27,6 @@ struct SqsQueueOptions {
   std::function<bool()> reference_worker_alive{};
   // Before a job's message goes: whether that names an object in place of its input. Any thread; may be empty.
   std::function<void(const Job&, bool input_apart)> on_send{};
-  // For each message without a waiter to tell (it has no request id), when it is first received. Any thread; may be
-  // empty.
-  std::function<void()> on_unreadable{};
   std::chrono::seconds poll{5};  // the longest one poll waits at SQS, and so the longest that a stop waits for it
 };
 
@@ -40,8 +38,9 @@ struct SqsQueueOptions {
 // could make up for one that was lost.
 class SqsJobQueue final : public JobQueue {
  public:
+  // `metrics` count each message without a waiter to tell (it has no request id), when it is first received.
   SqsJobQueue(aws::AwsClient& sqs, std::string queue_url, CodeStore& payloads, Clock& clock, Executor& executor,
-              SqsQueueOptions options);
+              Metrics& metrics, SqsQueueOptions options);
 
   Task<Result<void>> enqueue(const Job& job) override;
   // Waits at SQS, in whole seconds of real time. What can't be run is handed out as such; a message that does not even
@@ -80,6 +79,7 @@ class SqsJobQueue final : public JobQueue {
   const std::string queue_url_;
   CodeStore& payloads_;
   Clock& clock_;
+  Metrics& metrics_;
   const SqsQueueOptions options_;
   const bool fifo_;
   aws::SqsBatcher sends_;

@@ -6,6 +6,7 @@
 #include "adapters/aws/sqs/sqs_probe.h"
 #include "adapters/aws/sqs/test_sqs_world.h"
 #include "core/limits.h"
+#include "support/metric_value.h"
 
 namespace infra {
 namespace {
@@ -48,9 +49,8 @@ class SqsJobQueueTest : public testing::SqsTestWorld {
             objects,
             clock,
             executor,
-            {.bucket = "code-bucket",
-             .reference_worker_alive = [this] { return reference_alive.load(); },
-             .on_unreadable = [this] { ++unreadable; }}};
+            metrics,
+            {.bucket = "code-bucket", .reference_worker_alive = [this] { return reference_alive.load(); }}};
   }
   // Each poll gets the next of these, then nothing more.
   void serve(std::vector<json::array> polls) {
@@ -65,7 +65,9 @@ class SqsJobQueueTest : public testing::SqsTestWorld {
 
   testing::MemoryObjects objects;
   std::atomic<bool> reference_alive = false;
-  std::atomic<int> unreadable = 0;
+  double unreadable() { return testing::metric_value(metrics, "worker_unreadable_messages_total"); }
+
+  Metrics metrics;
 };
 
 TEST_F(SqsJobQueueTest, AFifoQueueGetsEachJobAsAGroupOfItsOwn) {
@@ -200,7 +202,7 @@ TEST_F(SqsJobQueueTest, AMessageThatIsNoJobIsLeftToTheRedrivePolicy) {
   EXPECT_FALSE(got->at(0).fresh);
   EXPECT_EQ(server.count(), 1U);  // neither deleted nor given back
   EXPECT_TRUE(run(queue.receive(5, milliseconds{0}))->empty());
-  EXPECT_EQ(unreadable, 1);  // told of once, however often it comes
+  EXPECT_EQ(unreadable(), 1);  // told of once, however often it comes
 }
 
 TEST_F(SqsJobQueueTest, AJobWhosePayloadCannotBeReadNowComesAgainSoon) {
@@ -244,7 +246,7 @@ TEST_F(SqsJobQueueTest, AJobThatNobodyCanRunIsHandedOutWithTheReason) {
   EXPECT_FALSE(got->at(1).cannot_run) << "code is read from this worker's bucket, whatever the message calls it";
   EXPECT_EQ(got->at(0).job.reply_to, "result-of:c");
   EXPECT_TRUE(got->at(0).fresh);
-  EXPECT_EQ(unreadable, 0);
+  EXPECT_EQ(unreadable(), 0);
 }
 
 TEST_F(SqsJobQueueTest, AReferenceControllerIsToldNoSoonerThanItListens) {
@@ -266,7 +268,7 @@ TEST_F(SqsJobQueueTest, AReferenceControllerIsToldNoSoonerThanItListens) {
 
 TEST_F(SqsJobQueueTest, WhoeverAsksKnowsBeforeTheMessageWhetherItsInputGoesApart) {
   std::vector<std::string> told;
-  SqsJobQueue queue(sqs, kUrl, objects, clock, executor,
+  SqsJobQueue queue(sqs, kUrl, objects, clock, executor, metrics,
                     {.bucket = "code-bucket", .on_send = [&](const Job& job, bool input_apart) {
                        told.push_back(job.request_id.value + (input_apart ? " apart" : "") +
                                       (server.count() == told.size() ? "" : " late"));

@@ -1,0 +1,105 @@
+// Every metric of the platform: its name, kind, labels and help. A metric is a row here, and is counted where the thing
+// happens, by its name (metrics.h). docs/operations.md has the table from here (`./dev docs`, which reads this text: a
+// row's strings are plain literals). Names and labels that dashboards parse are kept for ever.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace infra {
+
+enum class MetricKind : std::uint8_t { counter, gauge, histogram };
+
+struct MetricRow {
+  std::string_view name;
+  MetricKind kind = MetricKind::counter;
+  std::array<std::string_view, 3> labels{};  // the empty ones at the end are none
+  std::string_view help;
+  std::string_view about{};  // what the documents say of labels and meaning beyond `help`
+
+  [[nodiscard]] constexpr std::size_t label_count() const {
+    std::size_t count = 0;
+    while (count < labels.size() && !labels.at(count).empty()) ++count;
+    return count;
+  }
+};
+
+// In the order in which a scrape shows those of a kind.
+inline constexpr auto kMetrics = std::to_array<MetricRow>({
+    {.name = "http_requests_total",
+     .kind = MetricKind::counter,
+     .labels = {"method", "route", "status_code"},
+     .help = "HTTP requests answered.",
+     .about = "`route` is the pattern"},
+    {.name = "http_request_duration_seconds",
+     .kind = MetricKind::histogram,
+     .labels = {"method", "route", "status_code"},
+     .help = "Time from a request's header to its answer."},
+    {.name = "function_invocations_total",
+     .kind = MetricKind::counter,
+     .labels = {"functionId", "status"},
+     .help = "Finished runs.",
+     .about = "1,000 function ids at most, then `other`"},
+    {.name = "function_duration_seconds",
+     .kind = MetricKind::histogram,
+     .labels = {"functionId", "status"},
+     .help = "A run's time on the worker."},
+    {.name = "function_handler_duration_seconds",
+     .kind = MetricKind::histogram,
+     .labels = {"functionId", "status"},
+     .help = "A run's time in the handler alone."},
+    {.name = "rate_limit_refusals_total",
+     .kind = MetricKind::counter,
+     .labels = {"bucket"},
+     .help = "Requests refused by the rate limit.",
+     .about = "`default`, and `auth` for wrong keys"},
+    {.name = "function_busy_refusals_total",
+     .kind = MetricKind::counter,
+     .help = "Runs refused because as many of their function wait for its limit as may.",
+     .about = "clients see `function_busy`"},
+    {.name = "worker_unreadable_messages_total",
+     .kind = MetricKind::counter,
+     .help = "Messages of the queue that say no request id; they are left to the dead-letter queue.",
+     .about = "each once a worker"},
+    {.name = "rate_limiter_local_total",
+     .kind = MetricKind::counter,
+     .help = "Requests judged by this controller's own window alone, because Redis was away."},
+    {.name = "worker_jobs_total",
+     .kind = MetricKind::counter,
+     .labels = {"runtime", "status"},
+     .help = "Jobs settled by this worker."},
+    {.name = "worker_cold_starts_total",
+     .kind = MetricKind::counter,
+     .labels = {"runtime"},
+     .help = "Jobs for which a new instance was started."},
+    {.name = "worker_instances_not_reused_total",
+     .kind = MetricKind::counter,
+     .labels = {"runtime", "reason"},
+     .help = "Instances ended for what a call had left behind in them.",
+     .about = "processes, threads, connections or a full disk"},
+    {.name = "worker_job_duration_seconds",
+     .kind = MetricKind::histogram,
+     .labels = {"runtime"},
+     .help = "A job's time on this worker."},
+    {.name = "job_queue_depth",
+     .kind = MetricKind::gauge,
+     .labels = {"state"},
+     .help = "Jobs in the queue by state.",
+     .about = "ready, in_flight, dead; none of them while the queue can't be asked"},
+    {.name = "jobs_running",
+     .kind = MetricKind::gauge,
+     .help = "Jobs that run now, on all workers that this program knows."},
+    {.name = "worker_jobs_waiting",
+     .kind = MetricKind::gauge,
+     .help = "Jobs at this worker that wait for their function's limit of runs at once.",
+     .about = "its `maxConcurrency`"},
+    {.name = "http_requests_in_flight", .kind = MetricKind::gauge, .help = "Requests that wait for their answer."},
+    {.name = "worker_pool_instances",
+     .kind = MetricKind::gauge,
+     .labels = {"runtime"},
+     .help = "Warm instances by runtime."},
+});
+
+}  // namespace infra
