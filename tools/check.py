@@ -16,7 +16,7 @@ CHECKS = {
     "format": ("clang-format", lambda jobs: check_compile.check_format()),
     "includes": ("rooms include only what they may", lambda jobs: check_includes.check()),
     "docs": ("links, file names and tables in the docs", lambda jobs: check_docs.check()),
-    "files": ("length and opening words of files", lambda jobs: check_files.check_shape()),
+    "files": ("length, opening words and locks of files", lambda jobs: check_files.check_shape() + check_files.check_locks()),
     "syntax": ("Python, JavaScript and bash parse", lambda jobs: check_files.check_syntax()),
     "python": ("pyflakes and pycodestyle", lambda jobs: check_files.check_python()),
     "shell": ("shellcheck", lambda jobs: check_files.check_shell()),

@@ -1,10 +1,11 @@
-"""What every file owes its reader: a bounded length, words at the top; that scripts parse, and what their linters say."""
+"""What every file owes its reader: a bounded length, words at the top, locks that say what they guard; that scripts parse, and what their
+linters say."""
 
 import re
 import subprocess
 from pathlib import Path
 
-from sources import INCLUDE, ROOT, files, read
+from sources import INCLUDE, ROOT, files, line_of, read
 
 MAX_LINES = 500
 NO_SUFFIX = tuple(map(Path, ("dev", ".ci/run", "packaging/container-entry", "packaging/debian/postinst", "packaging/debian/prerm",
@@ -14,11 +15,35 @@ OPENING = {".h": "//", ".hpp": "//", ".go": "//", ".cc": "//", ".js": "//", ".mj
            ".sh": "#", ".cmake": "#"}
 
 
+MUTEX, PRECOMPILED = Path("src/core/mutex.h"), Path("src/pch.h")
+UNCONVERTED = ("src", "worker")
+STANDARD_LOCK = re.compile(r"std::\w*(?:mutex|_lock|lock_guard|condition_variable\w*|once_flag|call_once)\b"
+                           r"|^#include <(?:mutex|shared_mutex|condition_variable)>", re.MULTILINE)
+OUR_LOCK = re.compile(r"^\s*(?:mutable |static )*Mutex (\w+);(\s*//.*)?$", re.MULTILINE)
+
+
 def opens_with_its_header(path, first_line):
     """A .cc file whose first line includes its own header has been introduced there; so has its test."""
     include = INCLUDE.match(first_line)
     own = re.sub(r"_test$", "", path.stem)
     return path.suffix == ".cc" and include and include.group(1) and Path(include.group(1)).stem == own
+
+
+def wrong_locks(path, text):
+    """Locks are those of core/mutex.h, and say what they guard: by INFRA_GUARDED_BY, or in words where that is no member."""
+    if path == MUTEX:
+        return
+    for match in STANDARD_LOCK.finditer(text):
+        if path != PRECOMPILED or not match.group().startswith("#"):
+            yield f"{path}:{line_of(text, match.start())}: {match.group().strip()}: locks are those of core/mutex.h."
+    for match in OUR_LOCK.finditer(text):
+        if not match[2] and f"INFRA_GUARDED_BY({match[1]})" not in text:
+            yield f"{path}:{line_of(text, match.start())}: nothing is INFRA_GUARDED_BY({match[1]}), and no comment says what it is for."
+
+
+def check_locks():
+    return [complaint for path in files(".h", ".cc", ".hpp", under=("src", "tests", "bench", "runtimes"))
+            if path.parts[:2] != UNCONVERTED for complaint in wrong_locks(path, read(path))]
 
 
 def check_shape():

@@ -2,6 +2,8 @@
 
 #include <atomic>
 
+#include "core/mutex.h"
+
 namespace infra::app {
 
 namespace {
@@ -33,7 +35,7 @@ struct HealthMonitor::State {
   State(std::vector<HealthProbe*> p, Executor& e, Clock& c) : probes(std::move(p)), executor(e), clock(c) {}
 
   void record(const std::string& name, EngineHealth seen) {
-    const std::scoped_lock lock(mutex);
+    const MutexLock lock(mutex);
     health[name] = std::move(seen);
   }
 
@@ -66,8 +68,8 @@ struct HealthMonitor::State {
   Executor& executor;
   Clock& clock;
   std::atomic<bool> stopping = false;
-  mutable std::mutex mutex;
-  std::map<std::string, EngineHealth> health;
+  mutable Mutex mutex;
+  std::map<std::string, EngineHealth> health INFRA_GUARDED_BY(mutex);
 };
 
 HealthMonitor::HealthMonitor(std::vector<HealthProbe*> probes, Executor& executor, Clock& clock)
@@ -91,7 +93,7 @@ void HealthMonitor::stop() {
 }
 
 std::map<std::string, EngineHealth> HealthMonitor::snapshot() const {
-  const std::scoped_lock lock(state_->mutex);
+  const MutexLock lock(state_->mutex);
   return state_->health;
 }
 

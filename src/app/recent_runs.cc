@@ -13,7 +13,7 @@ constexpr std::size_t kMaxRuns = 100;
 void RecentRuns::take_in(const Job& job, JobResult& result) {
   std::vector<RunSample> samples;
   {
-    const std::scoped_lock lock(mutex_);
+    const MutexLock lock(mutex_);
     if (const auto sample = sample_of(result)) note(job, {std::hash<RequestId>{}(job.request_id), *sample});
     samples = samples_for(job);
   }

@@ -4,12 +4,12 @@
 
 #include <cstddef>
 #include <list>
-#include <mutex>
 #include <unordered_map>
 #include <vector>
 
 #include "core/job.h"
 #include "core/memory_advice.h"
+#include "core/mutex.h"
 
 namespace infra::app {
 
@@ -37,13 +37,13 @@ class RecentRuns {
     void note(const Run& run);
     [[nodiscard]] std::vector<RunSample> samples() const;
   };
-  void note(const Job& job, const Run& run);
-  [[nodiscard]] std::vector<RunSample> samples_for(const Job& job) const;
+  void note(const Job& job, const Run& run) INFRA_REQUIRES(mutex_);
+  [[nodiscard]] std::vector<RunSample> samples_for(const Job& job) const INFRA_REQUIRES(mutex_);
 
   const std::size_t max_functions_;
-  std::mutex mutex_;
-  std::list<Runs> by_use_;  // last used first
-  std::unordered_map<FunctionId, std::list<Runs>::iterator> by_function_;
+  Mutex mutex_;
+  std::list<Runs> by_use_ INFRA_GUARDED_BY(mutex_);  // last used first
+  std::unordered_map<FunctionId, std::list<Runs>::iterator> by_function_ INFRA_GUARDED_BY(mutex_);
 };
 
 }  // namespace infra::app

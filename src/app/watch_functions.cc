@@ -69,12 +69,12 @@ Task<bool> WatchFunctions::look_at(FunctionId id) {
 }
 
 std::set<FunctionId> WatchFunctions::kept() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return kept_;
 }
 
 void WatchFunctions::note(const FunctionId& id, bool kept) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (kept) {
     kept_.insert(id);
   } else {

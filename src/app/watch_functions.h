@@ -3,9 +3,9 @@
 #pragma once
 
 #include <atomic>
-#include <mutex>
 #include <set>
 
+#include "core/mutex.h"
 #include "ports/function_observer.h"
 #include "ports/function_store.h"
 
@@ -39,8 +39,8 @@ class WatchFunctions {
   std::atomic<bool> complete_ = false;  // the table was read whole
   std::atomic<bool> warned_ = false;    // that it could not be read
 
-  mutable std::mutex mutex_;
-  std::set<FunctionId> kept_;  // whose rows are looked at again
+  mutable Mutex mutex_;
+  std::set<FunctionId> kept_ INFRA_GUARDED_BY(mutex_);  // whose rows are looked at again
 };
 
 }  // namespace infra::app

@@ -38,8 +38,8 @@ Task<void> Heartbeats::beat_on() {
 
 Task<void> Heartbeats::beat() {
   const Heartbeat beat = now_();
-  note(registry_told_, co_await registry_.record(beat), "Redis");
-  if (!config_.controller_url.empty()) note(controller_told_, co_await post(beat), "CONTROLLER_URL");
+  note(&Told::registry, co_await registry_.record(beat), "Redis");
+  if (!config_.controller_url.empty()) note(&Told::controller, co_await post(beat), "CONTROLLER_URL");
 }
 
 void Heartbeats::stop() {
@@ -58,13 +58,13 @@ Task<Result<void>> Heartbeats::post(Heartbeat beat) {
   co_return fail(ErrorKind::unavailable, std::string(kRefused), fmt::format("It answered {}.", answer->status));
 }
 
-void Heartbeats::note(std::string& told, const Result<void>& done, std::string_view where) {
+void Heartbeats::note(std::string Told::* way, const Result<void>& done, std::string_view where) {
   std::string failure;
   if (!done) failure = done.error().code == kRefused ? done.error().message : done.error().code;
   {
-    const std::scoped_lock lock(mutex_);
-    if (told == failure) return;
-    told = failure;
+    const MutexLock lock(mutex_);
+    if (told_.*way == failure) return;
+    told_.*way = failure;
   }
   if (done) {
     log::info("heartbeats arrive again", {{"where", where}});

@@ -4,9 +4,9 @@
 
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
 
+#include "core/mutex.h"
 #include "main/config.h"
 #include "net/http/http_client.h"
 #include "ports/clock.h"
@@ -30,8 +30,12 @@ class Heartbeats {
 
  private:
   Task<Result<void>> post(Heartbeat beat);
-  // `told` is what was last said of it; empty while heartbeats arrive.
-  void note(std::string& told, const Result<void>& done, std::string_view where);
+  // What was last said of each way; empty while heartbeats arrive on it.
+  struct Told {
+    std::string registry;
+    std::string controller;
+  };
+  void note(std::string Told::* way, const Result<void>& done, std::string_view where);
 
   const Config& config_;
   WorkerRegistry& registry_;
@@ -39,9 +43,8 @@ class Heartbeats {
   Clock& clock_;
   const std::function<Heartbeat()> now_;
   const std::shared_ptr<Signal> stopped_;
-  std::mutex mutex_;
-  std::string registry_told_;
-  std::string controller_told_;
+  Mutex mutex_;
+  Told told_ INFRA_GUARDED_BY(mutex_);
 };
 
 }  // namespace infra

@@ -7,12 +7,12 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <mutex>
 #include <string>
 #include <vector>
 
 #include "adapters/memory/memory_worker_registry.h"
 #include "adapters/system/system_clock.h"
+#include "core/mutex.h"
 #include "net/http/http_server.h"
 #include "net/loops/event_loops.h"
 #include "telemetry/log.h"
@@ -58,8 +58,8 @@ class HeartbeatsTest : public ::testing::Test {
   }
 
   net::EventLoops loops_{1, 1};
-  std::mutex mutex_;
-  std::vector<std::string> asked_;
+  Mutex mutex_;
+  std::vector<std::string> asked_ INFRA_GUARDED_BY(mutex_);
   std::atomic<int> status_ = 200;
   net::HttpServer server_;
   Config config_;
@@ -72,7 +72,7 @@ class HeartbeatsTest : public ::testing::Test {
   Task<net::Response> answer(net::Request& request) {
     const auto body = co_await net::read_all(*request.body, 4096);
     {
-      const std::scoped_lock lock(mutex_);
+      const MutexLock lock(mutex_);
       asked_.push_back(fmt::format("{} {} {} {}", request.method, request.path,
                                    request.headers.find("x-api-key").value_or(""), body.value()));
     }
@@ -82,7 +82,7 @@ class HeartbeatsTest : public ::testing::Test {
 
 TEST_F(HeartbeatsTest, GoWhereControllersOfBothKindsTakeThem) {
   beat(200);
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   EXPECT_THAT(asked_, ElementsAre(AllOf(HasSubstr("POST /api/worker/heartbeat ten-chars! "),
                                         HasSubstr(R"("workerId":"w-1")"))));
 }

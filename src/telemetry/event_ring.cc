@@ -42,14 +42,14 @@ Event& EventRing::begin(log::Level level, std::string_view message, std::string_
 }
 
 void EventRing::note(log::Level level, std::string_view message, std::string_view function, std::string_view request) {
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   begin(level, message, function, request);
 }
 
 void EventRing::note_unless_repeated(log::Level level, std::string_view message, std::string_view function,
                                      std::string_view request) {
   const std::string text = shorten(replace_invalid_utf8(message), kMessageUnits);
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   const WallTime since = now() - kRepetition;
   const bool repeated = std::ranges::any_of(events_, [&](const Event& event) {
     return event.number > 0 && event.time > since && event.level == level && event.message == text &&
@@ -80,7 +80,7 @@ void EventRing::deleted(const FunctionId& function) {
 
 void EventRing::run_finished(const JobResult& result) {
   const std::string& request = result.request_id.value;
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto tells_of_it = [&](const Event& event) { return event.run.has_value() && event.request == request; };
   if (!request.empty() && std::ranges::any_of(events_, tells_of_it)) return;
   const bool success = result.status == RunStatus::success;
@@ -109,7 +109,7 @@ void EventRing::warned(log::Level level, std::string_view message, log::Fields f
 }
 
 std::vector<Event> EventRing::newest_first() const {
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   std::vector<Event> newest;
   newest.reserve(kKept);
   for (std::size_t i = 0; i < kKept && i < noted_; ++i) newest.push_back(events_[(noted_ - i) % kKept]);

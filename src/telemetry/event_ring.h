@@ -3,13 +3,13 @@
 #pragma once
 
 #include <cstdint>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "core/job_result.h"
+#include "core/mutex.h"
 #include "telemetry/log.h"
 
 namespace infra {
@@ -64,12 +64,13 @@ class EventRing {
   void note(log::Level level, std::string_view message, std::string_view function, std::string_view request);
   void note_unless_repeated(log::Level level, std::string_view message, std::string_view function,
                             std::string_view request);
-  Event& begin(log::Level level, std::string_view message, std::string_view function, std::string_view request);
+  Event& begin(log::Level level, std::string_view message, std::string_view function, std::string_view request)
+      INFRA_REQUIRES(mutex_);
 
   const UuidRandom seed_;
-  mutable std::mutex mutex_;
-  std::vector<Event> events_;
-  std::uint64_t noted_ = 0;  // the newest event's number; it is at this place, modulo kKept
+  mutable Mutex mutex_;
+  std::vector<Event> events_ INFRA_GUARDED_BY(mutex_);
+  std::uint64_t noted_ INFRA_GUARDED_BY(mutex_) = 0;  // the newest event's number; it is at this place, modulo kKept
 };
 
 }  // namespace infra

@@ -7,10 +7,10 @@
 #include <array>
 #include <chrono>
 #include <deque>
-#include <mutex>
 
 #include "core/job_result.h"
 #include "core/json_text.h"
+#include "core/mutex.h"
 #include "core/text.h"
 #include "core/time.h"
 
@@ -21,8 +21,8 @@ constexpr std::size_t kKeptLines = 100;
 constexpr std::array<std::string_view, 4> kLevelNames = {"debug", "info", "warn", "error"};
 
 struct Listening {
-  std::mutex mutex;
-  const Listener* listener = nullptr;
+  Mutex mutex;
+  const Listener* listener INFRA_GUARDED_BY(mutex) = nullptr;
 };
 
 Listening& listening() {
@@ -31,8 +31,8 @@ Listening& listening() {
 }
 
 struct Recent {
-  std::mutex mutex;
-  std::deque<std::string> lines;
+  Mutex mutex;
+  std::deque<std::string> lines INFRA_GUARDED_BY(mutex);
 };
 
 Recent& recent() {
@@ -76,7 +76,7 @@ std::string value_text(const Value& value) {
 }
 
 void tell_listener(Level level, std::string_view message, Fields fields) {
-  const std::scoped_lock lock(listening().mutex);
+  const MutexLock lock(listening().mutex);
   if (listening().listener != nullptr) listening().listener->hear(level, message, fields);
 }
 
@@ -94,7 +94,7 @@ void write(Level level, std::string_view message, Fields fields) {
   line += '}';
   sink().log(to_spdlog(level), line);
 
-  const std::scoped_lock lock(recent().mutex);
+  const MutexLock lock(recent().mutex);
   recent().lines.push_back(std::move(line));
   if (recent().lines.size() > kKeptLines) recent().lines.pop_front();
 }
@@ -110,17 +110,17 @@ void error(std::string_view message, Fields fields) {
 }
 
 Listener::Listener(Hear hear) : hear_(std::move(hear)) {
-  const std::scoped_lock lock(listening().mutex);
+  const MutexLock lock(listening().mutex);
   listening().listener = this;
 }
 
 Listener::~Listener() {
-  const std::scoped_lock lock(listening().mutex);
+  const MutexLock lock(listening().mutex);
   if (listening().listener == this) listening().listener = nullptr;
 }
 
 std::vector<std::string> recent_lines() {
-  const std::scoped_lock lock(recent().mutex);
+  const MutexLock lock(recent().mutex);
   return {recent().lines.begin(), recent().lines.end()};
 }
 

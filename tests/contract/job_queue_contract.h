@@ -6,14 +6,13 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <condition_variable>
-#include <mutex>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "contract/engine_world.h"
 #include "core/limits.h"
+#include "core/mutex.h"
 #include "ports/job_queue.h"
 
 namespace infra {
@@ -43,23 +42,23 @@ inline Job make_job(const std::string& id, RunMode mode = RunMode::async) {
 class Seen {
  public:
   void add(const std::string& id) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     ids_.insert(id);
     changed_.notify_all();
   }
   void await(const std::string& id) {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return ids_.contains(id); });
+    const MutexLock lock(mutex_);
+    while (!ids_.contains(id)) changed_.wait(mutex_);
   }
   [[nodiscard]] std::multiset<std::string> ids() const {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     return ids_;
   }
 
  private:
-  mutable std::mutex mutex_;
-  std::condition_variable changed_;
-  std::multiset<std::string> ids_;
+  mutable Mutex mutex_;
+  CondVar changed_;
+  std::multiset<std::string> ids_ INFRA_GUARDED_BY(mutex_);
 };
 
 template <typename Engine>

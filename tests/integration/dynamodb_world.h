@@ -7,11 +7,9 @@
 
 #include <atomic>
 #include <boost/json.hpp>
-#include <condition_variable>
 #include <deque>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <utility>
@@ -23,6 +21,7 @@
 #include "adapters/aws/dynamodb/dynamodb_log_store.h"
 #include "adapters/aws/dynamodb/dynamodb_run_recorder.h"
 #include "contract/sample_rows.h"
+#include "core/mutex.h"
 #include "integration/aws_world.h"
 #include "net/http/http_server.h"
 
@@ -85,35 +84,35 @@ class Middleman {
 
   [[nodiscard]] aws::AwsClient& client() { return *client_; }
   [[nodiscard]] int count(const std::string& action) {
-    const std::scoped_lock lock(mutex_);
+    const MutexLock lock(mutex_);
     return counts_[action];
   }
   [[nodiscard]] int count() {
-    const std::scoped_lock lock(mutex_);
+    const MutexLock lock(mutex_);
     int all = 0;
     for (const auto& [action, times] : counts_) all += times;
     return all;
   }
   void await(const std::string& action, int count) {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return counts_[action] >= count; });
+    const MutexLock lock(mutex_);
+    while (counts_[action] < count) changed_.wait(mutex_);
   }
   // What befalls the next requests of this action.
   void befall(const std::string& action, std::vector<Fault> faults) {
-    const std::scoped_lock lock(mutex_);
+    const MutexLock lock(mutex_);
     faults_[action].assign(faults.begin(), faults.end());
   }
   // Nothing is carried out and everything is answered 500.
   void set_away(bool away) {
-    const std::scoped_lock lock(mutex_);
+    const MutexLock lock(mutex_);
     away_ = away;
   }
   void await_held() {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return held_ != nullptr; });
+    const MutexLock lock(mutex_);
+    while (held_ == nullptr) changed_.wait(mutex_);
   }
   void release() {
-    const std::scoped_lock lock(mutex_);
+    const MutexLock lock(mutex_);
     std::exchange(held_, nullptr)->notify();
   }
 
@@ -123,7 +122,7 @@ class Middleman {
   }
 
   std::optional<Fault> note(const std::string& action) {
-    const std::scoped_lock lock(mutex_);
+    const MutexLock lock(mutex_);
     ++counts_[action];
     changed_.notify_all();
     auto& coming = faults_[action];
@@ -133,7 +132,7 @@ class Middleman {
     return fault;
   }
   [[nodiscard]] bool is_away() {
-    const std::scoped_lock lock(mutex_);
+    const MutexLock lock(mutex_);
     return away_;
   }
 
@@ -173,7 +172,7 @@ class Middleman {
   Task<void> hold() {
     const auto signal = world_.real_clock.make_signal();
     {
-      const std::scoped_lock lock(mutex_);
+      const MutexLock lock(mutex_);
       held_ = signal;
     }
     changed_.notify_all();
@@ -181,12 +180,12 @@ class Middleman {
   }
 
   AwsWorld& world_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::map<std::string, int> counts_;  // by action
-  std::map<std::string, std::deque<Fault>> faults_;
-  bool away_ = false;
-  std::shared_ptr<Signal> held_;
+  Mutex mutex_;
+  CondVar changed_;
+  std::map<std::string, int> counts_ INFRA_GUARDED_BY(mutex_);  // by action
+  std::map<std::string, std::deque<Fault>> faults_ INFRA_GUARDED_BY(mutex_);
+  bool away_ INFRA_GUARDED_BY(mutex_) = false;
+  std::shared_ptr<Signal> held_ INFRA_GUARDED_BY(mutex_);
   net::HttpServer server_;
   std::unique_ptr<aws::AwsClient> client_;
 };

@@ -6,10 +6,10 @@
 
 #include <atomic>
 #include <memory>
-#include <mutex>
 #include <vector>
 
 #include "contract/result_bus_contract.h"
+#include "core/mutex.h"
 #include "integration/redis_world.h"
 #include "net/redis/redis_subscriber.h"
 
@@ -29,7 +29,7 @@ class Controller {
               .on_heard = [this](const JobResult&) { ++heard; },
               .on_foreign =
                   [this](JobResult result) {
-                    const std::scoped_lock lock(mutex_);
+                    const MutexLock lock(mutex_);
                     recorded_ = std::move(result);
                     ++foreign;
                   },
@@ -52,13 +52,13 @@ class Controller {
   std::atomic<int> noticed = 0;
 
   [[nodiscard]] JobResult recorded() {
-    const std::scoped_lock lock(mutex_);
+    const MutexLock lock(mutex_);
     return recorded_;
   }
 
  private:
-  std::mutex mutex_;
-  JobResult recorded_;
+  Mutex mutex_;
+  JobResult recorded_ INFRA_GUARDED_BY(mutex_);
   RedisResultBus bus_;
   std::unique_ptr<net::RedisSubscriber> subscriber_;
 };

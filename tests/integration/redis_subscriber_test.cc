@@ -3,12 +3,11 @@
 
 #include <gtest/gtest.h>
 
-#include <condition_variable>
-#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "core/mutex.h"
 #include "integration/redis_fixture.h"
 #include "support/redis_control.h"
 #include "support/redis_server.h"
@@ -28,32 +27,37 @@ class Ear {
             .patterns = std::move(patterns),
             .on_message =
                 [this](std::string_view channel, std::string payload) {
-                  const std::scoped_lock lock(mutex_);
+                  const MutexLock lock(mutex_);
                   messages_.emplace_back(channel, std::move(payload));
                   changed_.notify_all();
                 },
             .on_subscribed =
                 [this] {
-                  const std::scoped_lock lock(mutex_);
+                  const MutexLock lock(mutex_);
                   ++subscribed_;
                   changed_.notify_all();
                 }};
   }
   bool wait_for_subscribed(int times, milliseconds limit = milliseconds(5000)) {
-    std::unique_lock lock(mutex_);
-    return changed_.wait_for(lock, limit, [&] { return subscribed_ >= times; });
+    const auto deadline = std::chrono::steady_clock::now() + limit;
+    const MutexLock lock(mutex_);
+    while (subscribed_ < times && changed_.wait_until(mutex_, deadline)) {
+    }
+    return subscribed_ >= times;
   }
   std::vector<Message> wait_for_messages(std::size_t count) {
-    std::unique_lock lock(mutex_);
-    changed_.wait_for(lock, milliseconds(5000), [&] { return messages_.size() >= count; });
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+    const MutexLock lock(mutex_);
+    while (messages_.size() < count && changed_.wait_until(mutex_, deadline)) {
+    }
     return messages_;
   }
 
  private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::vector<Message> messages_;
-  int subscribed_ = 0;
+  Mutex mutex_;
+  CondVar changed_;
+  std::vector<Message> messages_ INFRA_GUARDED_BY(mutex_);
+  int subscribed_ INFRA_GUARDED_BY(mutex_) = 0;
 };
 
 class RedisSubscriberTest : public RedisFixture {

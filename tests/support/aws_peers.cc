@@ -10,8 +10,9 @@
 #include <boost/json.hpp>
 #include <cstdio>
 #include <filesystem>
-#include <mutex>
 #include <stdexcept>
+
+#include "core/mutex.h"
 
 namespace infra::testing {
 namespace {
@@ -69,13 +70,13 @@ struct AwsPeers::State {
   State(const State&) = delete;
   State& operator=(const State&) = delete;
 
-  void end() {
+  void end() INFRA_REQUIRES(mutex) {
     commands.reset();  // the end of its stdin ends it
     int status = 0;
     ::waitpid(child, &status, 0);
   }
 
-  boost::json::object read_answer() {
+  boost::json::object read_answer() INFRA_REQUIRES(mutex) {
     std::string line;
     for (int character = 0; (character = std::getc(answers.get())) != '\n';) {
       if (character == EOF) throw std::runtime_error("the AWS peers ended; what they said is above");
@@ -85,7 +86,7 @@ struct AwsPeers::State {
   }
 
   boost::json::value ask(const std::string& command) {
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     if (std::fputs((command + "\n").c_str(), commands.get()) < 0 || std::fflush(commands.get()) != 0) {
       throw std::runtime_error("the AWS peers ended; what they said is above");
     }
@@ -99,10 +100,10 @@ struct AwsPeers::State {
   std::string make(const std::string& command) { return std::string(ask(command).as_string()); }
   std::string description(const char* name) { return std::string(described.at(name).as_string()); }
 
-  std::mutex mutex;
   pid_t child = 0;
-  File commands{nullptr, &std::fclose};
-  File answers{nullptr, &std::fclose};
+  Mutex mutex;  // of the conversation; who constructs and destroys it is alone with it
+  File commands INFRA_GUARDED_BY(mutex){nullptr, &std::fclose};
+  File answers INFRA_GUARDED_BY(mutex){nullptr, &std::fclose};
   boost::json::object described;
   std::string s3_endpoint, sqs_endpoint, dynamodb_endpoint, region, access_key_id, secret_access_key;
 };

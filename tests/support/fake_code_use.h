@@ -4,11 +4,11 @@
 
 #include <algorithm>
 #include <functional>
-#include <mutex>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "core/mutex.h"
 #include "ports/code_use.h"
 
 namespace infra::testing {
@@ -18,12 +18,12 @@ class FakeCodeUse final : public CodeUse, public RetiredCode {
   std::function<void(const std::string&)> before_answer = [](const std::string&) {};
 
   void set_used(const std::string& sha256, bool used) {
-    const std::scoped_lock lock(mutex_);
+    const MutexLock lock(mutex_);
     if (used) used_.insert(sha256);
     if (!used) used_.erase(sha256);
   }
   [[nodiscard]] bool is_listed(const std::string& sha256) {
-    const std::scoped_lock lock(mutex_);
+    const MutexLock lock(mutex_);
     return std::ranges::find(retired_, sha256) != retired_.end();
   }
 
@@ -33,28 +33,28 @@ class FakeCodeUse final : public CodeUse, public RetiredCode {
     co_return used;
   }
   Task<Result<void>> add(const std::string& sha256) override {
-    const std::scoped_lock lock(mutex_);
+    const MutexLock lock(mutex_);
     if (std::ranges::find(retired_, sha256) == retired_.end()) retired_.push_back(sha256);
     co_return Result<void>{};
   }
   Task<Result<void>> remove(const std::string& sha256) override {
-    const std::scoped_lock lock(mutex_);
+    const MutexLock lock(mutex_);
     std::erase(retired_, sha256);
     co_return Result<void>{};
   }
   Task<Result<std::vector<std::string>>> list() override {
-    const std::scoped_lock lock(mutex_);
+    const MutexLock lock(mutex_);
     co_return retired_;
   }
 
  private:
   bool look_up(const std::string& sha256) {
-    const std::scoped_lock lock(mutex_);
+    const MutexLock lock(mutex_);
     return used_.contains(sha256);
   }
-  std::mutex mutex_;
-  std::set<std::string> used_;
-  std::vector<std::string> retired_;
+  Mutex mutex_;
+  std::set<std::string> used_ INFRA_GUARDED_BY(mutex_);
+  std::vector<std::string> retired_ INFRA_GUARDED_BY(mutex_);
 };
 
 }  // namespace infra::testing

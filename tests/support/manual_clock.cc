@@ -7,10 +7,10 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <condition_variable>
-#include <mutex>
 #include <utility>
 #include <vector>
+
+#include "core/mutex.h"
 
 namespace infra {
 namespace asio = boost::asio;
@@ -32,13 +32,13 @@ void wake(const std::shared_ptr<Sleeper>& sleeper) {
 }  // namespace
 
 struct ManualClock::Core {
-  mutable std::mutex mutex;
-  std::condition_variable changed;
-  milliseconds elapsed{0};
-  std::vector<std::shared_ptr<Sleeper>> sleepers;
+  mutable Mutex mutex;
+  CondVar changed;
+  milliseconds elapsed INFRA_GUARDED_BY(mutex){0};
+  std::vector<std::shared_ptr<Sleeper>> sleepers INFRA_GUARDED_BY(mutex);
 
-  [[nodiscard]] SteadyTime now() const { return SteadyTime{std::chrono::hours{1}} + elapsed; }
-  [[nodiscard]] std::size_t with_deadline() const {
+  [[nodiscard]] SteadyTime now() const INFRA_REQUIRES(mutex) { return SteadyTime{std::chrono::hours{1}} + elapsed; }
+  [[nodiscard]] std::size_t with_deadline() const INFRA_REQUIRES(mutex) {
     return static_cast<std::size_t>(
         std::ranges::count_if(sleepers, [](const auto& s) { return s->deadline != SteadyTime::max(); }));
   }
@@ -51,7 +51,7 @@ class ManualSignal final : public Signal {
   explicit ManualSignal(std::shared_ptr<ManualClock::Core> core) : core_(std::move(core)) {}
 
   void notify() override {
-    const std::lock_guard lock(core_->mutex);
+    const MutexLock lock(core_->mutex);
     notified_ = true;
     if (sleeper_) wake(sleeper_);
   }
@@ -59,7 +59,7 @@ class ManualSignal final : public Signal {
   Task<bool> wait_until(SteadyTime deadline) override {
     const auto sleeper = std::make_shared<Sleeper>(co_await asio::this_coro::executor, deadline);
     {
-      const std::lock_guard lock(core_->mutex);
+      const MutexLock lock(core_->mutex);
       if (notified_ || deadline <= core_->now()) co_return notified_;
       sleeper_ = sleeper;
       core_->sleepers.push_back(sleeper);
@@ -67,7 +67,7 @@ class ManualSignal final : public Signal {
     const Leaving leaving{*this};
     core_->changed.notify_all();
     co_await sleeper->timer.async_wait(asio::as_tuple(asio::use_awaitable));
-    const std::lock_guard lock(core_->mutex);
+    const MutexLock lock(core_->mutex);
     co_return notified_;
   }
 
@@ -75,15 +75,15 @@ class ManualSignal final : public Signal {
   struct Leaving {
     ManualSignal& signal;
     ~Leaving() {
-      const std::lock_guard lock(signal.core_->mutex);
+      const MutexLock lock(signal.core_->mutex);
       std::erase(signal.core_->sleepers, signal.sleeper_);
       signal.sleeper_ = nullptr;
     }
   };
 
   const std::shared_ptr<ManualClock::Core> core_;
-  std::shared_ptr<Sleeper> sleeper_;
-  bool notified_ = false;
+  std::shared_ptr<Sleeper> sleeper_ INFRA_GUARDED_BY(core_->mutex);
+  bool notified_ INFRA_GUARDED_BY(core_->mutex) = false;
 };
 
 }  // namespace
@@ -92,12 +92,12 @@ ManualClock::ManualClock() : core_(std::make_shared<Core>()) {}
 ManualClock::~ManualClock() = default;
 
 WallTime ManualClock::now() const {
-  const std::lock_guard lock(core_->mutex);
+  const MutexLock lock(core_->mutex);
   return WallTime{std::chrono::sys_days{std::chrono::year{2026} / 11 / 23}} + core_->elapsed;
 }
 
 SteadyTime ManualClock::steady_now() const {
-  const std::lock_guard lock(core_->mutex);
+  const MutexLock lock(core_->mutex);
   return core_->now();
 }
 
@@ -111,7 +111,7 @@ std::shared_ptr<Signal> ManualClock::make_signal() {
 }
 
 void ManualClock::advance(milliseconds step) {
-  const std::lock_guard lock(core_->mutex);
+  const MutexLock lock(core_->mutex);
   core_->elapsed += step;
   for (const auto& sleeper : core_->sleepers) {
     if (sleeper->deadline <= core_->now()) wake(sleeper);
@@ -119,8 +119,8 @@ void ManualClock::advance(milliseconds step) {
 }
 
 void ManualClock::await_sleepers(std::size_t count) {
-  std::unique_lock lock(core_->mutex);
-  core_->changed.wait(lock, [&] { return core_->with_deadline() >= count; });
+  const MutexLock lock(core_->mutex);
+  while (core_->with_deadline() < count) core_->changed.wait(core_->mutex);
 }
 
 }  // namespace infra

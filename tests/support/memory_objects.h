@@ -3,10 +3,10 @@
 #pragma once
 
 #include <map>
-#include <mutex>
 #include <optional>
 #include <string>
 
+#include "core/mutex.h"
 #include "ports/code_store.h"
 
 namespace infra::testing {
@@ -15,18 +15,18 @@ namespace infra::testing {
 class MemoryObjects final : public CodeStore {
  public:
   [[nodiscard]] std::optional<std::string> find(const std::string& key) {
-    const std::scoped_lock lock(mutex_);
+    const MutexLock lock(mutex_);
     const auto found = objects_.find(key);
     if (found == objects_.end()) return std::nullopt;
     return found->second;
   }
   [[nodiscard]] std::size_t count() {
-    const std::scoped_lock lock(mutex_);
+    const MutexLock lock(mutex_);
     return objects_.size();
   }
   // From now on every call fails with it; nullopt: no more.
   void fail_with(std::optional<Error> error) {
-    const std::scoped_lock lock(mutex_);
+    const MutexLock lock(mutex_);
     failing_ = std::move(error);
   }
 
@@ -35,28 +35,28 @@ class MemoryObjects final : public CodeStore {
   Task<Result<void>> retire_bundle(const CodeRef&) override { co_return Result<void>{}; }
 
   Task<Result<void>> put_object(const std::string& key, std::string_view bytes) override {
-    const std::scoped_lock lock(mutex_);
+    const MutexLock lock(mutex_);
     if (failing_) co_return fail(*failing_);
     objects_[key] = bytes;
     co_return Result<void>{};
   }
   Task<Result<std::string>> get_object(const std::string& key) override {
-    const std::scoped_lock lock(mutex_);
+    const MutexLock lock(mutex_);
     if (failing_) co_return fail(*failing_);
     if (!objects_.contains(key)) co_return fail(ErrorKind::not_found, "NoSuchKey", "There is no such object.");
     co_return objects_[key];
   }
   Task<Result<void>> remove_object(const std::string& key) override {
-    const std::scoped_lock lock(mutex_);
+    const MutexLock lock(mutex_);
     if (failing_) co_return fail(*failing_);
     objects_.erase(key);
     co_return Result<void>{};
   }
 
  private:
-  std::mutex mutex_;
-  std::map<std::string, std::string> objects_;
-  std::optional<Error> failing_;
+  Mutex mutex_;
+  std::map<std::string, std::string> objects_ INFRA_GUARDED_BY(mutex_);
+  std::optional<Error> failing_ INFRA_GUARDED_BY(mutex_);
 };
 
 }  // namespace infra::testing

@@ -17,12 +17,12 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <mutex>
 #include <random>
 #include <stdexcept>
 #include <thread>
 #include <vector>
 
+#include "core/mutex.h"
 #include "support/redis_control.h"
 #include "support/temp_folder.h"
 
@@ -68,9 +68,9 @@ bool can_bind(int port) {
 
 // Below the system's own range, where a client that looks for a dead server could get the server's port itself.
 std::uint16_t choose_port(bool cluster) {
-  static std::mutex mutex;
-  static std::minstd_rand random{std::random_device{}()};
-  const std::scoped_lock lock(mutex);
+  static Mutex mutex;
+  static std::minstd_rand random INFRA_GUARDED_BY(mutex){std::random_device{}()};
+  const MutexLock lock(mutex);
   std::uniform_int_distribution<int> any(10'000, 21'999);
   for (int tries = 0; tries < 1000; ++tries) {
     const int port = any(random);
@@ -209,12 +209,13 @@ struct RedisServer::State {
 
   // libc goes in front of Debian's jemalloc, whose start asks for the time before libfaketime can tell it.
   std::vector<std::string> fake_time_settings() {
+    const MutexLock lock(offset_mutex);
     write_offset();
     return {"LD_PRELOAD=" + find_libfaketime() + " libc.so.6", "FAKETIME_TIMESTAMP_FILE=" + offset_file().string(),
             "FAKETIME_NO_CACHE=1", "DONT_FAKE_MONOTONIC=1", "FAKETIME_DONT_FAKE_MONOTONIC=1"};
   }
   [[nodiscard]] fs::path offset_file() const { return folder.path() / "offset"; }
-  void write_offset() const {
+  void write_offset() const INFRA_REQUIRES(offset_mutex) {
     replace_file(offset_file(), fmt::format("+{}.{:03}\n", offset.count() / 1000, offset.count() % 1000));
   }
 
@@ -250,8 +251,8 @@ struct RedisServer::State {
   std::uint16_t tls_port = 0;
   pid_t pid = 0;
 
-  std::mutex offset_mutex;
-  milliseconds offset{0};  // guarded by offset_mutex
+  Mutex offset_mutex;
+  milliseconds offset INFRA_GUARDED_BY(offset_mutex){0};
 };
 
 RedisServer::RedisServer(RedisServerOptions options) : state_(std::make_unique<State>(std::move(options))) {}
@@ -275,15 +276,16 @@ void RedisServer::thaw() {
 }
 
 void RedisServer::advance(milliseconds step) {
-  const std::scoped_lock lock(state_->offset_mutex);
+  const MutexLock lock(state_->offset_mutex);
   if (!state_->options.fake_time) throw std::logic_error("RedisServer::advance() needs fake_time");
   state_->offset += step;
+  const auto offset = state_->offset;
   state_->write_offset();
   RedisControl line(state_->port);
   state_->log_in(line);
   const bool seen = wait_for(
       [&] {
-        const auto present = micros_of(std::chrono::system_clock::now() + state_->offset);
+        const auto present = micros_of(std::chrono::system_clock::now() + offset);
         const auto time = line.ask({"TIME"});
         return std::stoll(time.at(0)) * 1'000'000 + std::stoll(time.at(1)) >= present - 1000;
       },

@@ -5,13 +5,13 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "core/error.h"
+#include "core/mutex.h"
 #include "core/task.h"
 #include "ports/clock.h"
 
@@ -57,7 +57,7 @@ class SingleFlight {
 
   // The signal is null for the first.
   std::pair<std::shared_ptr<Flight>, std::shared_ptr<Signal>> join(const std::string& key) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     auto& flight = flights_[key];
     if (!flight) {
       flight = std::make_shared<Flight>();
@@ -70,7 +70,7 @@ class SingleFlight {
   void land(const std::string& key, Result<T> result) {
     std::shared_ptr<Flight> flight;
     {
-      const std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       auto node = flights_.extract(key);
       flight = std::move(node.mapped());
     }
@@ -79,8 +79,8 @@ class SingleFlight {
   }
 
   Clock& clock_;
-  std::mutex mutex_;
-  Flights flights_;
+  Mutex mutex_;
+  Flights flights_ INFRA_GUARDED_BY(mutex_);
 };
 
 }  // namespace infra::aws

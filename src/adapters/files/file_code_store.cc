@@ -116,7 +116,7 @@ Task<Result<void>> FileCodeStore::put_bundle(const CodeRef& code, const std::fil
   if (auto ok = check_sha256(code); !ok) co_return ok;
   if (auto listed = co_await retired_.add(code.sha256); !listed) co_return listed;
   co_return co_await on_disk([this, sha256 = code.sha256, staged] {
-    const std::scoped_lock lock(mutex_);  // so that a sweep deletes either before this looks, or not at all
+    const MutexLock lock(mutex_);  // so that a sweep deletes either before this looks, or not at all
     touched_[sha256] = clock_.steady_now();
     const auto target = bundle_path(sha256);
     if (::access(target.c_str(), R_OK) != 0) return place_file(staged, temporary_path(), target);
@@ -172,17 +172,17 @@ Task<Result<void>> FileCodeStore::remove_object(const std::string& key) {
 }
 
 void FileCodeStore::touch(const std::string& sha256) {
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   touched_[sha256] = clock_.steady_now();
 }
 
 bool FileCodeStore::is_recent(const std::string& sha256) {
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   return touched_.contains(sha256);
 }
 
 void FileCodeStore::forget_old_touches() {
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   std::erase_if(touched_, [now = clock_.steady_now()](const auto& touch) { return now - touch.second > kGrace; });
 }
 
@@ -211,7 +211,7 @@ Task<void> FileCodeStore::sweep_bundle(std::string sha256) {
 
 Task<bool> FileCodeStore::delete_unless_recent(std::string sha256) {
   const auto deleted = co_await on_disk([this, sha256]() -> Result<void> {
-    const std::scoped_lock lock(mutex_);
+    const MutexLock lock(mutex_);
     if (touched_.contains(sha256)) return fail(ErrorKind::conflict, "code_in_use", "The bundle was put again.");
     if (::unlink(bundle_path(sha256).c_str()) != 0 && errno != ENOENT) return disk_error("removing a bundle", errno);
     for (const auto machine : kMachines) ::unlink((objects_ / build_key(sha256, machine)).c_str());

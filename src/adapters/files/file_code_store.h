@@ -5,10 +5,10 @@
 #include <atomic>
 #include <filesystem>
 #include <functional>
-#include <mutex>
 #include <string>
 #include <unordered_map>
 
+#include "core/mutex.h"
 #include "ports/clock.h"
 #include "ports/code_store.h"
 #include "ports/code_use.h"
@@ -58,8 +58,8 @@ class FileCodeStore final : public CodeStore {
   RetiredCode& retired_;
   std::atomic<std::uint64_t> next_temporary_{0};
   std::atomic<bool> sweeping_{false};
-  std::mutex mutex_;  // held only on the blocking pool or for a few instructions
-  std::unordered_map<std::string, SteadyTime> touched_;
+  Mutex mutex_;  // held only on the blocking pool or for a few instructions
+  std::unordered_map<std::string, SteadyTime> touched_ INFRA_GUARDED_BY(mutex_);
 };
 
 }  // namespace infra

@@ -20,7 +20,7 @@ std::unexpected<Error> queued_already() {
 }  // namespace
 
 Result<std::int64_t> JobLine::reserve(const Job& job, std::uint64_t bytes) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (memory_ids_.contains(job.request_id)) return queued_already();
   if (durable_jobs_ >= bounds_.durable_jobs || durable_bytes_ + bytes > bounds_.durable_bytes) return queue_full();
   ++durable_jobs_;
@@ -29,25 +29,25 @@ Result<std::int64_t> JobLine::reserve(const Job& job, std::uint64_t bytes) {
 }
 
 void JobLine::release(std::uint64_t bytes) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   --durable_jobs_;
   durable_bytes_ -= bytes;
 }
 
 void JobLine::put(QueuedJob durable) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   make_ready(std::move(durable));
 }
 
 void JobLine::restore(QueuedJob durable) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   ++durable_jobs_;
   durable_bytes_ += durable.bytes;
   make_ready(std::move(durable));
 }
 
 Result<void> JobLine::put_in_memory(std::shared_ptr<const Job> job, std::uint64_t bytes) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (memory_ids_.size() >= bounds_.memory_jobs || memory_bytes_ + bytes > bounds_.memory_bytes) return queue_full();
   if (!memory_ids_.insert(job->request_id).second) return queued_already();
   memory_bytes_ += bytes;
@@ -57,7 +57,7 @@ Result<void> JobLine::put_in_memory(std::shared_ptr<const Job> job, std::uint64_
 }
 
 std::vector<HandOver> JobLine::take(std::size_t max, SteadyTime lease_end) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   std::vector<HandOver> taken;
   auto next = ready_.begin();
   while (taken.size() < max && next != ready_.end()) {
@@ -77,7 +77,7 @@ std::vector<HandOver> JobLine::take(std::size_t max, SteadyTime lease_end) {
 }
 
 std::vector<QueuedJob> JobLine::expire(SteadyTime now) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   std::vector<QueuedJob> durable;
   while (!lease_ends_.empty() && lease_ends_.begin()->first <= now) {
     const auto lease = leases_.find(lease_ends_.begin()->second);
@@ -91,18 +91,18 @@ std::vector<QueuedJob> JobLine::expire(SteadyTime now) {
 }
 
 std::optional<SteadyTime> JobLine::next_expiry() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return lease_ends_.empty() ? std::nullopt : std::optional(lease_ends_.begin()->first);
 }
 
 std::optional<QueuedJob> JobLine::leased(const std::string& receipt, SteadyTime now) const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto lease = find(receipt, now);
   return lease == leases_.end() ? std::nullopt : std::optional(lease->second.queued);
 }
 
 bool JobLine::extend(const std::string& receipt, SteadyTime now, SteadyTime lease_end) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto found = find(receipt, now);
   if (found == leases_.end()) return false;
   Lease& lease = leases_.at(found->first);
@@ -113,7 +113,7 @@ bool JobLine::extend(const std::string& receipt, SteadyTime now, SteadyTime leas
 }
 
 bool JobLine::give_back(const std::string& receipt, SteadyTime now) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto lease = find(receipt, now);
   if (lease == leases_.end()) return false;
   QueuedJob queued = lease->second.queued;
@@ -123,7 +123,7 @@ bool JobLine::give_back(const std::string& receipt, SteadyTime now) {
 }
 
 void JobLine::remove(std::int64_t seq) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (const auto lease = leases_.find(seq); lease != leases_.end()) {
     forget(lease->second.queued);
     drop_lease(lease);
@@ -134,47 +134,47 @@ void JobLine::remove(std::int64_t seq) {
 }
 
 bool JobLine::enlist(const std::shared_ptr<Signal>& signal) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (closed_ || !ready_.empty()) return false;
   receivers_.push_back({signal, std::this_thread::get_id()});
   return true;
 }
 
 void JobLine::leave(const std::shared_ptr<Signal>& signal) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   receivers_.remove_if([&](const Receiver& receiver) { return receiver.signal == signal; });
 }
 
 void JobLine::wake_one() {
-  const std::lock_guard lock(mutex_);
-  if (!ready_.empty()) wake_one_locked();
+  const MutexLock lock(mutex_);
+  if (!ready_.empty()) wake_next();
 }
 
 void JobLine::close() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   closed_ = true;
-  while (!receivers_.empty()) wake_one_locked();
+  while (!receivers_.empty()) wake_next();
 }
 
 bool JobLine::closed() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return closed_;
 }
 
 void JobLine::add_dead(std::int64_t count) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   dead_ += count;
 }
 
 QueueDepth JobLine::depth() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return {.ready = static_cast<std::int64_t>(ready_.size()),
           .in_flight = static_cast<std::int64_t>(leases_.size()),
           .dead = dead_};
 }
 
 bool JobLine::holds_code(const std::string& sha256) const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return memory_code_.contains(sha256);
 }
 
@@ -201,7 +201,7 @@ JobLine::Leases::const_iterator JobLine::find(const std::string& text, SteadyTim
 void JobLine::make_ready(QueuedJob queued) {
   const std::int64_t seq = queued.seq;
   ready_.emplace(seq, std::move(queued));
-  wake_one_locked();
+  wake_next();
 }
 
 void JobLine::drop_lease(Leases::const_iterator lease) {
@@ -221,7 +221,7 @@ void JobLine::forget(const QueuedJob& queued) {
   if (code != memory_code_.end() && --code->second == 0) memory_code_.erase(code);
 }
 
-void JobLine::wake_one_locked() {
+void JobLine::wake_next() {
   if (receivers_.empty()) return;
   auto next = std::ranges::find(receivers_, std::this_thread::get_id(), &Receiver::thread);
   if (next == receivers_.end()) next = receivers_.begin();

@@ -6,7 +6,6 @@
 #include <list>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
@@ -18,6 +17,7 @@
 
 #include "core/error.h"
 #include "core/job.h"
+#include "core/mutex.h"
 #include "ports/clock.h"
 #include "ports/job_queue.h"
 
@@ -96,27 +96,27 @@ class JobLine {
   };
   using Leases = std::map<std::int64_t, Lease>;
   [[nodiscard]] static std::optional<Receipt> parse(const std::string& receipt);
-  [[nodiscard]] Leases::const_iterator find(const std::string& receipt, SteadyTime now) const;
-  void make_ready(QueuedJob queued);
-  void drop_lease(Leases::const_iterator lease);
-  void forget(const QueuedJob& queued);
-  void wake_one_locked();
+  [[nodiscard]] Leases::const_iterator find(const std::string& receipt, SteadyTime now) const INFRA_REQUIRES(mutex_);
+  void make_ready(QueuedJob queued) INFRA_REQUIRES(mutex_);
+  void drop_lease(Leases::const_iterator lease) INFRA_REQUIRES(mutex_);
+  void forget(const QueuedJob& queued) INFRA_REQUIRES(mutex_);
+  void wake_next() INFRA_REQUIRES(mutex_);
 
-  mutable std::mutex mutex_;
   const QueueBounds bounds_;
-  std::int64_t next_seq_;
-  std::uint64_t next_hand_over_ = 1;
-  std::map<std::int64_t, QueuedJob> ready_;  // by place
-  Leases leases_;
-  std::set<std::pair<SteadyTime, std::int64_t>> lease_ends_;
-  std::list<Receiver> receivers_;  // longest waiting first
-  std::size_t durable_jobs_ = 0;   // waiting, handed out, or being written
-  std::uint64_t durable_bytes_ = 0;
-  std::uint64_t memory_bytes_ = 0;
-  std::unordered_set<RequestId> memory_ids_;
-  std::unordered_map<std::string, int> memory_code_;  // sha256 -> jobs in memory that name it
-  std::int64_t dead_;
-  bool closed_ = false;
+  mutable Mutex mutex_;
+  std::int64_t next_seq_ INFRA_GUARDED_BY(mutex_);
+  std::uint64_t next_hand_over_ INFRA_GUARDED_BY(mutex_) = 1;
+  std::map<std::int64_t, QueuedJob> ready_ INFRA_GUARDED_BY(mutex_);  // by place
+  Leases leases_ INFRA_GUARDED_BY(mutex_);
+  std::set<std::pair<SteadyTime, std::int64_t>> lease_ends_ INFRA_GUARDED_BY(mutex_);
+  std::list<Receiver> receivers_ INFRA_GUARDED_BY(mutex_);  // longest waiting first
+  std::size_t durable_jobs_ INFRA_GUARDED_BY(mutex_) = 0;   // waiting, handed out, or being written
+  std::uint64_t durable_bytes_ INFRA_GUARDED_BY(mutex_) = 0;
+  std::uint64_t memory_bytes_ INFRA_GUARDED_BY(mutex_) = 0;
+  std::unordered_set<RequestId> memory_ids_ INFRA_GUARDED_BY(mutex_);
+  std::unordered_map<std::string, int> memory_code_ INFRA_GUARDED_BY(mutex_);  // sha256 -> jobs in memory that name it
+  std::int64_t dead_ INFRA_GUARDED_BY(mutex_);
+  bool closed_ INFRA_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace infra

@@ -7,17 +7,17 @@
 namespace infra {
 
 Task<Result<bool>> MemoryConcurrencyLimiter::admit(const LimitedRun& run, int most) {
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   co_return count(&Runs::outstanding, run, most, kOutstandingFor);
 }
 
 Task<Result<bool>> MemoryConcurrencyLimiter::enter(const LimitedRun& run, int most) {
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   co_return count(&Runs::running, run, most, limits::kVisibility);
 }
 
 Task<Result<void>> MemoryConcurrencyLimiter::renew(const LimitedRun& run, bool running) {
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   const SteadyTime now = clock_.steady_now();
   Runs& runs = functions_[run.function];
   runs.outstanding[run.request] = now + kOutstandingFor;
@@ -49,7 +49,7 @@ bool MemoryConcurrencyLimiter::count(Ends Runs::* among, const LimitedRun& run, 
 }
 
 void MemoryConcurrencyLimiter::forget(const LimitedRun& run, bool outstanding_too) {
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto found = functions_.find(run.function);
   if (found == functions_.end()) return;
   Runs& runs = found->second;

@@ -2,9 +2,9 @@
 // own.
 #pragma once
 
-#include <mutex>
 #include <unordered_map>
 
+#include "core/mutex.h"
 #include "ports/clock.h"
 #include "ports/concurrency_limiter.h"
 
@@ -27,12 +27,13 @@ class MemoryConcurrencyLimiter final : public ConcurrencyLimiter {
     Ends running;
   };
 
-  [[nodiscard]] bool count(Ends Runs::* among, const LimitedRun& run, int most, SteadyTime::duration time);
+  [[nodiscard]] bool count(Ends Runs::* among, const LimitedRun& run, int most, SteadyTime::duration time)
+      INFRA_REQUIRES(mutex_);
   void forget(const LimitedRun& run, bool outstanding_too);
 
   const Clock& clock_;
-  std::mutex mutex_;
-  std::unordered_map<FunctionId, Runs> functions_;  // those that have runs
+  Mutex mutex_;
+  std::unordered_map<FunctionId, Runs> functions_ INFRA_GUARDED_BY(mutex_);  // those that have runs
 };
 
 }  // namespace infra

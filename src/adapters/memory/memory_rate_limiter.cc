@@ -17,7 +17,7 @@ MemoryRateLimiter::Shard& MemoryRateLimiter::shard_of(const std::string& key) {
 MemoryRateLimiter::Admission MemoryRateLimiter::count(const std::string& key) {
   if (policy_.limit <= 0) return {};
   Shard& shard = shard_of(key);
-  const std::scoped_lock lock(shard.mutex);
+  const MutexLock lock(shard.mutex);
   const SteadyTime now = clock_.steady_now();  // read under the lock: a window's time must not go back
   drop_idle(shard, now);
   auto found = shard.by_key.find(key);
@@ -33,7 +33,7 @@ MemoryRateLimiter::Admission MemoryRateLimiter::count(const std::string& key) {
 void MemoryRateLimiter::take_back(const std::string& key, const Admission& admission) {
   if (policy_.limit <= 0 || !admission.decision.allowed) return;
   Shard& shard = shard_of(key);
-  const std::scoped_lock lock(shard.mutex);
+  const MutexLock lock(shard.mutex);
   const auto found = shard.by_key.find(key);
   if (found != shard.by_key.end()) found->second->window.withdraw(admission.at);
 }
@@ -49,7 +49,7 @@ void MemoryRateLimiter::drop_idle(Shard& shard, SteadyTime now) const {
 std::size_t MemoryRateLimiter::tracked_keys() const {
   std::size_t total = 0;
   for (const auto& shard : shards_) {
-    const std::scoped_lock lock(shard.mutex);
+    const MutexLock lock(shard.mutex);
     total += shard.clients.size();
   }
   return total;

@@ -3,10 +3,10 @@
 
 #include <array>
 #include <list>
-#include <mutex>
 #include <string>
 #include <unordered_map>
 
+#include "core/mutex.h"
 #include "ports/clock.h"
 #include "ports/rate_limiter.h"
 
@@ -34,12 +34,13 @@ class MemoryRateLimiter final : public RateLimiter {
     SlidingWindow window;
   };
   struct Shard {
-    mutable std::mutex mutex;
-    std::list<Client> clients;                                                 // by their last admission, oldest first
-    std::unordered_map<std::string_view, std::list<Client>::iterator> by_key;  // views into the list's keys
+    mutable Mutex mutex;
+    std::list<Client> clients INFRA_GUARDED_BY(mutex);  // by their last admission, oldest first
+    std::unordered_map<std::string_view, std::list<Client>::iterator> by_key
+        INFRA_GUARDED_BY(mutex);  // views into the list's keys
   };
   [[nodiscard]] Shard& shard_of(const std::string& key);
-  void drop_idle(Shard& shard, SteadyTime now) const;
+  void drop_idle(Shard& shard, SteadyTime now) const INFRA_REQUIRES(shard.mutex);
 
   const RatePolicy policy_;
   const Clock& clock_;

@@ -3,7 +3,7 @@
 namespace infra {
 
 Task<Result<void>> MemoryWorkerRegistry::record(const Heartbeat& heartbeat) {
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   const SteadyTime now = clock_.steady_now();
   drop_silent(now);
   workers_.insert_or_assign(heartbeat.worker_id, Heard{heartbeat, now});
@@ -11,7 +11,7 @@ Task<Result<void>> MemoryWorkerRegistry::record(const Heartbeat& heartbeat) {
 }
 
 Task<Result<std::vector<Heartbeat>>> MemoryWorkerRegistry::list() {
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   drop_silent(clock_.steady_now());
   std::vector<Heartbeat> alive;
   for (const auto& [id, heard] : workers_) alive.push_back(heard.heartbeat);

@@ -2,8 +2,8 @@
 #pragma once
 
 #include <map>
-#include <mutex>
 
+#include "core/mutex.h"
 #include "ports/clock.h"
 #include "ports/worker_registry.h"
 
@@ -22,11 +22,11 @@ class MemoryWorkerRegistry final : public WorkerRegistry {
     Heartbeat heartbeat;
     SteadyTime at;  // ours: the wall clock, and the worker's own, may jump
   };
-  void drop_silent(SteadyTime now);
+  void drop_silent(SteadyTime now) INFRA_REQUIRES(mutex_);
 
   const Clock& clock_;
-  std::mutex mutex_;
-  std::map<WorkerId, Heard> workers_;
+  Mutex mutex_;
+  std::map<WorkerId, Heard> workers_ INFRA_GUARDED_BY(mutex_);
 };
 
 }  // namespace infra

@@ -6,14 +6,14 @@ namespace infra {
 
 void WaitingRoom::take_seat(const RequestId& id, const std::shared_ptr<Seat>& seat) {
   Shard& shard = shard_of(id);
-  const std::lock_guard lock(shard.mutex);
+  const MutexLock lock(shard.mutex);
   seat->abandoned = abandoned_;
   shard.seats.emplace(id, seat);
 }
 
 void WaitingRoom::leave_seat(const RequestId& id, const std::shared_ptr<Seat>& seat) {
   Shard& shard = shard_of(id);
-  const std::lock_guard lock(shard.mutex);
+  const MutexLock lock(shard.mutex);
   const auto [first, last] = shard.seats.equal_range(id);
   for (auto it = first; it != last; ++it) {
     if (it->second != seat) continue;
@@ -23,7 +23,7 @@ void WaitingRoom::leave_seat(const RequestId& id, const std::shared_ptr<Seat>& s
 }
 
 std::optional<Result<SharedResult>> WaitingRoom::outcome(const RequestId& id, const Seat& seat) {
-  const std::lock_guard lock(shard_of(id).mutex);
+  const MutexLock lock(shard_of(id).mutex);
   if (seat.result) return seat.result;
   if (seat.abandoned) return fail(ErrorKind::unavailable, "shutting_down", "The program is stopping.");
   return std::nullopt;
@@ -31,7 +31,7 @@ std::optional<Result<SharedResult>> WaitingRoom::outcome(const RequestId& id, co
 
 SharedResult WaitingRoom::deliver(const RequestId& id, const SharedResult& result, WallTime expires_at) {
   Shard& shard = shard_of(id);
-  const std::lock_guard lock(shard.mutex);
+  const MutexLock lock(shard.mutex);
   Flight& flight = shard.in_flight.try_emplace(id, Flight{result, expires_at}).first->second;
   ++flight.writes;
   shard.pending.erase(id);
@@ -47,7 +47,7 @@ SharedResult WaitingRoom::deliver(const RequestId& id, const SharedResult& resul
 void WaitingRoom::abandon() {
   abandoned_ = true;
   for (Shard& shard : shards_) {
-    const std::lock_guard lock(shard.mutex);
+    const MutexLock lock(shard.mutex);
     for (const auto& [id, seat] : shard.seats) {
       seat->abandoned = true;
       seat->signal->notify();
@@ -57,26 +57,26 @@ void WaitingRoom::abandon() {
 
 void WaitingRoom::mark_pending(const RequestId& id, WallTime until) {
   Shard& shard = shard_of(id);
-  const std::lock_guard lock(shard.mutex);
+  const MutexLock lock(shard.mutex);
   if (shard.pending.size() < kMaxPendingPerShard && !shard.in_flight.contains(id)) shard.pending.try_emplace(id, until);
 }
 
 void WaitingRoom::forget(const RequestId& id) {
   Shard& shard = shard_of(id);
-  const std::lock_guard lock(shard.mutex);
+  const MutexLock lock(shard.mutex);
   shard.pending.erase(id);
 }
 
 void WaitingRoom::settled(const RequestId& id) {
   Shard& shard = shard_of(id);
-  const std::lock_guard lock(shard.mutex);
+  const MutexLock lock(shard.mutex);
   const auto flight = shard.in_flight.find(id);
   if (flight != shard.in_flight.end() && --flight->second.writes == 0) shard.in_flight.erase(flight);
 }
 
 WaitingRoom::Glimpse WaitingRoom::look(const RequestId& id, WallTime now) {
   Shard& shard = shard_of(id);
-  const std::lock_guard lock(shard.mutex);
+  const MutexLock lock(shard.mutex);
   Glimpse glimpse;
   const auto flight = shard.in_flight.find(id);
   if (flight != shard.in_flight.end() && flight->second.expires_at > now) glimpse.on_its_way = flight->second.result;
@@ -87,7 +87,7 @@ WaitingRoom::Glimpse WaitingRoom::look(const RequestId& id, WallTime now) {
 
 void WaitingRoom::sweep(WallTime now) {
   for (Shard& shard : shards_) {
-    const std::lock_guard lock(shard.mutex);
+    const MutexLock lock(shard.mutex);
     std::erase_if(shard.pending, [now](const auto& mark) { return mark.second <= now; });
   }
 }

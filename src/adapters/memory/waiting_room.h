@@ -6,13 +6,13 @@
 #include <atomic>
 #include <cstddef>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <unordered_map>
 
 #include "core/error.h"
 #include "core/ids.h"
+#include "core/mutex.h"
 #include "ports/clock.h"
 #include "ports/result_bus.h"
 
@@ -61,10 +61,10 @@ class WaitingRoom {
     int writes = 0;
   };
   struct Shard {
-    std::mutex mutex;
-    std::unordered_multimap<RequestId, std::shared_ptr<Seat>> seats;
-    std::unordered_map<RequestId, WallTime> pending;  // until when
-    std::unordered_map<RequestId, Flight> in_flight;
+    Mutex mutex;
+    std::unordered_multimap<RequestId, std::shared_ptr<Seat>> seats INFRA_GUARDED_BY(mutex);
+    std::unordered_map<RequestId, WallTime> pending INFRA_GUARDED_BY(mutex);  // until when
+    std::unordered_map<RequestId, Flight> in_flight INFRA_GUARDED_BY(mutex);
   };
   [[nodiscard]] Shard& shard_of(const RequestId& id) { return shards_[std::hash<RequestId>{}(id) % kShards]; }
 

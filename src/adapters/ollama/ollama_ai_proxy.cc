@@ -11,13 +11,12 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <condition_variable>
-#include <mutex>
 #include <unordered_set>
 
 #include "adapters/ollama/node_url.h"
 #include "adapters/ollama/token_count.h"
 #include "core/json_text.h"
+#include "core/mutex.h"
 #include "core/sliding_window.h"
 #include "net/http/http_server.h"
 #include "telemetry/log.h"
@@ -28,22 +27,22 @@ namespace infra {
 class ServerCount {
  public:
   void add() {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     ++count_;
   }
   void remove() {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (--count_ == 0) none_.notify_all();
   }
   void wait_for_none() {
-    std::unique_lock lock(mutex_);
-    none_.wait(lock, [this] { return count_ == 0; });
+    const MutexLock lock(mutex_);
+    while (count_ != 0) none_.wait(mutex_);
   }
 
  private:
-  std::mutex mutex_;
-  std::condition_variable none_;
-  int count_ = 0;
+  Mutex mutex_;
+  CondVar none_;
+  int count_ INFRA_GUARDED_BY(mutex_) = 0;
 };
 
 namespace {
@@ -89,14 +88,14 @@ struct EndpointState {
   const AiProxyLimits limits;
   std::atomic<std::int64_t> tokens{0};
 
-  std::mutex mutex;  // of what follows
-  SlidingWindow window;
-  std::unordered_set<std::shared_ptr<Flight>> flights;
-  bool closed = false;
+  Mutex mutex;
+  SlidingWindow window INFRA_GUARDED_BY(mutex);
+  std::unordered_set<std::shared_ptr<Flight>> flights INFRA_GUARDED_BY(mutex);
+  bool closed INFRA_GUARDED_BY(mutex) = false;
 
   // An answer if the request may not fly now.
   std::optional<net::Response> admit(const std::shared_ptr<Flight>& flight) {
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     if (closed) return error_answer(503, "The AI proxy is closing.");
     if (flights.size() >= static_cast<std::size_t>(limits.max_concurrent)) {
       return too_many(std::chrono::seconds(1),
@@ -113,12 +112,12 @@ struct EndpointState {
   }
 
   void land(const std::shared_ptr<Flight>& flight) {
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     flights.erase(flight);
   }
 
   void call_off_all() {
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     closed = true;
     for (const auto& flight : flights) {
       boost::asio::post(flight->called_off.get_executor(), [flight] { flight->called_off.cancel(); });

@@ -100,7 +100,7 @@ Task<bool> LeasedJobQueue::acquire(Delivery& delivery) {
   const auto reply =
       co_await redis_.eval(acquire_script(), lease.key, {lease.holder, number(limits::kVisibility), number(kMemory)});
   if (!reply || reply->elements.size() != 3) {
-    const std::scoped_lock lock(mutex_);
+    const MutexLock lock(mutex_);
     doubts_.push_back({std::move(lease), delivery.receipt});
     co_return false;
   }
@@ -111,7 +111,7 @@ Task<bool> LeasedJobQueue::acquire(Delivery& delivery) {
   }
   delivery.receives = static_cast<int>(reply->elements[2].integer);
   delivery.fresh = delivery.fresh && delivery.receives == 1;
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   leases_.insert_or_assign(delivery.receipt, std::move(lease));
   co_return true;
 }
@@ -120,7 +120,7 @@ Task<bool> LeasedJobQueue::acquire(Delivery& delivery) {
 Task<Result<void>> LeasedJobQueue::settle_doubts() {
   std::vector<Doubt> doubts;
   {
-    const std::scoped_lock lock(mutex_);
+    const MutexLock lock(mutex_);
     doubts.swap(doubts_);
   }
   Result<void> settled;
@@ -130,7 +130,7 @@ Task<Result<void>> LeasedJobQueue::settle_doubts() {
       (void)co_await inner_.give_back(doubt.receipt);
       continue;
     }
-    const std::scoped_lock lock(mutex_);
+    const MutexLock lock(mutex_);
     doubts_.push_back(std::move(doubt));
   }
   co_return settled;
@@ -139,7 +139,7 @@ Task<Result<void>> LeasedJobQueue::settle_doubts() {
 Task<void> LeasedJobQueue::hold_doubts() {
   std::vector<std::string> receipts;
   {
-    const std::scoped_lock lock(mutex_);
+    const MutexLock lock(mutex_);
     for (const auto& doubt : doubts_) receipts.push_back(doubt.receipt);
   }
   for (const auto& receipt : receipts) (void)co_await inner_.extend(receipt);
@@ -153,7 +153,7 @@ Task<Result<void>> LeasedJobQueue::let_go(Lease lease, int starts) {
 }
 
 std::optional<LeasedJobQueue::Lease> LeasedJobQueue::find(const std::string& receipt) const {
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto found = leases_.find(receipt);
   if (found == leases_.end()) return std::nullopt;
   return found->second;
@@ -173,7 +173,7 @@ Task<void> LeasedJobQueue::finish(std::string receipt) {
   const auto lease = find(receipt);
   if (!lease) co_return;
   {
-    const std::scoped_lock lock(mutex_);
+    const MutexLock lock(mutex_);
     leases_.erase(receipt);
   }
   (void)co_await let_go(*lease, 0);
@@ -195,7 +195,7 @@ Task<Result<void>> LeasedJobQueue::bury(const std::string& receipt, const std::s
 Task<Result<void>> LeasedJobQueue::give_back(const std::string& receipt) {
   if (const auto lease = find(receipt)) {
     const auto released = co_await let_go(*lease, 1);
-    const std::scoped_lock lock(mutex_);
+    const MutexLock lock(mutex_);
     leases_.erase(receipt);
     if (!released) {
       doubts_.push_back({*lease, receipt});

@@ -4,10 +4,10 @@
 
 #include <functional>
 #include <map>
-#include <mutex>
 #include <string>
 #include <vector>
 
+#include "core/mutex.h"
 #include "net/redis/redis_client.h"
 #include "ports/job_queue.h"
 #include "ports/random.h"
@@ -60,9 +60,9 @@ class LeasedJobQueue final : public JobQueue {
   const WorkerId worker_;
   Random& random_;
   const Postpone postpone_;
-  mutable std::mutex mutex_;
-  std::map<std::string, Lease> leases_;  // by receipt
-  std::vector<Doubt> doubts_;
+  mutable Mutex mutex_;
+  std::map<std::string, Lease> leases_ INFRA_GUARDED_BY(mutex_);  // by receipt
+  std::vector<Doubt> doubts_ INFRA_GUARDED_BY(mutex_);
 };
 
 }  // namespace infra

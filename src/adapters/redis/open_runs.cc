@@ -13,7 +13,7 @@ constexpr std::ptrdiff_t kReadsAtATime = 2000;     // every interval
 }  // namespace
 
 void OpenRuns::add(const RequestId& id, bool waited_for, SteadyTime now) {
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   if (!waited_for && entries_.size() >= kMaxRemembered && !entries_.contains(id)) return;
   Entry& entry = entries_[id];
   entry.waited_for = waited_for;
@@ -21,30 +21,30 @@ void OpenRuns::add(const RequestId& id, bool waited_for, SteadyTime now) {
 }
 
 void OpenRuns::note_sent(const RequestId& id, const AcceptedRun& run) {
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   if (const auto found = entries_.find(id); found != entries_.end()) found->second.run = run;
 }
 
 bool OpenRuns::take(const RequestId& id) {
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   return entries_.erase(id) > 0;
 }
 
 std::optional<AcceptedRun> OpenRuns::find(const RequestId& id) const {
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto found = entries_.find(id);
   if (found == entries_.end()) return std::nullopt;
   return found->second.run;
 }
 
 bool OpenRuns::is_marked(const RequestId& id) const {
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto found = entries_.find(id);
   return found != entries_.end() && !found->second.waited_for;
 }
 
 std::vector<RequestId> OpenRuns::due(bool after_loss, milliseconds interval, SteadyTime now) {
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   std::erase_if(entries_, [now](const auto& entry) { return now - entry.second.since > kForgotten; });
   std::vector<std::pair<SteadyTime, RequestId>> waiting;
   for (const auto& [id, entry] : entries_) {

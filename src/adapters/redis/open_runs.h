@@ -3,12 +3,12 @@
 #pragma once
 
 #include <cstddef>
-#include <mutex>
 #include <optional>
 #include <unordered_map>
 #include <vector>
 
 #include "core/ids.h"
+#include "core/mutex.h"
 #include "core/time.h"
 
 namespace infra {
@@ -44,8 +44,8 @@ class OpenRuns {
     SteadyTime since;
   };
 
-  mutable std::mutex mutex_;
-  std::unordered_map<RequestId, Entry> entries_;
+  mutable Mutex mutex_;
+  std::unordered_map<RequestId, Entry> entries_ INFRA_GUARDED_BY(mutex_);
 };
 
 }  // namespace infra

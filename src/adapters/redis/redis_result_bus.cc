@@ -1,7 +1,6 @@
 #include "adapters/redis/redis_result_bus.h"
 
 #include <atomic>
-#include <mutex>
 #include <unordered_set>
 #include <utility>
 #include <vector>
@@ -9,6 +8,7 @@
 #include "adapters/memory/waiting_room.h"
 #include "adapters/redis/reference_result.h"
 #include "core/limits.h"
+#include "core/mutex.h"
 #include "telemetry/log.h"
 
 namespace infra {
@@ -97,8 +97,8 @@ struct RedisResultBus::State : std::enable_shared_from_this<State> {
   const RedisBusOptions options;
   WaitingRoom room;
   OpenRuns open;
-  std::mutex mutex;
-  std::unordered_set<RequestId> incomplete;  // whose complete result is not in the bucket yet
+  Mutex mutex;
+  std::unordered_set<RequestId> incomplete INFRA_GUARDED_BY(mutex);  // whose complete result is not in the bucket yet
   std::atomic<bool> loss_unchecked = false;  // something may have been lost, and the store could not be asked yet
 };
 
@@ -205,17 +205,17 @@ void RedisResultBus::State::hear_reference(const RequestId& id, std::string_view
 
 // False if that is under way, or as many are as a controller waits for.
 bool RedisResultBus::State::begin_completing(const RequestId& id, bool accepted) {
-  const std::scoped_lock lock(mutex);
+  const MutexLock lock(mutex);
   return (accepted || incomplete.size() < kMaxTakingOver) && incomplete.insert(id).second;
 }
 
 void RedisResultBus::State::end_completing(const RequestId& id) {
-  const std::scoped_lock lock(mutex);
+  const MutexLock lock(mutex);
   incomplete.erase(id);
 }
 
 bool RedisResultBus::State::is_incomplete(const RequestId& id) {
-  const std::scoped_lock lock(mutex);
+  const MutexLock lock(mutex);
   return incomplete.contains(id);
 }
 

@@ -106,7 +106,7 @@ Database::Database(std::filesystem::path file, Executor& executor, Clock& clock)
 
 Database::~Database() {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     stopping_ = true;
   }
   work_arrived_.notify_one();
@@ -115,7 +115,7 @@ Database::~Database() {
 
 void Database::submit(Write write) {
   {
-    std::unique_lock lock(mutex_);
+    MutexLock lock(mutex_);
     if (stopping_) {
       lock.unlock();
       write.settled(fail(stopping_error()));
@@ -146,7 +146,7 @@ Task<void> Database::wait_for_room() {
   while (true) {
     std::shared_ptr<Signal> room;
     {
-      const std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       if (stopping_ || (backlog_ < kMaxBacklog && backlog_bytes_ < kMaxBacklogBytes)) co_return;
       room = clock_.make_signal();
       waiting_for_room_.push_back(room);
@@ -160,7 +160,7 @@ void Database::run_writer() {
     commit_group(group);
     std::vector<std::shared_ptr<Signal>> waiting;
     {
-      const std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       backlog_ -= group.size();
       for (const auto& write : group) backlog_bytes_ -= write.bytes;
       waiting.swap(waiting_for_room_);
@@ -172,10 +172,12 @@ void Database::run_writer() {
 
 // Everything that waits, up to kMaxGroup; empty only when the database closes.
 std::vector<Database::Write> Database::next_group() {
-  std::unique_lock lock(mutex_);
-  work_arrived_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+  const MutexLock lock(mutex_);
+  while (!stopping_ && queue_.empty()) work_arrived_.wait(mutex_);
   gathering_ = true;
-  work_arrived_.wait_for(lock, kGather, [this] { return is_group_due(); });
+  const auto due = std::chrono::steady_clock::now() + kGather;
+  while (!is_group_due() && work_arrived_.wait_until(mutex_, due)) {
+  }
   gathering_ = false;
   const std::size_t count = std::min(queue_.size(), kMaxGroup);
   std::vector<Write> group;
@@ -218,7 +220,7 @@ Result<void> Database::apply_group(const std::vector<Write>& group, std::vector<
 void Database::note_outcome(const Result<void>& outcome) {
   bool changed = false;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     changed = last_failure_.has_value() == outcome.has_value();
     last_failure_ = outcome ? std::nullopt : std::optional<Error>(outcome.error());
   }
@@ -241,7 +243,7 @@ void Database::tend_log() {
 
 Result<std::unique_ptr<sqlite::Connection>> Database::borrow_reader() {
   {
-    const std::lock_guard lock(readers_mutex_);
+    const MutexLock lock(readers_mutex_);
     if (!readers_.empty()) {
       auto reader = std::move(readers_.back());
       readers_.pop_back();
@@ -252,7 +254,7 @@ Result<std::unique_ptr<sqlite::Connection>> Database::borrow_reader() {
 }
 
 void Database::return_reader(std::unique_ptr<sqlite::Connection> reader) {
-  const std::lock_guard lock(readers_mutex_);
+  const MutexLock lock(readers_mutex_);
   if (readers_.size() < kMaxIdleReaders) readers_.push_back(std::move(reader));
 }
 
@@ -282,7 +284,7 @@ Task<Result<void>> Database::check() {
   bool failing = false;
   bool stopping = false;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     failing = last_failure_.has_value();
     stopping = stopping_;
   }

@@ -4,13 +4,11 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <cstdint>
 #include <deque>
 #include <filesystem>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
@@ -19,6 +17,7 @@
 
 #include "adapters/sqlite/sqlite.h"
 #include "core/error.h"
+#include "core/mutex.h"
 #include "core/task.h"
 #include "ports/clock.h"
 #include "ports/executor.h"
@@ -84,7 +83,7 @@ class Database {
   Database(std::filesystem::path file, Executor& executor, Clock& clock);
   void run_writer();
   [[nodiscard]] std::vector<Write> next_group();
-  [[nodiscard]] bool is_group_due() const;  // under the mutex
+  [[nodiscard]] bool is_group_due() const INFRA_REQUIRES(mutex_);
   void commit_group(std::vector<Write>& group);
   [[nodiscard]] Result<void> apply_group(const std::vector<Write>& group, std::vector<Result<void>>& outcomes);
   void note_outcome(const Result<void>& outcome);
@@ -97,19 +96,19 @@ class Database {
   Clock& clock_;
   std::unique_ptr<sqlite::Connection> connection_;  // the writer thread's
 
-  std::mutex mutex_;
-  std::condition_variable work_arrived_;
-  std::deque<Write> queue_;
-  std::size_t urgent_ = 0;         // of queue_
-  bool gathering_ = false;         // the writer waits for more to come
-  std::size_t backlog_bytes_ = 0;  // of queue_ and of the group being committed
-  std::size_t backlog_ = 0;
-  std::vector<std::shared_ptr<Signal>> waiting_for_room_;
-  bool stopping_ = false;
-  std::optional<Error> last_failure_;  // of a group; empty once one succeeds
+  Mutex mutex_;
+  CondVar work_arrived_;
+  std::deque<Write> queue_ INFRA_GUARDED_BY(mutex_);
+  std::size_t urgent_ INFRA_GUARDED_BY(mutex_) = 0;         // of queue_
+  bool gathering_ INFRA_GUARDED_BY(mutex_) = false;         // the writer waits for more to come
+  std::size_t backlog_bytes_ INFRA_GUARDED_BY(mutex_) = 0;  // of queue_ and of the group being committed
+  std::size_t backlog_ INFRA_GUARDED_BY(mutex_) = 0;
+  std::vector<std::shared_ptr<Signal>> waiting_for_room_ INFRA_GUARDED_BY(mutex_);
+  bool stopping_ INFRA_GUARDED_BY(mutex_) = false;
+  std::optional<Error> last_failure_ INFRA_GUARDED_BY(mutex_);  // of a group; empty once one succeeds
 
-  std::mutex readers_mutex_;
-  std::vector<std::unique_ptr<sqlite::Connection>> readers_;  // those not in use
+  Mutex readers_mutex_;
+  std::vector<std::unique_ptr<sqlite::Connection>> readers_ INFRA_GUARDED_BY(readers_mutex_);  // those not in use
   std::atomic<std::uint64_t> commits_ = 0;
   std::thread writer_;
 };

@@ -125,7 +125,7 @@ Result<FunctionPage> read_page(Connection& connection, const FunctionCursor& aft
 }  // namespace
 
 std::optional<Function> FunctionCache::find(const FunctionId& id) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto found = by_id_.find(id);
   if (found == by_id_.end()) return std::nullopt;
   rows_.splice(rows_.begin(), rows_, found->second);
@@ -133,7 +133,7 @@ std::optional<Function> FunctionCache::find(const FunctionId& id) {
 }
 
 void FunctionCache::put(const Function& function) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (const auto found = by_id_.find(function.id); found != by_id_.end()) {
     *found->second = function;
     return;
@@ -146,7 +146,7 @@ void FunctionCache::put(const Function& function) {
 }
 
 void FunctionCache::erase(const FunctionId& id) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto found = by_id_.find(id);
   if (found == by_id_.end()) return;
   rows_.erase(found->second);
@@ -154,7 +154,7 @@ void FunctionCache::erase(const FunctionId& id) {
 }
 
 void FunctionCache::count(const LogRow& run) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto found = by_id_.find(run.function_id);
   if (found == by_id_.end()) return;
   Function& row = *found->second;

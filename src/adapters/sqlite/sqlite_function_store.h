@@ -4,13 +4,13 @@
 
 #include <list>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <unordered_map>
 
 #include "adapters/sqlite/database.h"
 #include "core/job_result.h"
+#include "core/mutex.h"
 #include "ports/function_store.h"
 
 namespace infra {
@@ -26,9 +26,9 @@ class FunctionCache {
 
  private:
   const std::size_t capacity_;
-  std::mutex mutex_;
-  std::list<Function> rows_;  // most recently used first
-  std::unordered_map<FunctionId, std::list<Function>::iterator> by_id_;
+  Mutex mutex_;
+  std::list<Function> rows_ INFRA_GUARDED_BY(mutex_);  // most recently used first
+  std::unordered_map<FunctionId, std::list<Function>::iterator> by_id_ INFRA_GUARDED_BY(mutex_);
 };
 
 class SqliteFunctionStore final : public FunctionStore {

@@ -4,10 +4,11 @@
 
 #include <algorithm>
 #include <array>
-#include <mutex>
 #include <set>
 #include <thread>
 #include <vector>
+
+#include "core/mutex.h"
 
 namespace infra {
 namespace {
@@ -18,21 +19,24 @@ TEST(SystemRandomTest, NoBlockComesTwiceFromSeveralThreads) {
   constexpr std::size_t kThreads = 4;
   constexpr std::size_t kBlocks = 2000;
   SystemRandom random;
-  std::mutex mutex;
-  std::set<Block> seen;
+  struct {
+    Mutex mutex;
+    std::set<Block> blocks INFRA_GUARDED_BY(mutex);
+  } seen;
   std::vector<std::thread> threads;
   for (std::size_t i = 0; i < kThreads; ++i) {
     threads.emplace_back([&] {
       for (std::size_t n = 0; n < kBlocks; ++n) {
         Block block{};
         random.fill(block);
-        std::lock_guard lock(mutex);
-        seen.insert(block);
+        const MutexLock lock(seen.mutex);
+        seen.blocks.insert(block);
       }
     });
   }
   for (std::thread& thread : threads) thread.join();
-  EXPECT_EQ(seen.size(), kThreads * kBlocks);
+  const MutexLock lock(seen.mutex);
+  EXPECT_EQ(seen.blocks.size(), kThreads * kBlocks);
 }
 
 TEST(SystemRandomTest, FillsEverySizeToItsEnd) {

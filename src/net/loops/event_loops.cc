@@ -24,11 +24,12 @@
 #include <exception>
 #include <future>
 #include <latch>
-#include <mutex>
 #include <stdexcept>
 #include <thread>
 #include <utility>
 #include <vector>
+
+#include "core/mutex.h"
 
 namespace infra::net {
 
@@ -104,11 +105,12 @@ struct EventLoops::State {
   std::vector<std::thread> threads;
   std::atomic<std::size_t> turn = 0;
 
-  std::once_flag stopped_once;
+  Mutex stopping_once;
+  bool stopped INFRA_GUARDED_BY(stopping_once) = false;
   std::atomic<bool> stopping = false;
   std::latch loops_ended;
   std::latch may_tear_down{1};
-  std::mutex tearing_down;
+  Mutex tearing_down;  // held while a loop is shut down
 };
 
 namespace {
@@ -135,19 +137,19 @@ void EventLoops::State::run(Loop& loop) {
   loops_ended.count_down();
   may_tear_down.wait();
   // One at a time: destructors of coroutines may touch what another thread's coroutines share.
-  std::lock_guard lock(tearing_down);
+  const MutexLock lock(tearing_down);
   loop.shutdown();
 }
 
 void EventLoops::State::stop() {
-  std::call_once(stopped_once, [this] {
-    stopping = true;
-    for (Loop& loop : loops) loop.stop();
-    loops_ended.wait();
-    pool.join();  // work that has begun ends; what has not is skipped, see offload()
-    may_tear_down.count_down();
-    for (std::thread& thread : threads) thread.join();
-  });
+  const MutexLock lock(stopping_once);  // a second caller waits for the end, too
+  if (std::exchange(stopped, true)) return;
+  stopping = true;
+  for (Loop& loop : loops) loop.stop();
+  loops_ended.wait();
+  pool.join();  // work that has begun ends; what has not is skipped, see offload()
+  may_tear_down.count_down();
+  for (std::thread& thread : threads) thread.join();
 }
 
 EventLoops::EventLoops(std::size_t threads, std::size_t blocking_threads) {

@@ -17,7 +17,7 @@ class OneShotEvent::Registration {
  public:
   explicit Registration(std::shared_ptr<OneShotEvent> event) : event_(std::move(event)) {}
   ~Registration() {
-    std::lock_guard lock(event_->mutex_);
+    const MutexLock lock(event_->mutex_);
     event_->waiter_ = nullptr;
   }
   Registration(const Registration&) = delete;
@@ -32,7 +32,7 @@ std::shared_ptr<OneShotEvent> OneShotEvent::create() {
 }
 
 void OneShotEvent::notify() {
-  std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (notified_) return;
   notified_ = true;
   if (waiter_ == nullptr) return;
@@ -48,21 +48,21 @@ void OneShotEvent::notify() {
 }
 
 void OneShotEvent::wake() {
-  std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (waiter_ != nullptr) waiter_->cancel();
 }
 
 Task<bool> OneShotEvent::wait_until(SteadyTime deadline) {
   asio::steady_timer timer(co_await asio::this_coro::executor, deadline);
   {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (notified_) co_return true;
     waiter_ = &timer;
   }
   Registration registration(shared_from_this());
   // A notify() from here on posts to this thread, so it cannot run before the wait below has begun.
   (void)co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
-  std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   co_return notified_;
 }
 

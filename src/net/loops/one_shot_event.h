@@ -4,8 +4,8 @@
 
 #include <boost/asio/steady_timer.hpp>
 #include <memory>
-#include <mutex>
 
+#include "core/mutex.h"
 #include "core/task.h"
 #include "core/time.h"
 
@@ -29,9 +29,9 @@ class OneShotEvent : public std::enable_shared_from_this<OneShotEvent> {
   OneShotEvent() = default;
   void wake();
 
-  std::mutex mutex_;
-  bool notified_ = false;
-  boost::asio::steady_timer* waiter_ = nullptr;  // in the waiting coroutine's frame
+  Mutex mutex_;
+  bool notified_ INFRA_GUARDED_BY(mutex_) = false;
+  boost::asio::steady_timer* waiter_ INFRA_GUARDED_BY(mutex_) = nullptr;  // in the waiting coroutine's frame
 };
 
 }  // namespace infra::net

@@ -65,7 +65,7 @@ Task<Result<RedisReply>> RedisNode::run(Query query) {
 void RedisNode::submit(SharedCall call) {
   bool first = false;
   {
-    const std::scoped_lock lock(mutex_);
+    const MutexLock lock(mutex_);
     first = inbox_.empty();
     inbox_.push_back(std::move(call));
   }
@@ -75,7 +75,7 @@ void RedisNode::submit(SharedCall call) {
 void RedisNode::take_inbox() {
   std::vector<SharedCall> calls;
   {
-    const std::scoped_lock lock(mutex_);
+    const MutexLock lock(mutex_);
     calls.swap(inbox_);
   }
   if (phase_ == Phase::away || phase_ == Phase::closed) {

@@ -8,12 +8,12 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "core/error.h"
+#include "core/mutex.h"
 #include "core/task.h"
 #include "core/time.h"
 #include "net/loops/one_shot_event.h"
@@ -73,8 +73,8 @@ class RedisNode : public std::enable_shared_from_this<RedisNode> {
   std::atomic<bool> connected_ = false;
   std::atomic<SteadyTime> last_used_;
 
-  std::mutex mutex_;
-  std::vector<SharedCall> inbox_;  // guarded by mutex_: what other threads ask for
+  Mutex mutex_;
+  std::vector<SharedCall> inbox_ INFRA_GUARDED_BY(mutex_);  // what other threads ask for
 
   // The rest is touched on the home loop only.
   RedisDialer dialer_;

@@ -33,19 +33,19 @@ void RedisRouter::start() {
 }
 
 void RedisRouter::close() {
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   closed_ = true;
   for (const auto& [address, node] : nodes_) node->close();
 }
 
 bool RedisRouter::connected() const {
   if (seed_->connected()) return true;
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   return std::ranges::any_of(nodes_, [](const auto& entry) { return entry.second->connected(); });
 }
 
 std::shared_ptr<RedisNode> RedisRouter::node_for(std::string_view key) {
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   if (slots_.empty() || key.empty()) return any_node();
   const auto& node = slots_[redis_slot(key)];
   return node ? node : any_node();
@@ -58,7 +58,7 @@ std::shared_ptr<RedisNode> RedisRouter::any_node() const {
 }
 
 std::shared_ptr<RedisNode> RedisRouter::node_at(const RedisAddress& address) {
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   return find_or_add(address);
 }
 
@@ -78,7 +78,7 @@ std::shared_ptr<RedisNode> RedisRouter::find_or_add(const RedisAddress& address)
 
 void RedisRouter::note_moved(const RedisRedirection& redirection) {
   {
-    const std::scoped_lock lock(mutex_);
+    const MutexLock lock(mutex_);
     slots_.resize(kRedisSlots);
     slots_[redirection.slot] = find_or_add(redirection.to);
   }
@@ -87,7 +87,7 @@ void RedisRouter::note_moved(const RedisRedirection& redirection) {
 
 void RedisRouter::relearn() {
   {
-    const std::scoped_lock lock(mutex_);
+    const MutexLock lock(mutex_);
     if (slots_.empty() || learning_ || closed_ || now() - learned_at_ < kLearnInterval) return;
     learning_ = true;
   }
@@ -95,7 +95,7 @@ void RedisRouter::relearn() {
 }
 
 std::vector<std::shared_ptr<RedisNode>> RedisRouter::nodes_to_ask() const {
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   std::vector<std::shared_ptr<RedisNode>> nodes;
   for (const auto& [address, node] : nodes_) nodes.push_back(node);
   std::ranges::partition(nodes, [](const auto& node) { return node->connected(); });
@@ -114,13 +114,13 @@ Task<void> RedisRouter::learn(std::shared_ptr<RedisRouter> self) {  // holds the
     adopt(ranges);
     break;
   }
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   learning_ = false;
   learned_at_ = now();
 }
 
 void RedisRouter::adopt(const std::vector<RedisSlotRange>& ranges) {
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   std::vector<std::shared_ptr<RedisNode>> slots(kRedisSlots);
   std::set<RedisAddress> masters;
   for (const RedisSlotRange& range : ranges) {

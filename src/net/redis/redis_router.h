@@ -5,11 +5,11 @@
 #include <boost/asio/io_context.hpp>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "core/mutex.h"
 #include "core/task.h"
 #include "core/time.h"
 #include "net/redis/redis_node.h"
@@ -37,8 +37,8 @@ class RedisRouter : public std::enable_shared_from_this<RedisRouter> {
   void relearn();
 
  private:
-  [[nodiscard]] std::shared_ptr<RedisNode> any_node() const;
-  [[nodiscard]] std::shared_ptr<RedisNode> find_or_add(const RedisAddress& address);
+  [[nodiscard]] std::shared_ptr<RedisNode> any_node() const INFRA_REQUIRES(mutex_);
+  [[nodiscard]] std::shared_ptr<RedisNode> find_or_add(const RedisAddress& address) INFRA_REQUIRES(mutex_);
   [[nodiscard]] std::vector<std::shared_ptr<RedisNode>> nodes_to_ask() const;
   Task<void> learn(std::shared_ptr<RedisRouter> self);
   void adopt(const std::vector<RedisSlotRange>& ranges);
@@ -47,13 +47,13 @@ class RedisRouter : public std::enable_shared_from_this<RedisRouter> {
   const RedisTarget target_;
   const std::shared_ptr<RedisNode> seed_;
 
-  mutable std::mutex mutex_;
-  // All below guarded by mutex_.
-  std::map<RedisAddress, std::shared_ptr<RedisNode>> nodes_;  // the seed too
-  std::vector<std::shared_ptr<RedisNode>> slots_;             // empty: not a cluster. Null: its server is unknown
-  bool learning_ = false;
-  bool closed_ = false;
-  SteadyTime learned_at_{};
+  mutable Mutex mutex_;
+  std::map<RedisAddress, std::shared_ptr<RedisNode>> nodes_ INFRA_GUARDED_BY(mutex_);  // the seed too
+  std::vector<std::shared_ptr<RedisNode>> slots_
+      INFRA_GUARDED_BY(mutex_);  // empty: not a cluster. Null: its server is unknown
+  bool learning_ INFRA_GUARDED_BY(mutex_) = false;
+  bool closed_ INFRA_GUARDED_BY(mutex_) = false;
+  SteadyTime learned_at_ INFRA_GUARDED_BY(mutex_){};
 };
 
 }  // namespace infra::net

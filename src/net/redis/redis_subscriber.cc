@@ -7,10 +7,9 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <condition_variable>
-#include <mutex>
 #include <utility>
 
+#include "core/mutex.h"
 #include "net/redis/redis_dialer.h"
 #include "net/redis/redis_wire.h"
 
@@ -58,10 +57,10 @@ struct RedisSubscriber::State : std::enable_shared_from_this<State> {
   asio::io_context& home;
   const RedisSubscription subscription;
   std::atomic<bool> subscribed = false;
-  std::mutex waiting;  // held while `subscribed` becomes true
-  std::condition_variable confirmed;
-  std::mutex calling;     // held while a callback runs
-  bool silenced = false;  // guarded by `calling`: no callback any more
+  Mutex waiting;  // held while `subscribed` becomes true
+  CondVar confirmed;
+  Mutex calling;                                    // held while a callback runs
+  bool silenced INFRA_GUARDED_BY(calling) = false;  // no callback any more
 
   // The rest is touched on the home loop only.
   RedisDialer dialer;
@@ -133,7 +132,7 @@ std::string RedisSubscriber::State::take(RedisReply& reply) {
   }
   const bool is_message = (kind == "message" && parts.size() == 3) || (kind == "pmessage" && parts.size() == 4);
   if (!is_message) return {};
-  const std::scoped_lock lock(calling);
+  const MutexLock lock(calling);
   if (!silenced && subscription.on_message) {
     subscription.on_message(parts[parts.size() - 2].text, std::move(parts.back().text));
   }
@@ -142,11 +141,11 @@ std::string RedisSubscriber::State::take(RedisReply& reply) {
 
 void RedisSubscriber::State::confirm() {
   {
-    const std::scoped_lock lock(waiting);
+    const MutexLock lock(waiting);
     subscribed = true;
   }
   confirmed.notify_all();
-  const std::scoped_lock lock(calling);
+  const MutexLock lock(calling);
   if (!silenced && subscription.on_subscribed) subscription.on_subscribed();
 }
 
@@ -188,7 +187,7 @@ RedisSubscriber::RedisSubscriber(EventLoops& loops, RedisOptions options, RedisS
 
 RedisSubscriber::~RedisSubscriber() {
   {
-    const std::scoped_lock lock(state_->calling);
+    const MutexLock lock(state_->calling);
     state_->silenced = true;
   }
   if (!state_->home.stopped()) asio::post(state_->home, [state = state_] { state->close(); });
@@ -203,8 +202,11 @@ bool RedisSubscriber::subscribed() const {
 }
 
 bool RedisSubscriber::wait_until_subscribed(milliseconds limit) const {
-  std::unique_lock lock(state_->waiting);
-  return state_->confirmed.wait_for(lock, limit, [this] { return state_->subscribed.load(); });
+  const auto deadline = now() + limit;
+  const MutexLock lock(state_->waiting);
+  while (!state_->subscribed && state_->confirmed.wait_until(state_->waiting, deadline)) {
+  }
+  return state_->subscribed;
 }
 
 }  // namespace infra::net

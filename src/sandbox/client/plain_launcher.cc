@@ -16,11 +16,11 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
-#include <mutex>
 #include <optional>
 #include <system_error>
 #include <vector>
 
+#include "core/mutex.h"
 #include "sandbox/protocol/output_folder.h"
 #include "sandbox/system/unique_fd.h"
 
@@ -150,13 +150,13 @@ class PlainSandbox : public Sandbox {
   SandboxHandles& handles() override { return handles_; }
 
   void kill() override {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (!exit_) ::kill(-pid_, SIGKILL);
   }
 
   SandboxExit wait(milliseconds patience) override {
     {
-      const std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       if (exit_) return *exit_;
     }
     pollfd ended{.fd = process_.get(), .events = POLLIN, .revents = 0};
@@ -164,7 +164,7 @@ class PlainSandbox : public Sandbox {
     siginfo_t info{};
     while (waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOWAIT) != 0 && errno == EINTR) {
     }
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (exit_) return *exit_;
     usage_ = read_usage();
     ::kill(-pid_, SIGKILL);  // the runner's leftovers; its id can't be reused before the waitpid below
@@ -179,7 +179,7 @@ class PlainSandbox : public Sandbox {
   }
 
   SandboxUsage usage() override {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     return exit_ ? usage_ : read_usage();
   }
 
@@ -206,7 +206,7 @@ class PlainSandbox : public Sandbox {
   }
 
   // The runner's own; children that it starts are not counted without a cgroup.
-  SandboxUsage read_usage() const {
+  SandboxUsage read_usage() const INFRA_REQUIRES(mutex_) {
     SandboxUsage usage = usage_;
     clockid_t clock{};
     timespec spent{};
@@ -225,9 +225,9 @@ class PlainSandbox : public Sandbox {
   Channels channels_;
   fs::path folder_;
   SandboxHandles handles_;
-  std::mutex mutex_;  // guards what follows, and pid_ against being signalled after it is free again
-  std::optional<SandboxExit> exit_;
-  SandboxUsage usage_;
+  Mutex mutex_;  // keeps pid_, too, from being signalled after it is free again
+  std::optional<SandboxExit> exit_ INFRA_GUARDED_BY(mutex_);
+  SandboxUsage usage_ INFRA_GUARDED_BY(mutex_);
 };
 
 }  // namespace

@@ -19,7 +19,7 @@ std::unexpected<Error> spawner_gone() {
 }  // namespace
 
 void SandboxLife::end(const SandboxExit& exit, const SandboxUsage& usage) {
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   exit_ = exit;
   usage_ = usage;
   ended_ = true;
@@ -27,19 +27,22 @@ void SandboxLife::end(const SandboxExit& exit, const SandboxUsage& usage) {
 }
 
 std::optional<SandboxExit> SandboxLife::wait(milliseconds patience) {
-  std::unique_lock lock(mutex_);
-  if (!changed_.wait_for(lock, patience, [this] { return ended_; })) return std::nullopt;
+  const auto deadline = std::chrono::steady_clock::now() + patience;
+  const MutexLock lock(mutex_);
+  while (!ended_ && changed_.wait_until(mutex_, deadline)) {
+  }
+  if (!ended_) return std::nullopt;
   return exit_;
 }
 
 SandboxExit SandboxLife::wait() {
-  std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] { return ended_; });
+  const MutexLock lock(mutex_);
+  while (!ended_) changed_.wait(mutex_);
   return exit_;
 }
 
 std::optional<SandboxUsage> SandboxLife::final_usage() {
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   if (!ended_) return std::nullopt;
   return usage_;
 }
@@ -56,7 +59,7 @@ SpawnerConnection::~SpawnerConnection() {
 Result<SpawnerConnection::Reply> SpawnerConnection::ask(SpawnerRequest request) {
   std::future<Result<Reply>> reply;
   {
-    const std::scoped_lock lock(mutex_);
+    const MutexLock lock(mutex_);
     if (!alive_) return spawner_gone();
     request.id = ++last_id_;
     reply = waiting_[request.id].get_future();
@@ -79,7 +82,7 @@ void SpawnerConnection::receive() {
 
 void SpawnerConnection::take(const SpawnerEvent& event, PassedFds fds) {
   if (event.kind == SpawnerEventKind::ended) return take_end(event);
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto waiter = waiting_.find(event.id);
   if (waiter == waiting_.end()) return;
   Reply reply{.event = event, .fds = std::move(fds), .life = nullptr};
@@ -94,7 +97,7 @@ void SpawnerConnection::take(const SpawnerEvent& event, PassedFds fds) {
 void SpawnerConnection::take_end(const SpawnerEvent& event) {
   std::shared_ptr<SandboxLife> life;
   {
-    const std::scoped_lock lock(mutex_);
+    const MutexLock lock(mutex_);
     auto entry = sandboxes_.extract(event.sandbox);
     if (entry.empty()) return;
     life = std::move(entry.mapped());
@@ -110,7 +113,7 @@ void SpawnerConnection::take_end(const SpawnerEvent& event) {
 }
 
 void SpawnerConnection::spawner_died() {
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   alive_ = false;
   for (auto& [id, promise] : waiting_) promise.set_value(spawner_gone());
   waiting_.clear();

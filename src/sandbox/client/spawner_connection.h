@@ -3,14 +3,13 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <cstdint>
 #include <future>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <thread>
 
+#include "core/mutex.h"
 #include "sandbox/client/spawner.h"
 #include "sandbox/launcher.h"
 #include "sandbox/protocol/spawner_protocol.h"
@@ -28,11 +27,11 @@ class SandboxLife {
   [[nodiscard]] std::optional<SandboxUsage> final_usage();
 
  private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  bool ended_ = false;
-  SandboxExit exit_;
-  SandboxUsage usage_;
+  Mutex mutex_;
+  CondVar changed_;
+  bool ended_ INFRA_GUARDED_BY(mutex_) = false;
+  SandboxExit exit_ INFRA_GUARDED_BY(mutex_);
+  SandboxUsage usage_ INFRA_GUARDED_BY(mutex_);
 };
 
 class SpawnerConnection {
@@ -61,10 +60,10 @@ class SpawnerConnection {
 
   SpawnerHandle spawner_;
   std::atomic<bool> alive_ = true;
-  std::mutex mutex_;
-  std::uint64_t last_id_ = 0;
-  std::map<std::uint64_t, std::promise<Result<Reply>>> waiting_;     // by request id
-  std::map<std::uint64_t, std::shared_ptr<SandboxLife>> sandboxes_;  // by sandbox
+  Mutex mutex_;
+  std::uint64_t last_id_ INFRA_GUARDED_BY(mutex_) = 0;
+  std::map<std::uint64_t, std::promise<Result<Reply>>> waiting_ INFRA_GUARDED_BY(mutex_);     // by request id
+  std::map<std::uint64_t, std::shared_ptr<SandboxLife>> sandboxes_ INFRA_GUARDED_BY(mutex_);  // by sandbox
   std::thread receiver_;
 };
 

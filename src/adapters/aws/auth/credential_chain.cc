@@ -5,13 +5,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <mutex>
 
 #include "adapters/aws/auth/container_credentials.h"
 #include "adapters/aws/auth/environment_credentials.h"
 #include "adapters/aws/auth/instance_credentials.h"
 #include "adapters/aws/auth/profile_credentials.h"
 #include "adapters/aws/auth/web_identity_credentials.h"
+#include "core/mutex.h"
 #include "telemetry/log.h"
 
 namespace infra::aws {
@@ -60,7 +60,7 @@ struct CredentialChain::State : std::enable_shared_from_this<State> {
 
   // Keeps what a fetch brought; gives the signals of those who wait for it.
   std::vector<std::shared_ptr<Signal>> take(Result<Credentials> got) {
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     fetching = false;
     const auto now = clock.steady_now();
     if (got) {
@@ -80,12 +80,12 @@ struct CredentialChain::State : std::enable_shared_from_this<State> {
     return std::exchange(waiters, {});
   }
 
-  [[nodiscard]] bool good_for(std::chrono::milliseconds time) const {
+  [[nodiscard]] bool good_for(std::chrono::milliseconds time) const INFRA_REQUIRES(mutex) {
     return current && (!current->expires_at || *current->expires_at > clock.now() + time);
   }
 
-  // Starts a fetch unless one runs. Under the mutex; the executor runs nothing inline.
-  void start_fetch() {
+  // Starts a fetch unless one runs. The executor runs nothing inline.
+  void start_fetch() INFRA_REQUIRES(mutex) {
     if (std::exchange(fetching, true)) return;
     executor.spawn(renew(shared_from_this()));
   }
@@ -94,15 +94,15 @@ struct CredentialChain::State : std::enable_shared_from_this<State> {
   Executor& executor;
   Clock& clock;
 
-  std::mutex mutex;
-  std::optional<Credentials> current;
-  std::vector<std::shared_ptr<Signal>> waiters;
-  Error last_error;
-  bool fetching = false;
-  int failures = 0;  // in a row
-  std::optional<SteadyTime> fetched_at;
-  SteadyTime next_renewal = SteadyTime::min();
-  SteadyTime fail_until = SteadyTime::min();
+  Mutex mutex;
+  std::optional<Credentials> current INFRA_GUARDED_BY(mutex);
+  std::vector<std::shared_ptr<Signal>> waiters INFRA_GUARDED_BY(mutex);
+  Error last_error INFRA_GUARDED_BY(mutex);
+  bool fetching INFRA_GUARDED_BY(mutex) = false;
+  int failures INFRA_GUARDED_BY(mutex) = 0;  // in a row
+  std::optional<SteadyTime> fetched_at INFRA_GUARDED_BY(mutex);
+  SteadyTime next_renewal INFRA_GUARDED_BY(mutex) = SteadyTime::min();
+  SteadyTime fail_until INFRA_GUARDED_BY(mutex) = SteadyTime::min();
 };
 
 CredentialChain::CredentialChain(std::vector<std::unique_ptr<CredentialSource>> sources, Executor& executor,
@@ -115,7 +115,7 @@ Task<Result<Credentials>> CredentialChain::get(SteadyTime deadline) {
   const auto state = state_;
   std::shared_ptr<Signal> mine;
   {
-    const std::lock_guard lock(state->mutex);
+    const MutexLock lock(state->mutex);
     const auto now = state->clock.steady_now();
     if (state->good_for(kTooShort)) {
       if (!state->good_for(kRenewBefore) && now >= state->next_renewal) state->start_fetch();
@@ -128,7 +128,7 @@ Task<Result<Credentials>> CredentialChain::get(SteadyTime deadline) {
     }
   }
   const bool told = !mine || co_await mine->wait_until(deadline);
-  const std::lock_guard lock(state->mutex);
+  const MutexLock lock(state->mutex);
   if (!told) std::erase(state->waiters, mine);
   if (state->good_for(milliseconds{0})) co_return *state->current;
   if (!told) co_return fail(no_credentials("AWS credentials did not come in time; try again in a moment."));
@@ -136,7 +136,7 @@ Task<Result<Credentials>> CredentialChain::get(SteadyTime deadline) {
 }
 
 void CredentialChain::refused(const Credentials& credentials) {
-  const std::lock_guard lock(state_->mutex);
+  const MutexLock lock(state_->mutex);
   auto& current = state_->current;
   if (!current || current->access_key_id != credentials.access_key_id ||
       current->session_token != credentials.session_token)

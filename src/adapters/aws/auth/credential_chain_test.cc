@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "adapters/aws/auth/test_peer.h"
+#include "core/mutex.h"
 #include "support/manual_clock.h"
 
 namespace infra::aws {
@@ -18,25 +19,37 @@ using std::chrono::seconds;
 class ScriptedSource final : public CredentialSource {
  public:
   struct Script {
-    std::mutex mutex;
-    std::condition_variable changed;
-    std::optional<Error> failing;
-    std::optional<milliseconds> lifetime;
-    std::shared_ptr<Signal> gate;  // a fetch waits for it
-    int begun = 0;
-    int done = 0;
+    Mutex mutex;
+    CondVar changed;
+    std::optional<Error> failing INFRA_GUARDED_BY(mutex);
+    std::optional<milliseconds> lifetime INFRA_GUARDED_BY(mutex);
+    std::shared_ptr<Signal> gate INFRA_GUARDED_BY(mutex);  // a fetch waits for it
+    int begun INFRA_GUARDED_BY(mutex) = 0;
+    int done INFRA_GUARDED_BY(mutex) = 0;
 
     void await_done(int count) {
-      std::unique_lock lock(mutex);
-      changed.wait(lock, [&] { return done >= count; });
+      const MutexLock lock(mutex);
+      while (done < count) changed.wait(mutex);
     }
     void await_begun(int count) {
-      std::unique_lock lock(mutex);
-      changed.wait(lock, [&] { return begun >= count; });
+      const MutexLock lock(mutex);
+      while (begun < count) changed.wait(mutex);
     }
-    void set(auto change) {
-      const std::lock_guard lock(mutex);
-      change(*this);
+    void fail_with(std::optional<Error> error) {
+      const MutexLock lock(mutex);
+      failing = std::move(error);
+    }
+    void hold_at(std::shared_ptr<Signal> signal) {
+      const MutexLock lock(mutex);
+      gate = std::move(signal);
+    }
+    void live_for(milliseconds time) {
+      const MutexLock lock(mutex);
+      lifetime = time;
+    }
+    int fetches() {
+      const MutexLock lock(mutex);
+      return begun;
     }
   };
 
@@ -47,7 +60,7 @@ class ScriptedSource final : public CredentialSource {
   Task<Result<Credentials>> fetch() override {
     std::shared_ptr<Signal> gate;
     {
-      const std::lock_guard lock(script_->mutex);
+      const MutexLock lock(script_->mutex);
       ++script_->begun;
       gate = script_->gate;
     }
@@ -55,7 +68,7 @@ class ScriptedSource final : public CredentialSource {
     if (gate) co_await gate->wait_until(SteadyTime::max());
     Result<Credentials> got;
     {
-      const std::lock_guard lock(script_->mutex);
+      const MutexLock lock(script_->mutex);
       const int number = ++script_->done;
       if (script_->failing) {
         got = fail(*script_->failing);
@@ -85,20 +98,14 @@ class CredentialChainTest : public PeerTest {
     chain_ = std::make_unique<CredentialChain>(std::move(sources), executor_, clock_);
   }
   void SetUp() override {
-    first_->lifetime = minutes{60};
+    first_->live_for(minutes{60});
     build();
   }
   static Error error(ErrorKind kind, std::string why = "why") { return {kind, "no_credentials", std::move(why)}; }
   void first_fails(std::optional<ErrorKind> kind) {
-    first_->set([&](Script& script) {
-      script.failing.reset();
-      if (kind) script.failing = error(*kind);
-    });
+    first_->fail_with(kind ? std::optional(error(*kind)) : std::nullopt);
   }
-  int first_fetches() {
-    const std::lock_guard lock(first_->mutex);
-    return first_->begun;
-  }
+  int first_fetches() { return first_->fetches(); }
   Result<Credentials> get() { return run(chain_->get(clock_.steady_now() + seconds{5})); }
   std::string key() {
     const auto got = get();
@@ -116,7 +123,7 @@ TEST_F(CredentialChainTest, KeepsWhatItGot) {
   clock_.advance(minutes{54});
   EXPECT_EQ(key(), "first1");
   EXPECT_EQ(first_fetches(), 1);
-  EXPECT_EQ(second_->begun, 0);
+  EXPECT_EQ(second_->fetches(), 0);
 }
 
 TEST_F(CredentialChainTest, AsksTheNextOnlyIfThereAreNone) {
@@ -130,13 +137,13 @@ TEST_F(CredentialChainTest, AsksTheNextOnlyIfThereAreNone) {
     EXPECT_EQ(got.error().kind, ErrorKind::unavailable);
     EXPECT_EQ(got.error().code, "no_credentials");
     EXPECT_NE(got.error().message.find("first: why"), std::string::npos) << got.error().message;
-    EXPECT_EQ(second_->begun, 1);
+    EXPECT_EQ(second_->fetches(), 1);
   }
 }
 
 TEST_F(CredentialChainTest, SaysWhatWasTriedAndFailsFastAfterwards) {
   first_fails(ErrorKind::not_found);
-  second_->failing = error(ErrorKind::unavailable, "nobody there.");
+  second_->fail_with(error(ErrorKind::unavailable, "nobody there."));
   const auto got = get();
   ASSERT_FALSE(got);
   EXPECT_EQ(got.error().retry_after, seconds{1});
@@ -152,7 +159,7 @@ TEST_F(CredentialChainTest, SaysWhatWasTriedAndFailsFastAfterwards) {
 TEST_F(CredentialChainTest, RenewsBehindTheCallersBack) {
   EXPECT_EQ(key(), "first1");
   const auto gate = clock_.make_signal();
-  first_->set([&](Script& script) { script.gate = gate; });
+  first_->hold_at(gate);
   clock_.advance(minutes{55} + seconds{1});
   for (int i = 0; i < 5; ++i) EXPECT_EQ(key(), "first1");
   first_->await_begun(2);
@@ -204,7 +211,7 @@ TEST_F(CredentialChainTest, WaitsOnlyOnceTheyAreAsGoodAsExpired) {
 
 TEST_F(CredentialChainTest, FirstCallersShareOneFetchAndHaveADeadline) {
   const auto gate = clock_.make_signal();
-  first_->set([&](Script& script) { script.gate = gate; });
+  first_->hold_at(gate);
   std::vector<std::string> keys(4);
   std::vector<std::thread> callers;
   for (auto& slot : keys) callers.emplace_back([&] { slot = key(); });
@@ -237,7 +244,7 @@ TEST_F(CredentialChainTest, RefusedOnesAreFetchedAnew) {
 }
 
 TEST_F(CredentialChainTest, OnesThatLookExpiredAreUsedForAWhile) {
-  first_->lifetime = -minutes{10};
+  first_->live_for(-minutes{10});
   EXPECT_EQ(key(), "first1");
   clock_.advance(seconds{29});
   EXPECT_EQ(key(), "first1");
@@ -248,7 +255,7 @@ TEST_F(CredentialChainTest, OnesThatLookExpiredAreUsedForAWhile) {
 
 TEST_F(CredentialChainTest, AFetchOutlivesItsChain) {
   const auto gate = clock_.make_signal();
-  first_->set([&](Script& script) { script.gate = gate; });
+  first_->hold_at(gate);
   std::thread caller([&] { EXPECT_EQ(key(), "first1"); });
   first_->await_begun(1);
   clock_.await_sleepers(1);

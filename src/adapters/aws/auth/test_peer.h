@@ -7,15 +7,14 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <condition_variable>
 #include <functional>
-#include <mutex>
 #include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "adapters/system/system_executor.h"
+#include "core/mutex.h"
 #include "net/http/http_client.h"
 #include "net/http/http_server.h"
 #include "net/loops/event_loops.h"
@@ -58,7 +57,7 @@ class TestPeer {
   [[nodiscard]] std::string host() const { return "127.0.0.1:" + std::to_string(server_.port()); }
   [[nodiscard]] std::string url() const { return "http://" + host(); }
   void say(Script script) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     script_ = std::move(script);
     seen_.clear();
   }
@@ -66,16 +65,16 @@ class TestPeer {
     say([response](const Seen&, std::size_t) { return response; });
   }
   [[nodiscard]] std::size_t count() {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     return seen_.size();
   }
   [[nodiscard]] Seen seen(std::size_t index) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     return seen_.at(index);
   }
   void await(std::size_t requests) {
-    std::unique_lock lock(mutex_);
-    came_.wait(lock, [&] { return seen_.size() >= requests; });
+    const MutexLock lock(mutex_);
+    while (seen_.size() < requests) came_.wait(mutex_);
   }
   void close() { server_.close(); }
 
@@ -84,7 +83,7 @@ class TestPeer {
     const auto body = co_await net::read_all(*request.body, 1 << 24);
     net::Response response;
     {
-      const std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       seen_.push_back({request.method, request.path, request.query, request.headers, body.value_or("?")});
       response = script_(seen_.back(), seen_.size() - 1);
     }
@@ -96,10 +95,10 @@ class TestPeer {
     co_return response;
   }
 
-  std::mutex mutex_;
-  std::condition_variable came_;
-  Script script_ = [](const Seen&, std::size_t) { return reply(200); };
-  std::vector<Seen> seen_;
+  Mutex mutex_;
+  CondVar came_;
+  Script script_ INFRA_GUARDED_BY(mutex_) = [](const Seen&, std::size_t) { return reply(200); };
+  std::vector<Seen> seen_ INFRA_GUARDED_BY(mutex_);
   net::HttpServer server_;
 };
 

@@ -108,7 +108,7 @@ void DynamoDbFunctionStore::all_changed() {
 }
 
 void DynamoDbFunctionStore::forget_scan() {
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   ++changes_;
   scan_.rows = nullptr;
 }
@@ -206,7 +206,7 @@ Task<Result<FunctionPage>> DynamoDbFunctionStore::list(int limit, const std::str
 
 Task<Result<DynamoDbFunctionStore::SharedRows>> DynamoDbFunctionStore::all_rows() {
   {
-    const std::scoped_lock lock(mutex_);
+    const MutexLock lock(mutex_);
     if (scan_.rows && clock_.steady_now() - scan_.begun < kScanLife) co_return scan_.rows;
   }
   co_return co_await scans_.run("", [this] { return scan(); });
@@ -219,7 +219,7 @@ Task<Result<DynamoDbFunctionStore::SharedRows>> DynamoDbFunctionStore::scan() {
     const std::uint64_t changes = changes_;
     auto rows = co_await scan_once();
     if (!rows || last) co_return rows;
-    const std::scoped_lock lock(mutex_);
+    const MutexLock lock(mutex_);
     if (changes != changes_) continue;
     scan_ = {.begun = begun, .rows = *rows};
     co_return rows;
@@ -252,7 +252,7 @@ Task<void> DynamoDbFunctionStore::refresh() {
 Task<void> DynamoDbFunctionStore::refresh_once() {
   const SteadyTime now = clock_.steady_now();
   {
-    const std::scoped_lock lock(mutex_);
+    const MutexLock lock(mutex_);
     if (now - scan_.begun >= kScanLife) scan_.rows = nullptr;
   }
   const auto readings = cache_.begin_refresh(now);

@@ -5,7 +5,6 @@
 #include <atomic>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <span>
 #include <string>
 #include <vector>
@@ -13,6 +12,7 @@
 #include "adapters/aws/aws_client.h"
 #include "adapters/aws/dynamodb/function_cache.h"
 #include "adapters/aws/single_flight.h"
+#include "core/mutex.h"
 #include "ports/clock.h"
 #include "ports/function_store.h"
 
@@ -72,8 +72,8 @@ class DynamoDbFunctionStore final : public FunctionStore {
   aws::SingleFlight<SharedRows> scans_;
   std::atomic<bool> away_ = false;  // the last refresh got no answer
   std::atomic<std::uint64_t> changes_ = 0;
-  std::mutex mutex_;
-  Scan scan_;
+  Mutex mutex_;
+  Scan scan_ INFRA_GUARDED_BY(mutex_);
 };
 
 }  // namespace infra

@@ -110,14 +110,14 @@ Task<Result<void>> DynamoDbRunRecorder::count(const LogRow& row) {
 
 DynamoDbRunRecorder::Attempt DynamoDbRunRecorder::take_up(const std::string& key) {
   {
-    const std::scoped_lock lock(mutex_);
+    const MutexLock lock(mutex_);
     if (auto found = unfinished_.extract(key)) return std::move(found.mapped());
   }
   return {.mark = make_mark(random_)};
 }
 
 void DynamoDbRunRecorder::put_off(std::string key, Attempt attempt) {
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   if (unfinished_.size() >= kMaxUnfinished) unfinished_.erase(unfinished_.begin());
   unfinished_.insert_or_assign(std::move(key), std::move(attempt));
 }

@@ -2,10 +2,10 @@
 #pragma once
 
 #include <map>
-#include <mutex>
 #include <string>
 
 #include "adapters/aws/aws_client.h"
+#include "core/mutex.h"
 #include "ports/random.h"
 #include "ports/run_recorder.h"
 
@@ -41,8 +41,8 @@ class DynamoDbRunRecorder final : public RunRecorder {
   aws::AwsClient& dynamodb_;
   const RecorderTables tables_;
   Random& random_;
-  std::mutex mutex_;
-  std::map<std::string, Attempt> unfinished_;  // by function and timestamp
+  Mutex mutex_;
+  std::map<std::string, Attempt> unfinished_ INFRA_GUARDED_BY(mutex_);  // by function and timestamp
 };
 
 }  // namespace infra

@@ -5,12 +5,12 @@
 #include <cstdint>
 #include <list>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <unordered_map>
 #include <vector>
 
 #include "core/function.h"
+#include "core/mutex.h"
 #include "core/time.h"
 
 namespace infra::aws {
@@ -66,14 +66,14 @@ class FunctionCache {
   };
   using Slots = std::list<Slot>;  // most recently used first
 
-  Slots::iterator use_locked(const FunctionId& id, SteadyTime now);
-  void forget_locked(Slots::iterator slot);
+  Slots::iterator use(const FunctionId& id, SteadyTime now) INFRA_REQUIRES(mutex_);
+  void forget(Slots::iterator slot) INFRA_REQUIRES(mutex_);
 
   const std::size_t capacity_;
-  std::mutex mutex_;
-  std::uint64_t order_ = 0;
-  Slots slots_;
-  std::unordered_map<FunctionId, Slots::iterator> by_id_;
+  Mutex mutex_;
+  std::uint64_t order_ INFRA_GUARDED_BY(mutex_) = 0;
+  Slots slots_ INFRA_GUARDED_BY(mutex_);
+  std::unordered_map<FunctionId, Slots::iterator> by_id_ INFRA_GUARDED_BY(mutex_);
 };
 
 }  // namespace infra::aws

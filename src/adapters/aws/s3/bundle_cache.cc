@@ -24,13 +24,13 @@ BundleCache::BundleCache(BundleCacheOptions options) : options_(std::move(option
 }
 
 std::optional<fs::path> BundleCache::find(const std::string& sha256, SteadyTime now) {
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto found = entries_.find(sha256);
   if (found == entries_.end()) return std::nullopt;
   auto path = options_.folder / sha256;
   std::error_code ignored;
   if (!fs::exists(path, ignored)) {  // the operator has tidied up
-    forget_locked(found);
+    forget(found);
     return std::nullopt;
   }
   found->second.used = now;
@@ -40,27 +40,27 @@ std::optional<fs::path> BundleCache::find(const std::string& sha256, SteadyTime 
 Result<fs::path> BundleCache::adopt(const std::string& sha256, const fs::path& finished, std::uint64_t bytes,
                                     SteadyTime now) {
   auto path = options_.folder / sha256;
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   if (auto moved = move_durably(finished, path); !moved) return fail(moved.error());
   Entry& entry = entries_[sha256];
   bytes_ += bytes - entry.bytes;
   entry = {.bytes = bytes, .used = now};
-  evict_locked(now);
+  evict(now);
   return path;
 }
 
-void BundleCache::forget_locked(std::map<std::string, Entry>::iterator entry) {
+void BundleCache::forget(std::map<std::string, Entry>::iterator entry) {
   bytes_ -= entry->second.bytes;
   entries_.erase(entry);
 }
 
-void BundleCache::evict_locked(SteadyTime now) {
+void BundleCache::evict(SteadyTime now) {
   while (bytes_ > options_.max_bytes) {
     const auto oldest = std::ranges::min_element(entries_, {}, [](const auto& named) { return named.second.used; });
     if (oldest == entries_.end() || oldest->second.used > now - kKept) return;
     std::error_code ignored;  // gone already, or found again at the next start
     fs::remove(options_.folder / oldest->first, ignored);
-    forget_locked(oldest);
+    forget(oldest);
   }
 }
 

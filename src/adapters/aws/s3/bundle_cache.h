@@ -5,12 +5,12 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
-#include <mutex>
 #include <optional>
 #include <string>
 
 #include "core/error.h"
 #include "core/limits.h"
+#include "core/mutex.h"
 #include "core/time.h"
 
 namespace infra::aws {
@@ -40,13 +40,13 @@ class BundleCache {
     std::uint64_t bytes = 0;
     SteadyTime used;
   };
-  void forget_locked(std::map<std::string, Entry>::iterator entry);
-  void evict_locked(SteadyTime now);
+  void forget(std::map<std::string, Entry>::iterator entry) INFRA_REQUIRES(mutex_);
+  void evict(SteadyTime now) INFRA_REQUIRES(mutex_);
 
   const BundleCacheOptions options_;
-  std::mutex mutex_;
-  std::map<std::string, Entry> entries_;
-  std::uint64_t bytes_ = 0;
+  Mutex mutex_;
+  std::map<std::string, Entry> entries_ INFRA_GUARDED_BY(mutex_);
+  std::uint64_t bytes_ INFRA_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace infra::aws

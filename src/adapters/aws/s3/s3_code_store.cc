@@ -135,13 +135,13 @@ Task<Result<fs::path>> S3CodeStore::keep(std::string sha256, const StagedFile& b
 }
 
 S3CodeStore::Seen S3CodeStore::seen_at(const std::string& key) {
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto found = seen_.find(key);
   return found == seen_.end() ? Seen{} : found->second;
 }
 
 void S3CodeStore::remember(const std::string& key, Seen seen) {
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   if (seen_.size() >= kKeysSeen) seen_.erase(seen_.begin());
   seen_.insert_or_assign(key, std::move(seen));
 }

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <map>
-#include <mutex>
 #include <optional>
 #include <string>
 
@@ -10,6 +9,7 @@
 #include "adapters/aws/s3/s3_bucket.h"
 #include "adapters/aws/single_flight.h"
 #include "adapters/system/file_staging.h"
+#include "core/mutex.h"
 #include "ports/clock.h"
 #include "ports/code_store.h"
 #include "ports/executor.h"
@@ -56,8 +56,8 @@ class S3CodeStore final : public CodeStore {
   aws::SingleFlight<std::filesystem::path> fetches_;
   Executor& executor_;
   Clock& clock_;
-  std::mutex mutex_;
-  std::map<std::string, Seen> seen_;  // by key
+  Mutex mutex_;
+  std::map<std::string, Seen> seen_ INFRA_GUARDED_BY(mutex_);  // by key
 };
 
 }  // namespace infra

@@ -3,10 +3,11 @@
 
 #include <cstddef>
 #include <deque>
-#include <mutex>
 #include <string>
 #include <unordered_set>
 #include <utility>
+
+#include "core/mutex.h"
 
 namespace infra {
 
@@ -15,7 +16,7 @@ class RecentIds {
  public:
   // True if it was not there.
   bool add(std::string id) {
-    const std::scoped_lock lock(mutex_);
+    const MutexLock lock(mutex_);
     if (!known_.insert(id).second) return false;
     order_.push_back(std::move(id));
     if (order_.size() > kMost) {
@@ -27,9 +28,9 @@ class RecentIds {
 
  private:
   static constexpr std::size_t kMost = 1000;
-  std::mutex mutex_;
-  std::unordered_set<std::string> known_;
-  std::deque<std::string> order_;
+  Mutex mutex_;
+  std::unordered_set<std::string> known_ INFRA_GUARDED_BY(mutex_);
+  std::deque<std::string> order_ INFRA_GUARDED_BY(mutex_);
 };
 
 }  // namespace infra

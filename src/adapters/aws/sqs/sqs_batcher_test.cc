@@ -6,6 +6,7 @@
 #include <set>
 
 #include "adapters/aws/sqs/test_sqs_world.h"
+#include "core/mutex.h"
 
 namespace infra::aws {
 namespace {
@@ -22,20 +23,20 @@ class SqsBatcherTest : public testing::SqsTestWorld {
   class Burst {
    public:
     void finish(const std::string& body, Result<void> outcome) {
-      const std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       outcomes_.emplace(body, std::move(outcome));
       changed_.notify_all();
     }
     std::map<std::string, Result<void>> await(std::size_t count) {
-      std::unique_lock lock(mutex_);
-      changed_.wait(lock, [&] { return outcomes_.size() >= count; });
+      const MutexLock lock(mutex_);
+      while (outcomes_.size() < count) changed_.wait(mutex_);
       return outcomes_;
     }
 
    private:
-    std::mutex mutex_;
-    std::condition_variable changed_;
-    std::map<std::string, Result<void>> outcomes_;
+    Mutex mutex_;
+    CondVar changed_;
+    std::map<std::string, Result<void>> outcomes_ INFRA_GUARDED_BY(mutex_);
   };
 
   static json::object entry(const std::string& body) { return {{"MessageBody", body}}; }

@@ -14,24 +14,24 @@ constexpr int kMaxRequests = 16;  // more would not make SQS faster; what waits 
 }  // namespace
 
 std::vector<SqsChanges> SqsChangeLine::add(std::shared_ptr<SqsChange> change, SteadyTime now) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   waiting_.push_back(std::move(change));
   return take(now);
 }
 
 std::vector<SqsChanges> SqsChangeLine::take_due(SteadyTime now) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return take(now);
 }
 
 std::vector<SqsChanges> SqsChangeLine::request_ended(SteadyTime now) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   --in_flight_;
   return take(now);
 }
 
 bool SqsChangeLine::withdraw(const std::shared_ptr<SqsChange>& change) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return std::erase(waiting_, change) > 0;
 }
 

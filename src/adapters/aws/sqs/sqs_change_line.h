@@ -7,10 +7,10 @@
 #include <cstddef>
 #include <deque>
 #include <memory>
-#include <mutex>
 #include <vector>
 
 #include "core/error.h"
+#include "core/mutex.h"
 #include "core/time.h"
 #include "ports/clock.h"
 
@@ -41,12 +41,12 @@ class SqsChangeLine {
   bool withdraw(const std::shared_ptr<SqsChange>& change);
 
  private:
-  [[nodiscard]] std::vector<SqsChanges> take(SteadyTime now);
-  [[nodiscard]] std::size_t request_size() const;
+  [[nodiscard]] std::vector<SqsChanges> take(SteadyTime now) INFRA_REQUIRES(mutex_);
+  [[nodiscard]] std::size_t request_size() const INFRA_REQUIRES(mutex_);
 
-  std::mutex mutex_;
-  std::deque<std::shared_ptr<SqsChange>> waiting_;
-  int in_flight_ = 0;  // requests
+  Mutex mutex_;
+  std::deque<std::shared_ptr<SqsChange>> waiting_ INFRA_GUARDED_BY(mutex_);
+  int in_flight_ INFRA_GUARDED_BY(mutex_) = 0;  // requests
 };
 
 }  // namespace infra::aws

@@ -6,10 +6,8 @@
 #include <gtest/gtest.h>
 
 #include <boost/json.hpp>
-#include <condition_variable>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <utility>
@@ -19,6 +17,7 @@
 #include "adapters/system/system_clock.h"
 #include "adapters/system/system_executor.h"
 #include "adapters/system/system_random.h"
+#include "core/mutex.h"
 #include "net/http/http_client.h"
 #include "net/http/http_server.h"
 #include "net/loops/event_loops.h"
@@ -60,22 +59,22 @@ class SqsTestServer {
   void answer_with(Answer answer) { answer_ = std::move(answer); }
   // From now on answers wait for release().
   void hold() {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     gate_ = net::OneShotEvent::create();
   }
   // Requests each wait on an event of their own.
   void release() {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     gate_ = nullptr;
     for (const auto& event : held_) event->notify();
     held_.clear();
   }
   void await_calls(std::size_t count) {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return calls_.size() >= count; });
+    const MutexLock lock(mutex_);
+    while (calls_.size() < count) changed_.wait(mutex_);
   }
   [[nodiscard]] std::vector<SqsCall> calls(const std::string& action) const {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     std::vector<SqsCall> found;
     for (const auto& call : calls_) {
       if (call.action == action) found.push_back(call);
@@ -83,7 +82,7 @@ class SqsTestServer {
     return found;
   }
   [[nodiscard]] std::size_t count() const {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     return calls_.size();
   }
 
@@ -106,7 +105,7 @@ class SqsTestServer {
     co_return answer_(call);
   }
   std::shared_ptr<net::OneShotEvent> note(const SqsCall& call) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     calls_.push_back(call);
     changed_.notify_all();
     if (!gate_) return nullptr;
@@ -115,11 +114,11 @@ class SqsTestServer {
   }
 
   Answer answer_ = succeed;
-  mutable std::mutex mutex_;
-  std::condition_variable changed_;
-  std::vector<SqsCall> calls_;
-  std::shared_ptr<net::OneShotEvent> gate_;
-  std::vector<std::shared_ptr<net::OneShotEvent>> held_;
+  mutable Mutex mutex_;
+  CondVar changed_;
+  std::vector<SqsCall> calls_ INFRA_GUARDED_BY(mutex_);
+  std::shared_ptr<net::OneShotEvent> gate_ INFRA_GUARDED_BY(mutex_);
+  std::vector<std::shared_ptr<net::OneShotEvent>> held_ INFRA_GUARDED_BY(mutex_);
   net::HttpServer server_;
 };
 
