@@ -10,11 +10,12 @@ import tempfile
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+PYTHON = ["/usr/bin/python3", "-I", "-B", "-u"]
 RUNNERS = {
-    "python": ["/usr/bin/python3", "-I", "-B", "-u", os.path.join(ROOT, "runtimes/python/runner.py")],
+    "python": [*PYTHON, os.path.join(ROOT, "runtimes/python/runner.py")],
     "nodejs": [os.environ.get("INFRA_NODE", "/usr/bin/node"), os.path.join(ROOT, "runtimes/nodejs/runner.js")],
     "native": [os.environ.get("INFRA_NATIVE_RUNNER", os.path.join(ROOT, "build/dev/native/runner"))],
-    **{language: ["/usr/bin/python3", "-I", "-B", "-u", os.path.join(ROOT, "runtimes/build/builder.py"), language] for language in ("cpp", "go")},
+    **{language: [*PYTHON, os.path.join(ROOT, "runtimes/build/builder.py"), language] for language in ("cpp", "go")},
 }
 
 

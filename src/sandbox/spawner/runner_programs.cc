@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "sandbox/protocol/python_command.h"
+
 namespace infra::sandbox {
 namespace {
 
@@ -40,7 +42,7 @@ Result<RunnerCommand> runner_command(const SpawnerOptions& options, const Sandbo
   if (kind.runtime == Runtime::python) {
     auto program = interpreter(options.python, "Python");
     if (!program) return fail(program.error());
-    return RunnerCommand{.arguments = {*program, "-I", "-B", "-u", "/runtime/runner.py"}, .variable = {}};
+    return RunnerCommand{.arguments = python_command(*program, "/runtime/runner.py"), .variable = {}};
   }
   if (kind.runtime == Runtime::nodejs) {
     auto program = interpreter(options.node, "Node.js");
@@ -74,9 +76,9 @@ Result<RunnerCommand> launch_command(const SpawnerOptions& options, const Sandbo
   }
   auto program = interpreter(options.python, "Python");
   if (!program) return fail(program.error());
-  return RunnerCommand{.arguments = {*program, "-I", "-B", "-u", "/runtime/build/builder.py",
-                                     kind.runtime == Runtime::cpp ? "cpp" : "go"},
-                       .variable = {}};
+  return RunnerCommand{
+      .arguments = python_command(*program, "/runtime/build/builder.py", {kind.runtime == Runtime::cpp ? "cpp" : "go"}),
+      .variable = {}};
 }
 
 }  // namespace infra::sandbox

@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "sandbox/protocol/python_command.h"
 #include "sandbox/protocol/spawner_protocol.h"
 #include "sandbox/protocol/zygote_protocol.h"
 #include "sandbox/spawner/package_folders.h"
@@ -80,8 +81,8 @@ void Zygote::start() {
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) return;
   socket_.reset(ends[0]);
   const UniqueFd theirs(ends[1]);
-  std::vector<std::string> command{
-      python.string(), "-I", "-B", "-u", script.string(), options_.zygote_library.string(), options_.runners.string()};
+  auto command =
+      python_command(python.string(), script.string(), {options_.zygote_library.string(), options_.runners.string()});
   if (!options_.python_packages.empty()) command.emplace_back(kPackageFolder);
   const pid_t pid = raw_fork();
   if (pid == 0) become_zygote(command, theirs.get());
