@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 
 #include "support/fake_ports.h"
+#include "support/manual_clock.h"
 #include "support/run_task.h"
 
 namespace infra::app {
@@ -29,7 +30,7 @@ class AdviseMemoryTest : public ::testing::Test {
       LogRow row;
       row.function_id = {"f"};
       row.request_id = {fmt::format("r{}", next_++)};
-      row.timestamp = log_timestamp(row.request_id, clock_.wall - age);
+      row.timestamp = log_timestamp(row.request_id, clock_.now() - age);
       row.status = RunStatus::success;
       row.allocated_memory_mb = memory_mb;
       row.profile = {.peak_memory_bytes = 40 * kMb, .cpu_usage_us = 100, .cold_start = false};
@@ -44,7 +45,7 @@ class AdviseMemoryTest : public ::testing::Test {
   }
 
   fakes::Journal journal_;
-  fakes::StoppedClock clock_;
+  ManualClock clock_;
   fakes::CountingRandom random_;
   fakes::InlineExecutor executor_;
   fakes::FakeFunctions functions_{journal_};
@@ -79,11 +80,11 @@ TEST_F(AdviseMemoryTest, LeavesOutWhatIsOlderThanAWeek) {
   log(20, 8 * kDay);
   const auto found = advise();
   EXPECT_EQ(found.advice.runs, 12);
-  EXPECT_EQ(found.since, clock_.wall - 7 * kDay);
+  EXPECT_EQ(found.since, clock_.now() - 7 * kDay);
 }
 
 TEST_F(AdviseMemoryTest, LeavesOutRunsOfOtherCode) {
-  const WallTime uploaded = clock_.wall - kDay;
+  const WallTime uploaded = clock_.now() - kDay;
   functions_.rows[{"f"}].code.key = fmt::format("functions/f/{}.zip", make_uuid_v7(uploaded, UuidRandom{}));
   log(11, kDay - milliseconds{5});
   log(20, kDay + milliseconds{5});

@@ -11,7 +11,8 @@
 #include "core/limits.h"
 #include "core/output_key.h"
 #include "support/fake_code_use.h"
-#include "support/offload_inline.h"
+#include "support/inline_executor.h"
+#include "support/manual_clock.h"
 #include "support/run_task.h"
 
 namespace infra::testing {
@@ -24,8 +25,8 @@ struct Files {
   T run(Task<T> task) {
     return run_task(std::move(task));
   }
-  OffloadInline executor;
-  HandClock clock;
+  fakes::InlineExecutor executor;
+  ManualClock clock;
   FakeCodeUse use;
   FileCodeStore store_;
 };

@@ -11,7 +11,7 @@
 
 #include "core/limits.h"
 #include "ports/concurrency_limiter.h"
-#include "support/offload_inline.h"
+#include "support/manual_clock.h"
 #include "support/run_task.h"
 
 namespace infra::testing {

@@ -17,7 +17,7 @@ class Memory {
   void advance(milliseconds step) { clock_.advance(step); }
 
  private:
-  HandClock clock_;
+  ManualClock clock_;
   MemoryConcurrencyLimiter limiter_{clock_};
 };
 

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "ports/rate_limiter.h"
-#include "support/offload_inline.h"
+#include "support/manual_clock.h"
 #include "support/run_task.h"
 
 namespace infra::testing {

@@ -17,14 +17,14 @@ class Memory {
   [[nodiscard]] SteadyTime after() const { return clock_.steady_now(); }
 
  private:
-  HandClock clock_;
+  ManualClock clock_;
   MemoryRateLimiter limiter_;
 };
 
 INSTANTIATE_TYPED_TEST_SUITE_P(Memory, RateLimiterContract, Memory);
 
 TEST(MemoryRateLimiterTest, ForgetsIdleKeysAsOthersCome) {
-  HandClock clock;
+  ManualClock clock;
   MemoryRateLimiter limiter({.limit = 100, .window = std::chrono::seconds{60}}, clock);
   for (int round = 0; round < 10; ++round) {
     for (int i = 0; i < 2000; ++i) run_task(limiter.admit(std::to_string(round * 2000 + i)));
@@ -34,7 +34,7 @@ TEST(MemoryRateLimiterTest, ForgetsIdleKeysAsOthersCome) {
 }
 
 TEST(MemoryRateLimiterTest, KeepsNothingWhenItIsOff) {
-  HandClock clock;
+  ManualClock clock;
   MemoryRateLimiter limiter({.limit = 0, .window = std::chrono::seconds{60}}, clock);
   for (int i = 0; i < 1000; ++i) ASSERT_TRUE(run_task(limiter.admit("a")).allowed);
   EXPECT_EQ(limiter.tracked_keys(), 0U);

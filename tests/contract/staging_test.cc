@@ -8,7 +8,7 @@
 
 #include "adapters/system/file_staging.h"
 #include "adapters/system/posix_file.h"
-#include "support/offload_inline.h"
+#include "support/inline_executor.h"
 #include "support/run_task.h"
 #include "support/temp_folder.h"
 
@@ -18,7 +18,7 @@ namespace {
 class StagingTest : public ::testing::Test {
  protected:
   TempFolder folder_;
-  OffloadInline executor_;
+  fakes::InlineExecutor executor_;
   FileStaging staging_{folder_.path() / "staging", executor_};
 
   std::unique_ptr<StagedFile> create() { return run_task(staging_.create()).value(); }

@@ -1,5 +1,5 @@
-// What every WorkerRegistry promises. Instantiate with a world type that has a HandClock `clock`, record(heartbeat) and
-// list().
+// What every WorkerRegistry promises. Instantiate with a world type that has a ManualClock `clock`, record(heartbeat)
+// and list().
 #pragma once
 
 #include <gtest/gtest.h>
@@ -7,7 +7,7 @@
 #include <memory>
 
 #include "ports/worker_registry.h"
-#include "support/offload_inline.h"
+#include "support/manual_clock.h"
 #include "support/run_task.h"
 
 namespace infra::testing {
@@ -16,7 +16,7 @@ template <typename World>
 class WorkerRegistryContract : public ::testing::Test {
  protected:
   World world_;
-  HandClock& clock_ = world_.clock;
+  ManualClock& clock_ = world_.clock;
 
   void record(const std::string& id, int active_jobs = 0) {
     Heartbeat heartbeat;

@@ -9,7 +9,7 @@ struct Memory {
   Result<void> record(const Heartbeat& heartbeat) { return run_task(registry.record(heartbeat)); }
   Result<std::vector<Heartbeat>> list() { return run_task(registry.list()); }
 
-  HandClock clock;
+  ManualClock clock;
   MemoryWorkerRegistry registry{clock};
 };
 

@@ -14,7 +14,7 @@ struct OnRedis {
   Result<std::vector<Heartbeat>> list() { return world.run(registry.list()); }
 
   RedisWorld world;
-  HandClock clock;
+  ManualClock clock;
   RedisWorkerRegistry registry{world.redis, clock};
 };
 

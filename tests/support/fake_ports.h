@@ -11,10 +11,8 @@
 #include <vector>
 
 #include "ports/bundle_reader.h"
-#include "ports/clock.h"
 #include "ports/code_store.h"
 #include "ports/concurrency_limiter.h"
-#include "ports/executor.h"
 #include "ports/function_observer.h"
 #include "ports/function_store.h"
 #include "ports/job_queue.h"
@@ -22,6 +20,7 @@
 #include "ports/random.h"
 #include "ports/result_bus.h"
 #include "ports/run_recorder.h"
+#include "support/inline_executor.h"
 
 namespace infra::fakes {
 
@@ -46,16 +45,6 @@ struct Journal {
   static Result<void> refuse() { return fail(ErrorKind::unavailable, "engine_unavailable", "told to fail"); }
 };
 
-class StoppedClock : public Clock {
- public:
-  WallTime wall{milliseconds{1'700'000'000'000}};
-  SteadyTime steady;
-  [[nodiscard]] WallTime now() const override { return wall; }
-  [[nodiscard]] SteadyTime steady_now() const override { return steady; }
-  Task<void> sleep_until(SteadyTime) override { co_return; }
-  [[nodiscard]] std::shared_ptr<Signal> make_signal() override { return nullptr; }
-};
-
 class CountingRandom : public Random {
  public:
   void fill(std::span<std::byte> out) override {
@@ -64,18 +53,6 @@ class CountingRandom : public Random {
 
  private:
   unsigned next_ = 0;
-};
-
-class InlineExecutor : public Executor {
- public:
-  void spawn(Task<void>) override {}
-  void spawn_on_each(const std::function<Task<void>()>&) override {}
-  Task<void> yield() override { co_return; }
-  Task<bool> readable(int, milliseconds) override { co_return false; }
-  Task<void> offload(std::function<void()> work) override {
-    work();
-    co_return;
-  }
 };
 
 class FakeFunctions : public FunctionStore {

@@ -7,29 +7,17 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/json.hpp>
-#include <condition_variable>
-#include <mutex>
 #include <thread>
 
 #include "adapters/ollama/ollama_ai_proxy.h"
 #include "adapters/ollama/ollama_model_catalog.h"
 #include "adapters/ollama/token_count.h"
+#include "core/mutex.h"
 #include "net/http/http_server.h"
+#include "support/manual_clock.h"
 
 namespace infra {
 namespace {
-
-class TestClock final : public Clock {
- public:
-  [[nodiscard]] WallTime now() const override { return {}; }
-  [[nodiscard]] SteadyTime steady_now() const override { return SteadyTime(std::chrono::nanoseconds(nanoseconds_)); }
-  Task<void> sleep_until(SteadyTime) override { co_return; }
-  [[nodiscard]] std::shared_ptr<Signal> make_signal() override { return nullptr; }
-  void advance(std::chrono::nanoseconds by) { nanoseconds_ += by.count(); }
-
- private:
-  std::atomic<std::int64_t> nanoseconds_{1};
-};
 
 net::Response plain(const Error& error) {
   return {.status = 500, .headers = {}, .body = error.message};
@@ -46,18 +34,18 @@ class Node {
   void stop() { server_.close(); }
 
   void say(int status, std::string type, std::string body) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     status_ = status;
     type_ = std::move(type);
     body_ = std::move(body);
   }
   // Requests for /api/chat are heard and never answered.
   void wait_for_asked(int count) {
-    std::unique_lock lock(mutex_);
-    asked_changed_.wait(lock, [&] { return asked_ >= count; });
+    const MutexLock lock(mutex_);
+    while (asked_ < count) asked_changed_.wait(mutex_);
   }
   std::string last_body() {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     return last_body_;
   }
 
@@ -66,7 +54,7 @@ class Node {
     auto body = co_await net::read_all(*request.body, 1 << 21);
     net::Response response;
     {
-      const std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       last_body_ = request.method + " " + request.path + " " + body.value_or("?");
       response.status = status_;
       response.headers.add("Content-Type", type_);
@@ -81,11 +69,13 @@ class Node {
     co_return response;
   }
 
-  std::mutex mutex_;
-  std::condition_variable asked_changed_;
-  int status_ = 200;
-  std::string type_ = "application/json", body_ = "{}", last_body_;
-  int asked_ = 0;
+  Mutex mutex_;
+  CondVar asked_changed_;
+  int status_ INFRA_GUARDED_BY(mutex_) = 200;
+  std::string type_ INFRA_GUARDED_BY(mutex_) = "application/json";
+  std::string body_ INFRA_GUARDED_BY(mutex_) = "{}";
+  std::string last_body_ INFRA_GUARDED_BY(mutex_);
+  int asked_ INFRA_GUARDED_BY(mutex_) = 0;
   net::HttpServer server_;
 };
 
@@ -138,7 +128,7 @@ class OllamaTest : public testing::Test {
 
   net::EventLoops loops_{2, 1};
   net::HttpClient client_{loops_};
-  TestClock clock_;
+  ManualClock clock_;
   Node node_{loops_};
   std::string url_;
   std::unique_ptr<OllamaAiProxy> proxy_;

@@ -1,0 +1,21 @@
+// An Executor that runs blocking work where it is asked for: adapters and use cases are tested on the test's own
+// threads, and any number of these may use one of them at once.
+#pragma once
+
+#include "ports/executor.h"
+
+namespace infra::fakes {
+
+class InlineExecutor final : public Executor {
+ public:
+  void spawn(Task<void>) override {}
+  void spawn_on_each(const std::function<Task<void>()>&) override {}
+  Task<void> yield() override { co_return; }
+  Task<bool> readable(int, milliseconds) override { co_return false; }
+  Task<void> offload(std::function<void()> work) override {
+    work();
+    co_return;
+  }
+};
+
+}  // namespace infra::fakes
