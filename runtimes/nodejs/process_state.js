@@ -95,18 +95,35 @@ syncBuiltinESMExports();
 // --- the environment
 
 let given = { __proto__: null }; // the variables of the last call
+let givenCount = 0;
 let loaded = { __proto__: null }; // those that the code set while it was loaded; undefined: it deleted them
+let wanted = { __proto__: null }; // those that the next call is to find
+let wantedCount = 0;
 
 // All but those that the code has a say in.
-const wantedVariables = () => ({ __proto__: null, ...BASE_ENVIRONMENT, ...given });
+const givenVariables = () => ({ __proto__: null, ...BASE_ENVIRONMENT, ...given });
 
+function renewWanted() {
+  wanted = assign(givenVariables(), loaded);
+  for (const name in loaded) if (loaded[name] === undefined) delete wanted[name];
+  wantedCount = keysOf(wanted).length;
+}
+
+// Most calls have left it as it is to be; to ask for a variable costs less than to set one.
 function restoreEnvironment() {
   process.env = environment;
-  const wanted = assign(wantedVariables(), loaded);
-  for (const name of ownKeys(environment)) if (wanted[name] === undefined) delete environment[name];
-  for (const name in wanted) {
-    if (wanted[name] !== undefined && environment[name] !== wanted[name]) environment[name] = wanted[name]; // asking costs less
+  let held = 0;
+  for (const name of ownKeys(environment)) {
+    const value = wanted[name];
+    if (value === undefined) {
+      delete environment[name];
+    } else {
+      held += 1;
+      if (environment[name] !== value) environment[name] = value;
+    }
   }
+  if (held === wantedCount) return;
+  for (const name in wanted) if (environment[name] !== wanted[name]) environment[name] = wanted[name];
 }
 
 function setEnvironment(call) {
@@ -117,19 +134,25 @@ function setEnvironment(call) {
   const before = given;
   given = { __proto__: null, ...env };
   let known = 0;
+  let count = 0;
   for (const name in given) {
+    count += 1;
     if (name in before) known += 1;
-    if (given[name] !== before[name] && !(name in loaded)) environment[name] = given[name];
+    if (given[name] !== before[name] && !(name in loaded)) environment[name] = wanted[name] = given[name];
   }
-  if (known !== keysOf(before).length) restoreEnvironment(); // some are gone
+  if (known === count && known === givenCount) return;
+  givenCount = count;
+  renewWanted();
+  restoreEnvironment(); // some may be gone
 }
 
 function keepLoadedEnvironment() {
   if (process.env !== environment) assign(environment, process.env);
   process.env = environment;
-  const wanted = wantedVariables();
-  for (const name of keysOf(environment)) if (environment[name] !== wanted[name]) loaded[name] = environment[name];
-  for (const name in wanted) if (environment[name] === undefined) loaded[name] = undefined;
+  const usual = givenVariables();
+  for (const name of keysOf(environment)) if (environment[name] !== usual[name]) loaded[name] = environment[name];
+  for (const name in usual) if (environment[name] === undefined) loaded[name] = undefined;
+  renewWanted();
 }
 
 // --- the input, as PAYLOAD or PAYLOAD_FILE. These are no variables of the process, because libc keeps every value that one ever had,
@@ -224,6 +247,7 @@ function rehearse() {
   keepLoadedState();
   restoreState();
   loaded = { __proto__: null };
+  renewWanted();
   kept = null;
 }
 

@@ -248,6 +248,16 @@ class State(unittest.TestCase):
             self.assertEqual(threads(larger) - threads(usual), 5)
             self.assertEqual((usual.call()["value"], larger.call(env={"UV_THREADPOOL_SIZE": "9"})["value"]), (None, "9"))
 
+    def test_a_variable_that_a_call_deleted_or_added_is_as_it_was_whichever_come_and_go(self):
+        code = ("delete process.env.B; process.env.MINE = 'mine';\n"
+                "exports.handler = () => { const { A, B, C, MINE, LEFT, PATH } = process.env;\n"
+                "  for (const name of ['A', 'C', 'MINE', 'PATH']) delete process.env[name]; process.env.B = process.env.LEFT = '1';\n"
+                "  return [A, B, C, MINE, LEFT, PATH].map((value) => value ?? null); };")
+        path = "/usr/local/bin:/usr/bin:/bin"
+        with start(code) as runner:
+            for given in ({"A": "1", "B": "1"}, {"A": "2", "B": "2"}, {"A": "2", "C": "3"}, {"C": "4"}, {"A": "5", "C": "5"}, {"MINE": "given"}, {}):
+                self.assertEqual(runner.call(env=given)["value"], [given.get("A"), None, given.get("C"), "mine", None, path], given)
+
     def test_what_the_runner_is_started_with_is_in_no_environment(self):
         code = ("const loaded = process.env.GLIBC_TUNABLES; const { execSync } = require('child_process');\n"
                 "exports.handler = () => [loaded, process.env.GLIBC_TUNABLES, execSync('echo \"$GLIBC_TUNABLES\"').toString()].map(String);")
