@@ -1,8 +1,9 @@
 #include "app/advise_memory.h"
 
 #include <algorithm>
-#include <string_view>
 #include <utility>
+
+#include "core/object_keys.h"
 
 namespace infra::app {
 namespace {
@@ -12,14 +13,9 @@ constexpr std::size_t kMaxRows = 1000;
 constexpr int kPage = 250;
 constexpr int kMaxPages = 8;  // an engine may give out shorter ones
 
-// When the present code was uploaded, which its key names: functions/<id>/<UUIDv7>.zip. Other code has another
-// footprint.
+// When the present code was uploaded, which its key names. Other code has another footprint.
 std::optional<WallTime> uploaded_at(const CodeRef& code) {
-  std::string_view name = code.key;
-  name.remove_prefix(name.rfind('/') + 1);  // npos + 1 is 0
-  if (!name.ends_with(".zip")) return std::nullopt;
-  name.remove_suffix(4);
-  return uuid_v7_time(name);
+  return uuid_v7_time(upload_of(code.key));
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include "core/bundle_rules.h"
 #include "core/executable.h"
+#include "core/object_keys.h"
 #include "telemetry/log.h"
 
 namespace infra::app {
@@ -34,8 +35,7 @@ Task<Result<CodeRef>> DeployFunction::store_bundle(const FunctionId& id, Runtime
     if (!prepared) log::warn("code was not made ready at its upload", {{"code", prepared.error().code}});
   }
 
-  // A key of its own for every upload, so that two uploads at once never write one object.
-  CodeRef code{.key = fmt::format("functions/{}/{}.zip", id.value, ids_.request_id().value), .sha256 = bundle.sha256()};
+  CodeRef code{.key = bundle_key(id, ids_.request_id().value), .sha256 = bundle.sha256()};
   if (auto put = co_await code_.put_bundle(code, path); !put) co_return fail(put.error());
   co_return code;
 }

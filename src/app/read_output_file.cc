@@ -1,6 +1,6 @@
 #include "app/read_output_file.h"
 
-#include "core/output_key.h"
+#include "core/object_keys.h"
 
 namespace infra::app {
 

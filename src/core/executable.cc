@@ -80,11 +80,6 @@ std::string_view loader_of(std::string_view start, const Elf64_Ehdr& header) {
 
 }  // namespace
 
-std::string build_key(std::string_view bundle_sha256, std::string_view machine) {
-  // The number is the runner protocol's: what was compiled for another one is of no use to this program.
-  return fmt::format("builds/2/{}/{}", bundle_sha256, machine);
-}
-
 std::string_view machine_name() {
   return kMachineName;
 }

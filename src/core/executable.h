@@ -17,12 +17,8 @@ inline constexpr std::size_t kExecutableStart = 64 * 1024;  // bytes; a linker p
 // survives stripping in both languages.
 inline constexpr std::string_view kWarmMarker = "infra-warm-handler/1:5f0c8e9b7d3a4261";
 
-// The code store's name for the program that a bundle of this hash was compiled to. Deleting the bundle deletes these,
-// for every machine in kMachines.
+// The processors for which builds are kept (core/object_keys.h), and this machine's.
 inline constexpr std::array<std::string_view, 2> kMachines = {"x86_64", "aarch64"};
-[[nodiscard]] std::string build_key(std::string_view bundle_sha256, std::string_view machine);
-
-// The name of this machine's processor, as builds are kept under: "x86_64", "aarch64".
 [[nodiscard]] std::string_view machine_name();
 
 // `start` is the file's beginning, at most kExecutableStart. `invalid` (code invalid_executable) says what it is

@@ -9,7 +9,7 @@
 #include "core/executable.h"
 #include "core/ids.h"
 #include "core/limits.h"
-#include "core/output_key.h"
+#include "core/object_keys.h"
 #include "support/fake_code_use.h"
 #include "support/inline_executor.h"
 #include "support/manual_clock.h"

@@ -13,8 +13,7 @@
 #include "adapters/system/posix_file.h"
 #include "core/executable.h"
 #include "core/limits.h"
-#include "core/object_key.h"
-#include "core/output_key.h"
+#include "core/object_keys.h"
 #include "core/sha256.h"
 
 namespace infra {
@@ -196,7 +195,7 @@ Task<void> FileCodeStore::sweep() {
     }
   }
   co_await executor_.offload(
-      [folder = objects_ / kOutputPrefix, before = clock_.now() - limits::kLogTtl] { sweep_outputs(folder, before); });
+      [folder = objects_ / object_folders::outputs.name, before = clock_.now() - limits::kLogTtl] { sweep_outputs(folder, before); });
   sweeping_ = false;
 }
 

@@ -9,6 +9,7 @@
 #include "adapters/redis/reference_result.h"
 #include "core/limits.h"
 #include "core/mutex.h"
+#include "core/object_keys.h"
 #include "telemetry/log.h"
 
 namespace infra {
@@ -25,9 +26,6 @@ constexpr std::size_t kMaxTakingOver = 10'000;  // results that a controller wai
 
 std::string job_key(const RequestId& id) {
   return "job:" + id.value;
-}
-std::string bucket_key(const RequestId& id) {
-  return "results/" + id.value + ".json";
 }
 std::string ttl_seconds() {
   return std::to_string(limits::kResultTtl.count());
@@ -128,7 +126,7 @@ Task<Result<SharedResult>> RedisResultBus::State::read_store(RequestId id, bool&
 
 // Null if the bucket has none.
 Task<Result<SharedResult>> RedisResultBus::State::read_bucket(RequestId id) {
-  const auto text = co_await bucket.get_object(bucket_key(id));
+  const auto text = co_await bucket.get_object(result_key(id));
   if (text) co_return read_result(*text, id);
   if (text.error().kind == ErrorKind::not_found) co_return SharedResult{};
   co_return fail(text.error());
@@ -236,7 +234,7 @@ void RedisResultBus::State::settle_reference(const RequestId& id, JobResult resu
 Task<void> RedisResultBus::State::keep_reference(SharedResult result) {
   const auto earlier = co_await read_bucket(result->request_id);
   if (earlier && *earlier) co_return;  // the first result stays
-  const auto kept = co_await bucket.put_object(bucket_key(result->request_id), to_json(*result));
+  const auto kept = co_await bucket.put_object(result_key(result->request_id), to_json(*result));
   if (!kept) log::warn("a result could not be kept in the bucket", {{"requestId", result->request_id.value}});
 }
 
@@ -342,12 +340,12 @@ Task<Result<void>> RedisResultBus::publish(const Job& job, SharedResult result) 
   const std::string reply_to = job.reply_to;
   std::string text = to_json(*result);
   if (job.mode == RunMode::async || text.size() > kAnnouncedWhole) {
-    auto earlier = co_await state->bucket.get_object(bucket_key(id));
+    auto earlier = co_await state->bucket.get_object(result_key(id));
     if (earlier) {
       text = std::move(*earlier);
     } else if (earlier.error().kind != ErrorKind::not_found) {
       co_return fail(earlier.error());
-    } else if (auto kept = co_await state->bucket.put_object(bucket_key(id), text); !kept) {
+    } else if (auto kept = co_await state->bucket.put_object(result_key(id), text); !kept) {
       co_return fail(kept.error());
     }
   }

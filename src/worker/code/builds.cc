@@ -8,6 +8,7 @@
 #include "core/bundle_rules.h"
 #include "core/executable.h"
 #include "core/json_value.h"
+#include "core/object_keys.h"
 #include "core/text.h"
 #include "telemetry/log.h"
 #include "worker/code/executables.h"

@@ -13,6 +13,7 @@
 #include <optional>
 
 #include "core/executable.h"
+#include "core/object_keys.h"
 #include "sandbox/client/plain_launcher.h"
 #include "support/memory_objects.h"
 #include "support/temp_folder.h"

@@ -9,7 +9,7 @@
 
 #include "core/json_text.h"
 #include "core/limits.h"
-#include "core/output_key.h"
+#include "core/object_keys.h"
 #include "core/sha256.h"
 #include "core/text.h"
 #include "telemetry/log.h"

@@ -7,7 +7,7 @@
 
 #include "adapters/aws/s3/s3_upload.h"
 #include "core/executable.h"
-#include "core/object_key.h"
+#include "core/object_keys.h"
 #include "core/sha256.h"
 
 namespace infra {

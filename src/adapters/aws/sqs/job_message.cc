@@ -14,13 +14,13 @@
 #include "core/json_members.h"
 #include "core/json_text.h"
 #include "core/json_value.h"
+#include "core/object_keys.h"
 
 namespace infra::aws {
 namespace {
 
 namespace json = boost::json;
 
-constexpr std::string_view kPayloadFolder = "payloads/";
 constexpr std::string_view kNoRequestId = "requestId is missing or no id";
 
 std::unexpected<Error> invalid(std::string_view why) {
@@ -123,10 +123,6 @@ Result<void> read_input(const RawObject& fields, JobMessage& message) {
 }
 
 }  // namespace
-
-std::string payload_key(const RequestId& id) {
-  return fmt::format("{}{}.json", kPayloadFolder, id.value);
-}
 
 std::string write_job_message(const Job& job, std::string_view bucket, std::string_view input_key) {
   std::string body = fmt::format(

@@ -14,9 +14,6 @@ namespace infra::aws {
 // SQS's limit for a message, and for all messages of one request together.
 inline constexpr std::size_t kMaxMessageBytes = 256 * 1024;
 
-// Where a payload that is too big for its message is kept in the bucket.
-[[nodiscard]] std::string payload_key(const RequestId& id);
-
 // The message body. With an `input_key` it names that object in place of the input. Characters that SQS refuses are
 // escaped.
 [[nodiscard]] std::string write_job_message(const Job& job, std::string_view bucket, std::string_view input_key = {});

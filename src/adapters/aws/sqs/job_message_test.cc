@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/json_cursor.h"
+#include "core/object_keys.h"
 
 namespace infra::aws {
 namespace {

@@ -8,6 +8,7 @@
 
 #include "adapters/aws/wire/json_answer.h"
 #include "core/limits.h"
+#include "core/object_keys.h"
 #include "telemetry/log.h"
 
 namespace infra {
@@ -93,7 +94,7 @@ Task<Result<void>> SqsJobQueue::enqueue(const Job& job) {
 Task<Result<void>> SqsJobQueue::enqueue_big(const Job& job) {
   if (options_.reference_worker_alive && options_.reference_worker_alive())
     co_return payload_too_large(" while a worker of the reference platform is connected");
-  const std::string key = aws::payload_key(job.request_id);
+  const std::string key = payload_key(job.request_id);
   std::string body = aws::write_job_message(job, options_.bucket, key);
   if (body.size() > aws::kMaxMessageBytes) co_return payload_too_large(" even without its input");
   if (auto kept = co_await payloads_.put_object(key, job.input); !kept) co_return fail(kept.error());

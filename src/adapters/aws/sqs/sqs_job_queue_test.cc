@@ -6,6 +6,7 @@
 #include "adapters/aws/sqs/sqs_probe.h"
 #include "adapters/aws/sqs/test_sqs_world.h"
 #include "core/limits.h"
+#include "core/object_keys.h"
 #include "support/metric_value.h"
 
 namespace infra {
@@ -206,7 +207,7 @@ TEST_F(SqsJobQueueTest, AMessageThatIsNoJobIsLeftToTheRedrivePolicy) {
 }
 
 TEST_F(SqsJobQueueTest, AJobWhosePayloadCannotBeReadNowComesAgainSoon) {
-  const std::string body = aws::write_job_message(make_job("r1"), "code-bucket", aws::payload_key({"r1"}));
+  const std::string body = aws::write_job_message(make_job("r1"), "code-bucket", payload_key({"r1"}));
   serve({{message("1", body)}, {message("1", body, 31)}});
   objects.fail_with(Error{ErrorKind::unavailable, "aws_unavailable", "told to", std::chrono::seconds{1}});
   auto queue = make_queue();
@@ -223,7 +224,7 @@ TEST_F(SqsJobQueueTest, AJobWhosePayloadCannotBeReadNowComesAgainSoon) {
 
 // Its first copy was settled, or somebody emptied the bucket: the worker finds out which.
 TEST_F(SqsJobQueueTest, AJobWhosePayloadIsGoneIsHandedOutAsSuch) {
-  serve({{message("1", aws::write_job_message(make_job("r1"), "code-bucket", aws::payload_key({"r1"})))}});
+  serve({{message("1", aws::write_job_message(make_job("r1"), "code-bucket", payload_key({"r1"})))}});
   auto queue = make_queue();
   const auto got = run(queue.receive(5, std::chrono::seconds{20}));
   ASSERT_TRUE(got);
@@ -279,7 +280,7 @@ TEST_F(SqsJobQueueTest, WhoeverAsksKnowsBeforeTheMessageWhetherItsInputGoesApart
 }
 
 TEST_F(SqsJobQueueTest, ADeadReceiptEndsExtensionsOnlyAndKeepsThePayload) {
-  const std::string body = aws::write_job_message(make_job("r1"), "code-bucket", aws::payload_key({"r1"}));
+  const std::string body = aws::write_job_message(make_job("r1"), "code-bucket", payload_key({"r1"}));
   ASSERT_TRUE(run(objects.put_object("payloads/r1.json", "[1]")));
   server.answer_with([&](const SqsCall& call) {
     if (call.action == "ReceiveMessage") return sqs_answer({{"Messages", {message("1", body)}}});

@@ -1,11 +1,12 @@
-// Output files' keys: one for each name, none that a store refuses, none that leaves its run's folder.
-#include "core/output_key.h"
+// Objects' keys: each kind in its own folder, where rights and expiry are set; output files' ones for each name, none that
+// a store refuses, none that leaves its run's folder.
+#include "core/object_keys.h"
 
 #include <gtest/gtest.h>
 
 #include <set>
 
-#include "core/object_key.h"
+#include "core/executable.h"
 
 namespace infra {
 namespace {
@@ -14,6 +15,33 @@ const FunctionId kFunction{"018bcfe5-0000-7abc-8def-000000000001"};
 const RequestId kRequest{"018bcfe5-0000-7abc-8def-000000000002"};
 constexpr std::string_view kFolder =
     "outputs/018bcfe5-0000-7abc-8def-000000000001/018bcfe5-0000-7abc-8def-000000000002/";
+
+TEST(ObjectKeys, OfEachKindAreAsTheContractHasThem) {
+  EXPECT_EQ(bundle_key({"f"}, "u"), "functions/f/u.zip");
+  EXPECT_EQ(build_key("abc", kMachines[0]), "builds/2/abc/x86_64");
+  EXPECT_EQ(output_key({"f"}, {"r"}, "a"), "outputs/f/r/a");
+  EXPECT_EQ(result_key({"r"}), "results/r.json");
+  EXPECT_EQ(payload_key({"r"}), "payloads/r.json");
+}
+
+TEST(ObjectKeys, AreAllInFoldersOfTheTableAndAllowed) {
+  const std::array keys = {bundle_key({"f"}, "u"), build_key("abc", kMachines[0]), output_key({"f"}, {"r"}, "a"),
+                           result_key({"r"}), payload_key({"r"})};
+  std::set<std::string_view> folders;
+  for (const auto& folder : object_folders::all) folders.insert(folder.name);
+  EXPECT_EQ(folders.size(), keys.size());
+  for (const auto& key : keys) {
+    EXPECT_TRUE(folders.erase(std::string_view(key).substr(0, key.find('/')))) << key;
+    EXPECT_TRUE(check_object_key(key)) << key;
+  }
+}
+
+TEST(ObjectKeys, ABundlesKeySaysWhichUploadItIsFrom) {
+  EXPECT_EQ(upload_of(bundle_key({"f"}, "u-1")), "u-1");
+  EXPECT_EQ(upload_of("f.zip"), "f");
+  EXPECT_EQ(upload_of("functions/f/code"), "");
+  EXPECT_EQ(upload_of(""), "");
+}
 
 TEST(OutputKey, APlainNameStaysReadable) {
   EXPECT_EQ(output_key(kFunction, kRequest, "plots/a-1_b.png"), std::string(kFolder) + "plots/a-1_b.png");
