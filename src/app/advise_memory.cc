@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/error_codes.h"
 #include "core/object_keys.h"
 
 namespace infra::app {
@@ -54,8 +55,7 @@ Task<Result<int>> AdviseMemory::apply(FunctionId id) {
   if (!advised) co_return fail(advised.error());
   const auto& recommended = advised->advice.recommended_memory_mb;
   if (!advised->advice.is_change()) {
-    co_return fail(ErrorKind::conflict, "nothing_to_apply",
-                   "There is nothing to apply. " + advised->advice.optimization_tip);
+    co_return fail(errors::nothing_to_apply, "There is nothing to apply. " + advised->advice.optimization_tip);
   }
   FunctionChange change;
   change.memory_mb = recommended;

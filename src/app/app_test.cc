@@ -5,6 +5,8 @@
 #include "app/deploy_function.h"
 #include "app/invoke_function.h"
 #include "app/settle_job.h"
+#include "core/error_codes.h"
+#include "core/operator_error_codes.h"
 #include "support/fake_ports.h"
 #include "support/manual_clock.h"
 #include "support/metric_value.h"
@@ -114,7 +116,7 @@ TEST_F(AppTest, AFunctionWithoutCodeIsRefusedBeforeAnythingIsPromised) {
 }
 
 TEST_F(AppTest, EndOfWaitSaysThatTheJobGoesOn) {
-  results_.outcome = fail(ErrorKind::timeout, "deadline", "x");
+  results_.outcome = fail(errors::result_timeout, "x");
   EXPECT_EQ(run_task(invoke_.run(invocation(RunMode::sync))).error().code, "wait_timeout");
 }
 
@@ -156,7 +158,7 @@ TEST_F(LimitedRunTest, WhatIsNotQueuedDoesNotCount) {
 }
 
 TEST_F(LimitedRunTest, WhatGoesOnAfterItsClientGoesOnCounting) {
-  results_.outcome = fail(ErrorKind::timeout, "deadline", "x");
+  results_.outcome = fail(errors::result_timeout, "x");
   EXPECT_EQ(run_task(invoke_.run(invocation(RunMode::sync))).error().code, "wait_timeout");
   EXPECT_THAT(limiter_.outstanding, SizeIs(1));
 }
@@ -170,7 +172,7 @@ TEST_F(LimitedRunTest, WhereNobodyCanCountTheJobIsHandedOut) {
 TEST_F(AppTest, ARunAndAWaitThatEndsAreEvents) {
   ASSERT_TRUE(run_task(invoke_.run(invocation(RunMode::async))));
   EXPECT_THAT(told(), ElementsAre("Run Request"));
-  results_.outcome = fail(ErrorKind::timeout, "deadline", "x");
+  results_.outcome = fail(errors::result_timeout, "x");
   EXPECT_FALSE(run_task(invoke_.run(invocation(RunMode::sync))));
   EXPECT_THAT(told(), ElementsAre(StartsWith("Timeout"), "Run Request", "Run Request"));
   const auto events = events_.newest_first();
@@ -344,9 +346,7 @@ class FakePreparer : public BundlePreparer {
 
 class NoEgress : public EgressCheck {
  public:
-  Task<Result<void>> check_egress() override {
-    co_return fail(ErrorKind::unusable, "egress_unavailable", "There is no nft.");
-  }
+  Task<Result<void>> check_egress() override { co_return fail(errors::egress_unavailable, "There is no nft."); }
 };
 
 class DeployTest : public AppTest {
@@ -434,14 +434,13 @@ TEST_F(DeployTest, SourceIsCompiledBeforeItIsStored) {
 }
 
 TEST_F(DeployTest, SourceThatDoesNotCompileIsNotStored) {
-  const auto created =
-      deploy_source(Error{.kind = ErrorKind::unusable, .code = "compile_error", .message = "main.cpp:1: error"});
+  const auto created = deploy_source(Error{errors::compile_error, "main.cpp:1: error"});
   EXPECT_EQ(created.error().message, "main.cpp:1: error");
   EXPECT_THAT(journal_.calls, ElementsAre("preparer.prepare"));
 }
 
 TEST_F(DeployTest, SourceIsStoredWhereNoCompilerIsAtHand) {
-  EXPECT_TRUE(deploy_source(Error{.kind = ErrorKind::unavailable, .code = "compiler_missing", .message = "No g++."}));
+  EXPECT_TRUE(deploy_source(Error{errors::compiler_missing, "No g++."}));
 }
 
 TEST_F(DeployTest, ScriptsAreUnpackedBeforeTheyAreStored) {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "core/error_codes.h"
 #include "telemetry/log.h"
 
 namespace infra::app {
@@ -15,7 +16,7 @@ Task<void> forget(ConcurrencyLimiter& limiter, LimitedRun run) {
 }  // namespace
 
 bool job_goes_on(const Error& error) {
-  return error.code == "wait_timeout" || error.code == "shutting_down";
+  return error.code == errors::wait_timeout || error.code == errors::shutting_down;
 }
 
 Task<Result<SharedResult>> InvokeFunction::run(Invocation invocation) {
@@ -56,7 +57,7 @@ Task<Result<void>> InvokeFunction::admit(const Job& job) {
   if (!admitted) log::warn("a run could not be counted", {{"code", admitted.error().code}});
   if (!admitted || *admitted) co_return Result<void>{};
   metrics_.count("function_busy_refusals_total");
-  co_return fail(Error{ErrorKind::rate_limited, "function_busy",
+  co_return fail(Error{errors::function_busy,
                        fmt::format("The function runs at most {} times at once (its maxConcurrency), and {} more runs "
                                    "wait for a place; try again in a moment.",
                                    job.max_concurrency, limits_.max_waiting),
@@ -76,7 +77,7 @@ Task<Result<SharedResult>> InvokeFunction::run_sync(Job job) {
   auto result = co_await (*waiter)->wait_until(deadline);
   if (!result && result.error().kind == ErrorKind::timeout) {
     events_.wait_ended(job.function_id, job.request_id);
-    co_return fail(ErrorKind::timeout, "wait_timeout",
+    co_return fail(errors::wait_timeout,
                    "The function is still running; ask GET /status with the jobId for its result.");
   }
   co_return result;

@@ -1,5 +1,6 @@
 #include "app/read_output_file.h"
 
+#include "core/error_codes.h"
 #include "core/object_keys.h"
 
 namespace infra::app {
@@ -9,7 +10,7 @@ Task<Result<std::string>> ReadOutputFile::read(FunctionId function, RequestId re
   if (const auto row = co_await functions_.find(function); !row) co_return fail(row.error());
   auto bytes = co_await code_.get_object(output_key(function, request, name));
   if (bytes || bytes.error().kind == ErrorKind::unavailable) co_return bytes;
-  co_return fail(ErrorKind::not_found, "output_file_not_found",
+  co_return fail(errors::output_file_not_found,
                  "This run left no output file of that name, or it has expired: they are kept for 30 days.");
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/error_codes.h"
 #include "core/text.h"
 
 namespace infra {
@@ -36,8 +37,7 @@ std::string_view folder_of(std::string_view path) {
 
 Result<std::string> bundle_path(std::string_view name) {
   const auto bad = [&](std::string_view why) {
-    return fail(ErrorKind::invalid, "invalid_bundle_path",
-                fmt::format("The ZIP entry \"{}\" {}.", shown_name(name), why));
+    return fail(errors::invalid_bundle_path, fmt::format("The ZIP entry \"{}\" {}.", shown_name(name), why));
   };
   if (name.empty()) return bad("has an empty name");
   if (has_control_character(name)) return bad("has a control character in its name");

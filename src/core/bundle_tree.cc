@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/bundle_path.h"
+#include "core/error_codes.h"
 #include "core/limits.h"
 #include "core/text.h"
 
@@ -14,19 +15,16 @@ namespace {
 constexpr std::uint64_t kRatioFloor = limits::kMiB;  // a small file of zeros may well pack 1000 to 1
 constexpr int kMaxHops = 40;                         // as many links as the kernel follows in one path
 
-std::unexpected<Error> refuse(std::string code, std::string message) {
-  return fail(ErrorKind::invalid, std::move(code), std::move(message));
-}
-
 std::unexpected<Error> too_many() {
-  return refuse("bundle_too_many_entries",
-                fmt::format("The ZIP has more than {} entries, or more than {} files and folders.", limits::kMaxEntries,
-                            limits::kMaxBundlePaths));
+  return fail(errors::bundle_too_many_entries,
+              fmt::format("The ZIP has more than {} entries, or more than {} files and folders.", limits::kMaxEntries,
+                          limits::kMaxBundlePaths));
 }
 
 std::unexpected<Error> conflict(std::string_view path, EntryType other) {
-  return refuse("bundle_duplicate_entry", fmt::format("The ZIP has \"{}\" both as a {} and as a folder.",
-                                                      shown_name(path), other == EntryType::symlink ? "link" : "file"));
+  return fail(errors::bundle_duplicate_entry,
+              fmt::format("The ZIP has \"{}\" both as a {} and as a folder.", shown_name(path),
+                          other == EntryType::symlink ? "link" : "file"));
 }
 
 std::ptrdiff_t depth_of(std::string_view path) {
@@ -35,14 +33,14 @@ std::ptrdiff_t depth_of(std::string_view path) {
 
 Result<void> check_kind(const BundleEntry& entry) {
   if (entry.type == EntryType::other) {
-    return refuse("bundle_has_special_file",
-                  fmt::format("The ZIP entry \"{}\" is a device or other special file; only files, folders and links "
-                              "inside the bundle are allowed.",
-                              shown_name(entry.name)));
+    return fail(errors::bundle_has_special_file,
+                fmt::format("The ZIP entry \"{}\" is a device or other special file; only files, folders and links "
+                            "inside the bundle are allowed.",
+                            shown_name(entry.name)));
   }
   if (entry.encrypted) {
-    return refuse(
-        "bundle_encrypted",
+    return fail(
+        errors::bundle_encrypted,
         fmt::format("The ZIP entry \"{}\" is encrypted; upload the ZIP without a password.", shown_name(entry.name)));
   }
   return {};
@@ -70,13 +68,13 @@ Result<void> BundleTree::add(const BundleEntry& entry, std::size_t number) {
   if (auto ok = check_kind(entry); !ok) return ok;
   if (path->empty()) {
     if (entry.type == EntryType::directory) return {};  // "./": the root is there anyway
-    return refuse("invalid_bundle_path",
-                  fmt::format("The ZIP entry \"{}\" is a file without a name.", shown_name(entry.name)));
+    return fail(errors::invalid_bundle_path,
+                fmt::format("The ZIP entry \"{}\" is a file without a name.", shown_name(entry.name)));
   }
   const bool is_folder = entry.type == EntryType::directory;
   if (depth_of(is_folder ? std::string_view(*path) : folder_of(*path)) > limits::kMaxBundleDepth) {
-    return refuse("invalid_bundle_path", fmt::format("The ZIP entry \"{}\" is more than {} folders deep.",
-                                                     shown_name(entry.name), limits::kMaxBundleDepth));
+    return fail(errors::invalid_bundle_path, fmt::format("The ZIP entry \"{}\" is more than {} folders deep.",
+                                                         shown_name(entry.name), limits::kMaxBundleDepth));
   }
   if (auto ok = add_folders_above(*path); !ok) return ok;
   const Node node{.type = entry.type, .entry = number, .target = entry.target};
@@ -108,7 +106,7 @@ Result<void> BundleTree::add_folders_above(std::string_view path) {
 // All entries count, those too that a later one for the same path replaces.
 Result<void> BundleTree::check_size(const std::vector<BundleEntry>& entries) const {
   const auto too_large = [] {
-    return fail(ErrorKind::too_large, "bundle_too_large_unpacked",
+    return fail(errors::bundle_too_large_unpacked,
                 fmt::format("The ZIP unpacks to more than {} MiB.", limits::kMaxUnpackedBytes / limits::kMiB));
   };
   std::uint64_t unpacked = 0;
@@ -123,8 +121,8 @@ Result<void> BundleTree::check_size(const std::vector<BundleEntry>& entries) con
     const std::uint64_t packed = std::max<std::uint64_t>(entry.packed_bytes, 1);
     // unpacked > packed * ratio, without the overflow.
     if (entry.unpacked_bytes > kRatioFloor && (entry.unpacked_bytes - 1) / limits::kMaxRatio >= packed) {
-      return refuse("bundle_ratio", fmt::format("The ZIP entry \"{}\" is packed more than {} to 1.",
-                                                shown_name(entry.name), limits::kMaxRatio));
+      return fail(errors::bundle_ratio, fmt::format("The ZIP entry \"{}\" is packed more than {} to 1.",
+                                                    shown_name(entry.name), limits::kMaxRatio));
     }
   }
   return {};
@@ -132,10 +130,10 @@ Result<void> BundleTree::check_size(const std::vector<BundleEntry>& entries) con
 
 Result<void> BundleTree::check_link(const std::string& path, const Node& link) const {
   const auto bad = [&](std::string_view why) {
-    return refuse("bundle_has_link",
-                  fmt::format("The ZIP entry \"{}\" is a link {}; a link must be relative and lead to a place inside "
-                              "the bundle.",
-                              shown_name(path), why));
+    return fail(errors::bundle_has_link,
+                fmt::format("The ZIP entry \"{}\" is a link {}; a link must be relative and lead to a place inside "
+                            "the bundle.",
+                            shown_name(path), why));
   };
   const std::string& target = link.target;
   if (target.empty()) return bad(fmt::format("to nothing, or to a path longer than {} bytes", limits::kMaxLinkBytes));

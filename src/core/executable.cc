@@ -6,6 +6,8 @@
 #include <cstring>
 #include <string>
 
+#include "core/error_codes.h"
+
 namespace infra {
 namespace {
 
@@ -22,7 +24,7 @@ constexpr std::string_view kLoader = "/lib/ld-linux-aarch64.so.1";
 #endif
 
 std::unexpected<Error> refuse(std::string_view what) {
-  return fail(ErrorKind::invalid, "invalid_executable",
+  return fail(errors::invalid_executable,
               fmt::format("The file main {}; it must be a Linux program for {}.", what, kMachineName));
 }
 

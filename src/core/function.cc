@@ -7,6 +7,7 @@
 #include <boost/json.hpp>
 #include <charconv>
 
+#include "core/error_codes.h"
 #include "core/json_value.h"
 #include "core/text.h"
 
@@ -41,25 +42,23 @@ std::optional<int> parse_thread_pool(std::string_view text) {
 }
 
 std::unexpected<Error> invalid_memory() {
-  return fail(ErrorKind::invalid, "invalid_memory",
-              fmt::format("Invalid memoryMb: it must be a whole number from {} to {}.", limits::kMinMemoryMb,
-                          limits::kMaxMemoryMb));
+  return fail(errors::invalid_memory, fmt::format("Invalid memoryMb: it must be a whole number from {} to {}.",
+                                                  limits::kMinMemoryMb, limits::kMaxMemoryMb));
 }
 
 std::unexpected<Error> invalid_timeout() {
-  return fail(ErrorKind::invalid, "invalid_timeout",
-              fmt::format("timeoutMs must be a whole number from {} to {}.", limits::kMinTimeout.count(),
-                          limits::kMaxTimeout.count()));
+  return fail(errors::invalid_timeout, fmt::format("timeoutMs must be a whole number from {} to {}.",
+                                                   limits::kMinTimeout.count(), limits::kMaxTimeout.count()));
 }
 
 std::unexpected<Error> invalid_keep_warm() {
-  return fail(ErrorKind::invalid, "invalid_keep_warm",
+  return fail(errors::invalid_keep_warm,
               fmt::format("keepWarm must be a whole number from 0 to {}.", limits::kMaxKeepWarm));
 }
 
 std::unexpected<Error> invalid_max_concurrency() {
   return fail(
-      ErrorKind::invalid, "invalid_max_concurrency",
+      errors::invalid_max_concurrency,
       fmt::format("maxConcurrency must be a whole number from 1 to {}, or 0 for no limit.", limits::kMaxConcurrency));
 }
 
@@ -74,22 +73,22 @@ Result<void> check_env_entry(const std::string& name, const std::string& value) 
   const bool well_formed = !name.empty() && letter(name.front()) &&
                            std::ranges::all_of(name, [&](char c) { return letter(c) || (c >= '0' && c <= '9'); });
   if (!well_formed) {
-    return fail(ErrorKind::invalid, "invalid_env_vars",
+    return fail(errors::invalid_env_vars,
                 fmt::format("envVars: the name \"{}\" must match [A-Za-z_][A-Za-z0-9_]*.", name.substr(0, 64)));
   }
   const bool reserved = std::ranges::find(kReservedNames, name) != kReservedNames.end() ||
                         std::ranges::any_of(kReservedPrefixes, [&](auto prefix) { return name.starts_with(prefix); });
   if (reserved) {
     return fail(
-        ErrorKind::invalid, "reserved_env_var",
+        errors::reserved_env_var,
         fmt::format("envVars: {} is used by the platform or the loader; choose another name.", name.substr(0, 64)));
   }
   if (value.find('\0') != std::string::npos || !is_valid_utf8(value)) {
-    return fail(ErrorKind::invalid, "invalid_env_vars",
+    return fail(errors::invalid_env_vars,
                 fmt::format("envVars: the value of {} must be UTF-8 text without NUL characters.", name.substr(0, 64)));
   }
   if (name == kThreadPoolName && !parse_thread_pool(value)) {
-    return fail(ErrorKind::invalid, "invalid_env_vars",
+    return fail(errors::invalid_env_vars,
                 fmt::format("envVars: {} must be a whole number from 1 to {}.", name, kLargestThreadPool));
   }
   return {};
@@ -104,7 +103,7 @@ std::string_view to_string(Runtime runtime) {
 Result<Runtime> parse_runtime(std::string_view text) {
   const auto found = std::ranges::find(kRuntimeNames, text);
   if (found == kRuntimeNames.end()) {
-    return fail(ErrorKind::invalid, "invalid_runtime", "runtime must be one of python, nodejs, cpp, go.");
+    return fail(errors::invalid_runtime, "runtime must be one of python, nodejs, cpp, go.");
   }
   return static_cast<Runtime>(found - kRuntimeNames.begin());
 }
@@ -116,7 +115,7 @@ std::string_view to_string(Network network) {
 Result<Network> parse_network(std::string_view text) {
   const auto found = std::ranges::find(kNetworkNames, text);
   if (found == kNetworkNames.end()) {
-    return fail(ErrorKind::invalid, "invalid_network", "network must be one of none, egress.");
+    return fail(errors::invalid_network, "network must be one of none, egress.");
   }
   return static_cast<Network>(found - kNetworkNames.begin());
 }
@@ -138,7 +137,7 @@ std::optional<Environment> parse_environment(std::string_view json) {
 }
 
 Error function_has_no_code() {
-  return {ErrorKind::conflict, "function_has_no_code",
+  return {errors::function_has_no_code,
           "This function has no code; give it a ZIP with PUT /functions/<functionId>, or remove it with DELETE."};
 }
 
@@ -154,7 +153,7 @@ bool FunctionChange::empty() const {
 Result<std::string> check_name(std::string_view text) {
   if (text.empty() || text.size() > limits::kMaxNameBytes || !is_valid_utf8(text) || has_control_characters(text, "")) {
     return fail(
-        ErrorKind::invalid, "invalid_name",
+        errors::invalid_name,
         fmt::format("name must be 1 to {} bytes of UTF-8 text without control characters.", limits::kMaxNameBytes));
   }
   return std::string(text);
@@ -162,7 +161,7 @@ Result<std::string> check_name(std::string_view text) {
 
 Result<std::string> check_description(std::string_view text) {
   if (text.size() > limits::kMaxDescriptionBytes || !is_valid_utf8(text) || has_control_characters(text, "\n\r\t")) {
-    return fail(ErrorKind::invalid, "invalid_description",
+    return fail(errors::invalid_description,
                 fmt::format("description must be at most {} bytes of UTF-8 text.", limits::kMaxDescriptionBytes));
   }
   return std::string(text);
@@ -176,7 +175,7 @@ Result<int> check_memory_mb(std::int64_t value) {
 Result<int> check_memory(std::int64_t value) {
   if (value < 1 || value > limits::kMaxMemoryMb) {
     return fail(
-        ErrorKind::invalid, "invalid_memory",
+        errors::invalid_memory,
         fmt::format("Invalid memoryMb: memory must be a whole number from 1 to {}; below {} it is raised to that.",
                     limits::kMaxMemoryMb, limits::kMinMemoryMb));
   }
@@ -206,7 +205,7 @@ Result<Environment> check_environment(Environment env) {
   }
   if (bytes > limits::kMaxEnvBytes) {
     return fail(
-        ErrorKind::invalid, "invalid_env_vars",
+        errors::invalid_env_vars,
         fmt::format("envVars must be at most {} bytes in all, names and values together.", limits::kMaxEnvBytes));
   }
   return env;

@@ -12,6 +12,7 @@
 #include "core/json_members.h"
 #include "core/json_text.h"
 #include "core/json_value.h"
+#include "core/operator_error_codes.h"
 #include "core/text.h"
 
 namespace infra {
@@ -133,7 +134,7 @@ std::string to_json(const JobResult& r) {
 }
 
 Result<JobResult> parse_job_result(std::string_view text) {
-  const auto invalid = [](std::string why) { return fail(ErrorKind::invalid, "invalid_result", std::move(why)); };
+  const auto invalid = [](std::string why) { return fail(errors::invalid_result, std::move(why)); };
   const auto raw = RawObject::read(text);
   if (!raw) return invalid("A result must be a JSON object.");
   json::object object;
@@ -171,15 +172,15 @@ Result<JobResult> parse_job_result(std::string_view text) {
   return r;
 }
 
-JobResult platform_error(const Job& job, std::string code, std::string message) {
+JobResult platform_error(const Job& job, const Error& error) {
   JobResult result;
   result.request_id = job.request_id;
   result.function_id = job.function_id;
   result.status = RunStatus::error;
   result.exit_code = 1;
-  result.err = message;
-  result.error_code = std::move(code);
-  result.error_message = std::move(message);
+  result.err = error.message;
+  result.error_code = error.code;
+  result.error_message = error.message;
   result.allocated_memory_mb = job.memory_mb;
   return result;
 }

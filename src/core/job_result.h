@@ -69,7 +69,7 @@ struct JobResult {
 [[nodiscard]] Result<JobResult> parse_job_result(std::string_view json);
 
 // A result for a job that did not get to run, or that the platform broke.
-[[nodiscard]] JobResult platform_error(const Job& job, std::string code, std::string message);
+[[nodiscard]] JobResult platform_error(const Job& job, const Error& error);
 
 // A run's usage of resources.
 struct RunProfile {

@@ -8,6 +8,7 @@
 #include <boost/json.hpp>
 #include <limits>
 
+#include "core/error_codes.h"
 #include "core/json_cursor.h"
 #include "core/json_text.h"
 #include "core/text.h"
@@ -197,10 +198,10 @@ TEST(JobResultTest, PlatformErrorSaysWhoseFaultItWas) {
   Job job;
   job.request_id = kRequest;
   job.memory_mb = 256;
-  const JobResult r = platform_error(job, "worker_gone", "The worker went away.");
+  const JobResult r = platform_error(job, {errors::worker_lost, "The worker went away."});
   EXPECT_EQ(r.status, RunStatus::error);
   EXPECT_NE(r.exit_code, 0);
-  EXPECT_EQ(r.error_code, "worker_gone");
+  EXPECT_EQ(r.error_code, "worker_lost");
   EXPECT_EQ(r.error_message, "The worker went away.");
   EXPECT_EQ(r.allocated_memory_mb, 256);
 }

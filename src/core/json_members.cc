@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/error_codes.h"
 #include "core/json_value.h"
 #include "core/text.h"
 
@@ -106,10 +107,10 @@ Result<RawObject> read_members(std::string_view body) {
   if (object) return std::move(*object);
   const auto& refusal = object.error();
   const auto name = cut_utf8(refusal.detail, kShownNameBytes);
-  const auto invalid = [](std::string message) { return fail(ErrorKind::invalid, "invalid_json", std::move(message)); };
+  const auto invalid = [](std::string message) { return fail(errors::invalid_json, std::move(message)); };
   switch (refusal.problem) {
     case RawObject::Problem::duplicate:
-      return fail(ErrorKind::invalid, "duplicate_field", fmt::format("The body has \"{}\" twice.", name));
+      return fail(errors::duplicate_field, fmt::format("The body has \"{}\" twice.", name));
     case RawObject::Problem::too_many:
       return invalid(fmt::format("The body has more than {} fields.", kMaxMembers));
     case RawObject::Problem::no_object:

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <vector>
 
+#include "core/error_codes.h"
 #include "core/limits.h"
 
 namespace infra {
@@ -35,7 +36,7 @@ constexpr double kBytesPerMb = 1024.0 * 1024.0;
 
 std::optional<RunSample> make_sample(const std::optional<RunProfile>& profile, std::optional<double> handler_ms,
                                      std::string_view error_code) {
-  const bool out_of_memory = error_code == "out_of_memory";
+  const bool out_of_memory = error_code == errors::out_of_memory;
   if (!profile && !out_of_memory) return std::nullopt;
   return RunSample{.profile = profile.value_or(RunProfile{}), .handler_ms = handler_ms, .out_of_memory = out_of_memory};
 }

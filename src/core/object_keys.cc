@@ -6,6 +6,7 @@
 #include <cstddef>
 
 #include "core/limits.h"
+#include "core/operator_error_codes.h"
 #include "core/sha256.h"
 #include "core/text.h"
 
@@ -60,7 +61,7 @@ Result<void> check_object_key(std::string_view key) {
   }
   if (good) return {};
   return fail(
-      ErrorKind::invalid, "invalid_object_key",
+      errors::invalid_object_key,
       "An object's key must be segments of [A-Za-z0-9._-], parted by single slashes, none beginning with a dot.");
 }
 

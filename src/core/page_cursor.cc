@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <optional>
 
+#include "core/error_codes.h"
+
 namespace infra {
 namespace {
 
@@ -71,7 +73,7 @@ Result<std::vector<std::string>> read_cursor(std::string_view kind, std::size_t 
 }
 
 std::unexpected<Error> invalid_cursor() {
-  return fail(ErrorKind::invalid, "invalid_cursor",
+  return fail(errors::invalid_cursor,
               "cursor is not one that this listing gave out; start again without it, or follow the Link header.");
 }
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "core/error_codes.h"
 #include "core/json_text.h"
 #include "http/error_response.h"
 #include "http/query.h"
@@ -52,7 +53,7 @@ Task<Result<net::Response>> AdviceHandler::apply(Context& context) {
   const auto body = co_await net::read_all(*context.request.body, kMaxBodyBytes);
   if (!body) co_return fail(body.error());
   if (!body->empty() && *body != "{}") {  // a client that sends a setting must not believe that it was taken
-    co_return fail(ErrorKind::invalid, "unexpected_body",
+    co_return fail(errors::unexpected_body,
                    "PUT /functions/:id/advice takes no body; PUT /functions/:id sets a memoryMb of your own.");
   }
   const auto memory_mb = co_await advise_.apply(*id);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "core/error_codes.h"
 #include "core/job_result.h"
 #include "core/json_text.h"
 #include "core/text.h"
@@ -54,7 +55,7 @@ net::Response error_response(const Error& error, const RequestId& id, const Requ
   auto response = json_response(status_of(error), std::move(body));
   if (error.retry_after.count() > 0) response.headers.add("Retry-After", std::to_string(error.retry_after.count()));
   if (error.kind == ErrorKind::unauthorized) response.headers.add("WWW-Authenticate", "Bearer");
-  if (error.code == net::kUnsupportedEncoding)
+  if (error.code == errors::unsupported_content_encoding)
     response.headers.add("Accept-Encoding", std::string(net::kAcceptedEncodings));
   return response;
 }

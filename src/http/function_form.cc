@@ -6,6 +6,7 @@
 #include <array>
 #include <cmath>
 
+#include "core/error_codes.h"
 #include "core/job_result.h"
 #include "core/json_value.h"
 #include "core/text.h"
@@ -20,12 +21,8 @@ constexpr std::uint64_t kFormOverhead = limits::kMiB;  // fields and framing bes
 constexpr std::string_view kChangeFields =
     "name, description, memoryMb, timeoutMs, envVars, network, keepWarm, maxConcurrency and file";
 
-std::unexpected<Error> invalid(std::string code, std::string message) {
-  return fail(ErrorKind::invalid, std::move(code), std::move(message));
-}
-
 std::unexpected<Error> file_too_large() {
-  return fail(ErrorKind::too_large, "bundle_too_large",
+  return fail(errors::bundle_too_large,
               fmt::format("The ZIP must be at most {} MiB.", limits::kMaxPackedBytes / limits::kMiB));
 }
 
@@ -58,7 +55,7 @@ Result<std::optional<std::string>> header_or_field(const net::Headers& headers, 
     value = entry->second;
   }
   if (value && value->empty()) {
-    return invalid("empty_field", fmt::format("{} is present but empty; leave it out or give it a value.", where));
+    return fail(errors::empty_field, fmt::format("{} is present but empty; leave it out or give it a value.", where));
   }
   return value;
 }
@@ -66,7 +63,7 @@ Result<std::optional<std::string>> header_or_field(const net::Headers& headers, 
 Result<std::string> decode_name(std::string_view text) {
   const auto decoded = net::percent_decode(text);
   if (!decoded)
-    return invalid("invalid_name", "name must be percent-encoded UTF-8: a '%' is not followed by two hex digits.");
+    return fail(errors::invalid_name, "name must be percent-encoded UTF-8: a '%' is not followed by two hex digits.");
   return check_name(*decoded);
 }
 
@@ -81,7 +78,12 @@ Result<Environment> environment_from_text(std::string_view text) {
 }
 
 Result<std::string> json_text_field(const boost::json::value& value, std::string_view name) {
-  if (!value.is_string()) return invalid(fmt::format("invalid_{}", name), fmt::format("{} must be a string.", name));
+  if (!value.is_string()) {
+    const ErrorEntry& refusal = name == "name"      ? errors::invalid_name
+                                : name == "network" ? errors::invalid_network
+                                                    : errors::invalid_description;
+    return fail(refusal, fmt::format("{} must be a string.", name));
+  }
   return std::string(value.get_string());
 }
 
@@ -110,7 +112,8 @@ Result<T> then_check(const Result<std::string>& text, Result<T> (*check)(std::st
 
 // The field has two names.
 Result<void> assign_memory(FunctionChange& change, Result<int> value) {
-  if (change.memory_mb) return invalid("duplicate_field", "memory is another name of memoryMb; send one of the two.");
+  if (change.memory_mb)
+    return fail(errors::duplicate_field, "memory is another name of memoryMb; send one of the two.");
   return assign(change.memory_mb, std::move(value));
 }
 
@@ -127,8 +130,8 @@ Result<void> apply_json_field(FunctionChange& change, std::string_view name, con
   if (name == "maxConcurrency") {
     return assign(change.max_concurrency, check_max_concurrency(value.is_null() ? 0 : json_whole(value)));
   }
-  return invalid("unknown_field", fmt::format("There is no field \"{}\" to change; allowed are {}.",
-                                              replace_invalid_utf8(cut_utf8(name, 64)), kChangeFields));
+  return fail(errors::unknown_field, fmt::format("There is no field \"{}\" to change; allowed are {}.",
+                                                 replace_invalid_utf8(cut_utf8(name, 64)), kChangeFields));
 }
 
 Result<void> apply_form_field(FunctionChange& change, std::string_view name, std::string_view value) {
@@ -141,13 +144,13 @@ Result<void> apply_form_field(FunctionChange& change, std::string_view name, std
   if (name == "network") return assign(change.network, parse_network(value));
   if (name == "keepWarm") return assign(change.keep_warm, parse_keep_warm(value));
   if (name == "maxConcurrency") return assign(change.max_concurrency, parse_max_concurrency(value));
-  return invalid("unknown_field", fmt::format("There is no field \"{}\" to change; allowed are {}.",
-                                              replace_invalid_utf8(cut_utf8(name, 64)), kChangeFields));
+  return fail(errors::unknown_field, fmt::format("There is no field \"{}\" to change; allowed are {}.",
+                                                 replace_invalid_utf8(cut_utf8(name, 64)), kChangeFields));
 }
 
 std::unexpected<Error> nothing_to_change() {
-  return invalid("nothing_to_change",
-                 fmt::format("The request changes nothing; give at least one of {}.", kChangeFields));
+  return fail(errors::nothing_to_change,
+              fmt::format("The request changes nothing; give at least one of {}.", kChangeFields));
 }
 
 }  // namespace
@@ -169,15 +172,15 @@ Task<Result<FunctionForm>> read_form(net::Request& request, Staging& staging) {
       auto text = co_await (*reader)->read_text(kMaxFieldBytes);
       if (!text) co_return fail(text.error());
       if (!form.fields.emplace(header.name, std::move(*text)).second) {
-        co_return invalid("duplicate_field", fmt::format("The form has the field \"{}\" twice.", header.name));
+        co_return fail(errors::duplicate_field, fmt::format("The form has the field \"{}\" twice.", header.name));
       }
       continue;
     }
     if (header.name != "file") {
-      co_return invalid("wrong_file_field",
-                        fmt::format("The ZIP must be in the form field \"file\", not \"{}\".", header.name));
+      co_return fail(errors::wrong_file_field,
+                     fmt::format("The ZIP must be in the form field \"file\", not \"{}\".", header.name));
     }
-    if (form.bundle) co_return invalid("duplicate_file", "The form has two files; upload one ZIP.");
+    if (form.bundle) co_return fail(errors::duplicate_file, "The form has two files; upload one ZIP.");
     auto staged = co_await receive_file(**reader, staging);
     if (!staged) co_return fail(staged.error());
     form.bundle = std::move(*staged);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "core/duration.h"
+#include "core/error_codes.h"
 #include "core/json_text.h"
 #include "http/error_response.h"
 #include "http/function_form.h"
@@ -32,7 +33,7 @@ std::string to_json(const Function& f) {
 }
 
 Error no_bundle() {
-  return {ErrorKind::invalid, "file_missing", "The form has no file; send the ZIP in the form field \"file\"."};
+  return {errors::file_missing, "The form has no file; send the ZIP in the form field \"file\"."};
 }
 
 }  // namespace

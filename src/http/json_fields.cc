@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "core/error_codes.h"
 #include "core/json_value.h"
 #include "core/text.h"
 #include "net/http/header_parameters.h"
@@ -32,9 +33,8 @@ bool is_json(const net::Headers& headers) {
 Task<Result<std::string>> read_json_body(net::Request& request, std::uint64_t max_bytes) {
   const std::string charset = charset_of(request.headers.find("content-type").value_or(""));
   if (!charset.empty() && charset != "utf-8" && charset != "utf8" && charset != "us-ascii") {
-    co_return fail(
-        ErrorKind::unsupported_media, "unsupported_charset",
-        fmt::format("The charset {} is not read; send JSON as UTF-8.", replace_invalid_utf8(cut_utf8(charset, 64))));
+    co_return fail(errors::unsupported_charset, fmt::format("The charset {} is not read; send JSON as UTF-8.",
+                                                            replace_invalid_utf8(cut_utf8(charset, 64))));
   }
   co_return co_await net::read_all(*request.body, max_bytes);
 }
@@ -46,8 +46,7 @@ Result<json::object> read_object(std::string_view document) {
   for (const auto& member : members->members()) {
     auto value = parse_json(member.text);
     if (!value) {
-      return fail(ErrorKind::invalid, "invalid_json",
-                  fmt::format("{} has a number that is too large.", cut_utf8(member.name, 64)));
+      return fail(errors::invalid_json, fmt::format("{} has a number that is too large.", cut_utf8(member.name, 64)));
     }
     object.emplace(member.name, std::move(*value));
   }
@@ -56,7 +55,7 @@ Result<json::object> read_object(std::string_view document) {
 
 Result<Environment> read_environment(const json::value& value) {
   const auto invalid = [] {
-    return fail(ErrorKind::invalid, "invalid_env_vars", "envVars must be a JSON object whose values are strings.");
+    return fail(errors::invalid_env_vars, "envVars must be a JSON object whose values are strings.");
   };
   if (!value.is_object()) return invalid();
   Environment env;

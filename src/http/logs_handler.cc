@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "core/duration.h"
+#include "core/error_codes.h"
 #include "core/json_text.h"
 #include "core/text.h"
 #include "http/error_response.h"
@@ -71,7 +72,7 @@ Task<Result<net::Response>> LogsHandler::list(Context& context) {
   if (const auto start = net::query_value(context.request.query, "startTime")) {
     query.start = parse_start(*start);
     if (!query.start) {
-      co_return fail(ErrorKind::invalid, "invalid_start_time",
+      co_return fail(errors::invalid_start_time,
                      "startTime must be ISO 8601, such as 2026-01-31T12:00:00Z or 2026-01-31T12:00:00.123+09:00.");
     }
   }

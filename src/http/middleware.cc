@@ -11,6 +11,7 @@
 #include <new>
 
 #include "core/client_address.h"
+#include "core/error_codes.h"
 #include "core/text.h"
 #include "http/error_response.h"
 #include "net/http/content_encoding.h"
@@ -91,7 +92,7 @@ std::optional<std::string_view> presented_key(const net::Headers& headers) {
 Error too_many(const RateDecision& decision, std::string_view what) {
   const auto seconds = std::chrono::ceil<std::chrono::seconds>(decision.reset_after);
   return {
-      ErrorKind::rate_limited, "rate_limited",
+      errors::rate_limited,
       fmt::format("Too many {}: at most {} in this window; try again in {} s.", what, decision.limit, seconds.count()),
       seconds};
 }
@@ -117,8 +118,7 @@ Task<net::Response> guarded(Context& context, const Next& next) {
     what = error.what();
   }
   log::error("a handler threw", {{"requestId", context.id.value}, {"route", context.pattern}, {"what", what}});
-  co_return refuse(context,
-                   {ErrorKind::internal, "internal", "Something broke inside Infra; its log has this request id."});
+  co_return refuse(context, {errors::internal, "Something broke inside Infra; its log has this request id."});
 }
 
 bool is_preflight(const net::Request& request) {
@@ -196,7 +196,7 @@ Middleware authenticate(const std::string& key, RateLimiter& limiter, Metrics& m
       metrics.count("rate_limit_refusals_total", "auth");
       co_return refuse(context, too_many(decision, "requests with a wrong key"));
     }
-    co_return refuse(context, {ErrorKind::unauthorized, "unauthorized",
+    co_return refuse(context, {errors::unauthorized,
                                key ? "The API key is wrong; check the x-api-key header."
                                    : "Send the API key in the x-api-key header (or as Authorization: Bearer)."});
   };
@@ -234,13 +234,12 @@ Middleware decode_bodies() {
 Next dispatch() {
   return [](Context& context) -> Task<net::Response> {
     if (context.route == nullptr && context.methods.empty()) {
-      co_return refuse(context,
-                       {ErrorKind::not_found, "unknown_route", "There is no such route; docs/http-api.md lists them."});
+      co_return refuse(context, {errors::unknown_route, "There is no such route; docs/http-api.md lists them."});
     }
     if (context.route == nullptr) {
       const std::string allowed = fmt::format("{}", fmt::join(context.methods, ", "));
-      auto response = refuse(context, {ErrorKind::method_not_allowed, "method_not_allowed",
-                                       fmt::format("This route answers {} only.", allowed)});
+      auto response =
+          refuse(context, {errors::method_not_allowed, fmt::format("This route answers {} only.", allowed)});
       response.headers.add("Allow", allowed);
       co_return response;
     }

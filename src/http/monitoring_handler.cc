@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/duration.h"
+#include "core/error_codes.h"
 #include "core/json_text.h"
 #include "core/text.h"
 #include "http/error_response.h"
@@ -77,7 +78,7 @@ Task<Result<net::Response>> MonitoringHandler::logs(Context& context) {
   if (format == "native")
     co_return json_response(200, json_array(log::recent_lines(), [](const std::string& line) { return line; }));
   if (format) {
-    co_return fail(ErrorKind::invalid, "invalid_format",
+    co_return fail(errors::invalid_format,
                    "format must be native, for the program's own log lines; without it GET /logs gives events.");
   }
   co_return json_response(

@@ -4,6 +4,8 @@
 
 #include <charconv>
 
+#include "core/error_codes.h"
+
 namespace infra::http {
 
 Result<int> read_limit(const net::Request& request, int standard, int most) {
@@ -12,7 +14,7 @@ Result<int> read_limit(const net::Request& request, int standard, int most) {
   int limit = 0;
   const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), limit);
   if (error != std::errc{} || end != text->data() + text->size() || limit < 1 || limit > most) {
-    return fail(ErrorKind::invalid, "invalid_limit", fmt::format("limit must be a whole number from 1 to {}.", most));
+    return fail(errors::invalid_limit, fmt::format("limit must be a whole number from 1 to {}.", most));
   }
   return limit;
 }
@@ -30,7 +32,7 @@ void link_next(net::Response& response, const Context& context, std::string_view
 }
 
 Error function_not_found() {
-  return {ErrorKind::not_found, "function_not_found", "There is no function with this id; GET /functions lists them."};
+  return {errors::function_not_found, "There is no function with this id; GET /functions lists them."};
 }
 
 Result<FunctionId> path_function(Context& context) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "core/duration.h"
+#include "core/error_codes.h"
 #include "core/json_members.h"
 #include "core/json_text.h"
 #include "core/json_value.h"
@@ -14,22 +15,18 @@
 namespace infra::http {
 namespace {
 
-std::unexpected<Error> invalid(std::string code, std::string message) {
-  return fail(ErrorKind::invalid, std::move(code), std::move(message));
-}
-
 Result<RunMode> read_mode(const net::Headers& headers) {
   const std::string value = ascii_lower(headers.find("x-async").value_or("false"));
   if (value == "true") return RunMode::async;
   if (value == "false") return RunMode::sync;
-  return invalid("invalid_async", "The x-async header must be true or false.");
+  return fail(errors::invalid_async, "The x-async header must be true or false.");
 }
 
 // A member that must be a string, or may be null where `optional`.
-Result<std::string> text_member(const RawMember& member, bool optional) {
+Result<std::string> text_member(const RawMember& member, bool optional, const ErrorEntry& refusal) {
   if (optional && member.text == "null") return std::string();
   if (!member.text.starts_with('"')) {
-    return invalid(fmt::format("invalid_{}", member.name), fmt::format("{} must be a string.", member.name));
+    return fail(refusal, fmt::format("{} must be a string.", member.name));
   }
   const auto value = parse_json(member.text);
   return std::string(value->get_string());
@@ -37,18 +34,18 @@ Result<std::string> text_member(const RawMember& member, bool optional) {
 
 Result<void> read_member(app::Invocation& invocation, const RawMember& member) {
   if (member.name == "functionId") {
-    auto id = text_member(member, false);
+    auto id = text_member(member, false, errors::invalid_functionId);
     if (!id) return fail(id.error());
-    if (id->empty()) return invalid("invalid_functionId", "functionId is empty; it names the function to run.");
+    if (id->empty()) return fail(errors::invalid_functionId, "functionId is empty; it names the function to run.");
     if (!is_valid_function_id(*id)) return fail(function_not_found());
     invocation.function = {std::move(*id)};
   } else if (member.name == "inputData") {
     invocation.input = std::string(member.text);
   } else if (member.name == "modelId") {
-    auto model = text_member(member, true);
+    auto model = text_member(member, true, errors::invalid_modelId);
     if (!model) return fail(model.error());
     if (model->size() > 256 || model->find('\0') != std::string::npos) {
-      return invalid("invalid_modelId", "modelId must be at most 256 bytes without NUL.");
+      return fail(errors::invalid_modelId, "modelId must be at most 256 bytes without NUL.");
     }
     invocation.model_id = std::move(*model);
   }
@@ -63,14 +60,13 @@ Result<app::Invocation> read_invocation(std::string_view body) {
     if (auto read = read_member(invocation, member); !read) return fail(read.error());
   }
   if (invocation.function.empty())
-    return invalid("function_id_missing", "functionId is missing; it names the function to run.");
+    return fail(errors::function_id_missing, "functionId is missing; it names the function to run.");
   return invocation;
 }
 
 net::Response result_response(const JobResult& result, const RequestId& id) {
-  if (result.status == RunStatus::error && result.error_code == "shutting_down") {
-    return error_response({ErrorKind::unavailable, result.error_code, result.error_message, std::chrono::seconds{1}},
-                          id, &id);
+  if (result.status == RunStatus::error && result.error_code == errors::shutting_down) {
+    return error_response({errors::shutting_down, result.error_message, std::chrono::seconds{1}}, id, &id);
   }
   return json_response(result.status == RunStatus::error ? 500 : 200, to_json(result));
 }
@@ -87,8 +83,7 @@ std::string timing_of(const JobResult& result) {
 
 Task<Result<net::Response>> RunsHandler::run(Context& context) {
   if (!is_json(context.request.headers)) {
-    co_return fail(ErrorKind::unsupported_media, "unsupported_media_type",
-                   "Send the body as Content-Type: application/json.");
+    co_return fail(errors::unsupported_media_type, "Send the body as Content-Type: application/json.");
   }
   const auto mode = read_mode(context.request.headers);
   if (!mode) co_return fail(mode.error());
@@ -126,8 +121,7 @@ Task<Result<net::Response>> RunsHandler::run(Context& context) {
 Task<Result<net::Response>> RunsHandler::status(Context& context) {
   const std::string& id = context.param("jobId");
   if (!uuid_version(id)) {
-    co_return fail(ErrorKind::not_found, "job_not_found",
-                   "There is no such job; a job id is a UUID, as POST /run gave it.");
+    co_return fail(errors::job_not_found, "There is no such job; a job id is a UUID, as POST /run gave it.");
   }
   const auto stored = co_await results_.find({id});
   if (!stored) co_return fail(stored.error());

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/error_codes.h"
 #include "core/json_text.h"
 #include "core/text.h"
 #include "http/error_response.h"
@@ -31,7 +32,7 @@ std::string worker_json(const Heartbeat& worker, WallTime now) {
 }
 
 std::unexpected<Error> invalid_heartbeat(std::string message) {
-  return fail(ErrorKind::invalid, "invalid_heartbeat", std::move(message));
+  return fail(errors::invalid_heartbeat, std::move(message));
 }
 
 std::string model_json(const Model& model) {

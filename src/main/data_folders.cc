@@ -13,6 +13,7 @@
 #include <system_error>
 
 #include "adapters/system/posix_file.h"
+#include "core/operator_error_codes.h"
 #include "main/worker_host.h"
 
 namespace infra {
@@ -24,7 +25,7 @@ constexpr int kFolder = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
 constexpr mode_t kOthersWrite = S_IWGRP | S_IWOTH;
 
 std::unexpected<Error> unwritable(std::string sentence) {
-  return fail(ErrorKind::unavailable, "data_folder_unwritable", std::move(sentence));
+  return fail(errors::data_folder_unwritable, std::move(sentence));
 }
 
 std::unexpected<Error> not_made(const fs::path& folder, int error) {

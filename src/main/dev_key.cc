@@ -9,6 +9,8 @@
 #include <cstring>
 #include <fstream>
 
+#include "core/operator_error_codes.h"
+
 namespace infra {
 
 Result<std::string> dev_key(const std::filesystem::path& data, Random& random) {
@@ -28,7 +30,7 @@ Result<std::string> dev_key(const std::filesystem::path& data, Random& random) {
   const int error = errno;
   if (file >= 0) close(file);
   if (!written) {
-    return fail(ErrorKind::unavailable, "api_key_unwritable",
+    return fail(errors::api_key_unwritable,
                 fmt::format("The key can't be written to {}: {}.", path.string(), std::strerror(error)));
   }
   return key;

@@ -3,13 +3,13 @@
 #include <fmt/format.h>
 
 #include "core/json_text.h"
+#include "core/operator_error_codes.h"
 #include "telemetry/log.h"
 
 namespace infra {
 namespace {
 
 constexpr milliseconds kPostTimeout{3000};
-constexpr std::string_view kRefused = "heartbeat_refused";
 
 std::string to_json(const Heartbeat& beat) {
   return fmt::format(R"({{"workerId":{},"status":{},"pools":{},"activeJobs":{},"uptimeSeconds":{},"timestamp":{}}})",
@@ -55,12 +55,12 @@ Task<Result<void>> Heartbeats::post(Heartbeat beat) {
   const auto answer = co_await http_.send(std::move(request));
   if (!answer) co_return fail(answer.error());
   if (answer->status / 100 == 2) co_return Result<void>{};
-  co_return fail(ErrorKind::unavailable, std::string(kRefused), fmt::format("It answered {}.", answer->status));
+  co_return fail(errors::heartbeat_refused, fmt::format("It answered {}.", answer->status));
 }
 
 void Heartbeats::note(std::string Told::* way, const Result<void>& done, std::string_view where) {
   std::string failure;
-  if (!done) failure = done.error().code == kRefused ? done.error().message : done.error().code;
+  if (!done) failure = done.error().code == errors::heartbeat_refused ? done.error().message : done.error().code;
   {
     const MutexLock lock(mutex_);
     if (told_.*way == failure) return;

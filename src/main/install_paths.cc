@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "core/operator_error_codes.h"
+
 namespace infra {
 namespace {
 
@@ -44,7 +46,7 @@ Result<fs::path> runtimes_folder() {
   constexpr const char* kProof = "python/runner.py";
   if (fs::path best = places.best(kProof); is_there(best / kProof)) return best;
   return fail(
-      ErrorKind::not_found, "runtimes_missing",
+      errors::runtimes_missing,
       fmt::format("The runtimes folder is neither at {} nor at {}; keep the program where it was built or installed.",
                   places.installed.string(), places.built.string()));
 }

@@ -17,6 +17,7 @@
 #include "adapters/system/system_clock.h"
 #include "adapters/system/system_executor.h"
 #include "adapters/system/system_random.h"
+#include "core/operator_error_codes.h"
 #include "main/banner.h"
 #include "main/data_folders.h"
 #include "main/dev_key.h"
@@ -62,8 +63,7 @@ Result<std::optional<sandbox::Identity>> find_user(const std::string& name) {
     const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), uid);
     if (error == std::errc{} && end == name.data() + name.size()) entry = getpwuid(uid);
   }
-  if (entry == nullptr)
-    return fail(ErrorKind::invalid, "unknown_user", fmt::format("--user: there is no user \"{}\".", name));
+  if (entry == nullptr) return fail(errors::unknown_user, fmt::format("--user: there is no user \"{}\".", name));
   return sandbox::Identity{entry->pw_uid, entry->pw_gid};
 }
 

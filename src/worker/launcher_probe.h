@@ -1,6 +1,7 @@
 // Health of the launcher: without it the program accepts work that it can't do.
 #pragma once
 
+#include "core/operator_error_codes.h"
 #include "ports/health_probe.h"
 #include "sandbox/launcher.h"
 
@@ -12,7 +13,7 @@ class LauncherProbe final : public HealthProbe {
   [[nodiscard]] std::string name() const override { return "sandbox"; }
   Task<Result<void>> probe() override {
     if (launcher_.alive()) co_return Result<void>{};
-    co_return fail(ErrorKind::unavailable, "spawner_gone", "The spawner has ended; restart infra.");
+    co_return fail(errors::spawner_gone, "The spawner has ended; restart infra.");
   }
 
  private:

@@ -69,7 +69,7 @@ TEST_F(LimitedRunTest, AFailureGivesThePermitBackToo) {
   EXPECT_EQ(run(job).status, RunStatus::failed);
   Job missing = limited("missing");
   missing.code = {.key = "none", .sha256 = std::string(64, 'c')};
-  EXPECT_EQ(run(missing).error_code, "code_missing");
+  EXPECT_EQ(run(missing).error_code, "code_not_found");
   std::ofstream(open_) << "";
   EXPECT_EQ(run(limited("whole")).status, RunStatus::success);
   eventually([&] { return limiter_.outstanding() == 0; });

@@ -10,6 +10,7 @@
 #include <optional>
 #include <thread>
 
+#include "core/error_codes.h"
 #include "core/text.h"
 #include "worker/test_worker.h"
 
@@ -187,7 +188,7 @@ TEST_F(WorkerTest, AJobThatWasSettledOrLostTooOftenDoesNotRun) {
 }
 
 TEST_F(WorkerTest, AJobWhoseInputIsGoneIsSettledUnlessItWasBefore) {
-  const Error gone{ErrorKind::not_found, "input_lost", "It is gone."};
+  const Error gone{errors::input_lost, "It is gone."};
   Job settled = python("def handler(): return 1");
   settlement_.settled_before.insert(settled.request_id.value);
   queue_.add({.job = settled, .receipt = {}, .fresh = false, .cannot_run = gone});
@@ -202,8 +203,7 @@ TEST_F(WorkerTest, AJobWhoseInputIsGoneIsSettledUnlessItWasBefore) {
 
 TEST_F(WorkerTest, AJobThatNobodyCanRunIsSettledWithItsReasonAndStartsNothing) {
   Job job = python("def handler(): return 1");
-  queue_.add(
-      {.job = job, .receipt = {}, .cannot_run = Error{ErrorKind::invalid, "invalid_runtime", "No worker has cobol."}});
+  queue_.add({.job = job, .receipt = {}, .cannot_run = Error{errors::invalid_runtime, "No worker has cobol."}});
   start();
   const auto result = settlement_.wait_for(job.request_id.value);
   EXPECT_EQ(result.status, RunStatus::error);
@@ -224,7 +224,7 @@ TEST_F(WorkerTest, AResultThatNobodyListensForYetWaitsWithoutASlot) {
     Job job = echo;
     ids.push_back(job.request_id.value = "held-" + std::to_string(i));
     Delivery delivery{.job = job, .receipt = {}, .tell_from = from};
-    if (i == 0) delivery.cannot_run = Error{ErrorKind::invalid, "invalid_runtime", "No worker has cobol."};
+    if (i == 0) delivery.cannot_run = Error{errors::invalid_runtime, "No worker has cobol."};
     queue_.add(std::move(delivery));
   }
   EXPECT_EQ(again(echo, "7").value, "7");  // behind them in the queue
@@ -247,7 +247,7 @@ TEST_F(WorkerTest, MissingOrForbiddenCode) {
   missing.code = {.key = "none", .sha256 = std::string(64, 'c')};
   const auto result = run(missing);
   EXPECT_EQ(result.status, RunStatus::error);
-  EXPECT_EQ(result.error_code, "code_missing");
+  EXPECT_EQ(result.error_code, "code_not_found");
   Job bad = job(Runtime::python, "../main.py", "");
   EXPECT_EQ(run(bad).status, RunStatus::failed);
 }

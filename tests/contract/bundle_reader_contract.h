@@ -13,6 +13,7 @@
 #include <string>
 
 #include "core/bundle_rules.h"
+#include "core/error_codes.h"
 #include "core/limits.h"
 #include "ports/bundle_reader.h"
 #include "support/temp_folder.h"
@@ -69,8 +70,7 @@ class BundleReaderContract : public ::testing::Test {
  private:
   template <typename T>
   static Error error_of(const Result<T>& result) {
-    return result ? Error{.kind = ErrorKind::internal, .code = "no_error", .message = "it was accepted"}
-                  : result.error();
+    return result ? Error{errors::internal, "it was accepted"} : result.error();
   }
 };
 

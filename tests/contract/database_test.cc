@@ -12,6 +12,7 @@
 #include "adapters/sqlite/sqlite_function_store.h"
 #include "adapters/sqlite/sqlite_log_store.h"
 #include "contract/embedded_world.h"
+#include "core/error_codes.h"
 
 namespace infra {
 namespace {
@@ -38,7 +39,7 @@ TEST(Database, AFailingWriteSpoilsNoOtherOfItsGroup) {
     world.database->submit(
         {.apply = [i](Connection& connection) -> Result<void> {
            if (auto done = retire(connection, std::to_string(i)); !done) return done;
-           if (i == 2) return fail(ErrorKind::conflict, "no", "No.");
+           if (i == 2) return fail(errors::job_exists, "No.");
            return {};
          },
          .settled = [&, i](const Result<void>& outcome) { outcomes[i].set_value(outcome.has_value()); }});

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "contract/result_bus_contract.h"
+#include "core/error_codes.h"
 #include "core/mutex.h"
 #include "integration/redis_world.h"
 #include "net/redis/redis_subscriber.h"
@@ -192,7 +193,7 @@ TEST_F(RedisResultBusTest, WithRedisGoneStatusAnswersFromTheBucketAndElseDoesNot
 
 TEST_F(RedisResultBusTest, AnAsyncResultThatTheBucketCannotKeepIsNotAnnounced) {
   ASSERT_TRUE(world_.run(world_.bus().mark_pending({kId})));
-  world_.bucket.fail_with(Error{ErrorKind::unavailable, "test", "Not now."});
+  world_.bucket.fail_with(Error{errors::code_store_unavailable, "Not now."});
   EXPECT_FALSE(world_.run(worker_.publish(job(kId, RunMode::async), make_result(kId, "x"))));
   EXPECT_EQ(state(kId), "pending");
 }

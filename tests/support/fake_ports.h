@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/error_codes.h"
 #include "ports/bundle_reader.h"
 #include "ports/code_store.h"
 #include "ports/concurrency_limiter.h"
@@ -42,7 +43,7 @@ struct Journal {
   }
 
  private:
-  static Result<void> refuse() { return fail(ErrorKind::unavailable, "engine_unavailable", "told to fail"); }
+  static Result<void> refuse() { return fail(errors::engine_unavailable, "told to fail"); }
 };
 
 class CountingRandom : public Random {
@@ -67,12 +68,12 @@ class FakeFunctions : public FunctionStore {
   }
   Task<Result<Function>> find(const FunctionId& id) override {
     if (auto ok = journal_.note("functions.find"); !ok) co_return fail(ok.error());
-    if (!rows.contains(id)) co_return fail(ErrorKind::not_found, "function_not_found", "none");
+    if (!rows.contains(id)) co_return fail(errors::function_not_found, "none");
     co_return rows[id];
   }
   Task<Result<Function>> update(const FunctionId& id, const FunctionChange& change, WallTime) override {
     if (auto ok = journal_.note("functions.update"); !ok) co_return fail(ok.error());
-    if (!rows.contains(id)) co_return fail(ErrorKind::not_found, "function_not_found", "none");
+    if (!rows.contains(id)) co_return fail(errors::function_not_found, "none");
     const Function before = rows[id];
     if (change.code) rows[id].code = *change.code;
     if (change.memory_mb) rows[id].memory_mb = *change.memory_mb;
@@ -84,7 +85,7 @@ class FakeFunctions : public FunctionStore {
   }
   Task<Result<Function>> remove(const FunctionId& id) override {
     if (auto ok = journal_.note("functions.remove"); !ok) co_return fail(ok.error());
-    if (!rows.contains(id)) co_return fail(ErrorKind::not_found, "function_not_found", "none");
+    if (!rows.contains(id)) co_return fail(errors::function_not_found, "none");
     co_return rows.extract(id).mapped();
   }
   // Two a page; the cursor is the first id of the next.
@@ -211,7 +212,7 @@ class FakeResults : public ResultBus {
   }
   Task<Result<StoredResult>> find(const RequestId&) override {
     if (stored) co_return StoredResult{stored};
-    co_return fail(ErrorKind::not_found, "unknown_job", "none");
+    co_return fail(errors::unknown_job, "none");
   }
   void abandon_waiters() override {}
 
@@ -245,7 +246,7 @@ class FakeLogs : public LogStore {
     for (const auto& [key, row] : rows) {
       if (key.first == function.value && row.request_id == request) co_return row;
     }
-    co_return fail(ErrorKind::not_found, "log_not_found", "none");
+    co_return fail(errors::log_not_found, "none");
   }
 
  private:

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "core/mutex.h"
+#include "core/operator_error_codes.h"
 #include "ports/code_store.h"
 
 namespace infra::testing {
@@ -43,7 +44,7 @@ class MemoryObjects final : public CodeStore {
   Task<Result<std::string>> get_object(const std::string& key) override {
     const MutexLock lock(mutex_);
     if (failing_) co_return fail(*failing_);
-    if (!objects_.contains(key)) co_return fail(ErrorKind::not_found, "NoSuchKey", "There is no such object.");
+    if (!objects_.contains(key)) co_return fail(errors::object_not_found, "There is no such object.");
     co_return objects_[key];
   }
   Task<Result<void>> remove_object(const std::string& key) override {

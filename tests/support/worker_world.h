@@ -25,6 +25,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/error_codes.h"
 #include "core/mutex.h"
 #include "ports/bundle_reader.h"
 #include "ports/clock.h"
@@ -205,7 +206,7 @@ class TestLimiter : public ConcurrencyLimiter {
   Task<Result<bool>> enter(const LimitedRun& run, int most) override {
     const MutexLock lock(mutex_);
     ++asked;
-    if (away) co_return fail(ErrorKind::unavailable, "test_away", "The limiter is away.");
+    if (away) co_return fail(errors::redis_unavailable, "The limiter is away.");
     auto& running = running_[run.function.value];
     if (!running.contains(run.request.value) && std::cmp_greater_equal(running.size(), most)) co_return false;
     running.insert(run.request.value);
@@ -264,7 +265,7 @@ class MemorySettlement : public Settlement {
       const MutexLock lock(mutex_);
       if (failures_left > 0) {
         --failures_left;
-        co_return fail(ErrorKind::unavailable, "test", "Not now.");
+        co_return fail(errors::engine_unavailable, "Not now.");
       }
       results_[result.request_id.value] = std::move(result);
     }
@@ -307,9 +308,8 @@ class SourceBundles : public CodeStore, public BundleReader {
   }
   Task<Result<std::filesystem::path>> fetch_bundle(const CodeRef& code) override {
     ++fetches;
-    if (away) co_return fail(ErrorKind::unavailable, "test_away", "The store is away.");
-    if (!std::filesystem::exists(folder_ / code.key))
-      co_return fail(ErrorKind::not_found, "code_missing", "No such code.");
+    if (away) co_return fail(errors::engine_unavailable, "The store is away.");
+    if (!std::filesystem::exists(folder_ / code.key)) co_return fail(errors::code_not_found, "No such code.");
     co_return folder_ / code.key;
   }
   Result<std::vector<BundleEntry>> list(const std::filesystem::path& zip) const override {

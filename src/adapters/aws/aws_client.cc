@@ -13,6 +13,8 @@
 #include "adapters/aws/circuit_breaker.h"
 #include "adapters/aws/retry_policy.h"
 #include "adapters/aws/wire/service_error.h"
+#include "core/error_codes.h"
+#include "core/operator_error_codes.h"
 #include "telemetry/log.h"
 
 namespace infra::aws {
@@ -32,8 +34,8 @@ std::string host_of(std::string_view endpoint) {
 }
 
 std::unexpected<Error> too_late(std::string_view service) {
-  return fail(Error{ErrorKind::unavailable, "aws_timeout",
-                    fmt::format("{} did not answer in time; try again in a moment.", service), seconds{1}});
+  return fail(Error{errors::aws_timeout, fmt::format("{} did not answer in time; try again in a moment.", service),
+                    seconds{1}});
 }
 
 bool is_success(int status) {
@@ -50,10 +52,10 @@ struct Failure {
 Failure failure_of(std::string_view service, const Error& error) {
   const bool late = error.kind == ErrorKind::timeout;
   const auto cause = error.kind == ErrorKind::too_large || error.kind == ErrorKind::invalid ? Cause::refused
-                     : error.code == "http_unreachable"                                     ? Cause::unreachable
+                     : error.code == errors::http_unreachable                               ? Cause::unreachable
                                                                                             : Cause::broken;
   if (cause == Cause::refused) return {cause, error};
-  return {cause, Error{ErrorKind::unavailable, late ? "aws_timeout" : "aws_unavailable",
+  return {cause, Error{late ? errors::aws_timeout : errors::aws_unavailable,
                        fmt::format("{} is away. {}", service, error.message), seconds{1}}};
 }
 
@@ -138,8 +140,8 @@ Task<Result<net::Response>> AwsClient::State::run(std::shared_ptr<State> state, 
     const auto left = std::chrono::floor<milliseconds>(deadline - state->clock.steady_now());
     if (left <= milliseconds{0}) co_return too_late(service);
     if (!state->breaker.admits(state->clock.steady_now())) {
-      co_return fail(Error{ErrorKind::unavailable, "circuit_open",
-                           fmt::format("{} has been failing; try again in a moment.", service), seconds{1}});
+      co_return fail(
+          Error{errors::circuit_open, fmt::format("{} has been failing; try again in a moment.", service), seconds{1}});
     }
     const WallTime signed_at = state->service_now();
     const auto answer = co_await state->http.send(
@@ -196,7 +198,7 @@ Task<Result<json::object>> AwsClient::call_json(std::string target, json::object
   auto root = json::parse(answer->body, error);
   if (error || !root.is_object()) {
     co_return fail(Error{
-        ErrorKind::unavailable, "aws_unavailable",
+        errors::aws_unavailable,
         fmt::format("{} answered with something that is no JSON object; check its endpoint.", state->service.name),
         seconds{1}});
   }

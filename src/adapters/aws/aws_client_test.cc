@@ -9,6 +9,7 @@
 #include "adapters/aws/auth/sigv4.h"
 #include "adapters/aws/auth/test_peer.h"
 #include "adapters/system/system_clock.h"
+#include "core/error_codes.h"
 #include "support/manual_clock.h"
 
 namespace infra::aws {
@@ -27,7 +28,7 @@ class NoJitter final : public Random {
 class RenewableCredentials final : public CredentialProvider {
  public:
   Task<Result<Credentials>> get(SteadyTime) override {
-    if (missing) co_return fail(Error{ErrorKind::unavailable, "no_credentials", "none", seconds{1}});
+    if (missing) co_return fail(Error{errors::no_credentials, "none", seconds{1}});
     co_return Credentials{.access_key_id = "AKID",
                           .secret_access_key = "SECRETSECRET",
                           .session_token = fmt::format("TOKEN{}", refusals.load())};

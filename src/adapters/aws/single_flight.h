@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "core/error_codes.h"
 #include "core/mutex.h"
 #include "core/task.h"
 #include "ports/clock.h"
@@ -52,7 +53,7 @@ class SingleFlight {
 
     SingleFlight& owner;
     const std::string key;
-    Result<T> result = fail(ErrorKind::unavailable, "shutting_down", "The program is stopping.");
+    Result<T> result = fail(errors::shutting_down, "The program is stopping.");
   };
 
   // The signal is null for the first.

@@ -13,6 +13,8 @@
 #include <string>
 #include <system_error>
 
+#include "core/operator_error_codes.h"
+
 namespace infra {
 namespace {
 
@@ -39,7 +41,7 @@ std::unexpected<Error> unwritable(const std::filesystem::path& path, int error_n
   struct stat info{};
   const std::string owner = ::stat(existing.c_str(), &info) == 0 ? user_name(info.st_uid) : "nobody known";
   return fail(
-      ErrorKind::unavailable, "data_folder_unwritable",
+      errors::data_folder_unwritable,
       fmt::format("The data folder {} can't be used: {}. {} belongs to {}, and infra runs as {}; give the folder to "
                   "that user, or set INFRA_DATA_DIR to a folder that it can write.",
                   path.string(), std::system_category().message(error_number), existing.string(), owner,
@@ -51,7 +53,7 @@ std::unexpected<Error> in_use(const std::filesystem::path& path, int lock) {
   const ssize_t n = ::pread(lock, text.data(), text.size() - 1, 0);
   std::string pid(text.data(), static_cast<std::size_t>(std::max<ssize_t>(n, 0)));
   while (!pid.empty() && pid.back() == '\n') pid.pop_back();
-  return fail(ErrorKind::unavailable, "data_folder_in_use",
+  return fail(errors::data_folder_in_use,
               fmt::format("Another infra{} uses the data folder {}; stop it, or set INFRA_DATA_DIR to another folder.",
                           pid.empty() ? "" : fmt::format(" (pid {})", pid), path.string()));
 }

@@ -11,9 +11,11 @@
 
 #include "adapters/files/output_sweep.h"
 #include "adapters/system/posix_file.h"
+#include "core/error_codes.h"
 #include "core/executable.h"
 #include "core/limits.h"
 #include "core/object_keys.h"
+#include "core/operator_error_codes.h"
 #include "core/sha256.h"
 
 namespace infra {
@@ -21,8 +23,7 @@ namespace {
 
 Result<void> check_sha256(const CodeRef& code) {
   if (is_sha256(code.sha256)) return {};
-  return fail(ErrorKind::not_found, "code_not_found",
-              "The function's code is not known by a SHA-256; upload it again.");
+  return fail(errors::code_not_found, "The function's code is not known by a SHA-256; upload it again.");
 }
 
 Result<void> copy_to(const std::filesystem::path& from, const std::filesystem::path& to) {
@@ -68,7 +69,7 @@ Result<void> make_parents(const std::filesystem::path& root, const std::filesyst
 Result<std::string> read_file(const std::filesystem::path& path) {
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
   if (!file && (errno == ENOENT || errno == ENOTDIR)) {
-    return fail(ErrorKind::not_found, "object_not_found", "There is no object of this key.");
+    return fail(errors::object_not_found, "There is no object of this key.");
   }
   if (!file) return disk_error("opening an object", errno);
   std::string bytes;
@@ -130,7 +131,7 @@ Task<Result<std::filesystem::path>> FileCodeStore::fetch_bundle(const CodeRef& c
   const auto found = co_await on_disk([path]() -> Result<void> {
     if (::access(path.c_str(), R_OK) == 0) return {};
     if (errno != ENOENT) return disk_error("looking for a bundle", errno);
-    return fail(ErrorKind::not_found, "code_not_found", "The function's code is not in the store; upload it again.");
+    return fail(errors::code_not_found, "The function's code is not in the store; upload it again.");
   });
   if (!found) co_return fail(found.error());
   co_return path;
@@ -194,8 +195,8 @@ Task<void> FileCodeStore::sweep() {
       if (is_sha256(sha256) && !is_recent(sha256)) co_await sweep_bundle(sha256);
     }
   }
-  co_await executor_.offload(
-      [folder = objects_ / object_folders::outputs.name, before = clock_.now() - limits::kLogTtl] { sweep_outputs(folder, before); });
+  co_await executor_.offload([folder = objects_ / object_folders::outputs.name,
+                              before = clock_.now() - limits::kLogTtl] { sweep_outputs(folder, before); });
   sweeping_ = false;
 }
 
@@ -211,7 +212,7 @@ Task<void> FileCodeStore::sweep_bundle(std::string sha256) {
 Task<bool> FileCodeStore::delete_unless_recent(std::string sha256) {
   const auto deleted = co_await on_disk([this, sha256]() -> Result<void> {
     const MutexLock lock(mutex_);
-    if (touched_.contains(sha256)) return fail(ErrorKind::conflict, "code_in_use", "The bundle was put again.");
+    if (touched_.contains(sha256)) return fail(errors::code_in_use, "The bundle was put again.");
     if (::unlink(bundle_path(sha256).c_str()) != 0 && errno != ENOENT) return disk_error("removing a bundle", errno);
     for (const auto machine : kMachines) ::unlink((objects_ / build_key(sha256, machine)).c_str());
     ::rmdir((objects_ / build_key(sha256, "")).c_str());  // fails while something is in it

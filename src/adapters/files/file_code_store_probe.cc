@@ -10,6 +10,7 @@
 #include <memory>
 
 #include "adapters/system/posix_file.h"
+#include "core/operator_error_codes.h"
 
 namespace infra {
 namespace {
@@ -29,7 +30,7 @@ Result<void> check_room(const std::filesystem::path& folder, std::uint64_t min_f
   if (::statvfs(folder.c_str(), &info) != 0) return disk_error("asking for free space", errno);
   const std::uint64_t free = std::uint64_t{info.f_bavail} * info.f_frsize;
   if (free >= min_free_bytes) return {};
-  return fail(ErrorKind::unavailable, "disk_low",
+  return fail(errors::disk_low,
               fmt::format("The disk of the data folder has only {} MiB left; free some space there.", free >> 20));
 }
 

@@ -11,6 +11,7 @@
 
 #include "adapters/libzip/zip_source.h"
 #include "core/bundle_path.h"
+#include "core/error_codes.h"
 #include "core/limits.h"
 #include "core/text.h"
 
@@ -23,16 +24,15 @@ constexpr std::uint64_t kPieceBytes = 64 * 1024;
 constexpr zip_uint32_t kDosFolder = 0x10;
 
 std::unexpected<Error> not_a_zip(std::string_view why) {
-  return fail(ErrorKind::invalid, "not_a_zip", fmt::format("The file is not a usable ZIP: {}.", why));
+  return fail(errors::not_a_zip, fmt::format("The file is not a usable ZIP: {}.", why));
 }
 
-std::unexpected<Error> refuse(std::string code, std::string_view name, std::string_view why) {
-  return fail(ErrorKind::invalid, std::move(code), fmt::format("The ZIP entry \"{}\" {}.", shown_name(name), why));
+std::unexpected<Error> refuse(const ErrorEntry& entry, std::string_view name, std::string_view why) {
+  return fail(entry, fmt::format("The ZIP entry \"{}\" {}.", shown_name(name), why));
 }
 
 std::unexpected<Error> unreadable() {
-  return fail(ErrorKind::internal, "bundle_unreadable",
-              fmt::format("The bundle can't be read: {}.", std::strerror(errno)));
+  return fail(errors::bundle_unreadable, fmt::format("The bundle can't be read: {}.", std::strerror(errno)));
 }
 
 // Only archives made on Unix say what an entry is in their attributes' high half (as st_mode); others know files and
@@ -88,7 +88,8 @@ Result<BundleEntry> read_entry(zip_t* archive, std::size_t index) {
   entry.type = entry_type(archive, index, info);
   entry.encrypted = (info.valid & ZIP_STAT_ENCRYPTION_METHOD) != 0 && info.encryption_method != ZIP_EM_NONE;
   if (!entry.encrypted && info.comp_method != ZIP_CM_STORE && info.comp_method != ZIP_CM_DEFLATE) {
-    return refuse("bundle_compression", entry.name, "is packed by another method than deflate; pack it with plain zip");
+    return refuse(errors::bundle_compression, entry.name,
+                  "is packed by another method than deflate; pack it with plain zip");
   }
   return entry;
 }
@@ -163,22 +164,23 @@ Result<void> ZipArchive::read(std::size_t index, const Sink& sink) const {
   };
   const BundleEntry& entry = entries_[index];
   const std::unique_ptr<zip_file_t, Close> file(zip_fopen_index(handle_.get(), index, 0));
-  if (!file) return refuse("bundle_corrupt", entry.name, "can't be unpacked");
+  if (!file) return refuse(errors::bundle_corrupt, entry.name, "can't be unpacked");
 
   // One byte more than there should be, so that its end, and with it the checksum, is reached.
   std::vector<char> buffer(std::min(kPieceBytes - 1, entry.unpacked_bytes) + 1);
   std::uint64_t total = 0;
   while (true) {
     const zip_int64_t got = zip_fread(file.get(), buffer.data(), buffer.size());
-    if (got < 0) return refuse("bundle_corrupt", entry.name, "is damaged: its checksum or its packed data are wrong");
+    if (got < 0)
+      return refuse(errors::bundle_corrupt, entry.name, "is damaged: its checksum or its packed data are wrong");
     if (got == 0) break;
     total += static_cast<std::uint64_t>(got);
     if (total > entry.unpacked_bytes)
-      return refuse("bundle_corrupt", entry.name, "is larger than the ZIP's directory says");
+      return refuse(errors::bundle_corrupt, entry.name, "is larger than the ZIP's directory says");
     if (auto ok = sink(std::span(buffer.data(), static_cast<std::size_t>(got))); !ok) return ok;
   }
   if (total != entry.unpacked_bytes)
-    return refuse("bundle_corrupt", entry.name, "is smaller than the ZIP's directory says");
+    return refuse(errors::bundle_corrupt, entry.name, "is smaller than the ZIP's directory says");
   return {};
 }
 

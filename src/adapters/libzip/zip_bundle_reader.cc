@@ -16,6 +16,8 @@
 #include "adapters/libzip/zip_archive.h"
 #include "core/bundle_path.h"
 #include "core/bundle_tree.h"
+#include "core/error_codes.h"
+#include "core/operator_error_codes.h"
 
 namespace infra {
 namespace {
@@ -27,10 +29,9 @@ constexpr mode_t kExecutableMode = 0755;
 std::unexpected<Error> disk_error(std::string_view what) {
   const int code = errno;
   if (code == ENOSPC || code == EDQUOT) {
-    return fail(ErrorKind::unavailable, "disk_full",
-                "There is no room on the disk to unpack the bundle; free some and try again.");
+    return fail(errors::disk_full, "There is no room on the disk to unpack the bundle; free some and try again.");
   }
-  return fail(ErrorKind::internal, "bundle_not_unpacked",
+  return fail(errors::bundle_not_unpacked,
               fmt::format("Unpacking the bundle failed: can't {}: {}.", what, std::strerror(code)));
 }
 
@@ -62,7 +63,7 @@ class NewFolder {
 // BundleTree has refused these already; this keeps a mistake there from becoming a file outside the folder.
 Result<void> check_segment(std::string_view part) {
   if (!part.empty() && part != "." && part != "..") return {};
-  return fail(ErrorKind::invalid, "invalid_bundle_path", "A ZIP entry has a path that leaves the bundle.");
+  return fail(errors::invalid_bundle_path, "A ZIP entry has a path that leaves the bundle.");
 }
 
 // Opens folders below one that was made for it, following no link. The last one stays open, since the next path mostly
@@ -211,14 +212,15 @@ Result<std::string> ZipBundleReader::read_start(const std::filesystem::path& zip
   if (!bundle) return fail(bundle.error());
   const auto file = bundle->tree.file_at(name);
   if (!file) {
-    return fail(ErrorKind::not_found, "bundle_entry_missing", fmt::format("The ZIP has no file \"{}\".", name));
+    return fail(errors::bundle_entry_missing.as(ErrorKind::not_found),
+                fmt::format("The ZIP has no file \"{}\".", name));
   }
   std::string start;
   const auto read =
       bundle->archive.read(bundle->tree.find(*file)->entry, [&](std::span<const char> bytes) -> Result<void> {
         start.append(bytes.data(), std::min(bytes.size(), max_bytes - start.size()));
         if (start.size() < max_bytes) return {};
-        return fail(ErrorKind::conflict, "enough_read", "The rest is not wanted.");
+        return fail(errors::enough_read, "The rest is not wanted.");
       });
   if (!read && start.size() < max_bytes) return fail(read.error());
   return start;

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "core/bundle_path.h"
+#include "core/error_codes.h"
 #include "core/limits.h"
 #include "core/text.h"
 
@@ -29,7 +30,7 @@ constexpr std::uint32_t kRecord64Signature = 0x06064b50;
 constexpr std::uint32_t kHeaderSignature = 0x02014b50;
 
 std::unexpected<Error> not_a_zip(std::string_view why) {
-  return fail(ErrorKind::invalid, "not_a_zip", fmt::format("The file is not a usable ZIP: {}.", why));
+  return fail(errors::not_a_zip, fmt::format("The file is not a usable ZIP: {}.", why));
 }
 
 std::uint64_t number_at(std::string_view bytes, std::size_t offset, std::size_t length) {
@@ -171,8 +172,7 @@ Result<ZipDirectory> read_zip_directory(int file, std::uint64_t file_bytes) {
   if (!found) return not_a_zip("it has no directory at its end; it may have been cut off, or be something else");
   const EndRecord& record = found->record;
   if (record.entries > limits::kMaxEntries || record.directory_bytes > kMaxDirectoryBytes) {
-    return fail(ErrorKind::invalid, "bundle_too_many_entries",
-                fmt::format("The ZIP has more than {} entries.", limits::kMaxEntries));
+    return fail(errors::bundle_too_many_entries, fmt::format("The ZIP has more than {} entries.", limits::kMaxEntries));
   }
   if (record.directory_offset >= 0xffffffff) return not_a_zip("it is larger than 4 GiB");
   auto bytes = tail.read_at(found->start + record.directory_offset, record.directory_bytes);

@@ -5,16 +5,17 @@
 #include <algorithm>
 #include <charconv>
 
+#include "core/error_codes.h"
+
 namespace infra {
 namespace {
 
 std::unexpected<Error> queue_full() {
-  return fail(Error{ErrorKind::unavailable, "queue_full", "Too many jobs are waiting; try again in a moment.",
-                    std::chrono::seconds{1}});
+  return fail(Error{errors::queue_full, "Too many jobs are waiting; try again in a moment.", std::chrono::seconds{1}});
 }
 
 std::unexpected<Error> queued_already() {
-  return fail(ErrorKind::conflict, "job_exists", "A job with this request id is queued already.");
+  return fail(errors::job_exists, "A job with this request id is queued already.");
 }
 
 }  // namespace

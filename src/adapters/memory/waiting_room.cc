@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "core/error_codes.h"
+
 namespace infra {
 
 void WaitingRoom::take_seat(const RequestId& id, const std::shared_ptr<Seat>& seat) {
@@ -25,7 +27,7 @@ void WaitingRoom::leave_seat(const RequestId& id, const std::shared_ptr<Seat>& s
 std::optional<Result<SharedResult>> WaitingRoom::outcome(const RequestId& id, const Seat& seat) {
   const MutexLock lock(shard_of(id).mutex);
   if (seat.result) return seat.result;
-  if (seat.abandoned) return fail(ErrorKind::unavailable, "shutting_down", "The program is stopping.");
+  if (seat.abandoned) return fail(errors::shutting_down, "The program is stopping.");
   return std::nullopt;
 }
 

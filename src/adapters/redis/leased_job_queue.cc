@@ -5,6 +5,7 @@
 #include <array>
 #include <utility>
 
+#include "core/error_codes.h"
 #include "core/limits.h"
 #include "telemetry/log.h"
 
@@ -78,8 +79,7 @@ std::string LeasedJobQueue::new_holder() {
 Task<Result<std::vector<Delivery>>> LeasedJobQueue::receive(int max, milliseconds wait) {
   if (!redis_.connected()) {
     co_await hold_doubts();
-    co_return fail(Error{ErrorKind::unavailable, "redis_unavailable", "No jobs are taken while Redis is away.",
-                         std::chrono::seconds{1}});
+    co_return fail(Error{errors::redis_unavailable, "No jobs are taken while Redis is away.", std::chrono::seconds{1}});
   }
   if (auto settled = co_await settle_doubts(); !settled) {
     co_await hold_doubts();

@@ -7,9 +7,11 @@
 
 #include "adapters/memory/waiting_room.h"
 #include "adapters/redis/reference_result.h"
+#include "core/error_codes.h"
 #include "core/limits.h"
 #include "core/mutex.h"
 #include "core/object_keys.h"
+#include "core/operator_error_codes.h"
 #include "telemetry/log.h"
 
 namespace infra {
@@ -288,8 +290,7 @@ class RedisResultBus::Waiter final : public ResultWaiter {
     state_->open.add(id_, false, state_->clock.steady_now());
     (void)co_await state_->mark(id_);
     if (outcome) co_return std::move(*outcome);
-    co_return fail(ErrorKind::timeout, "result_timeout",
-                   "The function has not finished yet; ask /status for its result.");
+    co_return fail(errors::result_timeout, "The function has not finished yet; ask /status for its result.");
   }
 
  private:
@@ -311,8 +312,8 @@ std::string RedisResultBus::reply_channel() const {
 Task<Result<std::unique_ptr<ResultWaiter>>> RedisResultBus::expect(const RequestId& id) {
   const bool heard = state_->options.subscribed && state_->options.subscribed() && state_->redis.connected();
   if (!heard) {
-    co_return fail(Error{ErrorKind::unavailable, "redis_unavailable",
-                         "Redis is away, so no result could be heard; try again.", std::chrono::seconds{1}});
+    co_return fail(Error{errors::redis_unavailable, "Redis is away, so no result could be heard; try again.",
+                         std::chrono::seconds{1}});
   }
   co_return std::make_unique<Waiter>(state_, id);
 }
@@ -373,7 +374,7 @@ Task<Result<StoredResult>> RedisResultBus::find(const RequestId& id) {
   if (!stored) co_return fail(stored.error());
   if (*stored) co_return StoredResult{state->is_incomplete(id) ? nullptr : *stored};
   if (!kept) co_return fail(kept.error());
-  co_return fail(ErrorKind::not_found, "unknown_job", "There is no such job, or its result has expired.");
+  co_return fail(errors::unknown_job, "There is no such job, or its result has expired.");
 }
 
 void RedisResultBus::note_sent(const RequestId& id, const AcceptedRun& run) {

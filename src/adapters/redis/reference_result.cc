@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "core/error_codes.h"
+
 namespace infra {
 namespace {
 
@@ -14,7 +16,7 @@ constexpr std::string_view kInputNotSeen =
 void mark_input_not_seen(JobResult& result) {
   result.status = RunStatus::error;
   if (result.exit_code == 0) result.exit_code = 1;
-  result.error_code = "input_not_seen";
+  result.error_code = errors::input_not_seen.code;
   result.error_message = kInputNotSeen;
   if (!result.err.empty() && result.err.back() != '\n') result.err += '\n';
   result.err += kInputNotSeen;

@@ -12,6 +12,7 @@
 
 #include "adapters/sqlite/database_schema.h"
 #include "adapters/sqlite/row_codec.h"
+#include "core/error_codes.h"
 #include "telemetry/log.h"
 
 namespace infra {
@@ -30,11 +31,12 @@ constexpr int kTruncatePages = 16'384;
 constexpr std::int64_t kSweepBatch = 200;
 
 Error stopping_error() {
-  return {ErrorKind::unavailable, "shutting_down", "The program is stopping."};
+  return {errors::shutting_down, "The program is stopping."};
 }
 
-Error at_start(const std::filesystem::path& file, const Error& error) {
-  return {error.kind, error.code, fmt::format("Can't open the database {}. {}", file.string(), error.message)};
+Error at_start(const std::filesystem::path& file, Error error) {
+  error.message = fmt::format("Can't open the database {}. {}", file.string(), error.message);
+  return error;
 }
 
 // SQLite would make it world-readable, and functions' environments hold secrets.
@@ -42,7 +44,7 @@ Result<void> create_private(const std::filesystem::path& file) {
   const int handle = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (handle < 0) {
     const std::error_code reason(errno, std::generic_category());
-    return fail(ErrorKind::unavailable, "engine_unavailable", fmt::format("The system says: {}.", reason.message()));
+    return fail(errors::engine_unavailable, fmt::format("The system says: {}.", reason.message()));
   }
   ::close(handle);
   return {};
@@ -212,7 +214,7 @@ Result<void> Database::apply_group(const std::vector<Write>& group, std::vector<
     outcomes[i] = apply_one(*connection_, group[i]);
     if (connection_->in_transaction()) continue;
     if (!outcomes[i]) return outcomes[i];
-    return fail(ErrorKind::unavailable, "engine_unavailable", "The database ended a transaction before its commit.");
+    return fail(errors::engine_unavailable, "The database ended a transaction before its commit.");
   }
   return connection_->execute("COMMIT");
 }

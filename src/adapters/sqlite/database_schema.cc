@@ -4,6 +4,8 @@
 
 #include <array>
 
+#include "core/error_codes.h"
+
 namespace infra {
 namespace {
 
@@ -92,7 +94,7 @@ Result<void> take_steps(sqlite::Connection& connection) {
   if (!version) return fail(version.error());
   const auto newest = static_cast<std::int64_t>(kSteps.size());
   if (*version < 0 || *version > newest) {
-    return fail(ErrorKind::unavailable, "engine_unavailable",
+    return fail(errors::engine_unavailable,
                 fmt::format("It was written by a newer version of Infra (schema {}, this program knows {}); start that "
                             "version, or choose another data folder.",
                             *version, newest));

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "core/error_codes.h"
+
 namespace infra {
 namespace {
 
@@ -49,7 +51,7 @@ Result<void> insert_job(sqlite::Connection& connection, const Job& job, const Qu
   row.bind(static_cast<int>(job.network)).bind(job.keep_warm).bind(job.max_concurrency);
   if (auto done = row.run(); !done) return done;
   if (connection.changes() > 0) return {};
-  return fail(ErrorKind::conflict, "job_exists", "A job with this request id is queued already.");
+  return fail(errors::job_exists, "A job with this request id is queued already.");
 }
 
 Result<std::vector<std::shared_ptr<const Job>>> read_jobs(sqlite::Connection& connection,

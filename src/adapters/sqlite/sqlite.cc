@@ -5,6 +5,8 @@
 
 #include <utility>
 
+#include "core/error_codes.h"
+
 namespace infra::sqlite {
 namespace {
 
@@ -12,9 +14,9 @@ constexpr int kBusyTimeoutMs = 5000;  // only a checkpoint or a foreign tool (th
 
 Error make_error(int code, const char* detail) {
   if ((code & 0xff) == SQLITE_FULL) {  // what SQLite makes of ENOSPC
-    return {ErrorKind::unavailable, "disk_full", "The disk that holds the data folder is full; free some space on it."};
+    return {errors::disk_full, "The disk that holds the data folder is full; free some space on it."};
   }
-  return {ErrorKind::unavailable, "engine_unavailable", fmt::format("The database can't be used: {}.", detail)};
+  return {errors::engine_unavailable, fmt::format("The database can't be used: {}.", detail)};
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "adapters/sqlite/row_codec.h"
+#include "core/error_codes.h"
 #include "core/page_cursor.h"
 
 namespace infra {
@@ -25,7 +26,7 @@ constexpr std::string_view kList =
     "SELECT * FROM counted_functions WHERE (uploaded_at, id) > (?, ?) ORDER BY uploaded_at, id LIMIT ?";
 
 std::unexpected<Error> no_such_function() {
-  return fail(ErrorKind::not_found, "function_not_found", "There is no function with this id.");
+  return fail(errors::function_not_found, "There is no function with this id.");
 }
 
 // Columns in the order of the view counted_functions.
@@ -72,7 +73,7 @@ Result<void> insert_row(Connection& connection, const Function& f) {
   statement.bind(static_cast<int>(f.network)).bind(f.keep_warm).bind(f.max_concurrency);
   if (auto done = statement.run(); !done) return done;
   if (connection.changes() == 0) {
-    return fail(ErrorKind::conflict, "function_exists", "A function with this id exists already.");
+    return fail(errors::function_exists, "A function with this id exists already.");
   }
   auto counters = connection.prepare(kInsertCounters);
   counters.bind(f.id.value).bind(f.invocations).bind(f.total_duration_ms);

@@ -6,6 +6,7 @@
 
 #include "adapters/sqlite/job_row.h"
 #include "core/limits.h"
+#include "core/operator_error_codes.h"
 
 namespace infra {
 namespace {
@@ -165,7 +166,7 @@ Task<Result<std::vector<Delivery>>> SqliteJobQueue::fill_in(std::vector<HandOver
 Task<Result<void>> SqliteJobQueue::extend(const std::string& receipt) {
   const SteadyTime now = database_.clock().steady_now();
   if (line_->extend(receipt, now, now + limits::kVisibility)) co_return Result<void>{};
-  co_return fail(ErrorKind::not_found, "receipt_dead", "The hand-over has ended; the job may be with another worker.");
+  co_return fail(errors::receipt_dead, "The hand-over has ended; the job may be with another worker.");
 }
 
 Task<Result<void>> SqliteJobQueue::acknowledge(const std::string& receipt) {

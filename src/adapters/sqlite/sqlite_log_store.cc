@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "adapters/sqlite/row_codec.h"
+#include "core/error_codes.h"
 #include "core/page_cursor.h"
 
 namespace infra {
@@ -115,8 +116,7 @@ Task<Result<LogRow>> SqliteLogStore::find(const FunctionId& function, const Requ
         auto statement = connection.prepare(kFind);
         const auto row = statement.bind(request.value).bind(function.value).bind(to_column(now)).step();
         if (!row) return fail(row.error());
-        if (!*row)
-          return fail(ErrorKind::not_found, "log_not_found", "There is no log of this request, or it has expired.");
+        if (!*row) return fail(errors::log_not_found, "There is no log of this request, or it has expired.");
         return read_row(statement);
       });
 }

@@ -4,7 +4,9 @@
 
 #include "adapters/memory/waiting_room.h"
 #include "adapters/sqlite/row_codec.h"
+#include "core/error_codes.h"
 #include "core/limits.h"
+#include "core/operator_error_codes.h"
 
 namespace infra {
 namespace {
@@ -39,8 +41,7 @@ class SeatedWaiter final : public ResultWaiter {
     if (outcome) co_return std::move(*outcome);
     // The job goes on: a client that asks for it now must not hear that it is unknown.
     room_->mark_pending(id_, clock_.now() + limits::kResultTtl);
-    co_return fail(ErrorKind::timeout, "result_timeout",
-                   "The function has not finished yet; ask /status for its result.");
+    co_return fail(errors::result_timeout, "The function has not finished yet; ask /status for its result.");
   }
 
  private:
@@ -81,7 +82,7 @@ Result<Stored> look_up(Connection& connection, const RequestId& id, WallTime now
   if (!row) return fail(row.error());
   if (*row) {
     auto result = parse_job_result(found.text(1));
-    if (!result) return fail(ErrorKind::internal, "stored_result_broken", "The stored result can't be read.");
+    if (!result) return fail(errors::stored_result_broken, "The stored result can't be read.");
     result->value = found.text(0);
     return Stored{std::make_shared<const JobResult>(std::move(*result)), false};
   }
@@ -136,7 +137,7 @@ Task<Result<StoredResult>> SqliteResultBus::find(const RequestId& id) {
   if (stored->result) co_return StoredResult{std::move(stored->result)};
   if (glimpse.on_its_way) co_return StoredResult{glimpse.on_its_way};
   if (stored->queued || glimpse.pending) co_return StoredResult{};
-  co_return fail(ErrorKind::not_found, "job_not_found", "There is no job with this id, or its result has expired.");
+  co_return fail(errors::job_not_found, "There is no job with this id, or its result has expired.");
 }
 
 void SqliteResultBus::abandon_waiters() {

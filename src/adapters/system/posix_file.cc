@@ -8,6 +8,8 @@
 #include <system_error>
 #include <utility>
 
+#include "core/error_codes.h"
+
 namespace infra {
 
 Descriptor::Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
@@ -27,10 +29,9 @@ void Descriptor::reset() {
 
 std::unexpected<Error> disk_error(std::string_view doing, int error_number) {
   if (error_number == ENOSPC || error_number == EDQUOT) {
-    return fail(ErrorKind::unavailable, "disk_full",
-                "The disk of the data folder is full; free some space there and try again.");
+    return fail(errors::disk_full, "The disk of the data folder is full; free some space there and try again.");
   }
-  return fail(ErrorKind::internal, "disk_error",
+  return fail(errors::disk_error,
               fmt::format("The data folder failed while {}: {}.", doing, std::system_category().message(error_number)));
 }
 

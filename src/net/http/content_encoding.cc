@@ -5,6 +5,7 @@
 #include <array>
 #include <new>
 
+#include "core/error_codes.h"
 #include "core/text.h"
 
 namespace infra::net {
@@ -47,7 +48,7 @@ class GzipBody : public BodyStream {
 
  private:
   static std::unexpected<Error> broken(std::string_view why) {
-    return fail(ErrorKind::invalid, "invalid_content_encoding",
+    return fail(errors::invalid_content_encoding,
                 "The body is not the gzip that Content-Encoding says: " + std::string(why) + ".");
   }
 
@@ -78,9 +79,9 @@ class UnreadableBody : public BodyStream {
   explicit UnreadableBody(std::string_view encoding) : encoding_(replace_invalid_utf8(cut_utf8(encoding, 64))) {}
 
   Task<Result<std::size_t>> read(std::span<char>) override {
-    co_return fail(ErrorKind::unsupported_media, std::string(kUnsupportedEncoding),
-                   "Content-Encoding: " + encoding_ + " is not read; send the body as it is, or as " +
-                       std::string(kAcceptedEncodings) + ".");
+    co_return fail(errors::unsupported_content_encoding, "Content-Encoding: " + encoding_ +
+                                                             " is not read; send the body as it is, or as " +
+                                                             std::string(kAcceptedEncodings) + ".");
   }
   [[nodiscard]] std::optional<std::uint64_t> content_length() const override { return std::nullopt; }
 

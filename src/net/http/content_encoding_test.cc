@@ -91,7 +91,7 @@ TEST(ContentEncodingTest, OtherEncodingsAreRefusedUnread) {
     const auto got = read(body, encoding);
     ASSERT_FALSE(got) << encoding;
     EXPECT_EQ(got.error().kind, ErrorKind::unsupported_media);
-    EXPECT_EQ(got.error().code, kUnsupportedEncoding);
+    EXPECT_EQ(got.error().code, "unsupported_content_encoding");
     EXPECT_EQ(body.left(), 4U);
   }
 }

@@ -9,6 +9,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/url/parse.hpp>
 
+#include "core/operator_error_codes.h"
 #include "net/http/curl_multi.h"
 
 namespace infra::net {
@@ -67,21 +68,20 @@ class Call final : public CurlTransfer {
 
   [[nodiscard]] Result<Response> take_result() {
     if (too_large_) {
-      return fail(ErrorKind::too_large, "http_too_large",
-                  "The answer of " + origin_of(request_.url) + " is larger than " +
-                      std::to_string(request_.max_response_bytes) + " bytes.");
+      return fail(errors::http_too_large, "The answer of " + origin_of(request_.url) + " is larger than " +
+                                              std::to_string(request_.max_response_bytes) + " bytes.");
     }
     if (code() == CURLE_OK) return std::move(response_);
     const auto where = origin_of(request_.url);
     if (code() == CURLE_OPERATION_TIMEDOUT) {
-      return fail(ErrorKind::timeout, "http_timeout", where + " did not answer in time.");
+      return fail(errors::http_timeout, where + " did not answer in time.");
     }
     const char* const why = code() == CURLE_ABORTED_BY_CALLBACK ? "the call was called off"
                             : stopped_                          ? "the caller stopped reading"
                             : error_text_[0] != 0               ? error_text_.data()
                                                                 : curl_easy_strerror(code());
     const bool never_sent = code() == CURLE_COULDNT_CONNECT || code() == CURLE_COULDNT_RESOLVE_HOST;
-    return fail(ErrorKind::unavailable, never_sent ? "http_unreachable" : "http_unavailable",
+    return fail(never_sent ? errors::http_unreachable : errors::http_unavailable,
                 "No answer from " + where + ": " + why + ".");
   }
 
@@ -191,8 +191,7 @@ class Call final : public CurlTransfer {
 
 Task<Result<Response>> perform(std::shared_ptr<CurlMulti> multi, ClientRequest request) {
   if (!is_sendable(request)) {
-    co_return fail(ErrorKind::invalid, "http_invalid_request",
-                   "A request's method, URL or header has a line break in it.");
+    co_return fail(errors::http_invalid_request, "A request's method, URL or header has a line break in it.");
   }
   Call call(std::move(request));
   co_await multi->run(call);

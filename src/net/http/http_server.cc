@@ -19,6 +19,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/operator_error_codes.h"
 #include "net/http/http_server_connection.h"
 
 namespace infra::net {
@@ -36,7 +37,7 @@ constexpr milliseconds kAcceptPause{50};  // when descriptors or memory have run
 constexpr milliseconds kCloseCheck{20};   // whether the loops still run, while closing waits for them
 
 Error listen_error(const HttpServerOptions& options, const ErrorCode& error) {
-  Error answer{.kind = ErrorKind::unavailable, .code = "listen_failed", .message = {}, .retry_after = {}};
+  Error answer{errors::listen_failed, {}};
   if (error == asio::error::address_in_use) {
     answer.message = fmt::format("Port {} is in use by another program; choose another with PORT.", options.port);
   } else if (error == asio::error::access_denied) {
@@ -56,7 +57,7 @@ Result<void> listen(Acceptor& acceptor, const HttpServerOptions& options) {
   ErrorCode error;
   const asio::ip::address address = asio::ip::make_address(options.address, error);
   if (error) {
-    return fail(ErrorKind::invalid, "invalid_address",
+    return fail(errors::invalid_address,
                 fmt::format("\"{}\" is no IP address to listen on; use for example 127.0.0.1, 0.0.0.0 or ::.",
                             options.address));
   }
@@ -73,8 +74,7 @@ Result<void> listen(Acceptor& acceptor, const HttpServerOptions& options) {
 Result<void> adopt(Acceptor& acceptor, int listening_socket) {
   const auto refuse = [&](const std::string& reason) {
     ::close(listening_socket);
-    return fail(ErrorKind::unavailable, "listen_failed",
-                fmt::format("The socket handed over can't be listened on: {}.", reason));
+    return fail(errors::listen_failed, fmt::format("The socket handed over can't be listened on: {}.", reason));
   };
   sockaddr_storage name{};
   socklen_t length = sizeof(name);

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <boost/asio/buffer.hpp>
 
+#include "core/error_codes.h"
 #include "net/http/http_server_connection.h"
 
 namespace infra::net {
@@ -64,7 +65,7 @@ Task<Result<std::size_t>> Connection::read_chunks(std::span<char> buffer) {
     if (step->produced > 0 || body_done_) co_return step->produced;
     const std::span<char> room = buffer_.prepare(kChunkBufferBytes);
     if (room.empty()) {
-      co_return fail(ErrorKind::invalid, "body_incomplete", "A chunk header or the trailer of the body is too long.");
+      co_return fail(errors::body_incomplete, "A chunk header or the trailer of the body is too long.");
     }
     set_deadline(std::chrono::steady_clock::now() + server_->options.body_timeout);
     const std::size_t got = co_await receive(room);
@@ -95,15 +96,9 @@ void Connection::skip_buffered_body() {
 
 Error Connection::broken_off() const {
   if (timed_out_) {
-    return Error{.kind = ErrorKind::timeout,
-                 .code = "body_timeout",
-                 .message = "The request body stopped arriving.",
-                 .retry_after = {}};
+    return Error{errors::body_timeout, "The request body stopped arriving."};
   }
-  return Error{.kind = ErrorKind::invalid,
-               .code = "body_incomplete",
-               .message = "The connection ended before the request body was complete.",
-               .retry_after = {}};
+  return Error{errors::body_incomplete, "The connection ended before the request body was complete."};
 }
 
 }  // namespace infra::net

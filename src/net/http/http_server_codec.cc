@@ -15,6 +15,8 @@
 #include <iterator>
 #include <limits>
 
+#include "core/error_codes.h"
+
 namespace infra::net {
 
 namespace asio = boost::asio;
@@ -30,11 +32,11 @@ bool same(std::string_view a, std::string_view b) {
 }
 
 std::unexpected<Error> invalid_request(std::string message) {
-  return fail(ErrorKind::invalid, "invalid_request", std::move(message));
+  return fail(errors::invalid_request, std::move(message));
 }
 
 std::unexpected<Error> invalid_chunk() {
-  return fail(ErrorKind::invalid, "body_incomplete", "The chunked encoding of the request body is malformed.");
+  return fail(errors::body_incomplete, "The chunked encoding of the request body is malformed.");
 }
 
 // RFC 9112 2.2 and 5.2: a bare LF ends no line, and a line may not go on on the next.

@@ -8,6 +8,8 @@
 #include <cstdio>
 #include <exception>
 
+#include "core/error_codes.h"
+
 namespace infra::net {
 
 namespace asio = boost::asio;
@@ -84,10 +86,8 @@ Task<void> Connection::run() {
   peer_ = peer_text(socket_);
   Next next = Next::keep;
   if (admission_ == Admission::refused) {
-    next = co_await refuse(Error{.kind = ErrorKind::unavailable,
-                                 .code = "too_many_connections",
-                                 .message = "The server has too many connections; try again later.",
-                                 .retry_after = std::chrono::seconds(1)});
+    next = co_await refuse(Error{errors::too_many_connections, "The server has too many connections; try again later.",
+                                 std::chrono::seconds(1)});
   }
   while (next == Next::keep) next = co_await serve_request();
   if (next == Next::discard) co_await discard_and_close();
@@ -130,8 +130,7 @@ Task<Result<std::size_t>> Connection::receive_header() {
     searched = buffer_.size();
     const std::span<char> room = buffer_.prepare(max_bytes);
     if (room.empty()) {
-      co_return fail(ErrorKind::too_large, "header_too_large",
-                     fmt::format("The request header is larger than {} bytes.", max_bytes));
+      co_return fail(errors::header_too_large, fmt::format("The request header is larger than {} bytes.", max_bytes));
     }
     idle_ = !begun;
     if (idle_ && server_->draining) co_return 0;
@@ -144,7 +143,7 @@ Task<Result<std::size_t>> Connection::receive_header() {
     const std::size_t got = co_await receive(room);
     idle_ = false;
     if (got == 0 && begun && timed_out_) {
-      co_return fail(ErrorKind::timeout, "header_timeout", "The request header did not arrive in time.");
+      co_return fail(errors::header_timeout, "The request header did not arrive in time.");
     }
     if (got == 0) co_return 0;
     buffer_.commit(got);
@@ -181,10 +180,7 @@ Task<Response> Connection::call_handler() {
   } catch (...) {
     fmt::print(stderr, "infra: an HTTP handler threw an exception of unknown type\n");
   }
-  co_return server_->error_handler(Error{.kind = ErrorKind::internal,
-                                         .code = "internal",
-                                         .message = "The server failed to answer this request.",
-                                         .retry_after = {}});
+  co_return server_->error_handler(Error{errors::internal, "The server failed to answer this request."});
 }
 
 Task<Connection::Next> Connection::refuse(Error error) {

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 
+#include "core/error_codes.h"
+
 namespace infra::net {
 
 namespace {
@@ -31,7 +33,7 @@ bool is_unreserved(char c) {
 }
 
 std::unexpected<Error> body_too_large(std::uint64_t max_bytes) {
-  return fail(ErrorKind::too_large, "body_too_large",
+  return fail(errors::body_too_large,
               "The request body is larger than the " + std::to_string(max_bytes) + " bytes allowed here.");
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/error_codes.h"
 #include "net/http/header_parameters.h"
 
 namespace infra::net {
@@ -14,7 +15,7 @@ constexpr std::size_t kMaxBoundaryBytes = 70;  // RFC 2046, 5.1.1
 constexpr std::size_t kMaxPaddingBytes = 128;
 
 std::unexpected<Error> broken(std::string message) {
-  return fail(ErrorKind::invalid, "invalid_multipart", std::move(message));
+  return fail(errors::invalid_multipart, std::move(message));
 }
 
 bool is_boundary(std::string_view text) {
@@ -129,7 +130,7 @@ struct MultipartReader::State {
       co_return std::nullopt;
     }
     if (++parts_ > limits_.max_parts) {
-      co_return remember(fail(ErrorKind::too_large, "too_many_parts",
+      co_return remember(fail(errors::too_many_parts,
                               "The multipart body has more than " + std::to_string(limits_.max_parts) + " parts."));
     }
     auto size = co_await find_header_end();
@@ -220,7 +221,7 @@ struct MultipartReader::State {
       const auto end = seen.find("\r\n\r\n", scanned);
       if (std::min(end, seen.size()) > limits_.max_part_header_bytes) {
         co_return remember(
-            fail(ErrorKind::too_large, "part_header_too_large",
+            fail(errors::part_header_too_large,
                  "The headers of a part are larger than " + std::to_string(limits_.max_part_header_bytes) + " bytes."));
       }
       if (end != std::string_view::npos) co_return end;
@@ -255,9 +256,8 @@ struct MultipartReader::State {
     end_ += *count;
     total_ += *count;
     if (total_ > limits_.max_total_bytes) {
-      co_return remember(
-          fail(ErrorKind::too_large, "body_too_large",
-               "The request body is larger than " + std::to_string(limits_.max_total_bytes) + " bytes."));
+      co_return remember(fail(errors::body_too_large, "The request body is larger than " +
+                                                          std::to_string(limits_.max_total_bytes) + " bytes."));
     }
     co_return Result<void>{};
   }
@@ -281,11 +281,11 @@ Result<std::unique_ptr<MultipartReader>> MultipartReader::create(std::string_vie
                                                                  MultipartLimits limits) {
   const auto type = parse_parameterized(content_type);
   if (!type || type->value != "multipart/form-data") {
-    return fail(ErrorKind::unsupported_media, "unsupported_media_type", "The body must be multipart/form-data.");
+    return fail(errors::unsupported_media_type, "The body must be multipart/form-data.");
   }
   const auto* boundary = type->find("boundary");
   if (boundary == nullptr || !is_boundary(*boundary)) {
-    return fail(ErrorKind::unsupported_media, "unsupported_media_type",
+    return fail(errors::unsupported_media_type,
                 "The Content-Type multipart/form-data needs a boundary of 1 to 70 characters (RFC 2046).");
   }
   return std::unique_ptr<MultipartReader>(new MultipartReader(std::make_unique<State>(*boundary, body, limits)));
@@ -310,7 +310,7 @@ Task<Result<std::string>> MultipartReader::read_text(std::size_t max_bytes) {
     if (!count) co_return fail(std::move(count.error()));
     if (*count == 0) co_return text;
     if (text.size() + *count > max_bytes) {
-      co_return fail(ErrorKind::too_large, "field_too_large",
+      co_return fail(errors::field_too_large,
                      "A field of the form is larger than " + std::to_string(max_bytes) + " bytes.");
     }
     text.append(piece.data(), *count);

@@ -15,6 +15,7 @@
 #include <string_view>
 #include <utility>
 
+#include "core/error_codes.h"
 #include "net/redis/redis_dialer.h"
 #include "net/redis/redis_router.h"
 #include "net/redis/redis_wire.h"
@@ -64,7 +65,7 @@ Result<RedisReply> judge(Result<RedisReply> reply) {
   }
   // Of a command that it does not know Redis repeats the arguments, which do not belong into a log.
   const std::string_view words = std::string_view(reply->text).substr(0, reply->text.find(", with args"));
-  return fail(ErrorKind::internal, "redis_refused", fmt::format("Redis refused a command: {}", words));
+  return fail(errors::redis_refused, fmt::format("Redis refused a command: {}", words));
 }
 
 Task<void> sleep(milliseconds pause) {

@@ -10,6 +10,7 @@
 #include <exception>
 #include <utility>
 
+#include "core/error_codes.h"
 #include "net/redis/redis_wire.h"
 #include "telemetry/log.h"
 
@@ -54,10 +55,7 @@ class Deadline {
 }  // namespace
 
 Error redis_unavailable(std::string message) {
-  return Error{.kind = ErrorKind::unavailable,
-               .code = "redis_unavailable",
-               .message = std::move(message),
-               .retry_after = std::chrono::seconds(1)};
+  return Error{errors::redis_unavailable, std::move(message), std::chrono::seconds(1)};
 }
 
 void spawn_on(asio::io_context& loop, Task<void> task) {

@@ -6,6 +6,8 @@
 
 #include <memory>
 
+#include "core/operator_error_codes.h"
+
 namespace infra::sandbox {
 namespace {
 
@@ -14,8 +16,7 @@ Result<void> add_addresses(const std::string& host, std::vector<Ipv4>& addresses
   hints.ai_socktype = SOCK_STREAM;  // else each address comes once for every kind
   addrinfo* found = nullptr;
   if (::getaddrinfo(host.c_str(), nullptr, &hints, &found) != 0) {
-    return fail(ErrorKind::unavailable, "unknown_host",
-                "the address of " + host + ", which has to be blocked, can't be looked up");
+    return fail(errors::unknown_host, "the address of " + host + ", which has to be blocked, can't be looked up");
   }
   const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owned(found, &::freeaddrinfo);
   for (const addrinfo* entry = found; entry != nullptr; entry = entry->ai_next) {

@@ -20,6 +20,7 @@
 #include <system_error>
 #include <vector>
 
+#include "core/error_codes.h"
 #include "core/mutex.h"
 #include "sandbox/protocol/output_folder.h"
 #include "sandbox/system/unique_fd.h"
@@ -30,7 +31,7 @@ namespace {
 namespace fs = std::filesystem;
 
 std::unexpected<Error> launch_failed(std::string_view step, int error) {
-  return fail(ErrorKind::unavailable, "sandbox_failed",
+  return fail(errors::sandbox_failed,
               fmt::format("The function's process could not be started: {}: {}.", step, std::strerror(error)));
 }
 

@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "core/error_codes.h"
 #include "sandbox/client/host_addresses.h"
 #include "sandbox/client/spawner_connection.h"
 #include "sandbox/protocol/output_exchange.h"
@@ -90,8 +91,7 @@ class SpawnedSandbox final : public Sandbox {
 };
 
 std::unexpected<Error> no_egress(std::string_view why) {
-  return fail(ErrorKind::unusable, "egress_unavailable",
-              "network: \"egress\" is not available on this machine: " + std::string(why));
+  return fail(errors::egress_unavailable, "network: \"egress\" is not available on this machine: " + std::string(why));
 }
 
 }  // namespace
@@ -128,11 +128,11 @@ Result<std::unique_ptr<Sandbox>> SandboxLauncher::launch(const LaunchRequest& re
                                  .version = *version});
   if (!reply) return fail(reply.error());
   if (reply->event.kind == SpawnerEventKind::no_free_slot) {
-    return fail(ErrorKind::unavailable, "no_free_slot", "all sandboxes of this worker are in use");
+    return fail(errors::no_free_slot, "all sandboxes of this worker are in use");
   }
   if (reply->event.kind == SpawnerEventKind::no_egress) return no_egress(get_text(reply->event.text));
   if (reply->event.kind != SpawnerEventKind::launched) {
-    return fail(ErrorKind::unavailable, "sandbox_failed",
+    return fail(errors::sandbox_failed,
                 "the sandbox could not be started: " + std::string(get_text(reply->event.text)));
   }
   return std::make_unique<SpawnedSandbox>(connection_, std::move(*reply));

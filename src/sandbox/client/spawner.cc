@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "core/error_codes.h"
+#include "core/operator_error_codes.h"
 #include "sandbox/protocol/spawner_arguments.h"
 #include "sandbox/protocol/spawner_protocol.h"
 #include "sandbox/system/isolation.h"
@@ -21,9 +23,7 @@ constexpr int kMaxSlots = 4096;
 
 Result<void> check_options(SpawnerOptions& options) {
   if (options.slots == 0) options.slots = kDefaultSlots;
-  const auto refuse = [](std::string why) {
-    return fail(ErrorKind::invalid, "invalid_spawner_options", std::move(why));
-  };
+  const auto refuse = [](std::string why) { return fail(errors::invalid_spawner_options, std::move(why)); };
   if (options.slots < 1 || options.slots > kMaxSlots) return refuse("the number of sandboxes must be 1 to 4096");
   if (options.base_uid < 1000) return refuse("the sandboxes' first uid must be 1000 or more");
   for (auto* folder : {&options.versions_root, &options.runners}) {
@@ -78,7 +78,7 @@ Result<SpawnerHandle> start_spawner(SpawnerOptions options) {
     return handle;
   ::waitpid(handle.pid, nullptr, 0);
   const std::string_view why = get_text(first.text);
-  return fail(ErrorKind::unavailable, "sandbox_failed",
+  return fail(errors::sandbox_failed,
               "the spawner did not start: " + (why.empty() ? std::string("it ended at once") : std::string(why)));
 }
 

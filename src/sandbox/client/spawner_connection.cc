@@ -7,13 +7,14 @@
 #include <optional>
 #include <utility>
 
+#include "core/error_codes.h"
 #include "sandbox/protocol/spawner_protocol.h"
 
 namespace infra::sandbox {
 namespace {
 
 std::unexpected<Error> spawner_gone() {
-  return fail(ErrorKind::unavailable, "sandbox_failed", "the spawner process has ended; infra must be restarted");
+  return fail(errors::sandbox_failed, "the spawner process has ended; infra must be restarted");
 }
 
 }  // namespace

@@ -21,6 +21,7 @@
 #include <span>
 #include <utility>
 
+#include "core/error_codes.h"
 #include "sandbox/inside/sandbox_process.h"
 #include "sandbox/inside/sandbox_root.h"
 #include "sandbox/protocol/output_exchange.h"
@@ -148,7 +149,7 @@ Result<pid_t> start_runner(const SandboxPlan& plan, const UniqueFd& user_namespa
   write_end.reset();
   std::array<char, kTextBytes> why{};
   if (const ssize_t size = ::read(read_end.get(), why.data(), why.size()); size > 0) {
-    return fail(ErrorKind::unavailable, "sandbox_failed", std::string(why.data(), static_cast<std::size_t>(size)));
+    return fail(errors::sandbox_failed, std::string(why.data(), static_cast<std::size_t>(size)));
   }
   return runner;
 }

@@ -4,6 +4,8 @@
 
 #include <charconv>
 
+#include "core/operator_error_codes.h"
+
 namespace infra::sandbox {
 
 namespace {
@@ -24,8 +26,7 @@ Result<EgressOpening> parse_egress_opening(std::string_view text) {
   if (colon == std::string_view::npos) return EgressOpening{.range = *range};
   const auto port = parse_port(text.substr(colon + 1));
   if (port == 0)
-    return fail(ErrorKind::invalid, "invalid_address",
-                fmt::format("\"{}\" has no port from 1 to 65535 after its colon", text));
+    return fail(errors::invalid_address, fmt::format("\"{}\" has no port from 1 to 65535 after its colon", text));
   return EgressOpening{.range = *range, .port = port};
 }
 

@@ -3,6 +3,8 @@
 #include <charconv>
 #include <string_view>
 
+#include "core/operator_error_codes.h"
+
 namespace infra::sandbox {
 namespace {
 
@@ -70,8 +72,7 @@ Result<SpawnerOptions> parse_arguments(std::span<const char* const> arguments) {
     const auto equals = argument.find('=');
     if (equals == std::string_view::npos ||
         !take_option(argument.substr(0, equals), argument.substr(equals + 1), options)) {
-      return fail(ErrorKind::invalid, "invalid_spawner_options",
-                  "the argument " + std::string(argument) + " is not a spawner's");
+      return fail(errors::invalid_spawner_options, "the argument " + std::string(argument) + " is not a spawner's");
     }
   }
   return options;

@@ -4,6 +4,8 @@
 
 #include <cstddef>
 
+#include "core/operator_error_codes.h"
+
 namespace infra::sandbox {
 namespace {
 
@@ -30,8 +32,7 @@ Result<VersionHash> parse_version(std::string_view text) {
     valid = high >= 0 && low >= 0;
     if (valid) hash[i] = static_cast<std::uint8_t>(high * 16 + low);
   }
-  if (!valid)
-    return fail(ErrorKind::invalid, "invalid_version", "a version is named by 64 lower-case hexadecimal digits");
+  if (!valid) return fail(errors::invalid_version, "a version is named by 64 lower-case hexadecimal digits");
   return hash;
 }
 

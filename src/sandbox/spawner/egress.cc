@@ -11,6 +11,7 @@
 #include <iterator>
 #include <utility>
 
+#include "core/error_codes.h"
 #include "sandbox/system/netlink.h"
 #include "sandbox/system/nftables.h"
 #include "sandbox/system/system_error.h"
@@ -23,7 +24,7 @@ constexpr std::chrono::seconds kRetry{5};
 constexpr std::size_t kPrefixDigits = 6;  // of the instance's name in an interface's, which has 15 characters
 
 std::unexpected<Error> unavailable(std::string why) {
-  return fail(ErrorKind::unavailable, "egress_unavailable", std::move(why));
+  return fail(errors::egress_unavailable.as(ErrorKind::unavailable), std::move(why));
 }
 
 std::string read_file(const char* path) {

@@ -13,6 +13,7 @@
 #include <array>
 #include <csignal>
 
+#include "core/error_codes.h"
 #include "sandbox/protocol/spawner_protocol.h"
 #include "sandbox/spawner/package_folders.h"
 #include "sandbox/system/message_socket.h"
@@ -186,8 +187,7 @@ Result<UniqueFd> build_elsewhere(const RootSources& from) {
   const Received received = receive_message(ours.get(), report, &fds);
   ::waitpid(builder, nullptr, 0);
   if (received != Received::message) return system_failure("building a root", EPIPE);
-  if (report.kind != InitReportKind::built)
-    return fail(ErrorKind::unavailable, "sandbox_failed", std::string(get_text(report.text)));
+  if (report.kind != InitReportKind::built) return fail(errors::sandbox_failed, std::string(get_text(report.text)));
   return std::move(fds[0]);
 }
 

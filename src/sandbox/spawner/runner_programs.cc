@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "core/error_codes.h"
 #include "sandbox/protocol/python_command.h"
 
 namespace infra::sandbox {
@@ -27,12 +28,12 @@ Result<std::string> interpreter(const std::filesystem::path& program, std::strin
   std::error_code error;
   std::string real = std::filesystem::canonical(program, error).string();
   if (error) {
-    return fail(ErrorKind::unavailable, "sandbox_failed",
+    return fail(errors::sandbox_failed,
                 fmt::format("{} is not installed on this worker: {} is missing", runtime, program.string()));
   }
   if (!real.starts_with("/usr/") || real.starts_with("/usr/local/")) {
     return fail(
-        ErrorKind::unavailable, "sandbox_failed",
+        errors::sandbox_failed,
         fmt::format("{} is at {}, but a sandbox sees only what is below /usr and not below /usr/local", runtime, real));
   }
   return real;
@@ -55,7 +56,7 @@ Result<RunnerCommand> runner_command(const SpawnerOptions& options, const Sandbo
   }
   std::error_code error;
   if (!std::filesystem::exists(options.native_runner / "runner", error)) {
-    return fail(ErrorKind::unavailable, "sandbox_failed",
+    return fail(errors::sandbox_failed,
                 fmt::format("the runner of compiled functions is missing: {}", options.native_runner.string()));
   }
   return RunnerCommand{.arguments = {"/runtime/runner"}, .variable = {}};
@@ -72,7 +73,7 @@ std::filesystem::path runner_folder(const SpawnerOptions& options, LaunchPurpose
 Result<RunnerCommand> launch_command(const SpawnerOptions& options, const SandboxKind& kind) {
   if (kind.purpose == LaunchPurpose::run) return runner_command(options, kind);
   if (kind.runtime != Runtime::cpp && kind.runtime != Runtime::go) {
-    return fail(ErrorKind::invalid, "sandbox_failed", "only C++ and Go are compiled");
+    return fail(errors::sandbox_failed.as(ErrorKind::invalid), "only C++ and Go are compiled");
   }
   auto program = interpreter(options.python, "Python");
   if (!program) return fail(program.error());

@@ -13,6 +13,7 @@
 #include <thread>
 #include <utility>
 
+#include "core/operator_error_codes.h"
 #include "sandbox/inside/seccomp_filter.h"
 #include "sandbox/protocol/spawner_arguments.h"
 #include "sandbox/protocol/spawner_protocol.h"
@@ -49,8 +50,7 @@ Result<UniqueFd> lock_instance(const std::filesystem::path& versions_root) {
   const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(3);
   while (::flock(folder.get(), LOCK_EX | LOCK_NB) != 0) {
     if (std::chrono::steady_clock::now() > give_up) {
-      return fail(ErrorKind::unavailable, "already_running",
-                  "another infra runs on " + versions_root.string() + "; stop it first");
+      return fail(errors::already_running, "another infra runs on " + versions_root.string() + "; stop it first");
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }

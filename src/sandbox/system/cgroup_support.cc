@@ -5,6 +5,7 @@
 #include <array>
 #include <sstream>
 
+#include "core/operator_error_codes.h"
 #include "sandbox/system/cgroup_files.h"
 
 namespace infra::sandbox {
@@ -37,12 +38,12 @@ Result<void> check_cgroups() {
   if (has_cgroup_v1()) return {};
   const auto place = find_cgroup_v2();
   if (!place) {
-    return fail(ErrorKind::unavailable, "no_isolation",
+    return fail(errors::no_isolation,
                 "no control groups are mounted: neither cgroup2 nor the v1 controllers memory, cpu, cpuacct and pids");
   }
   const std::string missing = missing_v2_controllers(place->own);
   if (missing.empty() || missing_v2_controllers(place->mount).empty()) return {};
-  return fail(ErrorKind::unavailable, "no_isolation",
+  return fail(errors::no_isolation,
               fmt::format("the cgroup controllers {} are not available to {}; run infra as a service with Delegate=yes",
                           missing, place->own));
 }

@@ -6,12 +6,14 @@
 #include <charconv>
 #include <optional>
 
+#include "core/operator_error_codes.h"
+
 namespace infra::sandbox {
 
 namespace {
 
 std::unexpected<Error> not_valid(std::string message) {
-  return fail(ErrorKind::invalid, "invalid_address", std::move(message));
+  return fail(errors::invalid_address, std::move(message));
 }
 
 std::optional<int> parse_prefix(std::string_view text) {

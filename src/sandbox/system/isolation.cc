@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "core/operator_error_codes.h"
 #include "sandbox/system/cgroup_support.h"
 #include "sandbox/system/privileges.h"
 #include "sandbox/system/raw_fork.h"
@@ -86,7 +87,7 @@ Result<void> check_isolation() {
   std::string text = "functions can't be isolated here; missing: ";
   for (std::size_t i = 0; i < missing.size(); ++i) text += (i == 0 ? "" : "; ") + missing[i];
   text += ". Start infra as root, or with sudo; or set INFRA_SANDBOX=none to run functions without isolation.";
-  return fail(ErrorKind::unavailable, "no_isolation", text);
+  return fail(errors::no_isolation, text);
 }
 
 }  // namespace infra::sandbox

@@ -11,6 +11,7 @@
 #include <array>
 #include <cstddef>
 
+#include "core/error_codes.h"
 #include "sandbox/system/raw_fork.h"
 #include "sandbox/system/system_error.h"
 #include "sandbox/system/unique_fd.h"
@@ -67,7 +68,7 @@ Result<void> run_nft(std::string_view rules) {
   int status = 0;
   if (::waitpid(pid, &status, 0) != pid) return system_failure("running nft");
   if (in_time && WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
-  return fail(ErrorKind::unavailable, "sandbox_failed",
+  return fail(errors::sandbox_failed,
               "nft refused the rules: " + (in_time ? first_line(words.get()) : std::string("it did not end")));
 }
 

@@ -7,11 +7,12 @@
 #include <string_view>
 
 #include "core/error.h"
+#include "core/error_codes.h"
 
 namespace infra::sandbox {
 
 [[nodiscard]] inline std::unexpected<Error> system_failure(std::string_view step, int error = errno) {
-  return fail(ErrorKind::unavailable, "sandbox_failed", std::string(step) + ": " + std::strerror(error));
+  return fail(errors::sandbox_failed, std::string(step) + ": " + std::strerror(error));
 }
 
 }  // namespace infra::sandbox

@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "core/bundle_rules.h"
+#include "core/error_codes.h"
 #include "core/executable.h"
 #include "core/json_value.h"
 #include "core/object_keys.h"
@@ -28,11 +29,11 @@ constexpr auto kLongWait = std::chrono::minutes(5);  // a turn always ends and s
 constexpr milliseconds kExitPatience{1000};
 
 std::unexpected<Error> broken_source(std::string message) {
-  return fail(ErrorKind::unusable, "compile_error", std::move(message));
+  return fail(errors::compile_error, std::move(message));
 }
 
 std::unexpected<Error> stopping() {
-  return fail(ErrorKind::unavailable, "shutting_down", "The platform is stopping.");
+  return fail(errors::shutting_down, "The platform is stopping.");
 }
 
 // Whole lines, as many as are allowed.
@@ -44,7 +45,7 @@ std::string bounded(std::string_view words) {
 }
 
 std::unexpected<Error> missing(std::string_view compiler) {
-  return fail(ErrorKind::unavailable, "compiler_missing",
+  return fail(errors::compiler_missing,
               fmt::format("This worker has no {}, which compiles the function: install Debian's {}, or upload a ready "
                           "binary as main.",
                           compiler, compiler == "go" ? "golang-go" : "g++"));
@@ -73,7 +74,7 @@ Result<void> write_program(const fs::path& folder, const std::string& program) {
   std::ofstream file(folder / kBuiltProgram, std::ios::binary);
   file << program;
   file.close();
-  if (!file) return fail(ErrorKind::unavailable, "disk_failed", "The compiled program could not be written.");
+  if (!file) return fail(errors::disk_failed, "The compiled program could not be written.");
   return prepare_executable(folder, kBuiltProgram);
 }
 

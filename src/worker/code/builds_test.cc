@@ -12,6 +12,7 @@
 #include <iterator>
 #include <optional>
 
+#include "core/error_codes.h"
 #include "core/executable.h"
 #include "core/object_keys.h"
 #include "sandbox/client/plain_launcher.h"
@@ -180,7 +181,7 @@ TEST_F(BuildsTest, WhatIsKeptAndNoProgramIsCompiledAnew) {
 }
 
 TEST_F(BuildsTest, AStoreThatIsAwayCostsACompilationAndNothingElse) {
-  store_.fail_with(Error{.kind = ErrorKind::unavailable, .code = "test_away", .message = "Away."});
+  store_.fail_with(Error{errors::code_store_unavailable, "Away."});
   EXPECT_TRUE(provide("int main() {}"));
   EXPECT_TRUE(is_runnable());
 }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/bundle_rules.h"
+#include "core/error_codes.h"
 #include "core/executable.h"
 
 namespace infra::worker {
@@ -17,7 +18,7 @@ namespace {
 namespace fs = std::filesystem;
 
 std::unexpected<Error> disk_failed(std::string_view why) {
-  return fail(ErrorKind::unavailable, "disk_failed", fmt::format("The program could not be readied: {}.", why));
+  return fail(errors::disk_failed, fmt::format("The program could not be readied: {}.", why));
 }
 
 std::string start_of(std::ifstream& file) {

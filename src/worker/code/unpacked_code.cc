@@ -9,6 +9,7 @@
 #include <algorithm>
 
 #include "core/bundle_rules.h"
+#include "core/error_codes.h"
 #include "core/sha256.h"
 #include "worker/code/executables.h"
 #include "worker/code/file_hash.h"
@@ -76,10 +77,10 @@ UnpackedCode::UnpackedCode(fs::path root, CodeStore& store, const BundleReader& 
 
 Task<Result<fs::path>> UnpackedCode::fetch(CodeRef code) {
   auto bundle = co_await store_.fetch_bundle(code);
-  if (bundle || bundle.error().kind != ErrorKind::unavailable || bundle.error().code == "bundle_corrupt") {
+  if (bundle || bundle.error().kind != ErrorKind::unavailable || bundle.error().code == errors::bundle_corrupt) {
     co_return bundle;
   }
-  co_return fail(ErrorKind::unavailable, std::string(kStoreAway), bundle.error().message);
+  co_return fail(errors::code_store_unavailable, bundle.error().message);
 }
 
 Task<Result<std::string>> UnpackedCode::identify(CodeRef code) {
@@ -202,8 +203,7 @@ Result<UnpackedCode::Unpacked> UnpackedCode::unpack_blocking(const fs::path& bun
   if (error) {
     std::error_code ignored;
     fs::remove_all(temporary, ignored);
-    return fail(ErrorKind::unavailable, "disk_failed",
-                fmt::format("The code could not be unpacked: {}.", error.message()));
+    return fail(errors::disk_failed, fmt::format("The code could not be unpacked: {}.", error.message()));
   }
   const bool has_source = is_compiled(runtime) && *entry_file != kReadyBinary;
   return Unpacked{.bytes = has_source ? 0 : size_of(root_ / name), .has_source = has_source};

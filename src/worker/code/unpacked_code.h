@@ -39,15 +39,13 @@ class UnpackedCode : public BundlePreparer {
   UnpackedCode(std::filesystem::path root, CodeStore& store, const BundleReader& reader, Builds& builds,
                Executor& executor, Clock& clock, CodeLimits limits = {});
 
-  // The code of the two below's error (kind `unavailable`) when the code store is away: no fault of the job's.
-  static constexpr std::string_view kStoreAway = "code_store_unavailable";
-
-  // The code's SHA-256: as the row has it, or, where a row of the reference platform has none, the bundle's own.
+  // The code's SHA-256: as the row has it, or, where a row of the reference platform has none, the bundle's own. Here
+  // and below the code is code_store_unavailable when the code store is away: no fault of the job's.
   Task<Result<std::string>> identify(CodeRef code);
 
   // Fetches, checks and unpacks the bundle, and compiles it if need be, unless that is done already; callers for the
-  // same version wait for the first. `not_found`; `unavailable` (code kStoreAway, or bundle_corrupt, or a build's);
-  // `invalid` if the bundle breaks a rule, `unusable` if it does not compile.
+  // same version wait for the first. `not_found`; `unavailable` (code code_store_unavailable, or bundle_corrupt, or a
+  // build's); `invalid` if the bundle breaks a rule, `unusable` if it does not compile.
   Task<Result<CodeClaim>> acquire(CodeRef code, std::string sha256, Runtime runtime);
 
   // The same of a bundle that no store has yet, for the function's first run.

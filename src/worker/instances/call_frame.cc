@@ -6,6 +6,7 @@
 #include <array>
 #include <cmath>
 
+#include "core/error_codes.h"
 #include "core/job_result.h"
 #include "core/json_members.h"
 #include "core/json_text.h"
@@ -18,8 +19,8 @@ namespace {
 // runner.
 constexpr std::size_t kMaxPayloadVariable = 100 * 1024;
 constexpr std::size_t kMaxMessage = 16 * 1024;
-constexpr std::array<std::string_view, 6> kFailures = {"import_error",    "handler_missing",  "handler_error",
-                                                       "result_not_json", "result_too_large", "exited"};
+constexpr std::array kFailures = {&errors::import_error,    &errors::handler_missing,  &errors::handler_error,
+                                  &errors::result_not_json, &errors::result_too_large, &errors::exited};
 
 // What is there before any request.
 Environment lasting_environment(const CallFrame& call) {
@@ -62,22 +63,24 @@ std::optional<double> time_of(const RawObject& frame) {
 }
 
 std::unexpected<Error> no_answer(std::string why) {
-  return fail(ErrorKind::invalid, "runner_broken", std::move(why));
+  return fail(errors::runner_broken, std::move(why));
 }
 
 Result<RawObject> parse_frame(std::string_view text) {
   auto frame = RawObject::read(text);
   if (frame) return std::move(*frame);
   if (frame.error().problem == RawObject::Problem::too_deep) {
-    return fail(ErrorKind::too_large, "result_not_json",
+    return fail(errors::result_not_json,
                 fmt::format("The function's result is nested more than {} levels deep.", kMaxJsonDepth));
   }
   return no_answer("The answer is not a JSON object.");
 }
 
 Result<Answer> read_failure(const RawObject& frame, Answer answer) {
-  answer.code = frame.string("code");
-  if (std::ranges::find(kFailures, answer.code) == kFailures.end()) return no_answer("The answer has an unknown code.");
+  const std::string code = frame.string("code");
+  const auto known = std::ranges::find_if(kFailures, [&](const ErrorEntry* entry) { return code == *entry; });
+  if (known == kFailures.end()) return no_answer("The answer has an unknown code.");
+  answer.failure = *known;
   answer.message = cut_utf8(frame.string("message"), kMaxMessage);
   answer.reusable = is_true(frame, "reusable");
   return answer;

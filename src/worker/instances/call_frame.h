@@ -32,9 +32,9 @@ struct Answer {
   bool ok = false;
   bool plain = false;  // a script that ran to its end: an exit code, no value
   int exit_code = 0;
-  std::string value = "null";       // as the runner wrote it: valid JSON
-  std::optional<std::string> text;  // the value's own text, if it is a string
-  std::string code;                 // one that the protocol lists
+  std::string value = "null";           // as the runner wrote it: valid JSON
+  std::optional<std::string> text;      // the value's own text, if it is a string
+  const ErrorEntry* failure = nullptr;  // one that the protocol lists
   std::string message;
   bool reusable = false;
   Leftover left = Leftover::nothing;  // what the runner says that the call left in its process

@@ -7,6 +7,7 @@
 #include <limits>
 #include <thread>
 
+#include "core/error_codes.h"
 #include "core/text.h"
 #include "worker/instances/call_frame.h"
 #include "worker/instances/outcome.h"
@@ -214,9 +215,9 @@ Result<void> Instance::load_code(const Job& job, const CallSetup& setup) {
   if (talk.end == ExchangeEnd::answered) {
     const auto answer = parse_answer(talk.answer, job.request_id);
     if (answer && answer->ok) return {};
-    if (answer && !answer->code.empty()) return fail(ErrorKind::unusable, answer->code, answer->message);
+    if (answer && answer->failure != nullptr) return fail(answer->failure->as(ErrorKind::unusable), answer->message);
   }
-  return fail(ErrorKind::unusable, "import_error", "The code's process ended, or did not load it in time.");
+  return fail(errors::import_error, "The code's process ended, or did not load it in time.");
 }
 
 void Instance::apply_end(CallUnderWay& call) {
@@ -247,7 +248,7 @@ void Instance::apply_end(CallUnderWay& call) {
   const Result<Answer>& answer = *call.answer;
   if (!answer) {
     if (answer.error().kind != ErrorKind::too_large) return apply_broken(result, answer.error().message);
-    return set_failure(result, RunStatus::failed, answer.error().code, answer.error().message, 1);
+    return set_failure(result, RunStatus::failed, answer.error(), 1);
   }
   if (script_killed && exit.out_of_memory) return apply_exit(result, exit, job.memory_mb);
   const bool reusable = answer->reusable && !script_killed && output_.emptied;

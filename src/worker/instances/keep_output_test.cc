@@ -8,6 +8,7 @@
 
 #include <deque>
 
+#include "core/error_codes.h"
 #include "core/limits.h"
 #include "core/sha256.h"
 #include "sandbox/client/plain_launcher.h"
@@ -30,7 +31,7 @@ class ObjectStore : public SourceBundles {
   Task<Result<void>> put_object(const std::string& key, std::string_view bytes) override {
     if (failures_left > 0) {
       --failures_left;
-      co_return fail(ErrorKind::unavailable, "test_away", "The store is away.");
+      co_return fail(errors::code_store_unavailable, "The store is away.");
     }
     objects[key] = bytes;
     co_return Result<void>();

@@ -4,6 +4,8 @@
 #include <signal.h>
 #include <string.h>
 
+#include "core/error_codes.h"
+
 namespace infra::worker {
 namespace {
 
@@ -30,25 +32,27 @@ std::string signal_name(int signal) {
 
 }  // namespace
 
-void set_failure(JobResult& result, RunStatus status, std::string code, std::string message, int exit_code) {
+void set_failure(JobResult& result, RunStatus status, const Error& error, int exit_code) {
   result.status = status;
   result.exit_code = exit_code;
-  result.error_code = std::move(code);
-  if (result.err.find(message) == std::string::npos) append_line(result.err, message);
-  result.error_message = std::move(message);
+  result.error_code = error.code;
+  if (result.err.find(error.message) == std::string::npos) append_line(result.err, error.message);
+  result.error_message = error.message;
 }
 
 void apply_answer(JobResult& result, const Answer& answer, Runtime runtime) {
   result.handler_ms = answer.handler_ms;
-  if (!answer.ok) return set_failure(result, RunStatus::failed, answer.code, answer.message, kFailed);
+  if (!answer.ok) return set_failure(result, RunStatus::failed, {*answer.failure, answer.message}, kFailed);
   if (answer.plain && answer.exit_code != 0) {
     const int signal = answer.exit_code - kSignalled;  // as the runner tells of one
     if (signal > 0 && sigabbrev_np(signal) != nullptr) {
-      return set_failure(result, RunStatus::failed, "crashed",
-                         fmt::format("The program was ended by signal {}.", signal_name(signal)), answer.exit_code);
+      return set_failure(result, RunStatus::failed,
+                         {errors::crashed, fmt::format("The program was ended by signal {}.", signal_name(signal))},
+                         answer.exit_code);
     }
-    return set_failure(result, RunStatus::failed, "exited",
-                       fmt::format("The program ended with exit code {}.", answer.exit_code), answer.exit_code);
+    return set_failure(result, RunStatus::failed,
+                       {errors::exited, fmt::format("The program ended with exit code {}.", answer.exit_code)},
+                       answer.exit_code);
   }
   result.status = RunStatus::success;
   result.value = answer.value;
@@ -58,8 +62,9 @@ void apply_answer(JobResult& result, const Answer& answer, Runtime runtime) {
 
 void apply_timeout(JobResult& result, const Job& job) {
   result.handler_ms = static_cast<double>(job.timeout.count());  // its time began with the call, so it is known
-  set_failure(result, RunStatus::timeout, "timeout",
-              fmt::format("The function did not finish within its {} ms.", job.timeout.count()), kTimedOut);
+  set_failure(result, RunStatus::timeout,
+              {errors::timeout, fmt::format("The function did not finish within its {} ms.", job.timeout.count())},
+              kTimedOut);
 }
 
 bool ran_out_of_memory(const JobResult& result, const sandbox::SandboxExit& exit) {
@@ -69,23 +74,27 @@ bool ran_out_of_memory(const JobResult& result, const sandbox::SandboxExit& exit
 
 void apply_exit(JobResult& result, const sandbox::SandboxExit& exit, int memory_mb) {
   if (ran_out_of_memory(result, exit)) {
-    set_failure(result, RunStatus::failed, "out_of_memory",
-                fmt::format("The function used more than its {} MB of memory.", memory_mb), kSignalled + SIGKILL);
+    set_failure(result, RunStatus::failed,
+                {errors::out_of_memory, fmt::format("The function used more than its {} MB of memory.", memory_mb)},
+                kSignalled + SIGKILL);
   } else if (exit.exited) {
-    set_failure(result, RunStatus::failed, "exited",
-                fmt::format("The function's process ended with exit code {} before it gave a result.", exit.exit_code),
+    set_failure(result, RunStatus::failed,
+                {errors::exited, fmt::format("The function's process ended with exit code {} before it gave a result.",
+                                             exit.exit_code)},
                 exit.exit_code != 0 ? exit.exit_code : kFailed);
   } else {
-    set_failure(result, RunStatus::failed, "crashed",
-                fmt::format("The function's process was ended by signal {}.", signal_name(exit.signal)),
-                kSignalled + exit.signal);
+    set_failure(
+        result, RunStatus::failed,
+        {errors::crashed, fmt::format("The function's process was ended by signal {}.", signal_name(exit.signal))},
+        kSignalled + exit.signal);
   }
 }
 
 void apply_broken(JobResult& result, std::string_view detail) {
-  set_failure(result, RunStatus::failed, "runner_broken",
-              fmt::format("The function disturbed the process that runs it, and its answer could not be read.{}{}",
-                          detail.empty() ? "" : " ", detail),
+  set_failure(result, RunStatus::failed,
+              {errors::runner_broken,
+               fmt::format("The function disturbed the process that runs it, and its answer could not be read.{}{}",
+                           detail.empty() ? "" : " ", detail)},
               kFailed);
 }
 

@@ -13,7 +13,7 @@ namespace infra::worker {
 
 // Sets status, code and message, and makes the message the last line of stderr unless it is there already. Call it when
 // stdout and stderr are set.
-void set_failure(JobResult& result, RunStatus status, std::string code, std::string message, int exit_code);
+void set_failure(JobResult& result, RunStatus status, const Error& error, int exit_code);
 
 // The returned value becomes the last line of stdout: strings as they are, all else as JSON, but None's nothing and
 // Python's True and False as Python prints them.

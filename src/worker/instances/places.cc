@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "core/error_codes.h"
+
 namespace infra::worker {
 namespace {
 
@@ -14,8 +16,7 @@ Task<Result<void>> Places::reserve(InstanceKey key) {
     const auto freed = freed_.prepare_wait();
     auto place = pool_.reserve(key, clock_.steady_now());
     if (place.granted) co_return Result<void>();
-    if (lifecycle_.phase() == Phase::stopping)
-      co_return fail(ErrorKind::unavailable, "shutting_down", "The platform is stopping.");
+    if (lifecycle_.phase() == Phase::stopping) co_return fail(errors::shutting_down, "The platform is stopping.");
     if (place.end_first) {
       co_await end(std::move(place.end_first));
     } else {

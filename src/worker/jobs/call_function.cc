@@ -2,14 +2,15 @@
 
 #include <utility>
 
+#include "core/error_codes.h"
 #include "telemetry/log.h"
 #include "worker/instances/keep_output.h"
 
 namespace infra::worker {
 namespace {
 
-JobResult refused(const Job& job, std::string code, std::string message) {
-  JobResult result = platform_error(job, std::move(code), std::move(message));
+JobResult refused(const Job& job, const Error& error) {
+  JobResult result = platform_error(job, error);
   result.status = RunStatus::failed;
   return result;
 }
@@ -44,12 +45,12 @@ Task<Attempt> CallFunction::call(const Job& job, bool may_retry) {
 Attempt CallFunction::not_started(const Job& job, const Error& error, bool may_retry) const {
   Attempt attempt;
   attempt.interrupted = deps_.lifecycle.phase() == Phase::stopping;
-  attempt.hand_on = deps_.others_take_over && error.code == UnpackedCode::kStoreAway;
+  attempt.hand_on = deps_.others_take_over && error.code == errors::code_store_unavailable;
   attempt.retry_later = !attempt.interrupted && may_retry && error.kind == ErrorKind::unavailable;
   // A bundle that breaks a rule or does not compile is the function's own fault; anything else is the platform's.
   const bool own_fault =
       error.kind == ErrorKind::invalid || error.kind == ErrorKind::too_large || error.kind == ErrorKind::unusable;
-  attempt.result = own_fault ? refused(job, error.code, error.message) : platform_error(job, error.code, error.message);
+  attempt.result = own_fault ? refused(job, error) : platform_error(job, error);
   log::warn("a job could not be started", {{"requestId", job.request_id.value}, {"code", error.code}});
   return attempt;
 }

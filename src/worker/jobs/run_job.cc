@@ -4,6 +4,7 @@
 #include <chrono>
 #include <utility>
 
+#include "core/error_codes.h"
 #include "telemetry/log.h"
 
 namespace infra::worker {
@@ -18,10 +19,10 @@ constexpr int kMaxRefusals = 10;  // of an engine that answers, but not with yes
 
 // What a job that is not even tried gets.
 std::optional<JobResult> refusal_of(const Delivery& delivery) {
-  if (delivery.cannot_run) return platform_error(delivery.job, delivery.cannot_run->code, delivery.cannot_run->message);
+  if (delivery.cannot_run) return platform_error(delivery.job, *delivery.cannot_run);
   if (delivery.receives <= limits::kMaxReceives) return std::nullopt;
-  return platform_error(delivery.job, "worker_lost",
-                        "The job was started several times, and its worker was lost each time.");
+  return platform_error(delivery.job,
+                        {errors::worker_lost, "The job was started several times, and its worker was lost each time."});
 }
 
 // The bytes of a job and its result, while its waiter does not listen yet.
@@ -63,7 +64,7 @@ Task<bool> RunJob::run(const Delivery& delivery, const RunGate::TicketPtr& ticke
       co_return false;
     }
     attempt.result =
-        platform_error(job, "shutting_down", "The platform is stopping, and the function was stopped with it.");
+        platform_error(job, {errors::shutting_down, "The platform is stopping, and the function was stopped with it."});
   }
   // Beside the settlement, which it is not to make longer.
   if (job.max_concurrency > 0) {

@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "core/error_codes.h"
 #include "core/job_result.h"
 #include "core/limits.h"
 #include "core/text.h"
@@ -171,7 +172,7 @@ Result<void> await_ready(const sandbox::SandboxHandles& handles, std::string_vie
   Exchange hello = exchange(handles, "", steady_clock::now() + kStartTime);
   if (hello.end == ExchangeEnd::answered && hello.answer == R"({"ready":true})") return {};
   const std::string said = hello.err.take();
-  return fail(ErrorKind::unavailable, "sandbox_failed",
+  return fail(errors::sandbox_failed,
               fmt::format("{} did not start{}{}", what, said.empty() ? "." : ": ", cut_utf8(said, 500)));
 }
 

@@ -10,6 +10,7 @@
 #include "adapters/aws/auth/small_file.h"
 #include "adapters/aws/auth/variables.h"
 #include "adapters/aws/wire/loose_text.h"
+#include "core/error_codes.h"
 
 namespace infra::aws {
 namespace {
@@ -35,12 +36,12 @@ Result<std::string> container_url(const Variables& variables) {
   const auto relative = variable(variables, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI");
   if (!relative.empty()) {
     if (relative.starts_with('/')) return "http://169.254.170.2" + relative;
-    return fail(ErrorKind::invalid, "no_credentials",
+    return fail(errors::no_credentials.as(ErrorKind::invalid),
                 "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI must be a path that starts with a slash.");
   }
   auto full = variable(variables, "AWS_CONTAINER_CREDENTIALS_FULL_URI");
   if (full.empty())
-    return fail(ErrorKind::not_found, "no_credentials",
+    return fail(errors::no_credentials.as(ErrorKind::not_found),
                 "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI and _FULL_URI are not set.");
   const auto parsed = boost::urls::parse_uri(full);
   // Boost 1.81 reads "http://127.0.0.1.example.com/" as the host 127.0.0.1 with the path ".example.com/".
@@ -49,7 +50,7 @@ Result<std::string> container_url(const Variables& variables) {
       whole_host && (parsed->scheme_id() == boost::urls::scheme::https ||
                      (parsed->scheme_id() == boost::urls::scheme::http && is_neighbour(parsed->host())));
   if (allowed) return full;
-  return fail(ErrorKind::invalid, "no_credentials",
+  return fail(errors::no_credentials.as(ErrorKind::invalid),
               "AWS_CONTAINER_CREDENTIALS_FULL_URI must be an https URL, or an http one to loopback, 169.254.170.2, "
               "169.254.170.23 or [fd00:ec2::23].");
 }
@@ -69,14 +70,14 @@ Task<Result<Credentials>> ContainerCredentials::fetch() {
   std::string token = token_;
   if (!token_file_.empty()) {
     const auto text = co_await read_small_file(executor_, token_file_);
-    if (!text) co_return fail(ErrorKind::unavailable, "no_credentials", text.error().message);
+    if (!text) co_return fail(errors::no_credentials, text.error().message);
     token = trim(*text);
   }
   if (!token.empty()) request.headers.add("Authorization", std::move(token));
   const auto answer = co_await ask_twice(http_, std::move(request));
-  if (!answer) co_return fail(ErrorKind::unavailable, "no_credentials", answer.error().message);
+  if (!answer) co_return fail(errors::no_credentials, answer.error().message);
   if (answer->status != 200)
-    co_return fail(ErrorKind::unavailable, "no_credentials",
+    co_return fail(errors::no_credentials,
                    fmt::format("the endpoint beside the container answered with status {}.", answer->status));
   co_return read_credentials(answer->body);
 }

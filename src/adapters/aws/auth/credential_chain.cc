@@ -11,6 +11,7 @@
 #include "adapters/aws/auth/instance_credentials.h"
 #include "adapters/aws/auth/profile_credentials.h"
 #include "adapters/aws/auth/web_identity_credentials.h"
+#include "core/error_codes.h"
 #include "core/mutex.h"
 #include "telemetry/log.h"
 
@@ -29,7 +30,7 @@ constexpr seconds kBetweenRenewals{30};
 constexpr seconds kBetweenRefusals{5};
 
 Error no_credentials(std::string why) {
-  return {ErrorKind::unavailable, "no_credentials", std::move(why), seconds{1}};
+  return {errors::no_credentials, std::move(why), seconds{1}};
 }
 
 }  // namespace

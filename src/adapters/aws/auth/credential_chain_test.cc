@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "adapters/aws/auth/test_peer.h"
+#include "core/error_codes.h"
 #include "core/mutex.h"
 #include "support/manual_clock.h"
 
@@ -101,7 +102,9 @@ class CredentialChainTest : public PeerTest {
     first_->live_for(minutes{60});
     build();
   }
-  static Error error(ErrorKind kind, std::string why = "why") { return {kind, "no_credentials", std::move(why)}; }
+  static Error error(ErrorKind kind, std::string why = "why") {
+    return {errors::no_credentials.as(kind), std::move(why)};
+  }
   void first_fails(std::optional<ErrorKind> kind) {
     first_->fail_with(kind ? std::optional(error(*kind)) : std::nullopt);
   }

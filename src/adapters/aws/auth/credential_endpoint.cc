@@ -4,6 +4,7 @@
 #include <boost/json/parse.hpp>
 
 #include "adapters/aws/wire/loose_text.h"
+#include "core/error_codes.h"
 
 namespace infra::aws {
 namespace {
@@ -13,7 +14,7 @@ namespace json = boost::json;
 constexpr int kTries = 2;
 
 std::unexpected<Error> unreadable(std::string why) {
-  return fail(ErrorKind::unavailable, "no_credentials", std::move(why));
+  return fail(errors::no_credentials, std::move(why));
 }
 
 }  // namespace

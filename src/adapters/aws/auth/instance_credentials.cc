@@ -6,6 +6,7 @@
 #include "adapters/aws/auth/credential_endpoint.h"
 #include "adapters/aws/auth/variables.h"
 #include "adapters/aws/wire/loose_text.h"
+#include "core/error_codes.h"
 #include "core/text.h"
 
 namespace infra::aws {
@@ -31,19 +32,19 @@ InstanceCredentials::InstanceCredentials(const Variables& variables, net::HttpCl
       http_(http) {}
 
 Task<Result<Credentials>> InstanceCredentials::fetch() {
-  if (disabled_) co_return fail(ErrorKind::not_found, "no_credentials", "AWS_EC2_METADATA_DISABLED is true.");
+  if (disabled_) co_return fail(errors::no_credentials.as(ErrorKind::not_found), "AWS_EC2_METADATA_DISABLED is true.");
   const auto token = co_await ask("PUT", "/latest/api/token", {"X-aws-ec2-metadata-token-ttl-seconds", "21600"});
   if (!token) co_return fail(token.error());
   const net::Header proof{"X-aws-ec2-metadata-token", std::string(trim(*token))};
   const auto roles = co_await ask("GET", std::string(kRoles), proof);
   if (!roles) {
     if (roles.error().kind != ErrorKind::not_found) co_return fail(roles.error());
-    co_return fail(ErrorKind::not_found, "no_credentials", "this instance has no role.");
+    co_return fail(errors::no_credentials.as(ErrorKind::not_found), "this instance has no role.");
   }
   const auto role = trim(std::string_view(*roles).substr(0, roles->find('\n')));
-  if (role.empty()) co_return fail(ErrorKind::not_found, "no_credentials", "this instance has no role.");
+  if (role.empty()) co_return fail(errors::no_credentials.as(ErrorKind::not_found), "this instance has no role.");
   const auto answer = co_await ask("GET", std::string(kRoles) + net::percent_encode(role), proof);
-  if (!answer) co_return fail(ErrorKind::unavailable, "no_credentials", answer.error().message);
+  if (!answer) co_return fail(errors::no_credentials, answer.error().message);
   co_return read_credentials(*answer);
 }
 
@@ -55,10 +56,10 @@ Task<Result<std::string>> InstanceCredentials::ask(std::string method, std::stri
                              .max_response_bytes = kMaxAnswerBytes};
   request.headers.add(std::move(header.first), std::move(header.second));
   auto answer = co_await ask_twice(http_, std::move(request));
-  if (!answer) co_return fail(ErrorKind::unavailable, "no_credentials", answer.error().message);
+  if (!answer) co_return fail(errors::no_credentials, answer.error().message);
   if (answer->status == 200) co_return std::move(answer->body);
   const auto kind = answer->status == 404 ? ErrorKind::not_found : ErrorKind::unavailable;
-  co_return fail(kind, "no_credentials",
+  co_return fail(errors::no_credentials.as(kind),
                  fmt::format("the metadata service answered {} with status {}.", path, answer->status));
 }
 

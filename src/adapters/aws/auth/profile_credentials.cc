@@ -8,6 +8,7 @@
 #include "adapters/aws/auth/small_file.h"
 #include "adapters/aws/auth/variables.h"
 #include "adapters/aws/wire/loose_text.h"
+#include "core/error_codes.h"
 #include "core/text.h"
 
 namespace infra::aws {
@@ -82,7 +83,7 @@ Task<Result<Credentials>> ProfileCredentials::fetch() {
     }
   }
   if (!there && profile_was_named_)
-    co_return fail(ErrorKind::invalid, "no_credentials",
+    co_return fail(errors::no_credentials.as(ErrorKind::invalid),
                    fmt::format("AWS_PROFILE names the profile {}, which is in neither {} nor {}.", profile_,
                                credentials_file_, config_file_));
   const auto& id = settings["aws_access_key_id"];
@@ -92,16 +93,16 @@ Task<Result<Credentials>> ProfileCredentials::fetch() {
         .access_key_id = id, .secret_access_key = secret, .session_token = settings["aws_session_token"]};
   if (!id.empty() || !secret.empty())
     co_return fail(
-        ErrorKind::invalid, "no_credentials",
+        errors::no_credentials.as(ErrorKind::invalid),
         fmt::format("the profile {} has only one of aws_access_key_id and aws_secret_access_key.", profile_));
   for (const std::string_view way : {"credential_process", "sso_session", "sso_start_url", "role_arn"}) {
     if (!settings.contains(way)) continue;
-    co_return fail(ErrorKind::invalid, "no_credentials",
+    co_return fail(errors::no_credentials.as(ErrorKind::invalid),
                    fmt::format("the profile {} gets its keys by {}, which Infra does not read; give it keys, or set "
                                "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.",
                                profile_, way));
   }
-  co_return fail(ErrorKind::not_found, "no_credentials", fmt::format("the profile {} has no keys.", profile_));
+  co_return fail(errors::no_credentials.as(ErrorKind::not_found), fmt::format("the profile {} has no keys.", profile_));
 }
 
 }  // namespace infra::aws

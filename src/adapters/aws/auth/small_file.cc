@@ -7,6 +7,8 @@
 #include <cstring>
 #include <fstream>
 
+#include "core/error_codes.h"
+
 namespace infra::aws {
 namespace {
 
@@ -18,16 +20,14 @@ Result<std::string> read_blocking(const std::string& path) {
   if (!file) {
     const int why = errno;
     if (why == ENOENT || why == ENOTDIR)
-      return fail(ErrorKind::not_found, "no_credentials", fmt::format("there is no file {}.", path));
-    return fail(ErrorKind::unavailable, "no_credentials",
-                fmt::format("{} can't be read: {}.", path, std::strerror(why)));
+      return fail(errors::no_credentials.as(ErrorKind::not_found), fmt::format("there is no file {}.", path));
+    return fail(errors::no_credentials, fmt::format("{} can't be read: {}.", path, std::strerror(why)));
   }
   std::string text(kMaxBytes + 1, '\0');
   file.read(text.data(), static_cast<std::streamsize>(text.size()));
   text.resize(static_cast<std::size_t>(file.gcount()));
   if (file.bad() || text.size() > kMaxBytes)
-    return fail(ErrorKind::unavailable, "no_credentials",
-                fmt::format("{} can't be read, or has more than {} bytes.", path, kMaxBytes));
+    return fail(errors::no_credentials, fmt::format("{} can't be read, or has more than {} bytes.", path, kMaxBytes));
   return text;
 }
 

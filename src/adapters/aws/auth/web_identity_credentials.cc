@@ -9,6 +9,7 @@
 #include "adapters/aws/wire/loose_text.h"
 #include "adapters/aws/wire/service_error.h"
 #include "adapters/aws/wire/xml_text.h"
+#include "core/error_codes.h"
 
 namespace infra::aws {
 namespace {
@@ -17,7 +18,7 @@ constexpr milliseconds kTimeout{3000};
 constexpr std::uint64_t kMaxAnswerBytes = 64 * 1024;
 
 std::unexpected<Error> unusable(ErrorKind kind, std::string why) {
-  return fail(kind, "no_credentials", std::move(why));
+  return fail(errors::no_credentials.as(kind), std::move(why));
 }
 
 Result<Credentials> read_answer(std::string_view xml) {

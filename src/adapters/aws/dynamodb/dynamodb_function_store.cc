@@ -8,6 +8,7 @@
 #include "adapters/aws/dynamodb/dynamodb_item.h"
 #include "adapters/aws/dynamodb/dynamodb_update.h"
 #include "adapters/aws/wire/json_answer.h"
+#include "core/error_codes.h"
 #include "core/page_cursor.h"
 
 namespace infra {
@@ -33,7 +34,7 @@ json::object key_of(const FunctionId& id) {
 }
 
 std::unexpected<Error> not_found() {
-  return fail(ErrorKind::not_found, "function_not_found", "There is no function with this id.");
+  return fail(errors::function_not_found, "There is no function with this id.");
 }
 
 FunctionCursor place_of(const Function& row) {
@@ -127,7 +128,7 @@ Task<Result<void>> DynamoDbFunctionStore::insert(const Function& function) {
                                                  {"ConditionExpression", "attribute_not_exists(functionId)"}},
                                                 Repeat::unsafe);
   if (!put && put.error().kind == ErrorKind::conflict) {
-    co_return fail(ErrorKind::conflict, "function_exists", "A function with this id exists already.");
+    co_return fail(errors::function_exists, "A function with this id exists already.");
   }
   co_await changed_by_us(function.id);
   if (!put) co_return failed(put.error());

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "adapters/aws/wire/stored_environment.h"
+#include "core/error_codes.h"
 #include "core/json_text.h"
 #include "core/text.h"
 
@@ -188,8 +189,8 @@ LogRow log_row_from(const DynamoDbItem& item) {
 
 Error table_error(Error error, std::string_view table) {
   if (error.kind == ErrorKind::not_found) {
-    return {ErrorKind::unavailable, "table_missing",
-            fmt::format("The table {} does not exist; check its name and AWS_REGION.", table), std::chrono::seconds{1}};
+    return {errors::table_missing, fmt::format("The table {} does not exist; check its name and AWS_REGION.", table),
+            std::chrono::seconds{1}};
   }
   // A request of ours that the service refuses is a bug or a wrong table: never the client's mistake.
   if (error.kind == ErrorKind::invalid) error.kind = ErrorKind::internal;

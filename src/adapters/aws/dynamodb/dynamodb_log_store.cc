@@ -6,6 +6,7 @@
 
 #include "adapters/aws/dynamodb/dynamodb_item.h"
 #include "adapters/aws/wire/json_answer.h"
+#include "core/error_codes.h"
 #include "core/page_cursor.h"
 #include "core/text.h"
 
@@ -23,7 +24,7 @@ constexpr int kMaxPages = 64;           // of at most 1 MB; a listing goes on be
 constexpr std::size_t kLeastRows = 50;  // a page that turns out to have expired is not followed by many small ones
 
 std::unexpected<Error> not_found() {
-  return fail(ErrorKind::not_found, "log_not_found", "There is no log of this request; it may have expired.");
+  return fail(errors::log_not_found, "There is no log of this request; it may have expired.");
 }
 
 json::object key_of(const FunctionId& function, std::string_view timestamp) {

@@ -8,6 +8,8 @@
 #include "adapters/aws/dynamodb/dynamodb_item.h"
 #include "adapters/aws/dynamodb/dynamodb_update.h"
 #include "adapters/aws/wire/json_answer.h"
+#include "adapters/aws/wire/service_error.h"
+#include "core/error_codes.h"
 #include "telemetry/log.h"
 
 namespace infra {
@@ -29,8 +31,7 @@ std::string make_mark(Random& random) {
 
 // What surely was not carried out may be asked for again.
 bool surely_not_done(const Error& error) {
-  return error.kind != ErrorKind::unavailable || error.code == "aws_throttled" || error.code == "circuit_open" ||
-         error.code == "no_credentials" || error.code == "aws_denied" || error.code == "table_missing";
+  return aws::surely_not_done(error) || error.code == errors::table_missing;
 }
 
 json::object key_of(const LogRow& row) {

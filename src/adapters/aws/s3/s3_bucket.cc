@@ -5,7 +5,9 @@
 #include <utility>
 
 #include "adapters/aws/wire/service_error.h"
+#include "core/error_codes.h"
 #include "core/limits.h"
+#include "core/operator_error_codes.h"
 
 namespace infra::aws {
 namespace {
@@ -27,7 +29,7 @@ std::string encode_key(std::string_view key) {
 }
 
 std::unexpected<Error> away(std::string message) {
-  return fail(Error{ErrorKind::unavailable, "code_store_unavailable", std::move(message), std::chrono::seconds{1}});
+  return fail(Error{errors::code_store_unavailable, std::move(message), std::chrono::seconds{1}});
 }
 
 std::unexpected<Error> translate(Error error, const std::string& bucket) {
@@ -36,15 +38,15 @@ std::unexpected<Error> translate(Error error, const std::string& bucket) {
     case ErrorKind::too_large:
       return fail(std::move(error));
     case ErrorKind::not_found:
-      if (error.code == "NoSuchBucket") {
+      if (error.code == aws_names::no_such_bucket) {
         return away(fmt::format("The bucket {} does not exist; check BUCKET_NAME and AWS_REGION.", bucket));
       }
-      if (error.code == "NoSuchUpload") return fail(std::move(error));
-      return fail(ErrorKind::not_found, "object_not_found", "There is no object of this key.");
+      if (error.code == aws_names::no_such_upload) return fail(std::move(error));
+      return fail(errors::object_not_found, "There is no object of this key.");
     case ErrorKind::conflict:
       return away("S3 is busy with this object; try again in a moment.");
     default:
-      return fail(ErrorKind::internal, "s3_refused", std::move(error.message));
+      return fail(errors::s3_refused, std::move(error.message));
   }
 }
 

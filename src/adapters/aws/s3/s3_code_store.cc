@@ -6,8 +6,10 @@
 #include <utility>
 
 #include "adapters/aws/s3/s3_upload.h"
+#include "core/error_codes.h"
 #include "core/executable.h"
 #include "core/object_keys.h"
+#include "core/operator_error_codes.h"
 #include "core/sha256.h"
 
 namespace infra {
@@ -29,12 +31,12 @@ std::optional<std::uint64_t> total_of(std::string_view content_range) {
   return total;
 }
 
-std::unexpected<Error> away(std::string_view code, std::string message) {
-  return fail(Error{ErrorKind::unavailable, std::string(code), std::move(message), std::chrono::seconds{1}});
+std::unexpected<Error> away(const ErrorEntry& entry, std::string message) {
+  return fail(Error{entry.as(ErrorKind::unavailable), std::move(message), std::chrono::seconds{1}});
 }
 
 std::unexpected<Error> no_code() {
-  return fail(ErrorKind::not_found, "code_not_found", "The function's code is not in the store; upload it again.");
+  return fail(errors::code_not_found, "The function's code is not in the store; upload it again.");
 }
 
 // How much there is in all, as far as this answer says.
@@ -42,10 +44,10 @@ Result<std::uint64_t> size_of(const net::Response& answer) {
   const auto total =
       answer.status == 206 ? total_of(answer.headers.find("Content-Range").value_or("")) : answer.body.size();
   if (!total || answer.body.empty()) {
-    return away("code_store_unavailable", "S3 answered with a part that can't be placed; check S3_ENDPOINT.");
+    return away(errors::code_store_unavailable, "S3 answered with a part that can't be placed; check S3_ENDPOINT.");
   }
   if (*total > limits::kMaxPackedBytes) {
-    return fail(ErrorKind::too_large, "bundle_too_large",
+    return fail(errors::bundle_too_large,
                 fmt::format("The stored code is larger than {} MiB.", limits::kMaxPackedBytes / limits::kMiB));
   }
   return *total;
@@ -63,7 +65,7 @@ S3CodeStore::S3CodeStore(aws::AwsClient& s3, std::string bucket, aws::BundleCach
       clock_(clock) {}
 
 Task<Result<void>> S3CodeStore::put_bundle(const CodeRef& code, const fs::path& staged) {
-  if (code.key.empty()) co_return fail(ErrorKind::internal, "no_code_key", "Code was to be stored under no key.");
+  if (code.key.empty()) co_return fail(errors::no_code_key, "Code was to be stored under no key.");
   co_return co_await aws::upload_file(bucket_, executor_, code.key, staged);
 }
 
@@ -81,7 +83,7 @@ Task<Result<fs::path>> S3CodeStore::fetch_known(CodeRef code) {
   if (!bundle) co_return fail(bundle.error());
   if (const auto got = co_await download(code.key, "", **bundle); !got) co_return fail(got.error());
   if ((*bundle)->sha256() != code.sha256) {
-    co_return away("bundle_corrupt", "The stored code is not what was uploaded; upload the function again.");
+    co_return away(errors::bundle_corrupt, "The stored code is not what was uploaded; upload the function again.");
   }
   co_return co_await keep(code.sha256, **bundle);
 }
@@ -112,7 +114,7 @@ Task<Result<std::optional<std::string>>> S3CodeStore::download(std::string key, 
     if (!size) co_return fail(size.error());
     const std::string version(answer->headers.find("ETag").value_or(""));
     if (!first && (version != etag || *size != total)) {
-      co_return away("code_store_unavailable", "The stored code was replaced while it was read; try again.");
+      co_return away(errors::code_store_unavailable, "The stored code was replaced while it was read; try again.");
     }
     total = *size;
     etag = version;

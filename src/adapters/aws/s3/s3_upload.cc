@@ -10,8 +10,10 @@
 #include <memory>
 #include <vector>
 
+#include "adapters/aws/wire/service_error.h"
 #include "adapters/aws/wire/xml_text.h"
 #include "adapters/system/posix_file.h"
+#include "core/error_codes.h"
 #include "core/sha256.h"
 
 namespace infra::aws {
@@ -52,8 +54,8 @@ Task<Result<S3Body>> next_part(Executor& executor, std::shared_ptr<const Source>
 }
 
 std::unexpected<Error> unexpected_answer() {
-  return fail(Error{ErrorKind::unavailable, "code_store_unavailable",
-                    "S3 gave an upload no id or part no ETag; check S3_ENDPOINT.", std::chrono::seconds{1}});
+  return fail(Error{errors::code_store_unavailable, "S3 gave an upload no id or part no ETag; check S3_ENDPOINT.",
+                    std::chrono::seconds{1}});
 }
 
 std::string part_list(const std::vector<std::string>& etags) {
@@ -84,7 +86,7 @@ Task<Result<std::vector<std::string>>> put_parts(const S3Bucket& bucket, Executo
 Task<Result<void>> complete(const S3Bucket& bucket, std::string key, std::string upload, std::string parts) {
   const auto done = co_await bucket.post(key, "uploadId=" + upload, std::move(parts));
   if (done) co_return Result<void>{};
-  if (done.error().code != "NoSuchUpload") co_return fail(done.error());
+  if (done.error().code != aws_names::no_such_upload) co_return fail(done.error());
   const auto object = co_await bucket.head(key);
   if (!object) co_return fail(object.error());
   co_return Result<void>{};

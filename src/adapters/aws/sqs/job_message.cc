@@ -11,6 +11,7 @@
 
 #include "adapters/aws/wire/loose_text.h"
 #include "adapters/aws/wire/stored_environment.h"
+#include "core/error_codes.h"
 #include "core/json_members.h"
 #include "core/json_text.h"
 #include "core/json_value.h"
@@ -24,7 +25,7 @@ namespace json = boost::json;
 constexpr std::string_view kNoRequestId = "requestId is missing or no id";
 
 std::unexpected<Error> invalid(std::string_view why) {
-  return fail(ErrorKind::invalid, "invalid_message", fmt::format("The message is no job: {}.", why));
+  return fail(errors::invalid_message, fmt::format("The message is no job: {}.", why));
 }
 
 // SQS takes neither U+FFFE nor U+FFFF. In valid JSON they stand inside strings, where their escapes mean the same.
@@ -88,7 +89,7 @@ Result<JobMessage> read_names(std::string_view body, Error broken, WallTime now)
   const auto* async = object.if_contains("async");
   if (async != nullptr && async->is_bool() && async->get_bool()) message.job.mode = RunMode::async;
   message.job.accepted_at = time_of_acceptance(text_at(object, "acceptedAt"), message.job.request_id, now);
-  message.cannot_run = Error{ErrorKind::invalid, "invalid_message", std::move(broken.message)};
+  message.cannot_run = Error{errors::invalid_message, std::move(broken.message)};
   return message;
 }
 

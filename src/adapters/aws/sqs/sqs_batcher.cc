@@ -9,6 +9,8 @@
 
 #include "adapters/aws/wire/json_answer.h"
 #include "adapters/aws/wire/service_error.h"
+#include "core/error_codes.h"
+#include "core/operator_error_codes.h"
 
 namespace infra::aws {
 namespace {
@@ -18,8 +20,8 @@ namespace json = boost::json;
 constexpr milliseconds kLeastTimeout{250};
 constexpr std::size_t kMaxWords = 200;  // of SQS's own, in an error
 
-Error unavailable(std::string code, std::string message) {
-  return {ErrorKind::unavailable, std::move(code), std::move(message), std::chrono::seconds{1}};
+Error unavailable(const ErrorEntry& entry, std::string message) {
+  return {entry, std::move(message), std::chrono::seconds{1}};
 }
 
 // InvalidParameterValue is what SQS says of a receipt that has expired; nothing else in such a request varies.
@@ -37,7 +39,7 @@ Error entry_error(std::string_view service, std::string_view action, const json:
   const bool ours = sender != nullptr && sender->is_bool() && sender->get_bool();
   const ServiceError said{.name = text_of(failed, "Code"), .message = text_of(failed, "Message").substr(0, kMaxWords)};
   if (is_dead_receipt(action, said.name))
-    return {ErrorKind::not_found, "receipt_dead", "The hand-over has ended; the job may be with another worker."};
+    return {errors::receipt_dead, "The hand-over has ended; the job may be with another worker."};
   const int status = ours ? 400 : 500;
   return to_error(service, status, said, cause_of(status, said.name));
 }
@@ -45,8 +47,8 @@ Error entry_error(std::string_view service, std::string_view action, const json:
 }  // namespace
 
 Error queue_error(Error error) {
-  if (error.kind != ErrorKind::not_found || error.code == "receipt_dead") return error;
-  return unavailable("queue_missing", "The job queue does not exist; check SQS_URL and AWS_REGION.");
+  if (error.kind != ErrorKind::not_found || error.code == errors::receipt_dead) return error;
+  return unavailable(errors::queue_missing, "The job queue does not exist; check SQS_URL and AWS_REGION.");
 }
 
 // Shared with the requests in flight.
@@ -89,7 +91,7 @@ Task<void> SqsBatcher::State::send_together(SqsChanges changes) {
   json::object body{{"QueueUrl", queue_url}, {"Entries", std::move(entries)}};
   const auto answer =
       co_await sqs.call_json("AmazonSQS." + batch.action, std::move(body), Repeat::safe, time_left(changes));
-  const Error silent = unavailable("aws_unavailable", "SQS did not say what came of it; try again in a moment.");
+  const Error silent = unavailable(errors::aws_unavailable, "SQS did not say what came of it; try again in a moment.");
   for (const auto& change : changes) change->outcome = fail(answer ? silent : queue_error(answer.error()));
   if (!answer) co_return;
 
@@ -124,7 +126,8 @@ Task<void> SqsBatcher::State::send(SqsChanges changes) {
   }
   SqsChanges again;
   for (const auto& change : changes) {
-    if (!change->outcome && change->outcome.error().code == "aws_throttled" && !std::exchange(change->throttled, true))
+    if (!change->outcome && change->outcome.error().code == errors::aws_throttled &&
+        !std::exchange(change->throttled, true))
       again.push_back(change);
   }
   if (!again.empty()) co_await send(std::move(again));
@@ -167,7 +170,7 @@ Task<Result<void>> SqsBatcher::submit(json::object entry, std::size_t bytes) {
     start(state, state->line.take_due(state->clock.steady_now()));
     if (!co_await change->done->wait_until(change->deadline)) {
       if (state->line.withdraw(change))
-        co_return fail(unavailable("aws_timeout", "SQS did not answer in time; try again in a moment."));
+        co_return fail(unavailable(errors::aws_timeout, "SQS did not answer in time; try again in a moment."));
       co_await change->done->wait_until(SteadyTime::max());  // its request has a deadline of its own
     }
   }

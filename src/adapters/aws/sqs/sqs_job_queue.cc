@@ -3,10 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include "adapters/aws/wire/json_answer.h"
+#include "adapters/aws/wire/service_error.h"
+#include "core/error_codes.h"
 #include "core/limits.h"
 #include "core/object_keys.h"
 #include "telemetry/log.h"
@@ -52,13 +53,11 @@ std::string payload_of(std::string_view receipt) {
 // Whether a send that failed so left no message, and its payload will never be read. (If an earlier attempt of the
 // same call did leave one, the run was refused all the same: such a message ends with the dead letters.)
 bool left_no_message(const Error& error) {
-  constexpr std::array<std::string_view, 5> kBefore{"aws_throttled", "circuit_open", "no_credentials", "aws_denied",
-                                                    "queue_missing"};
-  return error.kind != ErrorKind::unavailable || std::ranges::find(kBefore, error.code) != kBefore.end();
+  return aws::surely_not_done(error) || error.code == errors::queue_missing;
 }
 
 std::unexpected<Error> payload_too_large(std::string_view why) {
-  return fail(ErrorKind::too_large, "payload_too_large",
+  return fail(errors::payload_too_large,
               fmt::format("The job is larger than the {} KiB that a queue message may have{}; send less input.",
                           aws::kMaxMessageBytes / 1024, why));
 }
@@ -195,7 +194,7 @@ Task<Result<std::optional<Error>>> SqsJobQueue::fetch_input(const Message& messa
     co_return std::nullopt;
   }
   if (input.error().kind == ErrorKind::not_found)
-    co_return Error{ErrorKind::not_found, "input_lost", "The job's input is no longer in the bucket."};
+    co_return Error{errors::input_lost, "The job's input is no longer in the bucket."};
   log::warn("a job's payload could not be read; the job stays in the queue",
             {{"requestId", job.request_id.value}, {"code", input.error().code}});
   if (input.error().kind == ErrorKind::unavailable)

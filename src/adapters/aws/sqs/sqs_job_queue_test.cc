@@ -5,6 +5,7 @@
 
 #include "adapters/aws/sqs/sqs_probe.h"
 #include "adapters/aws/sqs/test_sqs_world.h"
+#include "core/error_codes.h"
 #include "core/limits.h"
 #include "core/object_keys.h"
 #include "support/metric_value.h"
@@ -209,7 +210,7 @@ TEST_F(SqsJobQueueTest, AMessageThatIsNoJobIsLeftToTheRedrivePolicy) {
 TEST_F(SqsJobQueueTest, AJobWhosePayloadCannotBeReadNowComesAgainSoon) {
   const std::string body = aws::write_job_message(make_job("r1"), "code-bucket", payload_key({"r1"}));
   serve({{message("1", body)}, {message("1", body, 31)}});
-  objects.fail_with(Error{ErrorKind::unavailable, "aws_unavailable", "told to", std::chrono::seconds{1}});
+  objects.fail_with(Error{errors::aws_unavailable, "told to", std::chrono::seconds{1}});
   auto queue = make_queue();
   const auto got = run(queue.receive(5, std::chrono::seconds{20}));
   ASSERT_FALSE(got);

@@ -10,6 +10,8 @@
 
 #include "adapters/aws/wire/loose_text.h"
 #include "adapters/aws/wire/xml_text.h"
+#include "core/error_codes.h"
+#include "core/operator_error_codes.h"
 #include "core/text.h"
 
 namespace infra::aws {
@@ -45,24 +47,42 @@ constexpr std::array<std::string_view, 11> kDenied{"AccessDenied",
                                                    "IncompleteSignature",
                                                    "IncompleteSignatureException",
                                                    "NotAuthorized"};
-constexpr std::array<std::string_view, 9> kNotFound{"ResourceNotFoundException",
-                                                    "QueueDoesNotExist",
-                                                    "AWS.SimpleQueueService.NonExistentQueue",
-                                                    "NoSuchKey",
-                                                    "NoSuchBucket",
-                                                    "NoSuchUpload",
-                                                    "ReceiptHandleIsInvalid",
-                                                    "MessageNotInflight",
-                                                    "AWS.SimpleQueueService.MessageNotInflight"};
-constexpr std::array<std::string_view, 5> kConflict{"ConditionalCheckFailedException", "PreconditionFailed",
-                                                    "TransactionCanceledException", "TransactionConflictException",
-                                                    "TransactionInProgressException"};
+constexpr ErrorEntry no_such_thing(std::string_view name) {
+  return {name, ErrorKind::not_found, "The service has no such thing."};
+}
+constexpr ErrorEntry other_state(std::string_view name) {
+  return {name, ErrorKind::conflict, "The service found another state than the request asks for."};
+}
+
+// Their names are the codes of our errors.
+constexpr std::array kNamed{no_such_thing("ResourceNotFoundException"),
+                            no_such_thing("QueueDoesNotExist"),
+                            no_such_thing("AWS.SimpleQueueService.NonExistentQueue"),
+                            no_such_thing("NoSuchKey"),
+                            aws_names::no_such_bucket,
+                            aws_names::no_such_upload,
+                            no_such_thing("ReceiptHandleIsInvalid"),
+                            no_such_thing("MessageNotInflight"),
+                            no_such_thing("AWS.SimpleQueueService.MessageNotInflight"),
+                            other_state("ConditionalCheckFailedException"),
+                            other_state("PreconditionFailed"),
+                            other_state("TransactionCanceledException"),
+                            other_state("TransactionConflictException"),
+                            other_state("TransactionInProgressException")};
 constexpr std::array<std::string_view, 5> kTooLarge{"EntityTooLarge", "RequestEntityTooLarge",
                                                     "MaxMessageLengthExceeded", "BatchRequestTooLong",
                                                     "AWS.SimpleQueueService.BatchRequestTooLong"};
 
 bool is_in(Names names, std::string_view name) {
   return std::ranges::find(names, name) != names.end();
+}
+
+// What the name or else the status says is there, or not; null if neither says so.
+const ErrorEntry* named(int status, std::string_view name) {
+  const auto found = std::ranges::find_if(kNamed, [&](const ErrorEntry& entry) { return name == entry; });
+  if (found != kNamed.end()) return &*found;
+  if (status == 404) return &errors::aws_not_found;
+  return status == 409 || status == 412 ? &errors::aws_conflict : nullptr;
 }
 
 // "com.amazonaws.dynamodb.v20120810#Name", "Name:http://…", "Name;Sender" -> "Name". It goes into logs and error codes,
@@ -130,35 +150,40 @@ Error to_error(std::string_view service, int status, const ServiceError& said, C
   constexpr std::chrono::seconds kSoon{1};
   switch (cause) {
     case Cause::throttled:
-      return {ErrorKind::unavailable, "aws_throttled",
+      return {errors::aws_throttled,
               fmt::format("{} asks for fewer requests ({}); try again in a moment.", service, because), kSoon};
     case Cause::broken:
     case Cause::unreachable:
-      return {ErrorKind::unavailable, "aws_unavailable",
-              fmt::format("{} failed ({}); try again in a moment.", service, because), kSoon};
+      return {errors::aws_unavailable, fmt::format("{} failed ({}); try again in a moment.", service, because), kSoon};
     case Cause::expired_credentials:
     case Cause::skewed_clock:
-      return {ErrorKind::unavailable, "aws_denied",
+      return {errors::aws_denied,
               fmt::format("{} does not take our signature ({}); check the AWS credentials and this machine's clock.",
                           service, because),
               kSoon};
     case Cause::refused:
       break;
   }
-  if (is_in(kDenied, said.name) || status == 401 || (status == 403 && !is_in(kNotFound, said.name)))
-    return {ErrorKind::unavailable, "aws_denied",
+  const ErrorEntry* const known = named(status, said.name);
+  const bool is_missing = known != nullptr && known->kind == ErrorKind::not_found;
+  if (is_in(kDenied, said.name) || status == 401 || (status == 403 && !is_missing))
+    return {errors::aws_denied,
             fmt::format("{} denies access ({}); check the AWS credentials and their policy.", service, because), kSoon};
-  if (status == 404 || is_in(kNotFound, said.name))
-    return {ErrorKind::not_found, said.name.empty() ? "aws_not_found" : said.name,
-            fmt::format("{} has no such thing ({}).", service, because)};
-  if (status == 409 || status == 412 || is_in(kConflict, said.name))
-    return {ErrorKind::conflict, said.name.empty() ? "aws_conflict" : said.name,
-            fmt::format("{} found another state than the request asks for ({}).", service, because)};
+  if (is_missing) return {*known, fmt::format("{} has no such thing ({}).", service, because)};
+  if (known != nullptr)
+    return {*known, fmt::format("{} found another state than the request asks for ({}).", service, because)};
   if (status == 413 || is_in(kTooLarge, said.name))
-    return {ErrorKind::too_large, "aws_too_large", fmt::format("This is too large for {} ({}).", service, because)};
-  return {ErrorKind::invalid, "aws_refused",
+    return {errors::aws_too_large, fmt::format("This is too large for {} ({}).", service, because)};
+  return {errors::aws_refused,
           fmt::format("{} refused the request ({}); check the names, the region and the endpoint that it is given.",
                       service, because)};
+}
+
+bool surely_not_done(const Error& error) {
+  static constexpr std::array kBefore{&errors::aws_throttled, &errors::circuit_open, &errors::no_credentials,
+                                      &errors::aws_denied};
+  return error.kind != ErrorKind::unavailable ||
+         std::ranges::any_of(kBefore, [&](const ErrorEntry* entry) { return error.code == *entry; });
 }
 
 }  // namespace infra::aws

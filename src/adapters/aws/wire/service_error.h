@@ -32,4 +32,16 @@ enum class Cause : std::uint8_t {
 // `service` is its name for messages. Kinds and codes are those in aws_client.h.
 [[nodiscard]] Error to_error(std::string_view service, int status, const ServiceError& said, Cause cause);
 
+// Whether a call that failed so was not carried out for sure, as far as the services' common errors say.
+[[nodiscard]] bool surely_not_done(const Error& error);
+
+// AWS' own names as codes: those that callers tell apart.
+namespace aws_names {
+
+inline constexpr ErrorEntry no_such_bucket{"NoSuchBucket", ErrorKind::not_found, "S3 has no bucket of this name."};
+inline constexpr ErrorEntry no_such_upload{"NoSuchUpload", ErrorKind::not_found,
+                                           "S3 has ended this upload in parts, or never begun it."};
+
+}  // namespace aws_names
+
 }  // namespace infra::aws
