@@ -24,10 +24,9 @@ void RecentRuns::take_in(const Job& job, JobResult& result) {
   result.estimated_savings = std::move(advice.estimated_savings);
 }
 
-std::vector<RunSample> RecentRuns::samples_for(const Job& job) const {
-  const auto found = by_function_.find(job.function_id);
-  if (found == by_function_.end() || !found->second->are_of(job)) return {};
-  return found->second->samples();
+std::vector<RunSample> RecentRuns::samples_for(const Job& job) {
+  const Runs* const kept = by_function_.peek(job.function_id);
+  return kept != nullptr && kept->are_of(job) ? kept->samples() : std::vector<RunSample>();
 }
 
 std::vector<RunSample> RecentRuns::Runs::samples() const {
@@ -48,14 +47,7 @@ void RecentRuns::Runs::note(const Run& run) {
 }
 
 void RecentRuns::note(const Job& job, const Run& run) {
-  const auto found = by_function_.find(job.function_id);
-  if (found != by_function_.end()) {
-    by_use_.splice(by_use_.begin(), by_use_, found->second);
-  } else {
-    by_use_.push_front({.function = job.function_id, .code_key = {}, .memory_mb = 0, .runs = {}, .oldest = 0});
-    by_function_[job.function_id] = by_use_.begin();
-  }
-  Runs& kept = by_use_.front();
+  Runs& kept = by_function_.use_or_make(job.function_id, [] { return Runs{}; });
   if (!kept.are_of(job)) {
     kept.code_key = job.code.key;
     kept.memory_mb = job.memory_mb;
@@ -63,10 +55,6 @@ void RecentRuns::note(const Job& job, const Run& run) {
     kept.oldest = 0;
   }
   kept.note(run);
-  if (by_use_.size() > max_functions_) {
-    by_function_.erase(by_use_.back().function);
-    by_use_.pop_back();
-  }
 }
 
 }  // namespace infra::app

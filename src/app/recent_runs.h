@@ -3,11 +3,10 @@
 #pragma once
 
 #include <cstddef>
-#include <list>
-#include <unordered_map>
 #include <vector>
 
 #include "core/job.h"
+#include "core/lru.h"
 #include "core/memory_advice.h"
 #include "core/mutex.h"
 
@@ -16,7 +15,7 @@ namespace infra::app {
 // Any thread. Holds the functions that ran last, and of each some runs of the code and memory that it had last.
 class RecentRuns {
  public:
-  explicit RecentRuns(std::size_t max_functions = 1000) : max_functions_(max_functions) {}
+  explicit RecentRuns(std::size_t max_functions = 1000) : by_function_(max_functions) {}
 
   // Notes the run, once however often it is settled, and fills in what its function's noted runs advise: the memory
   // that it should have, and if that is another than it has, why.
@@ -28,7 +27,6 @@ class RecentRuns {
     RunSample sample;
   };
   struct Runs {
-    FunctionId function;
     std::string code_key;
     int memory_mb = 0;
     std::vector<Run> runs;
@@ -38,12 +36,10 @@ class RecentRuns {
     [[nodiscard]] std::vector<RunSample> samples() const;
   };
   void note(const Job& job, const Run& run) INFRA_REQUIRES(mutex_);
-  [[nodiscard]] std::vector<RunSample> samples_for(const Job& job) const INFRA_REQUIRES(mutex_);
+  [[nodiscard]] std::vector<RunSample> samples_for(const Job& job) INFRA_REQUIRES(mutex_);
 
-  const std::size_t max_functions_;
   Mutex mutex_;
-  std::list<Runs> by_use_ INFRA_GUARDED_BY(mutex_);  // last used first
-  std::unordered_map<FunctionId, std::list<Runs>::iterator> by_function_ INFRA_GUARDED_BY(mutex_);
+  Lru<FunctionId, Runs> by_function_ INFRA_GUARDED_BY(mutex_);
 };
 
 }  // namespace infra::app

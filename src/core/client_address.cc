@@ -8,14 +8,10 @@
 #include <cstdint>
 #include <optional>
 
+#include "core/text.h"
+
 namespace infra {
 namespace {
-
-std::string_view trim(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
 
 // Proxies write "[2001:db8::1]:443" and "192.0.2.1:443" as well as the bare address.
 std::string_view without_port(std::string_view text) {

@@ -78,6 +78,12 @@ std::string replace_invalid_utf8(std::string_view text) {
   return clean;
 }
 
+std::string_view trim(std::string_view text, std::string_view space) {
+  const auto first = text.find_first_not_of(space);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(space) - first + 1);
+}
+
 std::string ascii_lower(std::string_view text) {
   std::string lower(text);
   std::ranges::transform(lower, lower.begin(),

@@ -19,6 +19,9 @@ namespace infra {
 // valid UTF-8; no character is cut in two.
 [[nodiscard]] std::string shorten(std::string_view text, std::size_t max_units);
 
+// Without white space at both ends.
+[[nodiscard]] std::string_view trim(std::string_view text, std::string_view space = " \t\r\n");
+
 // A to Z only, whatever the locale: header names and values, media types.
 [[nodiscard]] std::string ascii_lower(std::string_view text);
 

@@ -13,6 +13,14 @@ TEST(AsciiLower, FoldsLettersOnly) {
   EXPECT_EQ(ascii_lower(""), "");
 }
 
+TEST(Trim, TakesWhiteSpaceOffBothEnds) {
+  EXPECT_EQ(trim(" \t a b\r\n"), "a b");
+  EXPECT_EQ(trim("a"), "a");
+  EXPECT_EQ(trim(" \n "), "");
+  EXPECT_EQ(trim(""), "");
+  EXPECT_EQ(trim(" a\n", " "), "a\n");
+}
+
 TEST(Shorten, CountsUnitsOfUtf16AndCutsNoCharacter) {
   EXPECT_EQ(shorten("", 3), "");
   EXPECT_EQ(shorten("abc", 3), "abc");

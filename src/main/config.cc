@@ -11,15 +11,10 @@
 #include <iterator>
 #include <optional>
 
+#include "core/text.h"
+
 namespace infra {
 namespace {
-
-std::string_view trim(std::string_view text) {
-  const auto space = [](char c) { return c == ' ' || c == '\t' || c == '\r'; };
-  while (!text.empty() && space(text.front())) text.remove_prefix(1);
-  while (!text.empty() && space(text.back())) text.remove_suffix(1);
-  return text;
-}
 
 // Reads the table's variables into a Config and collects what is wrong with them.
 class Reader {

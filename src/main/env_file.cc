@@ -5,17 +5,13 @@
 #include <algorithm>
 #include <optional>
 
+#include "core/text.h"
+
 namespace infra {
 namespace {
 
 constexpr std::string_view kSpace = " \t\n\v\f";
 constexpr std::string_view kQuotes = "'\"`";
-
-std::string_view trim(std::string_view text) {
-  const auto first = text.find_first_not_of(kSpace);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
-}
 
 std::string with_plain_line_breaks(std::string_view text) {
   constexpr std::string_view kBom = "\xef\xbb\xbf";
@@ -52,7 +48,7 @@ class EnvReader {
 
   EnvFile read() {
     while (!rest_.empty()) {
-      const auto line = trim(rest_.substr(0, rest_.find('\n')));
+      const auto line = trim(rest_.substr(0, rest_.find('\n')), kSpace);
       if (line.empty() || line.starts_with('#')) {
         skip_line();
       } else if (const auto name = take_name()) {
@@ -73,7 +69,8 @@ class EnvReader {
     skip_space();
     if (constexpr std::string_view kExport = "export"; line.starts_with(kExport)) {
       const auto after = line.substr(kExport.size());
-      if (!after.empty() && kSpace.find(after.front()) != std::string_view::npos && !trim(after).starts_with('=')) {
+      if (!after.empty() && kSpace.find(after.front()) != std::string_view::npos &&
+          !trim(after, kSpace).starts_with('=')) {
         line = after;
         skip_space();
       }
@@ -90,7 +87,7 @@ class EnvReader {
 
   void take_value(const std::string& name) {
     const auto line = rest_.substr(0, rest_.find('\n'));
-    const auto written = trim(line);
+    const auto written = trim(line, kSpace);
     const char quote =
         !written.empty() && kQuotes.find(written.front()) != std::string_view::npos ? written.front() : '\0';
     file_.shortened.erase(name);
@@ -103,7 +100,7 @@ class EnvReader {
       }
     }
     const auto hash = line.find('#');
-    auto value = trim(line.substr(0, hash));
+    auto value = trim(line.substr(0, hash), kSpace);
     if (quote != '\0' && value.find(quote, 1) == std::string_view::npos) {
       problem("the value's quote is not closed");
       return skip_line();
@@ -121,7 +118,7 @@ class EnvReader {
     std::optional<std::size_t> closing;
     for (auto at = rest_.find(rest_[open], open + 1); at != std::string_view::npos;
          at = rest_.find(rest_[open], at + 1)) {
-      const auto after = trim(rest_.substr(at + 1, rest_.find('\n', at) - at - 1));
+      const auto after = trim(rest_.substr(at + 1, rest_.find('\n', at) - at - 1), kSpace);
       if (after.empty() || after.starts_with('#')) closing = at;
       if (rest_[at - 1] != '\\') break;
     }

@@ -9,26 +9,10 @@
 #include <cstring>
 
 #include "net/http/multipart_reader.h"
+#include "support/piecewise_body.h"
 
 namespace infra::net {
 namespace {
-
-class PiecewiseBody : public BodyStream {
- public:
-  PiecewiseBody(std::string_view bytes, std::size_t piece) : rest_(bytes), piece_(piece) {}
-
-  Task<Result<std::size_t>> read(std::span<char> buffer) override {
-    const auto count = std::min({buffer.size(), rest_.size(), piece_});
-    std::memcpy(buffer.data(), rest_.data(), count);
-    rest_.remove_prefix(count);
-    co_return count;
-  }
-  [[nodiscard]] std::optional<std::uint64_t> content_length() const override { return std::nullopt; }
-
- private:
-  std::string_view rest_;
-  std::size_t piece_;
-};
 
 // Everything the reader says about a body, as one text.
 Task<void> transcribe(MultipartReader& reader, std::size_t span_bytes, std::string& out) {

@@ -5,6 +5,7 @@
 #include <boost/json.hpp>
 
 #include "adapters/ollama/node_url.h"
+#include "core/json_value.h"
 
 namespace infra {
 namespace {
@@ -23,17 +24,12 @@ ModelList fallback(std::string why) {
           .warning = "The AI node's models are not known, this is the default: " + std::move(why)};
 }
 
-std::string text_at(const json::object& object, std::string_view name) {
-  const auto* const value = object.if_contains(name);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
-}
-
 std::optional<Model> read_model(const json::value& value) {
   const auto* const object = value.if_object();
   if (object == nullptr) return std::nullopt;
   Model model;
-  model.name = text_at(*object, "name");
-  model.id = text_at(*object, "model");
+  model.name = text_of(*object, "name");
+  model.id = text_of(*object, "model");
   if (model.name.empty()) model.name = model.id;
   if (model.id.empty()) model.id = model.name;
   if (model.id.empty()) return std::nullopt;

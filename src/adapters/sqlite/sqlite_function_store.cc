@@ -127,42 +127,32 @@ Result<FunctionPage> read_page(Connection& connection, const FunctionCursor& aft
 
 std::optional<Function> FunctionCache::find(const FunctionId& id) {
   const MutexLock lock(mutex_);
-  const auto found = by_id_.find(id);
-  if (found == by_id_.end()) return std::nullopt;
-  rows_.splice(rows_.begin(), rows_, found->second);
-  return *found->second;
+  const Function* const row = rows_.use(id);
+  return row == nullptr ? std::nullopt : std::optional(*row);
 }
 
 void FunctionCache::put(const Function& function) {
   const MutexLock lock(mutex_);
-  if (const auto found = by_id_.find(function.id); found != by_id_.end()) {
-    *found->second = function;
-    return;
+  if (Function* const known = rows_.peek(function.id)) {
+    *known = function;
+  } else {
+    rows_.use_or_make(function.id, [&] { return function; });
   }
-  rows_.push_front(function);
-  by_id_.emplace(function.id, rows_.begin());
-  if (rows_.size() <= capacity_) return;
-  by_id_.erase(rows_.back().id);
-  rows_.pop_back();
 }
 
 void FunctionCache::erase(const FunctionId& id) {
   const MutexLock lock(mutex_);
-  const auto found = by_id_.find(id);
-  if (found == by_id_.end()) return;
-  rows_.erase(found->second);
-  by_id_.erase(found);
+  rows_.erase(id);
 }
 
 void FunctionCache::count(const LogRow& run) {
   const MutexLock lock(mutex_);
-  const auto found = by_id_.find(run.function_id);
-  if (found == by_id_.end()) return;
-  Function& row = *found->second;
-  ++row.invocations;
-  row.total_duration_ms += run.duration_ms;
-  row.handler_invocations += run.handler_ms ? 1 : 0;
-  row.total_handler_ms += run.handler_ms.value_or(0);
+  Function* const row = rows_.peek(run.function_id);
+  if (row == nullptr) return;
+  ++row->invocations;
+  row->total_duration_ms += run.duration_ms;
+  row->handler_invocations += run.handler_ms ? 1 : 0;
+  row->total_handler_ms += run.handler_ms.value_or(0);
 }
 
 Task<Result<void>> SqliteFunctionStore::insert(const Function& function) {

@@ -2,14 +2,13 @@
 // changes on the writer thread in commit order, so it is exact.
 #pragma once
 
-#include <list>
 #include <memory>
 #include <optional>
 #include <string>
-#include <unordered_map>
 
 #include "adapters/sqlite/database.h"
 #include "core/job_result.h"
+#include "core/lru.h"
 #include "core/mutex.h"
 #include "ports/function_store.h"
 
@@ -18,17 +17,15 @@ namespace infra {
 // Rows by id, the longest unused dropped first. Any thread.
 class FunctionCache {
  public:
-  explicit FunctionCache(std::size_t capacity) : capacity_(capacity) {}
+  explicit FunctionCache(std::size_t capacity) : rows_(capacity) {}
   [[nodiscard]] std::optional<Function> find(const FunctionId& id);
   void put(const Function& function);
   void erase(const FunctionId& id);
   void count(const LogRow& run);  // adds it to its function's counters
 
  private:
-  const std::size_t capacity_;
   Mutex mutex_;
-  std::list<Function> rows_ INFRA_GUARDED_BY(mutex_);  // most recently used first
-  std::unordered_map<FunctionId, std::list<Function>::iterator> by_id_ INFRA_GUARDED_BY(mutex_);
+  Lru<FunctionId, Function> rows_ INFRA_GUARDED_BY(mutex_);
 };
 
 class SqliteFunctionStore final : public FunctionStore {

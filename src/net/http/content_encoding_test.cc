@@ -10,6 +10,8 @@
 #include <boost/asio/io_context.hpp>
 #include <cstring>
 
+#include "support/piecewise_body.h"
+
 namespace infra::net {
 namespace {
 
@@ -28,24 +30,6 @@ std::string gzip(std::string_view text, int level = Z_BEST_SPEED) {
   deflateEnd(&stream);
   return packed;
 }
-
-class PiecewiseBody : public BodyStream {
- public:
-  PiecewiseBody(std::string_view bytes, std::size_t piece) : rest_(bytes), piece_(piece) {}
-
-  Task<Result<std::size_t>> read(std::span<char> buffer) override {
-    const auto count = std::min({buffer.size(), rest_.size(), piece_});
-    std::memcpy(buffer.data(), rest_.data(), count);
-    rest_.remove_prefix(count);
-    co_return count;
-  }
-  [[nodiscard]] std::optional<std::uint64_t> content_length() const override { return rest_.size(); }
-  [[nodiscard]] std::size_t left() const { return rest_.size(); }
-
- private:
-  std::string_view rest_;
-  std::size_t piece_;
-};
 
 Task<void> read_into(BodyStream& body, std::uint64_t max_bytes, Result<std::string>& out) {
   out = co_await read_all(body, max_bytes);

@@ -10,6 +10,7 @@
 #include <boost/url/parse.hpp>
 
 #include "core/operator_error_codes.h"
+#include "core/text.h"
 #include "net/http/curl_multi.h"
 
 namespace infra::net {
@@ -36,12 +37,6 @@ bool is_sendable(const ClientRequest& request) {
          std::ranges::none_of(request.headers.all(), [](const Header& header) {
            return has_line_break(header.first) || has_line_break(header.second) || header.first.empty();
          });
-}
-
-std::string_view trim(std::string_view text) {
-  const auto first = text.find_first_not_of(" \t\r\n");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
 }
 
 struct HeaderList {

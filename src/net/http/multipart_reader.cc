@@ -4,10 +4,13 @@
 #include <cstring>
 
 #include "core/error_codes.h"
+#include "core/text.h"
 #include "net/http/header_parameters.h"
 
 namespace infra::net {
 namespace {
+
+constexpr std::string_view kBlank = " \t";
 
 constexpr std::size_t kBufferBytes = 64 * 1024;
 constexpr std::size_t kMaxBoundaryBytes = 70;  // RFC 2046, 5.1.1
@@ -49,12 +52,6 @@ Tail classify_tail(std::string_view text, bool at_eof) {
   return {closes ? LineEnd::close : LineEnd::part, end + 2};
 }
 
-std::string_view trim(std::string_view text) {
-  const auto first = text.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
-
 // The header block's lines as name and value, folded lines joined. Nullopt if a line is none.
 std::optional<Headers> parse_header_lines(std::string_view block) {
   std::vector<Header> lines;
@@ -65,7 +62,7 @@ std::optional<Headers> parse_header_lines(std::string_view block) {
     if (line.find_first_of(std::string_view("\0\r\n", 3)) != std::string_view::npos) return std::nullopt;
     if (line.starts_with(' ') || line.starts_with('\t')) {
       if (lines.empty()) return std::nullopt;
-      lines.back().second.append(1, ' ').append(trim(line));
+      lines.back().second.append(1, ' ').append(trim(line, kBlank));
       continue;
     }
     const auto colon = line.find(':');
@@ -73,7 +70,7 @@ std::optional<Headers> parse_header_lines(std::string_view block) {
         line.substr(0, colon).find_first_of(" \t\"") != std::string_view::npos) {
       return std::nullopt;
     }
-    lines.emplace_back(line.substr(0, colon), trim(line.substr(colon + 1)));
+    lines.emplace_back(line.substr(0, colon), trim(line.substr(colon + 1), kBlank));
   }
   Headers headers;
   for (auto& [name, value] : lines) headers.add(std::move(name), std::move(value));

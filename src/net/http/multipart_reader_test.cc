@@ -8,28 +8,10 @@
 #include <cstring>
 #include <random>
 
+#include "support/piecewise_body.h"
+
 namespace infra::net {
 namespace {
-
-// A body that arrives in pieces of the sizes that `next_size` names.
-class PiecewiseBody : public BodyStream {
- public:
-  PiecewiseBody(std::string_view bytes, std::function<std::size_t()> next_size)
-      : rest_(bytes), next_size_(std::move(next_size)) {}
-
-  Task<Result<std::size_t>> read(std::span<char> buffer) override {
-    const auto count = std::min({buffer.size(), rest_.size(), next_size_()});
-    std::memcpy(buffer.data(), rest_.data(), count);
-    rest_.remove_prefix(count);
-    co_return count;
-  }
-  [[nodiscard]] std::optional<std::uint64_t> content_length() const override { return std::nullopt; }
-  [[nodiscard]] bool drained() const { return rest_.empty(); }
-
- private:
-  std::string_view rest_;
-  std::function<std::size_t()> next_size_;
-};
 
 struct Part {
   std::string name;
@@ -84,7 +66,7 @@ Outcome read_in_pieces(std::string_view body, std::function<std::size_t()> next_
   if (!reader) return {.parts = {}, .error_code = reader.error().code, .kind = reader.error().kind};
   Outcome outcome;
   run(read_parts(**reader, span_bytes, outcome));
-  outcome.drained = stream.drained();
+  outcome.drained = stream.left() == 0;
   return outcome;
 }
 

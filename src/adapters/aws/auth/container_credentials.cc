@@ -9,8 +9,8 @@
 #include "adapters/aws/auth/credential_endpoint.h"
 #include "adapters/aws/auth/small_file.h"
 #include "adapters/aws/auth/variables.h"
-#include "adapters/aws/wire/loose_text.h"
 #include "core/error_codes.h"
+#include "core/text.h"
 
 namespace infra::aws {
 namespace {

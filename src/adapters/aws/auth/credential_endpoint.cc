@@ -3,8 +3,8 @@
 
 #include <boost/json/parse.hpp>
 
-#include "adapters/aws/wire/loose_text.h"
 #include "core/error_codes.h"
+#include "core/json_value.h"
 
 namespace infra::aws {
 namespace {
@@ -32,14 +32,14 @@ Result<Credentials> read_credentials(std::string_view text) {
   const auto root = json::parse(text, error);
   if (error || !root.is_object()) return unreadable("the answer is no JSON object.");
   const auto& object = root.get_object();
-  if (const auto code = text_at(object, "Code"); !code.empty() && code != "Success")
+  if (const auto code = text_of(object, "Code"); !code.empty() && code != "Success")
     return unreadable("the answer says that it has none at the moment.");
-  Credentials credentials{.access_key_id = text_at(object, "AccessKeyId"),
-                          .secret_access_key = text_at(object, "SecretAccessKey"),
-                          .session_token = text_at(object, "Token")};
+  Credentials credentials{.access_key_id = text_of(object, "AccessKeyId"),
+                          .secret_access_key = text_of(object, "SecretAccessKey"),
+                          .session_token = text_of(object, "Token")};
   if (credentials.access_key_id.empty() || credentials.secret_access_key.empty())
     return unreadable("the answer has no AccessKeyId or no SecretAccessKey.");
-  if (const auto expiration = text_at(object, "Expiration"); !expiration.empty()) {
+  if (const auto expiration = text_of(object, "Expiration"); !expiration.empty()) {
     credentials.expires_at = parse_iso8601(expiration);
     if (!credentials.expires_at) return unreadable("the answer's Expiration is no date.");
   }

@@ -5,7 +5,6 @@
 
 #include "adapters/aws/auth/credential_endpoint.h"
 #include "adapters/aws/auth/variables.h"
-#include "adapters/aws/wire/loose_text.h"
 #include "core/error_codes.h"
 #include "core/text.h"
 

@@ -7,7 +7,6 @@
 
 #include "adapters/aws/auth/small_file.h"
 #include "adapters/aws/auth/variables.h"
-#include "adapters/aws/wire/loose_text.h"
 #include "core/error_codes.h"
 #include "core/text.h"
 

@@ -6,10 +6,10 @@
 #include "adapters/aws/auth/credential_endpoint.h"
 #include "adapters/aws/auth/small_file.h"
 #include "adapters/aws/auth/variables.h"
-#include "adapters/aws/wire/loose_text.h"
 #include "adapters/aws/wire/service_error.h"
 #include "adapters/aws/wire/xml_text.h"
 #include "core/error_codes.h"
+#include "core/text.h"
 
 namespace infra::aws {
 namespace {

@@ -12,6 +12,7 @@
 #include "adapters/aws/aws_client.h"
 #include "adapters/aws/dynamodb/function_cache.h"
 #include "adapters/aws/single_flight.h"
+#include "async/single_flight.h"
 #include "core/mutex.h"
 #include "ports/clock.h"
 #include "ports/function_store.h"
@@ -68,8 +69,8 @@ class DynamoDbFunctionStore final : public FunctionStore {
   Clock& clock_;
   const Announce announce_;
   aws::FunctionCache cache_;
-  aws::SingleFlight<aws::SharedFunction> reads_;
-  aws::SingleFlight<SharedRows> scans_;
+  SingleFlight<aws::SharedFunction> reads_;
+  SingleFlight<SharedRows> scans_;
   std::atomic<bool> away_ = false;  // the last refresh got no answer
   std::atomic<std::uint64_t> changes_ = 0;
   Mutex mutex_;

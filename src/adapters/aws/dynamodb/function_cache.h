@@ -3,13 +3,12 @@
 #pragma once
 
 #include <cstdint>
-#include <list>
 #include <memory>
 #include <optional>
-#include <unordered_map>
 #include <vector>
 
 #include "core/function.h"
+#include "core/lru.h"
 #include "core/mutex.h"
 #include "core/time.h"
 
@@ -25,7 +24,7 @@ class FunctionCache {
   static constexpr std::chrono::minutes kKnown{10};        // older knowledge is none; neither is what is unused so long
   static constexpr std::size_t kDefaultCapacity = 10'000;  // rows; the longest unused go first
 
-  explicit FunctionCache(std::size_t capacity = kDefaultCapacity) : capacity_(capacity) {}
+  explicit FunctionCache(std::size_t capacity = kDefaultCapacity) : slots_(capacity) {}
 
   struct Known {
     SharedFunction row;
@@ -56,7 +55,6 @@ class FunctionCache {
  private:
   // Reads and changes are numbered in one order.
   struct Slot {
-    FunctionId id;
     SharedFunction row{};       // null: only being read
     std::uint64_t changed = 0;  // the last change, or the making of this slot
     std::uint64_t read = 0;     // the read that `row` is from
@@ -64,16 +62,11 @@ class FunctionCache {
     bool doubted = false;
     SteadyTime used{};
   };
-  using Slots = std::list<Slot>;  // most recently used first
+  Slot& use_locked(const FunctionId& id, SteadyTime now) INFRA_REQUIRES(mutex_);
 
-  Slots::iterator use(const FunctionId& id, SteadyTime now) INFRA_REQUIRES(mutex_);
-  void forget(Slots::iterator slot) INFRA_REQUIRES(mutex_);
-
-  const std::size_t capacity_;
   Mutex mutex_;
   std::uint64_t order_ INFRA_GUARDED_BY(mutex_) = 0;
-  Slots slots_ INFRA_GUARDED_BY(mutex_);
-  std::unordered_map<FunctionId, Slots::iterator> by_id_ INFRA_GUARDED_BY(mutex_);
+  Lru<FunctionId, Slot> slots_ INFRA_GUARDED_BY(mutex_);
 };
 
 }  // namespace infra::aws

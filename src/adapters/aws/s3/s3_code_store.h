@@ -7,8 +7,8 @@
 
 #include "adapters/aws/s3/bundle_cache.h"
 #include "adapters/aws/s3/s3_bucket.h"
-#include "adapters/aws/single_flight.h"
 #include "adapters/system/file_staging.h"
+#include "async/single_flight.h"
 #include "core/mutex.h"
 #include "ports/clock.h"
 #include "ports/code_store.h"
@@ -53,7 +53,7 @@ class S3CodeStore final : public CodeStore {
   const aws::S3Bucket bucket_;
   aws::BundleCache cache_;
   FileStaging staging_;
-  aws::SingleFlight<std::filesystem::path> fetches_;
+  SingleFlight<std::filesystem::path> fetches_;
   Executor& executor_;
   Clock& clock_;
   Mutex mutex_;

@@ -9,7 +9,6 @@
 #include <optional>
 #include <utility>
 
-#include "adapters/aws/wire/loose_text.h"
 #include "adapters/aws/wire/stored_environment.h"
 #include "core/error_codes.h"
 #include "core/json_members.h"
@@ -81,14 +80,14 @@ Result<JobMessage> read_names(std::string_view body, Error broken, WallTime now)
   if (no_json || !parsed.is_object()) return invalid("it is not a JSON object");
   const auto& object = parsed.get_object();
   JobMessage message;
-  message.job.request_id = {text_at(object, "requestId")};
+  message.job.request_id = {text_of(object, "requestId")};
   if (!is_valid_function_id(message.job.request_id.value)) return invalid(kNoRequestId);
-  if (auto function = text_at(object, "functionId"); is_valid_function_id(function))
+  if (auto function = text_of(object, "functionId"); is_valid_function_id(function))
     message.job.function_id = {std::move(function)};
-  message.job.reply_to = text_at(object, "replyTo");
+  message.job.reply_to = text_of(object, "replyTo");
   const auto* async = object.if_contains("async");
   if (async != nullptr && async->is_bool() && async->get_bool()) message.job.mode = RunMode::async;
-  message.job.accepted_at = time_of_acceptance(text_at(object, "acceptedAt"), message.job.request_id, now);
+  message.job.accepted_at = time_of_acceptance(text_of(object, "acceptedAt"), message.job.request_id, now);
   message.cannot_run = Error{errors::invalid_message, std::move(broken.message)};
   return message;
 }

@@ -19,7 +19,6 @@ namespace json = boost::json;
 using aws::number_of;
 using aws::object_in;
 using aws::Repeat;
-using aws::text_of;
 using std::chrono::seconds;
 
 constexpr int kMaxPerPoll = 10;

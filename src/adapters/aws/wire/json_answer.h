@@ -12,8 +12,6 @@
 
 namespace infra::aws {
 
-using infra::text_of;
-
 [[nodiscard]] inline std::int64_t number_of(const boost::json::object& object, std::string_view name,
                                             std::int64_t otherwise) {
   const std::string text = text_of(object, name);

@@ -8,9 +8,9 @@
 #include <boost/json/parse.hpp>
 #include <span>
 
-#include "adapters/aws/wire/loose_text.h"
 #include "adapters/aws/wire/xml_text.h"
 #include "core/error_codes.h"
+#include "core/json_value.h"
 #include "core/operator_error_codes.h"
 #include "core/text.h"
 
@@ -109,10 +109,10 @@ ServiceError read_json(std::string_view body) {
   const auto root = json::parse(body, error);
   if (error || !root.is_object()) return {};
   const auto& object = root.get_object();
-  auto message = text_at(object, "message");
-  if (message.empty()) message = text_at(object, "Message");
-  auto name = text_at(object, "__type");
-  if (name.empty()) name = text_at(object, "code");
+  auto message = text_of(object, "message");
+  if (message.empty()) message = text_of(object, "Message");
+  auto name = text_of(object, "__type");
+  if (name.empty()) name = text_of(object, "code");
   return {.name = bare_name(name), .message = first_line(message)};
 }
 

@@ -13,7 +13,7 @@ namespace {
 
 namespace json = boost::json;
 
-std::string text_of(const json::value& value) {
+std::string as_python_writes(const json::value& value) {
   if (value.is_string()) return std::string(value.get_string());
   if (value.is_bool()) return value.get_bool() ? "True" : "False";
   if (value.is_null()) return "None";
@@ -29,7 +29,7 @@ Environment read_stored_environment(std::string_view text) {
   Environment env;
   if (!value.is_object()) return env;
   for (const auto& [name, entry] : value.get_object()) {
-    std::string said = text_of(entry);
+    std::string said = as_python_writes(entry);
     if (check_environment({{std::string(name), said}})) env.emplace(name, std::move(said));
   }
   return env;

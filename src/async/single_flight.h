@@ -16,7 +16,7 @@
 #include "core/task.h"
 #include "ports/clock.h"
 
-namespace infra::aws {
+namespace infra {
 
 // Any event thread.
 template <typename T>
@@ -84,4 +84,4 @@ class SingleFlight {
   Flights flights_ INFRA_GUARDED_BY(mutex_);
 };
 
-}  // namespace infra::aws
+}  // namespace infra
