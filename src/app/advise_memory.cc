@@ -58,7 +58,7 @@ Task<Result<int>> AdviseMemory::apply(FunctionId id) {
     co_return fail(errors::nothing_to_apply, "There is nothing to apply. " + advised->advice.optimization_tip);
   }
   FunctionChange change;
-  change.memory_mb = recommended;
+  change.set(&FunctionSettings::memory_mb, *recommended);
   if (auto done = co_await deploy_.update(std::move(id), std::move(change), nullptr); !done)
     co_return fail(done.error());
   co_return *recommended;

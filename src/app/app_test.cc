@@ -377,7 +377,7 @@ TEST_F(DeployTest, AnObserverIsToldOfEveryChangeThatHolds) {
   const auto created = run_task(deploy.create(wanted(), std::make_unique<FakeBundle>()));
   ASSERT_TRUE(created);
   FunctionChange change;
-  change.memory_mb = 512;
+  change.set(&FunctionSettings::memory_mb, 512);
   ASSERT_TRUE(run_task(deploy.update(created->id, change, nullptr)));
   ASSERT_TRUE(run_task(deploy.remove(created->id)));
   EXPECT_FALSE(run_task(deploy.update(created->id, change, nullptr)));
@@ -399,9 +399,9 @@ TEST_F(DeployTest, EgressIsRefusedWhereThereIsNone) {
   const auto created = run_task(deploy.create(wanted(), std::make_unique<FakeBundle>()));
   ASSERT_TRUE(created);
   FunctionChange change;
-  change.network = Network::egress;
+  change.set(&FunctionSettings::network, Network::egress);
   EXPECT_FALSE(run_task(deploy.update(created->id, change, nullptr)));
-  change.network = Network::none;
+  change.set(&FunctionSettings::network, Network::none);
   EXPECT_TRUE(run_task(deploy.update(created->id, change, nullptr)));
 }
 

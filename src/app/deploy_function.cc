@@ -62,16 +62,8 @@ Task<Result<Function>> DeployFunction::create(NewFunction wanted, std::unique_pt
   const WallTime now = clock_.now();
   Function function;
   function.id = id;
-  function.name = std::move(wanted.name);
-  function.description = std::move(wanted.description);
+  function.settings() = std::move(wanted.settings());
   function.original_name = std::move(wanted.original_name);
-  function.runtime = wanted.runtime;
-  function.memory_mb = wanted.memory_mb;
-  function.timeout = wanted.timeout;
-  function.env = std::move(wanted.env);
-  function.network = wanted.network;
-  function.keep_warm = wanted.keep_warm;
-  function.max_concurrency = wanted.max_concurrency;
   function.code = *code;
   function.uploaded_at = now;
   function.updated_at = now;
@@ -91,7 +83,7 @@ Task<void> DeployFunction::tell(FunctionId id) {
 }
 
 Task<Result<void>> DeployFunction::update(FunctionId id, FunctionChange change, std::unique_ptr<StagedFile> bundle) {
-  if (auto possible = co_await check_network(change.network.value_or(Network::none)); !possible)
+  if (auto possible = co_await check_network(change.get(&FunctionSettings::network).value_or(Network::none)); !possible)
     co_return fail(possible.error());
   CodeRef old_code;
   if (bundle) {

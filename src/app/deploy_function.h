@@ -18,17 +18,8 @@
 
 namespace infra::app {
 
-struct NewFunction {
-  std::string name;
-  std::string description;
+struct NewFunction : FunctionSettings {
   std::string original_name;
-  Runtime runtime = Runtime::python;
-  int memory_mb = limits::kDefaultMemoryMb;
-  milliseconds timeout = limits::kDefaultTimeout;
-  Environment env;
-  Network network = Network::none;
-  int keep_warm = 0;
-  int max_concurrency = 0;
 };
 
 class DeployFunction {

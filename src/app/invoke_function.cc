@@ -27,16 +27,10 @@ Task<Result<SharedResult>> InvokeFunction::run(Invocation invocation) {
   Job job;
   job.request_id = std::move(invocation.id);
   job.function_id = std::move(invocation.function);
-  job.runtime = function->runtime;
-  job.memory_mb = function->memory_mb;
-  job.timeout = function->timeout;
-  job.network = function->network;
-  job.keep_warm = function->keep_warm;
-  job.max_concurrency = function->max_concurrency;
+  job.settings() = std::move(function->settings());
   job.code = std::move(function->code);
   job.input = std::move(invocation.input);
   job.model_id = std::move(invocation.model_id);
-  job.env = std::move(function->env);
   job.mode = invocation.mode;
   job.reply_to = results_.reply_channel();
   job.accepted_at = clock_.now();

@@ -55,7 +55,7 @@ std::string zip_the_content_of(std::string_view folder) {
 
 // "main.py" is there, as a link that leads to no file.
 Words dangling_link(const BundleTree& tree, Runtime runtime) {
-  for (const auto name : entry_names(runtime)) {
+  for (const auto name : traits_of(runtime).entry_files) {
     const auto* node = tree.find(name);
     if (node == nullptr || node->type != EntryType::symlink) continue;
     return fmt::format("its {} is a link to \"{}\", and no such file is in the ZIP", name, shown_name(node->target));
@@ -66,7 +66,7 @@ Words dangling_link(const BundleTree& tree, Runtime runtime) {
 // "Main.py".
 Words wrong_case(const BundleTree& tree, Runtime runtime) {
   for (const auto& [path, node] : tree.nodes()) {
-    for (const auto name : entry_names(runtime)) {
+    for (const auto name : traits_of(runtime).entry_files) {
       if (node.type == EntryType::directory || ascii_lower(path) != name) continue;
       return fmt::format("it has \"{}\", which must be written {}", path, name);
     }
@@ -78,11 +78,11 @@ Words wrong_case(const BundleTree& tree, Runtime runtime) {
 Words other_runtime(const BundleTree& tree) {
   std::string_view file;
   std::vector<std::string> fitting;
-  for (const auto runtime : {Runtime::python, Runtime::nodejs, Runtime::cpp, Runtime::go}) {
-    for (const auto name : entry_names(runtime)) {
+  for (const auto& runtime : kRuntimes) {
+    for (const auto name : runtime.entry_files) {
       if (!tree.file_at(name) || (!file.empty() && file != name)) continue;
       file = name;
-      fitting.push_back(fmt::format("runtime={}", to_string(runtime)));
+      fitting.push_back(fmt::format("runtime={}", runtime.name));
     }
   }
   if (file.empty()) return std::nullopt;
@@ -96,30 +96,13 @@ Words in_a_folder(const BundleTree& tree, Runtime runtime) {
   for (const auto& [path, node] : tree.nodes()) {
     if (node.type == EntryType::directory || folder_of(path).empty() || is_foreign(path)) continue;
     if (!best.empty() && depth(path) >= depth(best)) continue;
-    if (std::ranges::find(entry_names(runtime), name_of(path)) != entry_names(runtime).end()) best = path;
+    const auto entries = traits_of(runtime).entry_files;
+    if (std::ranges::find(entries, name_of(path)) != entries.end()) best = path;
   }
   if (best.empty()) return std::nullopt;
   const std::string_view folder = folder_of(best);
   return fmt::format("{} was found in the folder \"{}/\": {}", name_of(best), shown_name(folder),
                      zip_the_content_of(folder));
-}
-
-std::span<const std::string_view> source_suffixes(Runtime runtime) {
-  static constexpr std::string_view kPython[] = {".py"};
-  static constexpr std::string_view kNode[] = {".js", ".mjs", ".cjs", ".ts", ".mts", ".cts", ".tsx", ".jsx"};
-  static constexpr std::string_view kCpp[] = {".cpp", ".cc", ".cxx", ".c"};
-  static constexpr std::string_view kGo[] = {".go"};
-  switch (runtime) {
-    case Runtime::python:
-      return kPython;
-    case Runtime::nodejs:
-      return kNode;
-    case Runtime::cpp:
-      return kCpp;
-    case Runtime::go:
-      return kGo;
-  }
-  return {};
 }
 
 // "app.py", "index.ts": sources of the runtime, under other names.
@@ -128,13 +111,13 @@ Words other_sources(const BundleTree& tree, Runtime runtime) {
   for (const auto& [path, node] : tree.nodes()) {
     if (node.type == EntryType::directory || !folder_of(path).empty() || path.front() == '.') continue;
     const auto fits = [&](std::string_view suffix) { return path.ends_with(suffix); };
-    if (std::ranges::any_of(source_suffixes(runtime), fits)) found.push_back(path);
+    if (std::ranges::any_of(traits_of(runtime).source_suffixes, fits)) found.push_back(path);
   }
   if (found.empty()) return std::nullopt;
   const auto is_typescript = [](std::string_view path) {
     return path.ends_with(".ts") || path.ends_with(".mts") || path.ends_with(".cts") || path.ends_with(".tsx");
   };
-  const std::string_view wanted = entry_names(runtime).front();
+  const std::string_view wanted = traits_of(runtime).entry_files.front();
   if (std::ranges::all_of(found, is_typescript)) {
     return fmt::format("it has \"{}\": compile TypeScript to {} before you zip", shown_name(found.front()), wanted);
   }
@@ -162,7 +145,7 @@ Words one_folder(const BundleTree& tree) {
 
 std::string missing_entry_message(const BundleTree& tree, Runtime runtime) {
   const std::string missing = fmt::format("The ZIP has no {} at its root, which a {} function needs",
-                                          joined(entry_names(runtime), " or "), to_string(runtime));
+                                          joined(traits_of(runtime).entry_files, " or "), to_string(runtime));
   Words hint = dangling_link(tree, runtime);
   if (!hint) hint = wrong_case(tree, runtime);
   if (!hint) hint = other_runtime(tree);

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "core/bundle_tree.h"
-#include "core/function.h"
+#include "core/runtime.h"
 
 namespace infra {
 

@@ -7,29 +7,11 @@
 
 namespace infra {
 
-std::span<const std::string_view> entry_names(Runtime runtime) {
-  static constexpr std::string_view kPython[] = {"main.py"};
-  static constexpr std::string_view kNode[] = {"index.js", "index.mjs"};
-  static constexpr std::string_view kCpp[] = {"main.cpp", kReadyBinary};
-  static constexpr std::string_view kGo[] = {"main.go", kReadyBinary};
-  switch (runtime) {
-    case Runtime::python:
-      return kPython;
-    case Runtime::nodejs:
-      return kNode;
-    case Runtime::cpp:
-      return kCpp;
-    case Runtime::go:
-      return kGo;
-  }
-  return {};
-}
-
 Result<std::string> check_bundle(const std::vector<BundleEntry>& entries, Runtime runtime) {
   const auto tree = BundleTree::of(entries);
   if (!tree) return fail(tree.error());
   if (tree->nodes().empty()) return fail(errors::bundle_empty, "The ZIP is empty.");
-  const auto names = entry_names(runtime);
+  const auto names = traits_of(runtime).entry_files;
   const auto is_there = [&](std::string_view name) {
     const auto file = tree->file_at(name);
     return file && !(is_compiled(runtime) && file->starts_with(std::string(kOwnFolder) + "/"));

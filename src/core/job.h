@@ -15,19 +15,15 @@ enum class RunMode : std::uint8_t {
   async,  // accepted with 202: must survive everything from then on
 };
 
-struct Job {
+template <>
+inline constexpr RunMode kLastOf<RunMode> = RunMode::async;
+
+struct Job : FunctionSettings {  // those that travel with it (SettingField::in_job)
   RequestId request_id;
   FunctionId function_id;
-  Runtime runtime = Runtime::python;
-  int memory_mb = limits::kDefaultMemoryMb;
-  milliseconds timeout = limits::kDefaultTimeout;
-  Network network = Network::none;
-  int keep_warm = 0;
-  int max_concurrency = 0;  // 0: no limit
   CodeRef code;
   std::string input = "{}";  // JSON text, valid
   std::string model_id;      // empty: the node's default
-  Environment env;
   RunMode mode = RunMode::sync;
   std::string reply_to;  // the channel that the waiting controller listens on; empty on one machine
   WallTime accepted_at;

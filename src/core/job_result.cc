@@ -104,7 +104,7 @@ std::string_view to_string(RunStatus status) {
 std::optional<RunStatus> parse_run_status(std::string_view text) {
   const auto found = std::ranges::find(kStatusNames, text);
   if (found == kStatusNames.end()) return std::nullopt;
-  return static_cast<RunStatus>(found - kStatusNames.begin());
+  return from_number<RunStatus>(found - kStatusNames.begin());
 }
 
 std::string to_json(const JobResult& r) {

@@ -21,6 +21,9 @@ enum class RunStatus : std::uint8_t {
   error,    // the platform's fault
 };
 
+template <>
+inline constexpr RunStatus kLastOf<RunStatus> = RunStatus::error;
+
 [[nodiscard]] std::string_view to_string(RunStatus status);  // "SUCCESS" …
 [[nodiscard]] std::optional<RunStatus> parse_run_status(std::string_view text);
 

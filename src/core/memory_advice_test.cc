@@ -214,7 +214,8 @@ TEST(MemoryAdviceTest, HoldsForAnyRuns) {
     RC_ASSERT((advice.verdict == Verdict::keep) == (advice.recommended_memory_mb == allocated));
     if (!advice.is_change()) return;
     const int recommended = *advice.recommended_memory_mb;
-    RC_ASSERT(check_memory_mb(recommended).has_value());
+    FunctionSettings settings;
+    RC_ASSERT(set_text(field_of(&FunctionSettings::memory_mb), settings, std::to_string(recommended)).has_value());
     RC_ASSERT((recommended * kMb > most || recommended == limits::kMaxMemoryMb));
     RC_ASSERT((recommended < allocated) == (advice.verdict == Verdict::lower));
     // The same runs with what was recommended: nothing more to do.

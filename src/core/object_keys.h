@@ -1,5 +1,5 @@
-// The names of all objects in the code store. Rights and expiry go by folder (docs/aws.md), so an object of another kind
-// is a folder of its own: a row here, and a function that makes its keys.
+// The names of all objects in the code store. Rights and expiry go by folder (docs/aws.md), so an object of another
+// kind is a folder of its own: a row here, and a function that makes its keys.
 #pragma once
 
 #include <array>
@@ -37,8 +37,8 @@ inline constexpr std::array all = {functions, builds, outputs, results, payloads
 // it, for every machine in kMachines.
 [[nodiscard]] std::string build_key(std::string_view bundle_sha256, std::string_view machine);
 
-// A run's output file; a name that no object may have is hashed: …/_/<SHA-256>. If an id is none of ours, the key may be
-// one that every store refuses.
+// A run's output file; a name that no object may have is hashed: …/_/<SHA-256>. If an id is none of ours, the key may
+// be one that every store refuses.
 [[nodiscard]] std::string output_key(const FunctionId& function, const RequestId& request, std::string_view name);
 
 [[nodiscard]] std::string result_key(const RequestId& request);

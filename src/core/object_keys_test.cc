@@ -1,5 +1,5 @@
-// Objects' keys: each kind in its own folder, where rights and expiry are set; output files' ones for each name, none that
-// a store refuses, none that leaves its run's folder.
+// Objects' keys: each kind in its own folder, where rights and expiry are set; output files' ones for each name, none
+// that a store refuses, none that leaves its run's folder.
 #include "core/object_keys.h"
 
 #include <gtest/gtest.h>

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -21,6 +23,9 @@ namespace infra {
 
 // Without white space at both ends.
 [[nodiscard]] std::string_view trim(std::string_view text, std::string_view space = " \t\r\n");
+
+// A whole number of decimal digits, with a minus before it or nothing; nullopt for all else.
+[[nodiscard]] std::optional<std::int64_t> parse_whole(std::string_view text);
 
 // A to Z only, whatever the locale: header names and values, media types.
 [[nodiscard]] std::string ascii_lower(std::string_view text);

@@ -1,8 +1,9 @@
-// ASCII case folding touches nothing else; text is shortened as JavaScript counts it. (UTF-8 is tested where it is
-// used: function_test.cc, job_result_test.cc.)
+// ASCII case folding touches nothing else; text is shortened as JavaScript counts it; UTF-8 is exactly Unicode's table.
 #include "core/text.h"
 
 #include <gtest/gtest.h>
+
+#include <limits>
 
 namespace infra {
 namespace {
@@ -21,6 +22,15 @@ TEST(Trim, TakesWhiteSpaceOffBothEnds) {
   EXPECT_EQ(trim(" a\n", " "), "a\n");
 }
 
+TEST(ParseWhole, IsDigitsAndNothingElse) {
+  EXPECT_EQ(parse_whole("0"), 0);
+  EXPECT_EQ(parse_whole("-12"), -12);
+  EXPECT_EQ(parse_whole("9223372036854775807"), std::numeric_limits<std::int64_t>::max());
+  for (const char* text : {"", "+1", " 1", "1 ", "1.0", "1e3", "0x1", "9223372036854775808", "--1"}) {
+    EXPECT_EQ(parse_whole(text), std::nullopt) << text;
+  }
+}
+
 TEST(Shorten, CountsUnitsOfUtf16AndCutsNoCharacter) {
   EXPECT_EQ(shorten("", 3), "");
   EXPECT_EQ(shorten("abc", 3), "abc");
@@ -31,6 +41,19 @@ TEST(Shorten, CountsUnitsOfUtf16AndCutsNoCharacter) {
   EXPECT_EQ(shorten("a" + face, 3), "a" + face);
   EXPECT_EQ(shorten("ab" + face, 3), "ab...");
   EXPECT_EQ(shorten(face + face, 3), face + "...");
+}
+
+// Unicode 15, table 3-7: the last well-formed and the first ill-formed sequence at every boundary.
+TEST(TextTest, Utf8IsExactlyUnicodesTable) {
+  for (const std::string_view good : {"", "a", "\xc2\x80", "\xdf\xbf", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xee\x80\x80",
+                                      "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf", "a\xe2\x82\xac!"}) {
+    EXPECT_TRUE(is_valid_utf8(good)) << good;
+  }
+  for (const std::string_view bad :
+       {"\x80", "\xc0\x80", "\xc1\xbf", "\xc2", "\xc2\x7f", "\xe0\x9f\xbf", "\xed\xa0\x80", "\xe2\x82", "\xe2\x82(",
+        "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xf0\x90\x80", "\xff", "ok\xbf"}) {
+    EXPECT_FALSE(is_valid_utf8(bad));
+  }
 }
 
 }  // namespace

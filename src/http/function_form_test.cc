@@ -19,8 +19,8 @@ TEST(FunctionForm, MemoryIsRaisedToTheLeastThereIsAndMemoryMbIsNot) {
   for (const auto& [given, wanted] :
        {std::pair{1, 128}, {32, 128}, {127, 128}, {128, 128}, {200, 200}, {10240, 10240}}) {
     const std::string text = std::to_string(given);
-    EXPECT_EQ(change_from_json(R"({"memory":)" + text + "}")->memory_mb, wanted);
-    EXPECT_EQ(from_form({{"memory", text}})->memory_mb, wanted);
+    EXPECT_EQ(change_from_json(R"({"memory":)" + text + "}")->get(&FunctionSettings::memory_mb), wanted);
+    EXPECT_EQ(from_form({{"memory", text}})->get(&FunctionSettings::memory_mb), wanted);
     const auto strict = change_from_json(R"({"memoryMb":)" + text + "}");
     EXPECT_EQ(strict.has_value(), given >= 128) << given;
     EXPECT_EQ(from_form({{"memoryMb", text}}).has_value(), given >= 128) << given;
@@ -46,8 +46,8 @@ TEST(FunctionForm, EnvVarsAreAsManyAsTheirBytesAllowInAFormAndInJson) {
   for (const auto& change :
        {from_form({{"envVars", variables}}), change_from_json(R"({"envVars":)" + variables + "}")}) {
     ASSERT_TRUE(change) << change.error().message;
-    EXPECT_EQ(change->env->size(), 1000U);
-    EXPECT_EQ(change->env->at("V999"), "\xc3\xa9");
+    EXPECT_EQ(change->get(&FunctionSettings::env)->size(), 1000U);
+    EXPECT_EQ(change->get(&FunctionSettings::env)->at("V999"), "\xc3\xa9");
   }
   for (const char* wrong : {"", "{", "[]", "null", R"({"A":1})", R"({"A":null})"}) {
     EXPECT_EQ(from_form({{"envVars", wrong}}).error().code, "invalid_env_vars") << wrong;
@@ -63,8 +63,8 @@ TEST(FunctionForm, OneOfTheTwoNamesIsGivenAndAHeaderHoldsOverEither) {
   EXPECT_EQ(from_form({{"memory", "256"}, {"memoryMb", "256"}}).error().code, "duplicate_field");
   net::Headers headers;
   headers.add("x-memory-mb", "512");
-  EXPECT_EQ(from_form({{"memory", "256"}}, headers)->memory_mb, 512);
-  EXPECT_EQ(from_form({{"memoryMb", "256"}}, headers)->memory_mb, 512);
+  EXPECT_EQ(from_form({{"memory", "256"}}, headers)->get(&FunctionSettings::memory_mb), 512);
+  EXPECT_EQ(from_form({{"memoryMb", "256"}}, headers)->get(&FunctionSettings::memory_mb), 512);
 }
 
 }  // namespace

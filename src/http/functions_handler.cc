@@ -21,15 +21,16 @@ double average(double total, std::int64_t count) {
 }
 
 std::string to_json(const Function& f) {
-  return fmt::format(
-      R"({{"functionId":{0},"id":{0},"name":{1},"description":{2},"runtime":"{3}","memoryMb":{4},"network":"{10}","keepWarm":{11},)"
-      R"("maxConcurrency":{12},"invocations":{5},)"
-      R"("avgDuration":{6},"avgHandlerDuration":{7},"uploadedAt":"{8}","updatedAt":"{9}","s3Key":{13}}})",
-      json_quote(f.id.value), json_quote(f.name), json_quote(f.description), to_string(f.runtime), f.memory_mb,
-      f.invocations, whole_ms(average(f.total_duration_ms, f.invocations)),
-      f.handler_invocations > 0 ? json_number(average(f.total_handler_ms, f.handler_invocations)) : "null",
-      to_iso8601(f.uploaded_at), to_iso8601(f.updated_at), to_string(f.network), f.keep_warm, f.max_concurrency,
-      json_quote(f.code.key));
+  std::string json = fmt::format(R"({{"functionId":{0},"id":{0},)", json_quote(f.id.value));
+  for (const auto& field : setting_fields()) {
+    if (field.shown) append_json_member(json, field, f);
+  }
+  return json +
+         fmt::format(
+             R"("invocations":{},"avgDuration":{},"avgHandlerDuration":{},"uploadedAt":"{}","updatedAt":"{}","s3Key":{}}})",
+             f.invocations, whole_ms(average(f.total_duration_ms, f.invocations)),
+             f.handler_invocations > 0 ? json_number(average(f.total_handler_ms, f.handler_invocations)) : "null",
+             to_iso8601(f.uploaded_at), to_iso8601(f.updated_at), json_quote(f.code.key));
 }
 
 Error no_bundle() {

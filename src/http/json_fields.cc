@@ -53,17 +53,4 @@ Result<json::object> read_object(std::string_view document) {
   return object;
 }
 
-Result<Environment> read_environment(const json::value& value) {
-  const auto invalid = [] {
-    return fail(errors::invalid_env_vars, "envVars must be a JSON object whose values are strings.");
-  };
-  if (!value.is_object()) return invalid();
-  Environment env;
-  for (const auto& [name, text] : value.get_object()) {
-    if (!text.is_string()) return invalid();
-    env.emplace(std::string(name), std::string(text.get_string()));
-  }
-  return check_environment(std::move(env));
-}
-
 }  // namespace infra::http

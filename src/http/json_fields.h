@@ -6,7 +6,6 @@
 #include <string_view>
 
 #include "core/error.h"
-#include "core/function.h"
 #include "core/json_members.h"
 #include "net/http/http_types.h"
 
@@ -20,8 +19,5 @@ Task<Result<std::string>> read_json_body(net::Request& request, std::uint64_t ma
 
 // The checks of read_members() for small documents that are wanted as values.
 [[nodiscard]] Result<boost::json::object> read_object(std::string_view document);
-
-// A JSON object of strings, as envVars is sent; `invalid` names the field.
-[[nodiscard]] Result<Environment> read_environment(const boost::json::value& value);
 
 }  // namespace infra::http

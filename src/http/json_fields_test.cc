@@ -16,12 +16,5 @@ TEST(JsonFields, ReadsAnObjectWithTheChecksOfItsMembers) {
   EXPECT_EQ(read_object("{\"a\":" + std::string(100'000, '[')).error().code, "invalid_json");
 }
 
-TEST(JsonFields, EnvironmentMustBeStrings) {
-  EXPECT_EQ(read_environment(boost::json::parse(R"({"A":"1"})")).value().at("A"), "1");
-  EXPECT_EQ(read_environment(boost::json::parse(R"({"A":1})")).error().code, "invalid_env_vars");
-  EXPECT_EQ(read_environment(boost::json::parse("[]")).error().code, "invalid_env_vars");
-  EXPECT_EQ(read_environment(boost::json::parse(R"({"LD_PRELOAD":"x"})")).error().code, "reserved_env_var");
-}
-
 }  // namespace
 }  // namespace infra::http

@@ -12,6 +12,7 @@
 
 #include "core/client_address.h"
 #include "core/error_codes.h"
+#include "core/function_settings.h"
 #include "core/text.h"
 #include "http/error_response.h"
 #include "net/http/content_encoding.h"
@@ -19,6 +20,15 @@
 
 namespace infra::http {
 namespace {
+
+// What a page of another origin may send: with the headers that set a function's settings.
+std::string allowed_headers() {
+  std::string headers = "content-type, content-encoding, x-api-key, authorization, x-async, x-request-id, traceparent";
+  for (const auto& field : setting_fields()) {
+    if (!field.header.empty()) headers.append(", ").append(field.header);
+  }
+  return headers;
+}
 
 net::Response refuse(Context& context, const Error& error) {
   context.error_code = error.code;
@@ -158,10 +168,7 @@ Middleware allow_origins(std::vector<std::string> origins) {
     if (is_preflight(context.request)) {
       response.status = 204;
       response.headers.add("Access-Control-Allow-Methods", "GET, POST, PUT, DELETE, OPTIONS");
-      response.headers.add(
-          "Access-Control-Allow-Headers",
-          "content-type, content-encoding, x-api-key, authorization, x-async, x-runtime, x-memory-mb, x-function-name, "
-          "x-network, x-keep-warm, x-max-concurrency, x-request-id, traceparent");
+      response.headers.add("Access-Control-Allow-Headers", allowed_headers());
       response.headers.add("Access-Control-Max-Age", "600");
     } else {
       response = co_await next(context);

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "core/error.h"
-#include "core/function.h"
+#include "core/runtime.h"
 #include "core/task.h"
 
 namespace infra {

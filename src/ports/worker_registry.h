@@ -7,15 +7,22 @@
 
 #include "core/error.h"
 #include "core/ids.h"
+#include "core/runtime.h"
 #include "core/task.h"
 #include "core/time.h"
 
 namespace infra {
 
+[[nodiscard]] inline std::map<std::string, int> no_instances() {
+  std::map<std::string, int> pools;
+  for (const auto& runtime : kRuntimes) pools.emplace(runtime.name, 0);
+  return pools;
+}
+
 struct Heartbeat {
   WorkerId worker_id;
   std::string status = "healthy";
-  std::map<std::string, int> pools = {{"cpp", 0}, {"go", 0}, {"nodejs", 0}, {"python", 0}};  // warm instances
+  std::map<std::string, int> pools = no_instances();  // warm ones, by the name of each runtime
   int active_jobs = 0;
   double uptime_seconds = 0;
   std::string timestamp;  // as the worker wrote it

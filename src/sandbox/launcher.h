@@ -9,7 +9,8 @@
 #include <string>
 
 #include "core/error.h"
-#include "core/function.h"
+#include "core/limits.h"
+#include "core/runtime.h"
 #include "core/time.h"
 #include "sandbox/protocol/launch_purpose.h"
 #include "sandbox/protocol/output_files.h"
@@ -63,7 +64,7 @@ struct LaunchRequest {
   int memory_mb = limits::kDefaultMemoryMb;
   LaunchPurpose purpose = LaunchPurpose::run;
   bool egress = false;  // outbound connections to public addresses; else there is no network
-  int thread_pool = 0;  // of Node.js alone: how many threads its pool has, if not as many as usual
+  int thread_pool = 0;  // how many threads a pool has that is made at its start, if not as many as usual
 };
 
 // Blocking; any thread.

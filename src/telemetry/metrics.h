@@ -11,8 +11,8 @@
 #include <string>
 #include <string_view>
 
-#include "core/function.h"
 #include "core/job_result.h"
+#include "core/runtime.h"
 #include "telemetry/metric_table.h"
 
 namespace infra {

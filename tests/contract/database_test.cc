@@ -12,6 +12,7 @@
 #include "adapters/sqlite/sqlite_function_store.h"
 #include "adapters/sqlite/sqlite_log_store.h"
 #include "contract/embedded_world.h"
+#include "contract/sample_rows.h"
 #include "core/error_codes.h"
 
 namespace infra {
@@ -184,6 +185,22 @@ TEST(Database, AFileOfTheFirstSchemaIsBroughtUpToDate) {
   EXPECT_EQ(function->keep_warm, 0);
   EXPECT_EQ(function->max_concurrency, 0);
   EXPECT_EQ(world.run(logs.list({.function_id = {"f"}, .limit = 5, .start = {}, .cursor = {}}))->rows.size(), 1U);
+}
+
+TEST(Database, ARowWhoseNumberMeansNothingIsAnError) {
+  for (const std::string column : {"runtime", "network"}) {
+    EmbeddedWorld world;
+    SqliteFunctionStore functions(*world.database);
+    ASSERT_TRUE(world.run(functions.insert(make_function("f", world.clock.now()))));
+    ASSERT_TRUE(world.run(world.database->write<void>([&column](Connection& connection) {
+      return connection.execute_script("UPDATE functions SET " + column + " = 99");
+    })));
+    functions.cache()->erase({"f"});
+    const auto found = world.run(functions.find({"f"}));
+    ASSERT_FALSE(found) << column;
+    EXPECT_EQ(found.error().code, "engine_unavailable");
+    EXPECT_NE(found.error().message.find(column), std::string::npos) << found.error().message;
+  }
 }
 
 TEST(Database, SaysWhyAFileCannotBeOpened) {

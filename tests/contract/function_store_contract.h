@@ -42,7 +42,7 @@ TYPED_TEST_P(FunctionStoreContract, KeepsEveryField) {
 TYPED_TEST_P(FunctionStoreContract, UpdateChangesOnlyWhatIsGiven) {
   const Function before = this->insert("f");
   FunctionChange change;
-  change.memory_mb = 1024;
+  change.set(&FunctionSettings::memory_mb, 1024);
   change.code = CodeRef{"functions/f/2.zip", std::string(64, '1')};
   const WallTime now = this->engine_.now() + milliseconds{5};
   const auto old = this->engine_.run(this->store().update(before.id, change, now));
@@ -62,9 +62,9 @@ TYPED_TEST_P(FunctionStoreContract, UpdateChangesOnlyWhatIsGiven) {
 TYPED_TEST_P(FunctionStoreContract, SettingsGoBackToTheirDefaults) {
   const Function before = this->insert("f");
   FunctionChange change;
-  change.network = Network::none;
-  change.keep_warm = 0;
-  change.max_concurrency = 0;
+  change.set(&FunctionSettings::network, Network::none);
+  change.set(&FunctionSettings::keep_warm, 0);
+  change.set(&FunctionSettings::max_concurrency, 0);
   const WallTime now = this->engine_.now() + milliseconds{5};
   ASSERT_TRUE(this->engine_.run(this->store().update(before.id, change, now)));
   Function wanted = before;
@@ -74,9 +74,9 @@ TYPED_TEST_P(FunctionStoreContract, SettingsGoBackToTheirDefaults) {
   wanted.updated_at = now;
   expect_same_settings(this->find("f").value(), wanted);
 
-  change.network = Network::egress;
-  change.keep_warm = 16;
-  change.max_concurrency = 1000;
+  change.set(&FunctionSettings::network, Network::egress);
+  change.set(&FunctionSettings::keep_warm, 16);
+  change.set(&FunctionSettings::max_concurrency, 1000);
   ASSERT_TRUE(this->engine_.run(this->store().update(before.id, change, now)));
   const auto found = this->find("f").value();
   EXPECT_EQ(found.network, Network::egress);

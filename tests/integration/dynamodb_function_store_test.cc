@@ -16,7 +16,7 @@ INSTANTIATE_TYPED_TEST_SUITE_P(DynamoDb, FunctionStoreContract, DynamoDbWorld);
 
 FunctionChange to_memory(int memory_mb) {
   FunctionChange change;
-  change.memory_mb = memory_mb;
+  change.set(&FunctionSettings::memory_mb, memory_mb);
   return change;
 }
 
@@ -313,7 +313,7 @@ TEST_F(DynamoDbFunctionStoreTest, RowsOfTheReferenceAreListedFoundAndUpdated) {
   EXPECT_EQ(bare->code, CodeRef{});
 
   FunctionChange change = to_memory(512);
-  change.description = "";
+  change.set(&FunctionSettings::description, "");
   ASSERT_TRUE(world_.run(here_.update({"old"}, change, world_.now())));
   const auto updated = world_.run(here_.find({"old"}));
   EXPECT_EQ(updated->memory_mb, 512);

@@ -71,15 +71,11 @@ class FakeFunctions : public FunctionStore {
     if (!rows.contains(id)) co_return fail(errors::function_not_found, "none");
     co_return rows[id];
   }
-  Task<Result<Function>> update(const FunctionId& id, const FunctionChange& change, WallTime) override {
+  Task<Result<Function>> update(const FunctionId& id, const FunctionChange& change, WallTime now) override {
     if (auto ok = journal_.note("functions.update"); !ok) co_return fail(ok.error());
     if (!rows.contains(id)) co_return fail(errors::function_not_found, "none");
     const Function before = rows[id];
-    if (change.code) rows[id].code = *change.code;
-    if (change.memory_mb) rows[id].memory_mb = *change.memory_mb;
-    if (change.network) rows[id].network = *change.network;
-    if (change.keep_warm) rows[id].keep_warm = *change.keep_warm;
-    if (change.max_concurrency) rows[id].max_concurrency = *change.max_concurrency;
+    rows[id] = apply(before, change, now);
     if (auto ok = journal_.answer("functions.update"); !ok) co_return fail(ok.error());
     co_return before;
   }

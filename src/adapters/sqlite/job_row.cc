@@ -1,5 +1,8 @@
 #include "adapters/sqlite/job_row.h"
 
+#include <fmt/format.h>
+
+#include <string>
 #include <utility>
 
 #include "core/error_codes.h"
@@ -7,48 +10,50 @@
 namespace infra {
 namespace {
 
-constexpr std::string_view kInsert =
-    "INSERT INTO jobs(seq, request_id, receives, bytes, function_id, runtime, memory_mb, timeout_ms, code_key, "
-    "code_sha256, mode, model_id, reply_to, accepted_at, traceparent, env, input, network, keep_warm, max_concurrency) "
-    "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING";
-constexpr std::string_view kRead =
-    "SELECT request_id, function_id, runtime, memory_mb, timeout_ms, code_key, code_sha256, mode, model_id, reply_to, "
-    "accepted_at, traceparent, env, input, network, keep_warm, max_concurrency FROM jobs WHERE seq=? AND dead_at IS "
-    "NULL";
+// A job's settings come last.
+const std::string& insert_sql() {
+  static const std::string kInsert = fmt::format(
+      "INSERT INTO jobs(seq, request_id, receives, bytes, function_id, code_key, code_sha256, mode, model_id, "
+      "reply_to, "
+      "accepted_at, traceparent, input, {}) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,{}) ON CONFLICT DO NOTHING",
+      setting_columns(SettingsOf::job), setting_places(SettingsOf::job));
+  return kInsert;
+}
+const std::string& read_sql() {
+  static const std::string kRead = fmt::format(
+      "SELECT request_id, function_id, code_key, code_sha256, mode, model_id, reply_to, accepted_at, traceparent, "
+      "input, "
+      "{} FROM jobs WHERE seq=? AND dead_at IS NULL",
+      setting_columns(SettingsOf::job));
+  return kRead;
+}
 
 Result<Job> read_row(const sqlite::Statement& row) {
-  auto env = environment_from_column(row.text(12));
-  if (!env) return fail(env.error());
   Job job;
   job.request_id = {row.text(0)};
   job.function_id = {row.text(1)};
-  job.runtime = static_cast<Runtime>(row.integer(2));
-  job.memory_mb = static_cast<int>(row.integer(3));
-  job.timeout = milliseconds{row.integer(4)};
-  job.code = {row.text(5), row.text(6)};
-  job.mode = static_cast<RunMode>(row.integer(7));
-  job.model_id = row.text(8);
-  job.reply_to = row.text(9);
-  job.accepted_at = time_from_column(row.integer(10));
-  job.traceparent = row.text(11);
-  job.env = std::move(*env);
-  job.input = row.text(13);
-  job.network = static_cast<Network>(row.integer(14));
-  job.keep_warm = static_cast<int>(row.integer(15));
-  job.max_concurrency = static_cast<int>(row.integer(16));
+  job.code = {row.text(2), row.text(3)};
+  const auto mode = enum_from_column<RunMode>(row.integer(4));
+  if (!mode) return fail(mode.error());
+  job.mode = *mode;
+  job.model_id = row.text(5);
+  job.reply_to = row.text(6);
+  job.accepted_at = time_from_column(row.integer(7));
+  job.traceparent = row.text(8);
+  job.input = row.text(9);
+  if (auto read = read_settings(row, 10, SettingsOf::job, job); !read) return fail(read.error());
   return job;
 }
 
 }  // namespace
 
 Result<void> insert_job(sqlite::Connection& connection, const Job& job, const QueuedJob& queued) {
-  const std::string env = to_json(job.env);
-  auto row = connection.prepare(kInsert);
+  const SettingTexts texts(job);
+  auto row = connection.prepare(insert_sql());
   row.bind(queued.seq).bind(job.request_id.value).bind(queued.receives).bind(static_cast<std::int64_t>(queued.bytes));
-  row.bind(job.function_id.value).bind(static_cast<int>(job.runtime)).bind(job.memory_mb).bind(job.timeout.count());
-  row.bind(job.code.key).bind(job.code.sha256).bind(static_cast<int>(job.mode)).bind(job.model_id).bind(job.reply_to);
-  row.bind(to_column(job.accepted_at)).bind(job.traceparent).bind(env).bind(job.input);
-  row.bind(static_cast<int>(job.network)).bind(job.keep_warm).bind(job.max_concurrency);
+  row.bind(job.function_id.value).bind(job.code.key).bind(job.code.sha256).bind(static_cast<int>(job.mode));
+  row.bind(job.model_id).bind(job.reply_to).bind(to_column(job.accepted_at)).bind(job.traceparent).bind(job.input);
+  bind_settings(row, SettingsOf::job, job, texts);
   if (auto done = row.run(); !done) return done;
   if (connection.changes() > 0) return {};
   return fail(errors::job_exists, "A job with this request id is queued already.");
@@ -58,7 +63,7 @@ Result<std::vector<std::shared_ptr<const Job>>> read_jobs(sqlite::Connection& co
                                                           const std::vector<std::int64_t>& rows) {
   std::vector<std::shared_ptr<const Job>> jobs;
   for (const std::int64_t seq : rows) {
-    auto statement = connection.prepare(kRead);
+    auto statement = connection.prepare(read_sql());
     const auto found = statement.bind(seq).step();
     if (!found) return fail(found.error());
     if (!*found) {

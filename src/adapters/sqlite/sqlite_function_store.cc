@@ -1,5 +1,7 @@
 #include "adapters/sqlite/sqlite_function_store.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -13,51 +15,63 @@ namespace {
 using sqlite::Connection;
 using sqlite::Statement;
 
-constexpr std::string_view kInsert =
-    "INSERT INTO functions(id, name, description, original_name, runtime, memory_mb, timeout_ms, env, code_key, "
-    "code_sha256, version, uploaded_at, updated_at, network, keep_warm, max_concurrency) "
-    "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING";
 constexpr std::string_view kInsertCounters = "INSERT INTO function_counters VALUES(?,?,?,?,?)";
-constexpr std::string_view kUpdate =
-    "UPDATE functions SET name=?, description=?, original_name=?, memory_mb=?, timeout_ms=?, env=?, code_key=?, "
-    "code_sha256=?, version=?, updated_at=?, network=?, keep_warm=?, max_concurrency=? WHERE id=?";
-constexpr std::string_view kFind = "SELECT * FROM counted_functions WHERE id=?";
-constexpr std::string_view kList =
-    "SELECT * FROM counted_functions WHERE (uploaded_at, id) > (?, ?) ORDER BY uploaded_at, id LIMIT ?";
+
+const std::string& insert_sql() {
+  static const std::string kSql = fmt::format(
+      "INSERT INTO functions(id, original_name, code_key, code_sha256, version, uploaded_at, updated_at, {}) "
+      "VALUES(?,?,?,?,?,?,?,{}) ON CONFLICT DO NOTHING",
+      setting_columns(SettingsOf::function), setting_places(SettingsOf::function));
+  return kSql;
+}
+
+const std::string& update_sql() {
+  static const std::string kSql = fmt::format(
+      "UPDATE functions SET original_name=?, code_key=?, code_sha256=?, version=?, updated_at=?, {} WHERE id=?",
+      setting_assignments(SettingsOf::function));
+  return kSql;
+}
+
+std::string select(std::string_view where) {
+  return fmt::format(
+      "SELECT id, original_name, code_key, code_sha256, version, uploaded_at, updated_at, invocations, "
+      "total_duration_ms, handler_invocations, total_handler_ms, {} FROM counted_functions WHERE {}",
+      setting_columns(SettingsOf::function), where);
+}
+
+const std::string& find_sql() {
+  static const std::string kSql = select("id=?");
+  return kSql;
+}
+
+const std::string& list_sql() {
+  static const std::string kSql = select("(uploaded_at, id) > (?, ?) ORDER BY uploaded_at, id LIMIT ?");
+  return kSql;
+}
 
 std::unexpected<Error> no_such_function() {
   return fail(errors::function_not_found, "There is no function with this id.");
 }
 
-// Columns in the order of the view counted_functions.
+// Columns in the order of select().
 Result<Function> read_row(const Statement& row) {
-  auto env = environment_from_column(row.text(7));
-  if (!env) return fail(env.error());
   Function f;
   f.id = {row.text(0)};
-  f.name = row.text(1);
-  f.description = row.text(2);
-  f.original_name = row.text(3);
-  f.runtime = static_cast<Runtime>(row.integer(4));
-  f.memory_mb = static_cast<int>(row.integer(5));
-  f.timeout = milliseconds{row.integer(6)};
-  f.env = std::move(*env);
-  f.code = {row.text(8), row.text(9)};
-  f.version = row.integer(10);
-  f.uploaded_at = time_from_column(row.integer(11));
-  f.updated_at = time_from_column(row.integer(12));
-  f.invocations = row.integer(13);
-  f.total_duration_ms = row.real(14);
-  f.handler_invocations = row.integer(15);
-  f.total_handler_ms = row.real(16);
-  f.network = static_cast<Network>(row.integer(17));
-  f.keep_warm = static_cast<int>(row.integer(18));
-  f.max_concurrency = static_cast<int>(row.integer(19));
+  f.original_name = row.text(1);
+  f.code = {row.text(2), row.text(3)};
+  f.version = row.integer(4);
+  f.uploaded_at = time_from_column(row.integer(5));
+  f.updated_at = time_from_column(row.integer(6));
+  f.invocations = row.integer(7);
+  f.total_duration_ms = row.real(8);
+  f.handler_invocations = row.integer(9);
+  f.total_handler_ms = row.real(10);
+  if (auto read = read_settings(row, 11, SettingsOf::function, f); !read) return fail(read.error());
   return f;
 }
 
 Result<Function> find_row(Connection& connection, const FunctionId& id) {
-  auto statement = connection.prepare(kFind);
+  auto statement = connection.prepare(find_sql());
   const auto row = statement.bind(id.value).step();
   if (!row) return fail(row.error());
   if (!*row) return no_such_function();
@@ -65,12 +79,11 @@ Result<Function> find_row(Connection& connection, const FunctionId& id) {
 }
 
 Result<void> insert_row(Connection& connection, const Function& f) {
-  const std::string env = to_json(f.env);
-  auto statement = connection.prepare(kInsert);
-  statement.bind(f.id.value).bind(f.name).bind(f.description).bind(f.original_name).bind(static_cast<int>(f.runtime));
-  statement.bind(f.memory_mb).bind(f.timeout.count()).bind(env).bind(f.code.key).bind(f.code.sha256).bind(f.version);
+  const SettingTexts texts(f);
+  auto statement = connection.prepare(insert_sql());
+  statement.bind(f.id.value).bind(f.original_name).bind(f.code.key).bind(f.code.sha256).bind(f.version);
   statement.bind(to_column(f.uploaded_at)).bind(to_column(f.updated_at));
-  statement.bind(static_cast<int>(f.network)).bind(f.keep_warm).bind(f.max_concurrency);
+  bind_settings(statement, SettingsOf::function, f, texts);
   if (auto done = statement.run(); !done) return done;
   if (connection.changes() == 0) {
     return fail(errors::function_exists, "A function with this id exists already.");
@@ -81,32 +94,15 @@ Result<void> insert_row(Connection& connection, const Function& f) {
 }
 
 Result<void> update_row(Connection& connection, const Function& f) {
-  const std::string env = to_json(f.env);
-  auto statement = connection.prepare(kUpdate);
-  statement.bind(f.name).bind(f.description).bind(f.original_name).bind(f.memory_mb).bind(f.timeout.count()).bind(env);
-  statement.bind(f.code.key).bind(f.code.sha256).bind(f.version).bind(to_column(f.updated_at));
-  statement.bind(static_cast<int>(f.network)).bind(f.keep_warm).bind(f.max_concurrency).bind(f.id.value);
-  return statement.run();
-}
-
-Function changed(Function f, const FunctionChange& change, WallTime now) {
-  f.name = change.name.value_or(f.name);
-  f.description = change.description.value_or(f.description);
-  f.memory_mb = change.memory_mb.value_or(f.memory_mb);
-  f.timeout = change.timeout.value_or(f.timeout);
-  f.env = change.env.value_or(f.env);
-  f.network = change.network.value_or(f.network);
-  f.keep_warm = change.keep_warm.value_or(f.keep_warm);
-  f.max_concurrency = change.max_concurrency.value_or(f.max_concurrency);
-  f.code = change.code.value_or(f.code);
-  f.original_name = change.original_name.value_or(f.original_name);
-  ++f.version;
-  f.updated_at = now;
-  return f;
+  const SettingTexts texts(f);
+  auto statement = connection.prepare(update_sql());
+  statement.bind(f.original_name).bind(f.code.key).bind(f.code.sha256).bind(f.version).bind(to_column(f.updated_at));
+  bind_settings(statement, SettingsOf::function, f, texts);
+  return statement.bind(f.id.value).run();
 }
 
 Result<FunctionPage> read_page(Connection& connection, const FunctionCursor& after, int limit) {
-  auto statement = connection.prepare(kList);
+  auto statement = connection.prepare(list_sql());
   statement.bind(to_column(after.uploaded_at)).bind(after.id.value).bind(limit + 1);
   FunctionPage page;
   while (true) {
@@ -188,7 +184,7 @@ Task<Result<Function>> SqliteFunctionStore::update(const FunctionId& id, const F
       [id, change, now, after](Connection& connection) -> Result<Function> {
         auto before = find_row(connection, id);
         if (!before) return before;
-        *after = changed(*before, change, now);
+        *after = apply(*before, change, now);
         if (auto done = update_row(connection, *after); !done) return fail(done.error());
         return before;
       },

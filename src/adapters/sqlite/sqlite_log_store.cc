@@ -33,7 +33,7 @@ LogRow read_row(const Statement& row) {
   log.function_id = {row.text(0)};
   log.timestamp = row.text(1);
   log.request_id = {row.text(2)};
-  log.status = static_cast<RunStatus>(row.integer(3));
+  log.status = from_number<RunStatus>(row.integer(3)).value_or(RunStatus::error);
   log.duration_ms = row.real(4);
   if (!row.is_null(5)) log.handler_ms = row.real(5);
   if (const auto limit = static_cast<int>(row.integer(6)); limit > 0) log.allocated_memory_mb = limit;

@@ -1,17 +1,17 @@
-// This worker's facts of each runtime: the one place to look when a runtime is added.
+// The commands that start a runtime's runner or builder without a sandbox.
 #pragma once
 
 #include <filesystem>
 #include <string>
 #include <vector>
 
-#include "core/function.h"
+#include "core/runtime.h"
 
 namespace infra::sandbox {
 
 // Where the runners are.
 struct RunnerFolders {
-  std::filesystem::path runtimes;  // holds python/runner.py and nodejs/runner.js
+  std::filesystem::path runtimes;  // holds a folder for each interpreted runtime
   std::filesystem::path native;    // holds the compiled functions' `runner`
 };
 

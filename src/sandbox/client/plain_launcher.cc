@@ -258,7 +258,7 @@ Result<std::unique_ptr<Sandbox>> PlainLauncher::launch(const LaunchRequest& requ
                                           "TMPDIR=" + (folder / "tmp").string(),
                                           "OUTPUT_DIR=" + (folder / "output").string()};
   // Nothing of the machine's is hidden by mounts: the runner does what it can.
-  if (request.runtime == Runtime::python)
+  if (traits_of(request.runtime).interpreter == &kPythonInterpreter)
     environment.push_back("INFRA_PYTHON_PACKAGES=" + options_.python_packages.string());
   const SpawnSetup setup(*channels, folder / "workspace");
   pid_t pid = 0;

@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include "core/enum_number.h"
+
 namespace infra::sandbox {
 
 enum class LaunchPurpose : std::uint8_t {
@@ -11,3 +13,10 @@ enum class LaunchPurpose : std::uint8_t {
 };
 
 }  // namespace infra::sandbox
+
+namespace infra {
+
+template <>
+inline constexpr sandbox::LaunchPurpose kLastOf<sandbox::LaunchPurpose> = sandbox::LaunchPurpose::build;
+
+}  // namespace infra

@@ -48,7 +48,7 @@ bool send_entry(int socket, const OutputEntry& entry) {
 }
 
 OutputEntry entry_of(const OutputMessage& message, UniqueFd file) {
-  const auto why = static_cast<LeftOut>(message.left_out);
+  const auto why = from_number<LeftOut>(message.left_out).value_or(LeftOut::unreadable);
   const std::size_t size = std::min<std::size_t>(message.name_size, message.name.size());
   return {.name = std::string(message.name.data(), size),
           .left_out = why == LeftOut::no && !file.valid() ? LeftOut::unreadable : why,

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/enum_number.h"
 #include "sandbox/system/unique_fd.h"
 
 namespace infra::sandbox {
@@ -42,3 +43,10 @@ struct OutputTree {
 };
 
 }  // namespace infra::sandbox
+
+namespace infra {
+
+template <>
+inline constexpr sandbox::LeftOut kLastOf<sandbox::LeftOut> = sandbox::LeftOut::not_stored;
+
+}  // namespace infra

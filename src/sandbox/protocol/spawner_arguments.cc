@@ -33,8 +33,6 @@ std::string to_text(const EgressOpening& opening) {
 bool take_option(std::string_view name, std::string_view value, SpawnerOptions& options) {
   if (name == "versions") return options.versions_root = value, true;
   if (name == "runners") return options.runners = value, true;
-  if (name == "python") return options.python = value, true;
-  if (name == "node") return options.node = value, true;
   if (name == "native") return options.native_runner = value, true;
   if (name == "packages") return options.python_packages = value, true;
   if (name == "zygote") return options.zygote_library = value, true;
@@ -50,16 +48,11 @@ bool take_option(std::string_view name, std::string_view value, SpawnerOptions& 
 }  // namespace
 
 std::vector<std::string> to_arguments(const SpawnerOptions& options) {
-  std::vector<std::string> arguments{"versions=" + options.versions_root.string(),
-                                     "runners=" + options.runners.string(),
-                                     "python=" + options.python.string(),
-                                     "node=" + options.node.string(),
-                                     "native=" + options.native_runner.string(),
-                                     "zygote=" + options.zygote_library.string(),
-                                     "packages=" + options.python_packages.string(),
-                                     "slots=" + std::to_string(options.slots),
-                                     "uid=" + std::to_string(options.base_uid),
-                                     "subnet=" + to_string(options.egress.subnet)};
+  std::vector<std::string> arguments{
+      "versions=" + options.versions_root.string(),   "runners=" + options.runners.string(),
+      "native=" + options.native_runner.string(),     "zygote=" + options.zygote_library.string(),
+      "packages=" + options.python_packages.string(), "slots=" + std::to_string(options.slots),
+      "uid=" + std::to_string(options.base_uid),      "subnet=" + to_string(options.egress.subnet)};
   for (const auto& opening : options.egress.allow) arguments.push_back("allow=" + to_text(opening));
   for (const auto& range : options.egress.block) arguments.push_back("block=" + to_string(range));
   for (const auto resolver : options.egress.resolvers) arguments.push_back("resolver=" + to_string(resolver));

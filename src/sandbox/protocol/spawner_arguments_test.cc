@@ -17,8 +17,6 @@ TEST(SpawnerArgumentsTest, AllOptionsArriveAsTheyWere) {
                                .runners = "/runtimes",
                                .slots = 77,
                                .base_uid = 2'000'000,
-                               .python = "/usr/bin/python3.11",
-                               .node = "",
                                .native_runner = "/native",
                                .zygote_library = "/lib/zygote.so",
                                .python_packages = "/srv/python packages=here",
@@ -34,8 +32,6 @@ TEST(SpawnerArgumentsTest, AllOptionsArriveAsTheyWere) {
   EXPECT_EQ(parsed->runners, options.runners);
   EXPECT_EQ(parsed->slots, options.slots);
   EXPECT_EQ(parsed->base_uid, options.base_uid);
-  EXPECT_EQ(parsed->python, options.python);
-  EXPECT_EQ(parsed->node, options.node);
   EXPECT_EQ(parsed->native_runner, options.native_runner);
   EXPECT_EQ(parsed->zygote_library, options.zygote_library);
   EXPECT_EQ(parsed->python_packages, options.python_packages);

@@ -6,18 +6,15 @@
 #include <filesystem>
 
 #include "sandbox/protocol/egress_options.h"
-#include "sandbox/protocol/python_command.h"
 
 namespace infra::sandbox {
 
 struct SpawnerOptions {
-  std::filesystem::path program{};         // absolute; infra-spawner
-  std::filesystem::path versions_root{};   // absolute, must exist; unpacked code is in <root>/<64 hex digits>/
-  std::filesystem::path runners{};         // absolute; holds python/runner.py and nodejs/runner.js
-  int slots = 0;                           // 1 to 4096; 0: kDefaultSlots
-  uid_t base_uid = 1'000'000;              // slot n runs as uid and gid base + n
-  std::filesystem::path python = kPython;  // below /usr, which is what a sandbox sees; may be missing
-  std::filesystem::path node = "/usr/bin/node";
+  std::filesystem::path program{};        // absolute; infra-spawner
+  std::filesystem::path versions_root{};  // absolute, must exist; unpacked code is in <root>/<64 hex digits>/
+  std::filesystem::path runners{};        // absolute; holds a folder for each interpreted runtime
+  int slots = 0;                          // 1 to 4096; 0: kDefaultSlots
+  uid_t base_uid = 1'000'000;             // slot n runs as uid and gid base + n
   std::filesystem::path native_runner{};  // absolute; the folder with the compiled functions' `runner`; may be missing
   // Python's runners are forked from an interpreter that has this library; empty: each executes one of its own.
   std::filesystem::path zygote_library{};

@@ -5,15 +5,12 @@
 namespace infra::sandbox {
 namespace {
 
-// What a kind costs to keep: a booted Node.js some 20 MB and 0.1 s of CPU, the others little of either. A build takes
-// so long that nothing is gained.
+// None for builds, which take so long that nothing is gained.
 int least_of(const SandboxKind& kind) {
-  if (kind.purpose == LaunchPurpose::build) return 0;
-  return kind.runtime == Runtime::nodejs ? 1 : 2;
+  return kind.purpose == LaunchPurpose::build ? 0 : traits_of(kind.runtime).least_waiting;
 }
 int most_of(const SandboxKind& kind) {
-  if (kind.purpose == LaunchPurpose::build) return 0;
-  return kind.runtime == Runtime::nodejs ? 4 : 16;
+  return kind.purpose == LaunchPurpose::build ? 0 : traits_of(kind.runtime).most_waiting;
 }
 
 }  // namespace

@@ -86,6 +86,11 @@ TEST(SandboxKindTest, OnlyNodeDependsOnTheMemory) {
   EXPECT_EQ(sandbox_kind(kRun, Runtime::python, 128), sandbox_kind(kRun, Runtime::python, 128, false, 16));
 }
 
+TEST(SandboxKindTest, APurposeThatThereIsNotIsNone) {
+  EXPECT_EQ(from_number<LaunchPurpose>(1U), LaunchPurpose::build);
+  EXPECT_EQ(from_number<LaunchPurpose>(2U), std::nullopt);
+}
+
 TEST(SandboxKindTest, ANetworkMakesAnother) {
   for (const auto runtime : {Runtime::python, Runtime::nodejs, Runtime::cpp})
     EXPECT_NE(sandbox_kind(kRun, runtime, 128), sandbox_kind(kRun, runtime, 128, true));

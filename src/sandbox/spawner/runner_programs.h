@@ -1,11 +1,11 @@
 // Which program runs a runtime's functions, as an argument list made here from the spawner's own options: nothing a
-// client or the unprivileged program says is in it but the sizes of memory and of Node.js's pool of threads.
+// client or the unprivileged program says is in it but the sizes of memory and of a pool of threads.
 #pragma once
 
 #include <filesystem>
 
 #include "core/error.h"
-#include "core/function.h"
+#include "core/runtime.h"
 #include "sandbox/inside/runner_command.h"
 #include "sandbox/protocol/spawner_options.h"
 #include "sandbox/spawner/sandbox_kind.h"

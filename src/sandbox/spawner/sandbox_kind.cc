@@ -4,10 +4,10 @@ namespace infra::sandbox {
 
 SandboxKind sandbox_kind(LaunchPurpose purpose, Runtime runtime, int memory_mb, bool egress, int thread_pool) {
   if (purpose == LaunchPurpose::build) return {.runtime = runtime, .memory_mb = 0, .purpose = purpose};
-  if (runtime == Runtime::nodejs) {
+  if (is_sized_at_start(runtime)) {
     return {.runtime = runtime, .memory_mb = memory_mb, .egress = egress, .thread_pool = thread_pool};
   }
-  return {.runtime = runtime == Runtime::go ? Runtime::cpp : runtime, .memory_mb = 0, .egress = egress};
+  return {.runtime = traits_of(runtime).waits_as, .memory_mb = 0, .egress = egress};
 }
 
 }  // namespace infra::sandbox

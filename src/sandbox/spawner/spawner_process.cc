@@ -49,10 +49,13 @@ SpawnerProcess::SpawnerProcess(const SpawnerOptions& options, int socket, Cgroup
 
 std::vector<SandboxKind> SpawnerProcess::basic_kinds() const {
   std::vector<SandboxKind> kinds;
-  for (const auto runtime : {Runtime::python, Runtime::cpp, Runtime::nodejs}) {
-    const auto kind = sandbox_kind(LaunchPurpose::run, runtime, limits::kDefaultMemoryMb);
-    if (launch_command(options_, kind)) kinds.push_back(kind);
+  for (const auto& row : kRuntimes) {
+    const auto kind = sandbox_kind(LaunchPurpose::run, row.runtime, limits::kDefaultMemoryMb);
+    if (row.waits_as == row.runtime && launch_command(options_, kind)) kinds.push_back(kind);
   }
+  // They are prepared in this order: what costs most, and so waits in the smallest number, comes last.
+  std::ranges::stable_sort(kinds, std::greater{},
+                           [](const auto& kind) { return traits_of(kind.runtime).most_waiting; });
   return kinds;
 }
 
@@ -191,7 +194,7 @@ Result<void> SpawnerProcess::start_init(std::size_t index, const SandboxKind& ki
   auto root = roots_.get(runner_folder(options_, kind.purpose, kind.runtime),
                          network ? resolv_conf_of(network->plan) : std::string());
   if (!root) return fail(root.error());
-  const bool forked = kind.runtime == Runtime::python && kind.purpose == LaunchPurpose::run && zygote_.ready();
+  const bool forked = traits_of(kind.runtime).forked && kind.purpose == LaunchPurpose::run && zygote_.ready();
   int pid_fd = -1;
   clone_args arguments{};
   arguments.flags = CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_PIDFD;
@@ -415,10 +418,10 @@ int SpawnerProcess::ready(const SandboxKind& kind) const {
   }));
 }
 
-// While the zygote starts there are enough for Python: soon they will cost a tenth.
+// While the zygote starts there are enough of what it forks: soon they will cost a tenth.
 PrewarmPolicy::Count SpawnerProcess::counter() const {
   return [this](const SandboxKind& kind) {
-    return kind.runtime == Runtime::python && zygote_.starting() ? prewarm_.wanted(kind) : ready(kind);
+    return traits_of(kind.runtime).forked && zygote_.starting() ? prewarm_.wanted(kind) : ready(kind);
   };
 }
 

@@ -1,5 +1,6 @@
 // What the program asks of its spawner: launches, ends, usage.
 #include <algorithm>
+#include <optional>
 
 #include "core/limits.h"
 #include "sandbox/protocol/spawner_protocol.h"
@@ -8,12 +9,16 @@
 namespace infra::sandbox {
 namespace {
 
-bool is_valid(const SpawnerRequest& request) {
-  return request.runtime <= static_cast<std::uint32_t>(Runtime::go) &&
-         request.purpose <= static_cast<std::uint32_t>(LaunchPurpose::build) &&
-         request.memory_mb >= static_cast<std::uint32_t>(limits::kMinMemoryMb) &&
-         request.memory_mb <= static_cast<std::uint32_t>(limits::kMaxMemoryMb) && request.egress <= 1 &&
-         request.thread_pool <= static_cast<std::uint32_t>(limits::kMaxThreadPool) && request.id != 0;
+// Nullopt for what no worker asks for.
+std::optional<SandboxKind> kind_of(const SpawnerRequest& request) {
+  const auto runtime = from_number<Runtime>(request.runtime);
+  const auto purpose = from_number<LaunchPurpose>(request.purpose);
+  const bool in_bounds = request.memory_mb >= static_cast<std::uint32_t>(limits::kMinMemoryMb) &&
+                         request.memory_mb <= static_cast<std::uint32_t>(limits::kMaxMemoryMb) && request.egress <= 1 &&
+                         request.thread_pool <= static_cast<std::uint32_t>(limits::kMaxThreadPool) && request.id != 0;
+  if (!runtime || !purpose || !in_bounds) return std::nullopt;
+  return sandbox_kind(*purpose, *runtime, static_cast<int>(request.memory_mb), request.egress != 0,
+                      static_cast<int>(request.thread_pool));
 }
 
 }  // namespace
@@ -41,14 +46,12 @@ void SpawnerProcess::handle(const SpawnerRequest& request) {
 
 void SpawnerProcess::launch(const SpawnerRequest& request) {
   SpawnerEvent refusal{.kind = SpawnerEventKind::launch_failed, .ai_port = 0, .id = request.id};
-  if (!is_valid(request)) {
+  const auto asked = kind_of(request);
+  if (!asked) {
     put_text(refusal.text, "the request is not one that a worker makes");
     return send(refusal);
   }
-  const auto runtime = static_cast<Runtime>(request.runtime);
-  const auto kind =
-      sandbox_kind(static_cast<LaunchPurpose>(request.purpose), runtime, static_cast<int>(request.memory_mb),
-                   request.egress != 0, static_cast<int>(request.thread_pool));
+  const SandboxKind& kind = *asked;
   if (kind.egress && !egress_.is_open()) {
     refusal.kind = SpawnerEventKind::no_egress;
     put_text(refusal.text, "it was not opened");

@@ -13,7 +13,6 @@
 #include <filesystem>
 #include <utility>
 
-#include "sandbox/protocol/python_command.h"
 #include "sandbox/protocol/spawner_protocol.h"
 #include "sandbox/protocol/zygote_protocol.h"
 #include "sandbox/spawner/package_folders.h"
@@ -75,14 +74,14 @@ void Zygote::start() {
   end();
   const auto script = options_.runners / "python/zygote.py";
   std::error_code error;
-  const auto python = std::filesystem::canonical(options_.python, error);
+  const auto python = std::filesystem::canonical(kPythonInterpreter.program, error);
   if (error || options_.zygote_library.empty() || !std::filesystem::exists(script, error)) return;
   int ends[2] = {-1, -1};
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) return;
   socket_.reset(ends[0]);
   const UniqueFd theirs(ends[1]);
-  auto command =
-      python_command(python.string(), script.string(), {options_.zygote_library.string(), options_.runners.string()});
+  auto command = command_for(kPythonInterpreter, python.string(), script.string());
+  command.insert(command.end(), {options_.zygote_library.string(), options_.runners.string()});
   if (!options_.python_packages.empty()) command.emplace_back(kPackageFolder);
   const pid_t pid = raw_fork();
   if (pid == 0) become_zygote(command, theirs.get());

@@ -44,11 +44,11 @@ std::string bounded(std::string_view words) {
   return text + "[cut: the first errors are kept]";
 }
 
-std::unexpected<Error> missing(std::string_view compiler) {
+std::unexpected<Error> missing(const RuntimeTraits& runtime) {
   return fail(errors::compiler_missing,
               fmt::format("This worker has no {}, which compiles the function: install Debian's {}, or upload a ready "
                           "binary as main.",
-                          compiler, compiler == "go" ? "golang-go" : "g++"));
+                          runtime.compiler, runtime.compiler_package));
 }
 
 // The builder runs beside the compiler, which reads what a stranger wrote: its answer is believed as little as a
@@ -61,8 +61,10 @@ Result<std::string> read_answer(std::string answer) {
   boost::system::error_code error;
   const auto parsed = json::parse(answer, error);
   if (error || !parsed.is_object()) return broken_source("The compiler's answer could not be read.");
-  if (text_of(parsed.get_object(), "missing") == "g++") return missing("g++");
-  if (text_of(parsed.get_object(), "missing") == "go") return missing("go");
+  const std::string lacking = text_of(parsed.get_object(), "missing");
+  for (const auto& runtime : kRuntimes) {
+    if (!lacking.empty() && lacking == runtime.compiler) return missing(runtime);
+  }
   const std::string note = replace_invalid_utf8(cut_utf8(text_of(parsed.get_object(), "note"), kMaxNote));
   return broken_source("The code does not compile:\n" + bounded(text_of(parsed.get_object(), "failed")) +
                        (note.empty() ? "" : "\n" + note));

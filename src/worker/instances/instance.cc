@@ -296,7 +296,7 @@ void Instance::abort() {
 
 void Instance::trim() {
   state_.trim();
-  if (key_.runtime == Runtime::python) ask_to_trim(sandbox_->handles());
+  if (traits_of(key_.runtime).rests) ask_to_trim(sandbox_->handles());
 }
 
 void Instance::freeze() {

@@ -15,12 +15,8 @@ constexpr milliseconds kLongestPause{300'000};
 Job loading_of(const Function& function) {
   Job job;
   job.function_id = function.id;
-  job.runtime = function.runtime;
-  job.memory_mb = function.memory_mb;
-  job.timeout = function.timeout;
-  job.network = function.network;
+  job.settings() = function.settings();
   job.code = function.code;
-  job.env = function.env;
   return job;
 }
 

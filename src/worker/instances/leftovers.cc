@@ -5,10 +5,6 @@ namespace {
 
 constexpr int kMostDiskPercent = 50;
 
-bool counts_threads(Runtime runtime) {
-  return runtime == Runtime::nodejs || runtime == Runtime::cpp;
-}
-
 }  // namespace
 
 std::string_view to_string(Leftover left) {
@@ -29,7 +25,7 @@ std::string_view to_string(Leftover left) {
 
 Leftover compare(const sandbox::SandboxState& rest, const sandbox::SandboxState& now, Runtime runtime, int excused) {
   if (now.processes > rest.processes) return Leftover::processes;
-  if (counts_threads(runtime) && now.threads > rest.threads) return Leftover::threads;
+  if (traits_of(runtime).counts_threads && now.threads > rest.threads) return Leftover::threads;
   if (now.sockets > rest.sockets + excused) return Leftover::connections;
   return now.disk_percent >= kMostDiskPercent ? Leftover::disk : Leftover::nothing;
 }

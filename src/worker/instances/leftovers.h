@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "core/function.h"
+#include "core/runtime.h"
 #include "sandbox/launcher.h"
 
 namespace infra::worker {
@@ -21,8 +21,7 @@ enum class Leftover : std::uint8_t {
 [[nodiscard]] std::string_view to_string(Leftover left);
 
 // `rest` is how the sandbox looked before its first call; `excused` is how many sockets belong to the AI endpoint's
-// connections. Threads are counted where their number is the function's doing: Go starts some of its own at any time,
-// and so do Python's native modules (there the runner says what Python itself started).
+// connections. Threads are counted where their number is the function's doing (core/runtime.h).
 [[nodiscard]] Leftover compare(const sandbox::SandboxState& rest, const sandbox::SandboxState& now, Runtime runtime,
                                int excused);
 

@@ -20,8 +20,8 @@ void append_line(std::string& text, std::string_view line) {
 
 std::string_view printed(const Answer& answer, Runtime runtime) {
   if (answer.text) return *answer.text;
-  if (runtime == Runtime::python && answer.value == "true") return "True";
-  if (runtime == Runtime::python && answer.value == "false") return "False";
+  if (answer.value == "true") return traits_of(runtime).true_text;
+  if (answer.value == "false") return traits_of(runtime).false_text;
   return answer.value;
 }
 

@@ -51,28 +51,17 @@ void set_text(aws::DynamoDbUpdate& update, std::string_view name, const std::opt
   }
 }
 
-// Zero is no attribute.
-void set_count(aws::DynamoDbUpdate& update, std::string_view name, std::optional<int> count) {
-  if (!count) return;
-  if (*count == 0) {
-    update.remove(name);
-  } else {
-    update.set(name, aws::number_attribute(std::int64_t{*count}));
-  }
-}
-
 aws::DynamoDbUpdate update_of(const FunctionChange& change, WallTime now) {
   aws::DynamoDbUpdate update;
-  set_text(update, "name", change.name);
-  set_text(update, "description", change.description);
+  for (const auto& field : setting_fields()) {
+    if (!change.names(field)) continue;
+    if (auto attribute = aws::setting_attribute(field, change.values())) {
+      update.set(field.name, std::move(*attribute));
+    } else {
+      update.remove(field.name);
+    }
+  }
   set_text(update, "originalName", change.original_name);
-  if (change.memory_mb) update.set("memoryMb", aws::number_attribute(std::int64_t{*change.memory_mb}));
-  if (change.timeout) update.set("timeoutMs", aws::number_attribute(std::int64_t{change.timeout->count()}));
-  if (change.env) update.set("envVars", aws::text_attribute(to_json(*change.env)));
-  if (change.network)
-    set_text(update, "network", *change.network == Network::none ? "" : std::string(to_string(*change.network)));
-  set_count(update, "keepWarm", change.keep_warm);
-  set_count(update, "maxConcurrency", change.max_concurrency);
   if (change.code) {
     set_text(update, "s3Key", change.code->key);
     set_text(update, "codeSha256", change.code->sha256);

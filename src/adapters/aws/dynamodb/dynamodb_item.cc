@@ -25,9 +25,15 @@ void put_text(DynamoDbItem& item, std::string_view name, std::string_view text) 
   if (!text.empty()) item[name] = text_attribute(text);
 }
 
-std::int64_t whole(const DynamoDbItem& item, std::string_view name, std::int64_t otherwise) {
+// That an int64_t holds.
+std::optional<double> whole_number(const DynamoDbItem& item, std::string_view name) {
   const auto number = number_attribute_of(item, name);
-  return number && std::abs(*number) < 9e15 ? std::llround(*number) : otherwise;
+  return number && std::abs(*number) < 9e15 ? number : std::nullopt;
+}
+
+std::int64_t whole(const DynamoDbItem& item, std::string_view name, std::int64_t otherwise) {
+  const auto number = whole_number(item, name);
+  return number ? std::llround(*number) : otherwise;
 }
 
 WallTime time_of(const DynamoDbItem& item, std::string_view name, WallTime otherwise) {
@@ -38,10 +44,6 @@ std::optional<int> megabytes(const DynamoDbItem& item, std::string_view name) {
   const auto number = number_attribute_of(item, name);
   if (!number) return std::nullopt;
   return static_cast<int>(std::clamp<std::int64_t>(whole(item, name, 0), 0, limits::kMaxMemoryMb));
-}
-
-std::string first_of(std::string first, std::string second) {
-  return first.empty() ? std::move(second) : std::move(first);
 }
 
 }  // namespace
@@ -83,25 +85,25 @@ bool boolean_attribute_of(const DynamoDbItem& item, std::string_view name) {
   return value != nullptr && value->is_bool() && value->get_bool();
 }
 
+std::optional<json::object> setting_attribute(const SettingField& field, const FunctionSettings& settings) {
+  if (!is_written(field, settings)) return std::nullopt;
+  if (field.type() == SettingType::whole) return number_attribute(number_of(field, settings));
+  const std::string text = text_of(field, settings);
+  return text.empty() ? std::nullopt : std::optional(text_attribute(text));
+}
+
 DynamoDbItem to_item(const Function& f) {
   DynamoDbItem item;
   put_text(item, "functionId", f.id.value);
-  put_text(item, "name", f.name);
-  put_text(item, "description", f.description);
+  for (const auto& field : setting_fields()) {
+    if (auto attribute = setting_attribute(field, f)) item[field.name] = std::move(*attribute);
+  }
   put_text(item, "originalName", f.original_name);
-  put_text(item, "runtime", to_string(f.runtime));
   put_text(item, "s3Key", f.code.key);
   put_text(item, "codeSha256", f.code.sha256);
   put_text(item, "codeSha256Of", f.code.key);
   put_text(item, "uploadedAt", to_iso8601(f.uploaded_at));
   put_text(item, "updated_at", to_iso8601(f.updated_at));
-  put_text(item, "envVars", to_json(f.env));
-  item["memoryMb"] = number_attribute(std::int64_t{f.memory_mb});
-  item["timeoutMs"] = number_attribute(std::int64_t{f.timeout.count()});
-  // The default is no attribute, so that a row without such settings is as it always was.
-  if (f.network != Network::none) put_text(item, "network", to_string(f.network));
-  if (f.keep_warm > 0) item["keepWarm"] = number_attribute(std::int64_t{f.keep_warm});
-  if (f.max_concurrency > 0) item["maxConcurrency"] = number_attribute(std::int64_t{f.max_concurrency});
   item["version"] = number_attribute(f.version);
   item["invocations"] = number_attribute(f.invocations);
   item["totalDuration"] = number_attribute(f.total_duration_ms);
@@ -114,18 +116,16 @@ Function function_from(const DynamoDbItem& item) {
   Function f;
   f.id = {text_attribute_of(item, "functionId")};
   f.original_name = text_attribute_of(item, "originalName");
-  f.name = first_of(text_attribute_of(item, "name"), first_of(f.original_name, "Unknown"));
-  f.description = text_attribute_of(item, "description");
-  f.runtime = parse_runtime(text_attribute_of(item, "runtime")).value_or(Runtime::python);
-  f.memory_mb = static_cast<int>(std::clamp<std::int64_t>(whole(item, "memoryMb", limits::kDefaultMemoryMb),
-                                                          limits::kMinMemoryMb, limits::kMaxMemoryMb));
-  f.timeout = milliseconds{std::clamp<std::int64_t>(whole(item, "timeoutMs", limits::kDefaultTimeout.count()),
-                                                    limits::kMinTimeout.count(), limits::kMaxTimeout.count())};
-  f.network = parse_network(text_attribute_of(item, "network")).value_or(Network::none);
-  f.keep_warm = static_cast<int>(std::clamp<std::int64_t>(whole(item, "keepWarm", 0), 0, limits::kMaxKeepWarm));
-  f.max_concurrency =
-      static_cast<int>(std::clamp<std::int64_t>(whole(item, "maxConcurrency", 0), 0, limits::kMaxConcurrency));
-  f.env = read_stored_environment(text_attribute_of(item, "envVars"));
+  for (const auto& field : setting_fields()) {
+    if (field.type() == SettingType::whole) {
+      set_stored_number(field, f, whole_number(item, field.name));
+    } else if (field.type() == SettingType::environment) {
+      set_stored_environment(field, f, read_stored_environment(text_attribute_of(item, field.name)));
+    } else {
+      set_stored_text(field, f, text_attribute_of(item, field.name));
+    }
+  }
+  if (f.name.empty()) f.name = f.original_name.empty() ? "Unknown" : f.original_name;
   f.code.key = text_attribute_of(item, "s3Key");
   // A reference controller that replaces the code changes the key and leaves the hash of the old one.
   if (text_attribute_of(item, "codeSha256Of") == f.code.key) f.code.sha256 = text_attribute_of(item, "codeSha256");

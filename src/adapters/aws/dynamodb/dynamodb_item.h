@@ -25,6 +25,11 @@ using DynamoDbItem = boost::json::object;  // attribute name -> {"S": …}, {"N"
 [[nodiscard]] std::optional<double> number_attribute_of(const DynamoDbItem& item, std::string_view name);
 [[nodiscard]] bool boolean_attribute_of(const DynamoDbItem& item, std::string_view name);
 
+// A setting as its row has it; nullopt if the row has no such attribute: an empty text, or a default that is not
+// written.
+[[nodiscard]] std::optional<boost::json::object> setting_attribute(const SettingField& field,
+                                                                   const FunctionSettings& settings);
+
 // A function's row with its counters. What is empty is left out.
 [[nodiscard]] DynamoDbItem to_item(const Function& function);
 // Reads whatever a row has: what is missing, or breaks a rule that came later, gets its default.

@@ -42,12 +42,6 @@ std::string escape_refused(std::string body) {
   return out.append(body, copied);
 }
 
-std::string environment_json(const Environment& env) {
-  json::object object;
-  for (const auto& [name, value] : env) object[name] = value;
-  return json::serialize(object);
-}
-
 std::optional<double> number_in(std::string_view text) {
   double number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
@@ -55,13 +49,23 @@ std::optional<double> number_in(std::string_view text) {
   return number;
 }
 
-// Brought into the range; the default for what is no number, nor the text of one.
-std::int64_t whole_in(const RawObject& fields, std::string_view name, std::int64_t least, std::int64_t most,
-                      std::int64_t otherwise) {
+// A number, or the text of one.
+std::optional<double> number_of(const RawObject& fields, std::string_view name) {
   const auto found = fields.value(name);
-  const auto given = found.is_number() ? found.to_number<double>() : number_in(fields.string(name));
-  if (!given || std::isnan(*given)) return otherwise;
-  return std::llround(std::clamp(*given, static_cast<double>(least), static_cast<double>(most)));
+  return found.is_number() ? found.to_number<double>() : number_in(fields.string(name));
+}
+
+void read_settings(const RawObject& fields, Job& job) {
+  for (const auto& field : setting_fields()) {
+    if (!field.in_job) continue;
+    if (field.type() == SettingType::whole) {
+      set_stored_number(field, job, number_of(fields, field.name));
+    } else if (field.type() == SettingType::environment) {
+      set_stored_environment(field, job, read_stored_environment(fields.text(field.name).value_or("{}")));
+    } else {
+      set_stored_text(field, job, fields.string(field.name));
+    }
+  }
 }
 
 constexpr std::size_t kMaxNamedDepth = 1000;  // deeper than Python reads
@@ -103,12 +107,9 @@ Result<void> read_function(const RawObject& fields, Job& job) {
 Result<void> read_code(const RawObject& fields, Job& job) {
   job.code = {fields.string("s3Key"), fields.string("codeSha256")};
   if (job.code.key.empty()) return fail(function_has_no_code());
-  if (const auto runtime = fields.string("runtime"); !runtime.empty()) {
-    const auto known = parse_runtime(runtime);
-    if (!known) return fail(known.error());
-    job.runtime = *known;
-  }
-  return {};
+  const SettingField& runtime = field_of(&FunctionSettings::runtime);
+  const auto named = fields.string(runtime.name);
+  return named.empty() ? Result<void>{} : set_text(runtime, job, named);  // code that nothing here can run
 }
 
 Result<void> read_input(const RawObject& fields, JobMessage& message) {
@@ -125,10 +126,12 @@ Result<void> read_input(const RawObject& fields, JobMessage& message) {
 }  // namespace
 
 std::string write_job_message(const Job& job, std::string_view bucket, std::string_view input_key) {
-  std::string body = fmt::format(
-      R"({{"requestId":{},"functionId":{},"runtime":"{}","memoryMb":{},"s3Bucket":{},"s3Key":{},"timeoutMs":{})",
-      json_quote(job.request_id.value), json_quote(job.function_id.value), to_string(job.runtime), job.memory_mb,
-      json_quote(bucket), json_quote(job.code.key), job.timeout.count());
+  std::string body = fmt::format(R"({{"requestId":{},"functionId":{},)", json_quote(job.request_id.value),
+                                 json_quote(job.function_id.value));
+  for (const auto& field : setting_fields()) {
+    if (field.in_job && is_written(field, job)) append_json_member(body, field, job);
+  }
+  body += fmt::format(R"("s3Bucket":{},"s3Key":{})", json_quote(bucket), json_quote(job.code.key));
   if (input_key.empty()) {
     body.append(",\"input\":").append(job.input);
   } else {
@@ -139,10 +142,6 @@ std::string write_job_message(const Job& job, std::string_view bucket, std::stri
     if (!value.empty()) body.append(",\"").append(name).append("\":").append(json_quote(value));
   };
   add("modelId", job.model_id);
-  body.append(",\"envVars\":").append(environment_json(job.env));
-  if (job.network != Network::none) add("network", std::string(to_string(job.network)));
-  if (job.keep_warm > 0) body += fmt::format(R"(,"keepWarm":{})", job.keep_warm);
-  if (job.max_concurrency > 0) body += fmt::format(R"(,"maxConcurrency":{})", job.max_concurrency);
   add("replyTo", job.reply_to);
   add("codeSha256", job.code.sha256);
   add("traceparent", job.traceparent);
@@ -163,15 +162,8 @@ Result<JobMessage> read_job_message(std::string_view body, WallTime now) {
   job.reply_to = fields.string("replyTo");
   job.mode = fields.text("async") == "true" ? RunMode::async : RunMode::sync;
   job.accepted_at = time_of_acceptance(fields.string("acceptedAt"), job.request_id, now);
-  job.memory_mb = static_cast<int>(
-      whole_in(fields, "memoryMb", limits::kMinMemoryMb, limits::kMaxMemoryMb, limits::kDefaultMemoryMb));
-  job.timeout = milliseconds{whole_in(fields, "timeoutMs", limits::kMinTimeout.count(), limits::kMaxTimeout.count(),
-                                      limits::kDefaultTimeout.count())};
-  job.network = parse_network(fields.string("network")).value_or(Network::none);
-  job.keep_warm = static_cast<int>(whole_in(fields, "keepWarm", 0, limits::kMaxKeepWarm, 0));
-  job.max_concurrency = static_cast<int>(whole_in(fields, "maxConcurrency", 0, limits::kMaxConcurrency, 0));
+  read_settings(fields, job);
   job.model_id = fields.string("modelId");
-  job.env = read_stored_environment(fields.text("envVars").value_or("{}"));
   job.traceparent = fields.string("traceparent");
 
   for (const auto& part : {read_function(fields, job), read_code(fields, job), read_input(fields, message)}) {
