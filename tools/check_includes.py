@@ -38,24 +38,39 @@ def read_table():
     return table
 
 
+def beneath(table, room):
+    """Every room that this one stands on, directly or not."""
+    seen, left = set(), [room]
+    while left:
+        named = table[left[-1]][0] if table[left[-1]] else set()
+        for other in sorted(named):
+            if other not in table:
+                raise SystemExit(f"docs/architecture.md: the row of `{left[-1]}` names `{other}`, which has no row.")
+        left = left[:-1] + sorted(named - seen)
+        seen |= named
+    return seen
+
+
 def reachable(table):
     """{room: every room it may include}, itself among them. Through other rooms only whole ones are reached: one in a folder of
     rooms (`net/http`) is included where a row names it."""
-    def walk(room, seen):
-        named = table[room][0] if table[room] else set()
-        for other in named - seen:
-            if other not in table:
-                raise SystemExit(f"docs/architecture.md: the row of `{room}` names `{other}`, which has no row.")
-            seen.add(other)
-            walk(other, seen)
-        return seen
-
     def allowed(room):
         if table[room] is None:
             return set(table)
-        return {other for other in walk(room, set()) if "/" not in other or other in table[room][0]} | {room}
+        return {other for other in beneath(table, room) if "/" not in other or other in table[room][0]} | {room}
 
     return {room: allowed(room) for room in table}
+
+
+def dependants(table, rooms):
+    """`rooms`, and those that stand on one of them, with what their tests may include beside."""
+    def stands_on(room):
+        if table[room] is None:
+            return set(table)
+        direct = table[room][0] | table[room][1]
+        return {room, *direct}.union(*(beneath(table, other) for other in direct))
+
+    return {room for room in table if stands_on(room) & set(rooms)}
 
 
 def is_test(path):

@@ -312,9 +312,13 @@ class FakeOllama:
         self.server.server_close()
 
 
-if os.environ.get("INFRA_E2E_FLEET"):  # the same tests against a fleet
+FLEET = bool(os.environ.get("INFRA_E2E_FLEET"))  # the same tests against a fleet
+if FLEET:
     import fleet_harness
     Infra = fleet_harness.as_one_program(Infra)
+
+# Of tests and classes: what a runner or one worker does is the same wherever its job came from.
+same_in_a_fleet = unittest.skipIf(FLEET, "one program has proved it")
 
 
 class Case(unittest.TestCase):
@@ -362,8 +366,11 @@ def sandbox_traces():
     return processes, groups, mounted
 
 
-def main():
-    """Runs the file's tests; the log of every program that took part follows a failure."""
+def main(at_once=False):
+    """Runs the file's tests; the log of every program that took part follows a failure. `at_once`: each class in a process of its
+    own, beside the others, where they mostly wait."""
+    if at_once and len(sys.argv) == 1:
+        sys.exit(run_classes_at_once())
     outcome = unittest.main(module="__main__", exit=False, verbosity=2).result
     for program in _all_programs:
         if not outcome.wasSuccessful():
@@ -371,3 +378,17 @@ def main():
             print("\n".join(program.lines[-25:]))
         program.close()
     sys.exit(not outcome.wasSuccessful())
+
+
+def run_classes_at_once():
+    """Their words one after another; true if one of them failed."""
+    cases = [name for name, value in vars(sys.modules["__main__"]).items()
+             if isinstance(value, type) and issubclass(value, unittest.TestCase) and value.__module__ == "__main__"]
+    running = [subprocess.Popen([sys.executable, *sys.orig_argv[1:], name], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+               for name in cases]
+    failed = False
+    for name, process in zip(cases, running, strict=True):
+        words, _ = process.communicate()
+        print(f"--- {name}:\n{words}", flush=True)
+        failed = failed or process.returncode != 0
+    return failed

@@ -1,8 +1,7 @@
 """What runs used, wherever it is told; and advice on a function's memory from its runs, asked for and followed."""
 
-from harness import Case, bundle, main, wait_for
+from harness import Case, bundle, main, same_in_a_fleet, wait_for
 
-UNKNOWN = "01890000-0000-7000-8000-000000000000"
 MIB = 1024 * 1024
 ADVICE_FIELDS = {"functionId", "since", "allocatedMemoryMb", "runs", "coldStarts", "outOfMemoryRuns", "peakMemoryBytes", "cpu",
                  "verdict", "confidence", "recommendedMemoryMb", "estimatedSavings", "optimizationTip", "apply"}
@@ -68,11 +67,13 @@ class Advice(Case):
         self.assertEqual((after["recommendedMemoryMb"], after["apply"]), (wanted, None), after)
         self.assert_error(self.infra.request("PUT", self.path(function)), 409, "nothing_to_apply")
 
+    @same_in_a_fleet
     def test_every_result_from_the_tenth_on_says_what_memory_is_right(self):
         function = self.infra.deploy(HOLDING)
         said = [self.infra.result(function, 1)["recommendedMemoryMb"] for _ in range(12)]
         self.assertEqual(said, [None] * 9 + [128] * 3)
 
+    @same_in_a_fleet
     def test_the_body_it_names_can_be_put_as_it_is(self):
         function = self.infra.deploy(HOLDING, memoryMb=512)
         self.run_times(function, 10, 1)
@@ -80,6 +81,7 @@ class Advice(Case):
         self.assertEqual(self.infra.request("PUT", f"/functions/{function}", body).status, 200)
         self.assertEqual(self.infra.get(f"/functions/{function}").json()["memoryMb"], body["memoryMb"])
 
+    @same_in_a_fleet
     def test_one_run_out_of_memory_is_enough_to_raise(self):
         function = self.infra.deploy(HOLDING)
         self.assertEqual(self.infra.result(function, 1)["status"], "SUCCESS")
@@ -98,17 +100,8 @@ class Advice(Case):
         self.assertEqual(answer.status, 200, answer)
         self.assertEqual(self.infra.get(self.path(function)).json()["runs"], 0)
 
-    def test_what_can_be_wrong(self):
-        for method in ("GET", "PUT"):
-            self.assert_error(self.infra.request(method, self.path(UNKNOWN)), 404)
-            self.assert_error(self.infra.request(method, self.path(UNKNOWN), key="wrong"), 401)
-        function = self.infra.deploy(HOLDING)
-        self.assert_error(self.infra.request("PUT", self.path(function), {"memoryMb": 256}), 400, "unexpected_body")
-        self.assert_error(self.infra.request("DELETE", self.path(function)), 405)
-        never = self.infra.get(self.path(function)).json()
-        self.assertEqual((never["runs"], never["peakMemoryBytes"], never["confidence"]), (0, None, "none"))
 
-
+@same_in_a_fleet
 class Profile(Case):
     """Every run that ran tells what it used: in its answer, at /status and in its log row, however it ended."""
 

@@ -37,15 +37,16 @@ MOST_PROCESSES, MOST_FILES, MOST_INODES = 128, 1024, 16384
 FOLDERS = {"/tmp": 64, "/output": 64, "/workspace": 64, "/dev/shm": 64}  # MiB; all but /output share theirs
 
 
-class Bombs(BreakoutCase):
+class Bombs:
+    """Of one runtime. Each has a program of its own, and all go off at once."""
+
     @classmethod
     def setUpClass(cls):
         cls.node = FakeOllama()
         cls.addClassCleanup(cls.node.close)
         cls.environment = {"AI_NODE_URL": cls.node.url}
         super().setUpClass()
-        for runtime, packed in BUNDLES.items():  # compiled before any time is measured
-            cls.infra.deploy(packed, runtime)
+        cls.infra.deploy(BUNDLES[cls.runtime], cls.runtime)  # compiled before any time is measured
 
     def bomb(self, runtime, name, proves, function=None, timeout=PATIENCE * SECOND, memory=256, **facts):
         """The result of a try in a function of its own, which is printed with what it proves."""
@@ -55,15 +56,10 @@ class Bombs(BreakoutCase):
         print(f"  {runtime}: {proves}: {name}: {result['status']} {result.get('code', '')} in {time.monotonic() - started:.1f} s")
         return result
 
-    def for_each(self, proves, check):
-        """Calls check(runtime) as a subtest for every runtime."""
-        for runtime in RUNTIMES:
-            with self.subTest(runtime=runtime, proves=proves):
-                check(runtime)
-
     def test_ends(self):
         for name, proves, timeout, memory, ends in ENDS:
-            self.for_each(proves, lambda runtime: self.assert_ends(runtime, name, proves, timeout, memory, ends))
+            with self.subTest(proves):
+                self.assert_ends(self.runtime, name, proves, timeout, memory, ends)
 
     def assert_ends(self, runtime, name, proves, timeout, memory, ends):
         before = sandboxed(self.infra).items()
@@ -78,9 +74,8 @@ class Bombs(BreakoutCase):
             wait_for(lambda: sandboxed(self.infra).items() <= before, what="the end of all that it started")
 
     def test_while_bombs_run(self):
-        self.for_each("others are served while bombs go off", self.assert_served_while_bombs_run)
-
-    def assert_served_while_bombs_run(self, runtime):
+        """Others are served while bombs go off."""
+        runtime = self.runtime
         function = self.deploy(runtime, timeoutMs=1500, memoryMb=256)
         with ThreadPoolExecutor(2) as pool:
             running = [pool.submit(self.infra.result, function, {"try": name}) for name in ("fork_for_ever", "spin")]
@@ -94,9 +89,8 @@ class Bombs(BreakoutCase):
         print(f"  {runtime}: others are served while bombs go off: {served} times")
 
     def test_floods_cost_the_worker_little(self):
-        self.for_each("output that is thrown away does not cost the worker as much time as the function", self.assert_flood_costs_little)
-
-    def assert_flood_costs_little(self, runtime):
+        """Output that is thrown away does not cost the worker as much time as the function."""
+        runtime = self.runtime
         function = self.deploy(runtime, timeoutMs=SECOND)
         before = cpu_seconds(self.infra.process.pid)
         self.assertEqual(self.bomb(runtime, "flood", "flood", function)["status"], "TIMEOUT")
@@ -104,9 +98,8 @@ class Bombs(BreakoutCase):
             self.assertLess(cpu_seconds(self.infra.process.pid) - before, 0.4)
 
     def test_limits(self):
-        self.for_each("no more processes, files, disk or inodes than the limits give", self.assert_limits)
-
-    def assert_limits(self, runtime):
+        """No more processes, files, disk or inodes than the limits give."""
+        runtime = self.runtime
         forked = self.bomb(runtime, "fork_until_refused", "processes are bounded", memory=1024)
         self.assertEqual(forked["status"], "SUCCESS", forked)
         self.assertTrue(10 < forked["result"][0] < MOST_PROCESSES and "never" not in forked["result"][1], forked["result"])
@@ -120,9 +113,8 @@ class Bombs(BreakoutCase):
             self.assertTrue(0 < count <= MOST_INODES and "never" not in why, many)
 
     def test_results(self):
-        self.for_each("a result is at most 6 MiB and 499 levels", self.assert_results)
-
-    def assert_results(self, runtime):
+        """A result is at most 6 MiB and 499 levels."""
+        runtime = self.runtime
         function = self.deploy(runtime)
         much = self.bomb(runtime, "return_much", "results are bounded", function, size=7 << 20)
         self.assertEqual((much["status"], much["code"]), ("FAILED", "result_too_large"), much)
@@ -134,9 +126,8 @@ class Bombs(BreakoutCase):
         self.assertEqual(fits["status"], "SUCCESS", fits["status"])
 
     def test_forged_answers(self):
-        self.for_each("what a function writes to the worker's socket is its own failure, or its own answer", self.assert_forged_answers)
-
-    def assert_forged_answers(self, runtime):
+        """What a function writes to the worker's socket is its own failure, or its own answer."""
+        runtime = self.runtime
         names = self.bomb(runtime, "frames", "forged answers")["result"]
         self.assertGreater(len(names), 15)
         for name in names:
@@ -169,9 +160,8 @@ class Bombs(BreakoutCase):
         self.assertLess(result["handlerDurationMs"] or 0, 1e6)
 
     def test_descriptors_sent_along(self):
-        self.for_each("descriptors that come with an answer are not kept", self.assert_descriptors_sent_along)
-
-    def assert_descriptors_sent_along(self, runtime):
+        """Descriptors that come with an answer are not kept."""
+        runtime = self.runtime
         held = f"/proc/{self.infra.process.pid}/fd"
         before = len(os.listdir(held))
         for _ in range(3):
@@ -179,9 +169,8 @@ class Bombs(BreakoutCase):
         self.assertLess(len(os.listdir(held)), before + 100)
 
     def test_noise(self):
-        self.for_each("what a function prints and returns stays within its own fields, here and in the log", self.assert_noise)
-
-    def assert_noise(self, runtime):
+        """What a function prints and returns stays within its own fields, here and in the log."""
+        runtime = self.runtime
         function = self.deploy(runtime)
         result = self.bomb(runtime, "print_noise", "noise", function)
         self.assertEqual((result["status"], result["functionId"]), ("SUCCESS", function))
@@ -192,10 +181,8 @@ class Bombs(BreakoutCase):
         self.assertFalse([line for line in self.infra.lines if "HTTP/1.1 500 X" in line or "</script>" in line])
 
     def test_what_stays_behind(self):
-        self.for_each("what a call leaves running speaks in no other function's call, and ends with its instance",
-                      self.assert_what_stays_behind)
-
-    def assert_what_stays_behind(self, runtime):
+        """What a call leaves running speaks in no other function's call, and ends with its instance."""
+        runtime = self.runtime
         for name, facts in (("leave_process", {}), ("leave_process", {"answers": True}), ("leave_thread", {}),
                             ("take_the_question", {}), ("start_sleeper", {})):
             with self.subTest(left=name, **facts):
@@ -240,9 +227,8 @@ class Bombs(BreakoutCase):
         raise AssertionError("the version of the try functions is not on the disk, or was changed there")
 
     def test_poison(self):
-        self.for_each("a process that a version spoiled serves no other version, and its files are gone with it", self.assert_poison)
-
-    def assert_poison(self, runtime):
+        """A process that a version spoiled serves no other version, and its files are gone with it."""
+        runtime = self.runtime
         function = self.deploy(runtime)
         self.infra.result(function, {"try": "frames"})
         before = self.code_on_disk(runtime)
@@ -255,10 +241,8 @@ class Bombs(BreakoutCase):
         self.replace(function, runtime)
 
     def test_ai_endpoint(self):
-        self.for_each("a flood of its own AI endpoint takes nobody else's", self.assert_ai_endpoint)
-        self.assertEqual({path for path, asked in self.node.requests if asked}, {"/api/generate"})
-
-    def assert_ai_endpoint(self, runtime):
+        """A flood of its own AI endpoint takes nobody else's."""
+        runtime = self.runtime
         asks = self.infra.deploy("import ai_client\ndef handler(e, c): return ai_client.generate(e)")
         flooded = self.bomb(runtime, "flood_the_ai_endpoint", "AI endpoint flooded")
         self.assertEqual(flooded["status"], "SUCCESS", flooded)
@@ -269,6 +253,23 @@ class Bombs(BreakoutCase):
             with self.subTest(asked=asked):
                 # Whatever host it names, a POST may at most ask the node, whose requests are looked at in the end.
                 self.assertRegex(answered, "^HTTP/1.1 (4|200)|^$" if asked.startswith("POST") else "^HTTP/1.1 4|^$")
+        self.assertEqual({path for path, asked in self.node.requests if asked}, {"/api/generate"})
+
+
+class PythonBombs(Bombs, BreakoutCase):
+    runtime = "python"
+
+
+class NodeBombs(Bombs, BreakoutCase):
+    runtime = "nodejs"
+
+
+class CppBombs(Bombs, BreakoutCase):
+    runtime = "cpp"
+
+
+class GoBombs(Bombs, BreakoutCase):
+    runtime = "go"
 
 
 def cpu_seconds(pid):
@@ -278,4 +279,4 @@ def cpu_seconds(pid):
 
 
 if __name__ == "__main__":
-    main()
+    main(at_once=True)

@@ -3,7 +3,7 @@
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from harness import ECHO, Case, main, wait_for
+from harness import ECHO, Case, main, same_in_a_fleet, wait_for
 
 # Says when it ran, by the machine's clock.
 TIMED = ("import time\ndef handler(seconds, context):\n  begun = time.time()\n  time.sleep(seconds)\n"
@@ -45,6 +45,7 @@ class Concurrency(Case):
                 spans = self.run_all(self.limited(limit), 5, 0.15)
                 self.assertEqual(most_at_once(spans), limit)
 
+    @same_in_a_fleet
     def test_without_a_limit_runs_overlap(self):
         self.assertGreater(most_at_once(self.run_all(self.infra.deploy(TIMED), 3, 0.5)), 1)
 
@@ -97,6 +98,7 @@ class Concurrency(Case):
         self.assertEqual(self.infra.request("PUT", f"/functions/{function}", {"maxConcurrency": 0}).status, 200)
         self.assertGreater(most_at_once(self.run_all(function, 8, 0.5)), 3)
 
+    @same_in_a_fleet
     def test_time_runs_from_the_start_of_the_run(self):
         function = self.infra.deploy(TIMED, maxConcurrency=1, timeoutMs=700)
         self.assertEqual(most_at_once(self.run_all(function, 4, 0.3)), 1)  # the last one waits longer than it may run

@@ -38,13 +38,11 @@ class Starting(unittest.TestCase):
         for name in AWS:
             self.assertNotIn(name, said)
 
-    def test_everything_missing_is_said_at_once(self):
+    def test_everything_wrong_is_said_at_once(self):
+        """Each variable's bounds: src/main/config_bounds_test.cc."""
         said = self.refuse(("INFRA_API_KEY", *AWS[1:], "RATE_LIMIT", "METRICS_PUBLIC"),
                            AWS_REGION="eu-west-1", RATE_LIMIT="many", METRICS_PUBLIC="maybe")
         self.assertNotIn("LOGS_TABLE_NAME is missing", said)
-        for chosen in (*AWS, "LOGS_TABLE_NAME"):
-            said = self.refuse([name for name in AWS if name != chosen], INFRA_API_KEY=API_KEY, **{chosen: "x"})
-            self.assertNotIn("INFRA_API_KEY", said)
 
     @unittest.skipIf(SANITIZED, "a sanitizer's start takes its time")
     def test_it_exits_within_100_ms(self):
@@ -54,15 +52,6 @@ class Starting(unittest.TestCase):
             self.refuse("INFRA_API_KEY")
             times.append(time.monotonic() - started)
         self.assertLess(min(times), 0.1)
-
-    def test_wrong_values_name_their_variable(self):
-        for name, value in [("PORT", "eighty"), ("PORT", "65536"), ("PORT", "-1"), ("RATE_LIMIT", "-1"), ("RATE_LIMIT", "1.5"),
-                            ("RATE_LIMIT_WINDOW_SECONDS", "0"), ("TRUSTED_PROXY_HOPS", "x"), ("AI_NODE_URL", "no url"),
-                            ("AI_NODE_TIMEOUT", "0"), ("SHUTDOWN_TIMEOUT_SECONDS", "soon"), ("METRICS_PUBLIC", "2"),
-                            ("INFRA_MAX_WAITING", "-1"), ("INFRA_IDLE_TIMEOUT_SECONDS", "0"),
-                            ("INFRA_SANDBOX", "some"), ("INFRA_PYTHON_PACKAGES", "/proc/version"), ("CORS_ORIGINS", "not an origin")]:
-            with self.subTest(name=name, value=value):
-                self.refuse(name, INFRA_API_KEY=API_KEY, **{name: value})
 
     def test_a_bad_line_of_the_env_file_is_named(self):
         with open(os.path.join(self.folder, ".env"), "w", encoding="utf-8") as file:

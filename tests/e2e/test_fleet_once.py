@@ -1,4 +1,5 @@
-"""Once means once, however often the queue delivers and whichever worker dies. Mostly it waits for leases to end."""
+"""Once means once, however often the queue delivers and whichever worker dies. Mostly it waits for leases to end: the classes, each
+with a fleet of its own, run at once."""
 
 import threading
 import time
@@ -11,9 +12,8 @@ SLEEPER = "import time\ndef handler(seconds, context):\n  time.sleep(seconds)\n 
 LEASE = 31  # seconds: a dead worker's lease and its message's visibility are over
 
 
-class Once(FleetCase):
+class Copies(FleetCase):
     def test_a_message_that_is_there_three_times_runs_once(self):
-        wait_for(self.fleet.queue_is_empty, 60, "the end of what other tests sent")
         function = self.one.deploy(SLEEPER)
         before = self.runs_of_workers()
         self.one.result(function, 0)
@@ -29,6 +29,8 @@ class Once(FleetCase):
         self.assertEqual(self.invocations(function), 2)
         self.assertEqual(len(self.two.log_rows(function, 2)), 2)
 
+
+class OneDeath(FleetCase):
     def test_a_killed_workers_job_runs_on_another(self):
         function = self.one.deploy(SLEEPER)
         answers = []
@@ -44,6 +46,8 @@ class Once(FleetCase):
         self.assertLess(time.monotonic() - started, LEASE + 20)
         self.assertEqual(wait_for(lambda: self.invocations(function), 5, "the count"), 1)
 
+
+class ThreeDeaths(FleetCase):
     def test_a_job_that_takes_its_worker_down_three_times_is_given_up(self):
         function = self.one.deploy(SLEEPER)
         job = self.one.run_async(function, 50)
@@ -64,4 +68,4 @@ def uuid7():
 
 
 if __name__ == "__main__":
-    main()
+    main(at_once=True)

@@ -9,7 +9,7 @@ import time
 import unittest
 from concurrent.futures import ThreadPoolExecutor
 
-from harness import ECHO, UUID_V7, Case, FakeOllama, bundle, main, wait_for
+from harness import UUID_V7, Case, FakeOllama, bundle, main, same_in_a_fleet, wait_for
 
 RESULT_FIELDS = {"requestId", "functionId", "workerId", "status", "exitCode", "stdout", "stderr", "result", "durationMs", "durationUs",
                  "handlerDurationMs", "peakMemoryBytes", "allocatedMemoryMb", "cpuUsage", "coldStart", "networkRx", "networkTx",
@@ -73,6 +73,7 @@ class Runs(Case):
             self.assertEqual((result["status"], result["stdout"].strip()), ("SUCCESS", f"plain {n}"))
 
     @unittest.skipIf(os.environ.get("INFRA_SANDBOX") == "none", "nothing is closed to functions without a sandbox")
+    @same_in_a_fleet
     def test_what_a_node_function_is_told_where_the_kernel_says_no(self):
         function = self.infra.deploy({"index.mjs": "import os, { networkInterfaces } from 'os';\nimport fs from 'fs';\n"
                                       "export const handler = () => {\n"
@@ -89,6 +90,7 @@ class Runs(Case):
             with self.subTest(str(value)[:40]):
                 self.assertEqual(self.infra.result(function, value)["result"], value)
 
+    @same_in_a_fleet
     def test_word_count_agrees_with_wc(self):
         function = self.infra.deploy("def handler(event, context): return {'words': len(event['text'].split())}")
         with open(LICENCE, encoding="utf-8") as text:
@@ -96,6 +98,7 @@ class Runs(Case):
         expected = subprocess.run(["wc", "-w", LICENCE], capture_output=True, text=True, check=True).stdout.split()[0]
         self.assertEqual(counted, int(expected))
 
+    @same_in_a_fleet
     def test_each_way_to_fail_has_its_own_words(self):
         cases = [
             ("raise RuntimeError('at import')\ndef handler(): pass", "FAILED", "import_error", "at import"),
@@ -130,6 +133,7 @@ class Runs(Case):
             result = self.infra.result(function, value)
             self.assertEqual(result["status"], "FAILED" if value == "die" else "SUCCESS", result)
 
+    @same_in_a_fleet
     def test_a_function_out_of_time_is_stopped_with_all_it_started(self):
         function = self.infra.deploy("import subprocess, time\ndef handler(e, c):\n"
                                      "  subprocess.Popen(['sleep', '987'])\n  time.sleep(60)", timeoutMs=500)
@@ -151,6 +155,7 @@ class Runs(Case):
                 pass
         return found
 
+    @same_in_a_fleet
     def test_output_is_cut_at_a_mebibyte_with_a_note(self):
         function = self.infra.deploy("import sys\ndef handler(e, c):\n  sys.stdout.write('o' * (3 << 20))\n"
                                      "  sys.stderr.write('e' * (3 << 20))\n  return 'done'")
@@ -161,6 +166,7 @@ class Runs(Case):
             self.assertGreater(len(result[stream]), MIB - 4096)
             self.assertIn("cut", result[stream][-300:].lower() + result[stream][:300].lower())
 
+    @same_in_a_fleet
     def test_environment_and_sdk(self):
         function = self.infra.deploy(
             {"main.py": "import os, json, sdk, helper\ndef handler(event, context):\n"
@@ -181,6 +187,7 @@ class Runs(Case):
         self.assertEqual(value["helper"], "beside")
         self.assertTrue(0 < value["left"] <= 10000)
 
+    @same_in_a_fleet
     def test_what_a_call_does_to_its_environment_is_undone(self):
         sources = {
             "python": "import ctypes, os\nget = ctypes.CDLL(None).getenv\nget.restype = ctypes.c_char_p\n"
@@ -203,6 +210,7 @@ class Runs(Case):
                     self.assertEqual(result["result"], [[result["requestId"], "own", None, "C.UTF-8"]] * 2, event)
                 self.assertFalse(result["coldStart"])
 
+    @same_in_a_fleet
     def test_what_a_nodejs_handler_puts_off_to_the_next_round_is_part_of_its_call(self):
         function = self.infra.deploy("exports.handler = (event) => {\n"
                                      "  if (event === 'reject') Promise.reject(new Error('nobody'));\n"
@@ -220,6 +228,7 @@ class Runs(Case):
             self.assertEqual((result["status"], result["code"]), ("FAILED", "handler_error"), result)
             self.assertIn(said, result["error"])
 
+    @same_in_a_fleet
     def test_a_warm_instance_takes_large_inputs_for_ever(self):
         """More of them than its memory holds: nothing of a call may stay, the variables that it set included."""
         sources = {"python": "def handler(event, context):\n  return len(event)", "nodejs": "exports.handler = event => event.length;"}
@@ -236,6 +245,7 @@ class Runs(Case):
                     colds += answer["coldStart"]
                 self.assertEqual(colds, 1)
 
+    @same_in_a_fleet
     def test_functions_are_kept_apart(self):
         function = self.infra.deploy(
             "import os, socket\ndef handler(event, context):\n"
@@ -289,33 +299,6 @@ class Runs(Case):
                 self.assertEqual(result["status"], "SUCCESS", result)
                 self.assertEqual(*result["result"])
         self.assertEqual(self.infra.result(function)["result"], [5, 5])
-
-
-class Mistakes(Case):
-    def test_what_a_client_gets_wrong(self):
-        function = self.infra.deploy(ECHO)
-
-        def run(body, headers=None):
-            return self.infra.request("POST", "/api/run", body, {"Content-Type": "application/json", **(headers or {})})
-        for wrong in (7, None, True, [function], {"id": function}):
-            self.assert_error(run(json.dumps({"functionId": wrong})), 400, says="functionId")
-        for body in (b"", b"{", b"[]", b'"x"', b'{"functionId":"\xff"}', b'{"functionId":"a",}', b"nope"):
-            with self.subTest(body):
-                self.assert_error(run(body), 400)
-        self.assert_error(run(b"{}"), 400, says="functionId")
-        self.assert_error(run(b'{"functionId":""}'), 400, "invalid_functionId", "functionId")
-        self.assert_error(run(json.dumps({"functionId": function, "modelId": 7})), 400, says="modelId")
-        self.assert_error(run(json.dumps({"functionId": function}), {"x-async": "maybe"}), 400)
-        self.assert_error(run(json.dumps({"functionId": "01890000-0000-7000-8000-000000000000"})), 404)
-        self.assert_error(run(json.dumps({"functionId": "../../etc"})), 404)
-        for content_type in ("text/plain", "application/x-www-form-urlencoded", "application/jsonx"):
-            self.assert_error(run(json.dumps({"functionId": function}), {"Content-Type": content_type}), 415)
-        self.assertEqual(run(json.dumps({"functionId": function}), {"Content-Type": "application/json; charset=utf-8"}).status, 200)
-
-    def test_bodies_up_to_ten_mebibytes(self):
-        function = self.infra.deploy("def handler(e, c): return len(e)")
-        self.assert_error(self.infra.run(function, "x" * (10 * MIB)), 413, says="10")
-        self.assertEqual(self.infra.result(function, "x" * (9 * MIB))["result"], 9 * MIB)
 
 
 class WithNode(Case):

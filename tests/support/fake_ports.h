@@ -1,6 +1,7 @@
 // Fakes of the ports that use cases are tested with: in memory, recording the order of calls, failing when told to.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <optional>
@@ -84,12 +85,13 @@ class FakeFunctions : public FunctionStore {
     if (!rows.contains(id)) co_return fail(errors::function_not_found, "none");
     co_return rows.extract(id).mapped();
   }
-  // Two a page; the cursor is the first id of the next.
-  Task<Result<FunctionPage>> list(int, const std::string& cursor) override {
+  // At most two a page; the cursor is the first id of the next.
+  Task<Result<FunctionPage>> list(int limit, const std::string& cursor) override {
     if (auto ok = journal_.note("functions.list"); !ok) co_return fail(ok.error());
     FunctionPage page;
     auto row = rows.lower_bound({cursor});
-    for (; row != rows.end() && page.functions.size() < 2; ++row) page.functions.push_back(row->second);
+    for (; row != rows.end() && std::cmp_less(page.functions.size(), std::min(limit, 2)); ++row)
+      page.functions.push_back(row->second);
     if (row != rows.end()) page.next_cursor = row->first.value;
     co_return page;
   }

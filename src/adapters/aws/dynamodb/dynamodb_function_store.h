@@ -11,7 +11,6 @@
 
 #include "adapters/aws/aws_client.h"
 #include "adapters/aws/dynamodb/function_cache.h"
-#include "adapters/aws/single_flight.h"
 #include "async/single_flight.h"
 #include "core/mutex.h"
 #include "ports/clock.h"

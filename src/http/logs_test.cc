@@ -1,0 +1,153 @@
+// A function's execution log in pages, by time and whole; and the files that its runs left.
+#include <gmock/gmock.h>
+
+#include "core/output_key.h"
+#include "http/test_api.h"
+
+namespace infra::http {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+class Logs : public ::testing::Test {
+ protected:
+  Logs() { api_.add_function("f"); }
+  // The request's id.
+  std::string add_run(const std::string& printed) {
+    api_.worker.outcome = [printed](const Job& job) {
+      auto result = TestWorker::echo(job);
+      result.out = printed;
+      result.cpu_usage_us = 700;
+      result.cold_start = true;
+      return result;
+    };
+    api_.clock.advance(std::chrono::seconds{1});
+    return api_.run("f", "1").header("x-request-id");
+  }
+  std::vector<std::string> ids(const std::string& query) {
+    std::vector<std::string> ids;
+    const auto answer = api_.get("/functions/f/logs" + query);
+    EXPECT_EQ(answer.status, 200) << query << ' ' << answer.body;
+    const auto rows = answer.json();
+    for (const auto& row : rows.as_array()) ids.emplace_back(row.at("requestId").as_string());
+    return ids;
+  }
+  TestApi api_;
+};
+
+TEST_F(Logs, ARowHasTheContractsFieldsShortInAListAndWholeAlone) {
+  const std::string id = add_run(std::string(500, 'z'));
+  const auto listed = api_.get("/functions/f/logs").json().at(0);
+  const std::string time = to_iso8601(api_.clock.now());
+  boost::json::value expected{{"id", id},
+                              {"requestId", id},
+                              {"timestamp", time},
+                              {"status", "SUCCESS"},
+                              {"code", nullptr},
+                              {"duration", 13},
+                              {"handlerDurationMs", 10.25},
+                              {"memory", 20},
+                              {"allocatedMemoryMb", 128},
+                              {"peakMemoryBytes", 20 << 20},
+                              {"cpuUsage", 700},
+                              {"coldStart", true},
+                              {"message", std::string(200, 'z') + "..."}};
+  EXPECT_EQ(listed, expected);
+  auto whole = api_.get("/api/functions/f/logs/" + id).json();
+  EXPECT_NE(std::string(whole.at("message").as_string()).find(std::string(500, 'z')), std::string::npos);
+  whole.as_object()["message"] = expected.at("message");
+  EXPECT_EQ(whole, expected);
+}
+
+TEST_F(Logs, TextThatIsNoUtf8IsShownAsText) {
+  const std::string id = add_run("a\xff");
+  for (const std::string& path : {std::string(), "/" + id}) {
+    const auto body = api_.get("/functions/f/logs" + path).body;
+    EXPECT_NE(body.find("a\xef\xbf\xbd"), std::string::npos) << body;
+  }
+}
+
+TEST_F(Logs, NewestFirstInPagesWhoseLinksKeepWhatWasAsked) {
+  std::vector<std::string> runs;
+  for (int i = 0; i < 5; ++i) runs.insert(runs.begin(), add_run("x"));
+  const std::string start = to_iso8601(api_.clock.now() - std::chrono::seconds{3});
+  EXPECT_EQ(ids(""), runs);
+  std::vector<std::string> found;
+  int pages = 0;
+  for (std::string path = "/functions/f/logs?limit=2"; !path.empty(); ++pages) {
+    const auto answer = api_.get(path);
+    const auto rows = answer.json();
+    for (const auto& row : rows.as_array()) found.emplace_back(row.at("requestId").as_string());
+    const std::string link = answer.header("Link");
+    EXPECT_EQ(link.empty(), pages == 2);
+    path = link.empty() ? "" : link.substr(1, link.find('>') - 1);
+  }
+  EXPECT_EQ(found, runs);
+  EXPECT_EQ(pages, 3);
+  const auto link = api_.get("/functions/f/logs?limit=2&startTime=" + net::percent_encode(start)).header("Link");
+  EXPECT_NE(link.find("limit=2&startTime=" + net::percent_encode(start) + "&cursor="), std::string::npos) << link;
+  EXPECT_THAT(ids("?limit=1000&startTime=" + start), SizeIs(4));
+}
+
+TEST_F(Logs, AStartIsReadInEveryFormOfIso8601) {
+  const std::string id = add_run("x");
+  const WallTime at = api_.clock.now();
+  const std::string utc = to_iso8601(at);
+  const std::string bare = utc.substr(0, utc.size() - 1);
+  const std::string east = to_iso8601(at + std::chrono::hours{9});
+  const std::string eastern = east.substr(0, east.size() - 1);
+  std::string spaced = utc;
+  spaced.replace(10, 1, "%20");
+  for (const std::string& same : {utc, bare + "+00:00", bare + "%2B00:00", bare, bare + "999999999z", spaced,
+                                  eastern + "+09:00", eastern + "%2B0900", eastern + "%20%2B09:00"}) {
+    EXPECT_THAT(ids("?startTime=" + same), ElementsAre(id)) << same;
+  }
+  EXPECT_THAT(ids("?startTime=" + to_iso8601(at + milliseconds{1})), IsEmpty());
+  EXPECT_THAT(ids("?startTime=2999-01-01"), IsEmpty());
+  for (const char* wrong : {"yesterday", "", "2026-02-30", "1700000000"}) {
+    expect_error(api_.get("/functions/f/logs?startTime=" + std::string(wrong)), 400, "invalid_start_time", "ISO 8601");
+  }
+}
+
+TEST_F(Logs, WhatIsNotThereIsTold) {
+  const std::string unknown(kUnknown);
+  expect_error(api_.get("/functions/f/logs/" + unknown), 404, "log_not_found");
+  expect_error(api_.get("/functions/" + unknown + "/logs"), 404, "function_not_found");
+  expect_error(api_.get("/functions/no%20id/logs"), 404, "function_not_found");
+  for (const char* call : {"logs.list", "logs.find"}) {
+    api_.journal.failing = call;
+    const auto path = std::string(call) == "logs.list" ? "/functions/f/logs" : "/functions/f/logs/" + unknown;
+    expect_error(api_.get(path), 503, "engine_unavailable");
+  }
+}
+
+TEST_F(Logs, AnOutputFileIsADownloadWhateverIsInIt) {
+  const RequestId request{std::string(kUnknown)};
+  const std::string files = "/functions/f/logs/" + request.value + "/files/";
+  for (const auto& [name, disposition] :
+       {std::pair{"page.html", R"(attachment; filename="page.html")"},
+        {"a/b/c.txt", R"(attachment; filename="c.txt")"},
+        {"größe \"1\".txt", "attachment; filename*=UTF-8''gr%C3%B6%C3%9Fe%20%221%22.txt"}}) {
+    ASSERT_TRUE(run_task(api_.code.put_object(output_key({"f"}, request, name), "<script>\xff")));
+    const auto answer = api_.get(files + net::percent_encode(name));
+    ASSERT_EQ(answer.status, 200) << name;
+    EXPECT_EQ(answer.body, "<script>\xff");
+    EXPECT_EQ(answer.header("Content-Type"), "application/octet-stream");
+    EXPECT_EQ(answer.header("Content-Disposition"), disposition);
+    EXPECT_EQ(answer.header("X-Content-Type-Options"), "nosniff");
+  }
+  EXPECT_EQ(api_.get(files + "a/b/c.txt").status, 200) << "a slash need not be encoded";
+  for (const char* none : {"none.txt", "..%2Fpage.html", "page.html%00"}) {
+    expect_error(api_.get(files + none), 404, "output_file_not_found", "30 days");
+  }
+  expect_error(api_.get(files + "%zz"), 404, "unknown_route");
+  api_.code.fail_with(Error{ErrorKind::unavailable, "code_store_unavailable", "away", std::chrono::seconds{1}});
+  const auto away = api_.get(files + "page.html");
+  expect_error(away, 503, "code_store_unavailable");
+  EXPECT_EQ(away.header("Retry-After"), "1");
+}
+
+}  // namespace
+}  // namespace infra::http

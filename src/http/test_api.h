@@ -1,0 +1,219 @@
+// The HTTP interface over the real use cases, on engines in memory: a request goes in without a socket, and what comes
+// out is what the server would write. Time stands still until a test moves it.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "adapters/memory/memory_concurrency_limiter.h"
+#include "adapters/memory/memory_rate_limiter.h"
+#include "adapters/memory/memory_worker_registry.h"
+#include "app/advise_memory.h"
+#include "http/api.h"
+#include "http/test_worker.h"
+#include "ports/model_catalog.h"
+#include "support/fake_ports.h"
+#include "support/manual_clock.h"
+#include "support/memory_objects.h"
+#include "support/memory_staging.h"
+#include "support/run_task.h"
+
+namespace infra::http {
+
+inline constexpr std::string_view kKey = "the-right-key";
+inline constexpr std::string_view kUnknown = "01890000-0000-7000-8000-000000000000";  // a well-formed id of nothing
+
+// A body that arrives in small pieces and counts how much of it was asked for.
+class TestBody final : public net::BodyStream {
+ public:
+  TestBody(std::string_view bytes, std::optional<std::uint64_t> length) : bytes_(bytes), length_(length) {}
+  Task<Result<std::size_t>> read(std::span<char> buffer) override {
+    const std::size_t size = std::min({buffer.size(), bytes_.size() - read_, kPiece});
+    std::copy_n(bytes_.begin() + static_cast<std::ptrdiff_t>(read_), size, buffer.begin());
+    read_ += size;
+    was_read = true;
+    co_return size;
+  }
+  [[nodiscard]] std::optional<std::uint64_t> content_length() const override { return length_; }
+  bool was_read = false;
+
+ private:
+  static constexpr std::size_t kPiece = 8000;
+  std::string_view bytes_;
+  std::optional<std::uint64_t> length_;
+  std::size_t read_ = 0;
+};
+
+struct Sent {
+  std::string method = "GET";
+  std::string target;  // path and query
+  std::string body{};
+  std::vector<net::Header> headers{};
+  std::optional<std::string> key{kKey};
+  std::string peer = "192.0.2.1";
+  bool chunked = false;                      // then no length is announced
+  std::optional<std::uint64_t> announced{};  // in place of the body's own length
+};
+
+inline Sent json_request(std::string method, std::string target, std::string body,
+                         std::vector<net::Header> headers = {}) {
+  headers.emplace_back("Content-Type", "application/json");
+  return {
+      .method = std::move(method), .target = std::move(target), .body = std::move(body), .headers = std::move(headers)};
+}
+
+struct Answer {
+  int status = 0;
+  net::Headers headers;
+  std::string body;
+  bool body_was_read = false;
+
+  [[nodiscard]] std::string header(std::string_view name) const { return std::string(headers.find(name).value_or("")); }
+  [[nodiscard]] bool has(std::string_view name) const { return headers.find(name).has_value(); }
+  [[nodiscard]] boost::json::value json() const { return boost::json::parse(body); }
+  [[nodiscard]] std::string text(std::string_view name) const { return json().at(name).as_string().c_str(); }
+  [[nodiscard]] std::string code() const { return text("code"); }
+  [[nodiscard]] std::string error() const { return text("error"); }
+};
+
+inline void PrintTo(const Answer& answer, std::ostream* out) {
+  *out << answer.status << ' ' << answer.body.substr(0, 400);
+}
+
+// An error as the contract has it.
+inline void expect_error(const Answer& answer, int status, std::string_view code, std::string_view says = "") {
+  ASSERT_EQ(answer.status, status) << answer.body;
+  EXPECT_EQ(answer.header("Content-Type"), "application/json; charset=utf-8");
+  EXPECT_EQ(answer.code(), code) << answer.body;
+  EXPECT_NE(answer.error().find(says), std::string::npos) << answer.body << " does not say " << says;
+  EXPECT_EQ(answer.text("requestId"), answer.header("x-request-id"));
+  EXPECT_EQ(uuid_version(answer.header("x-request-id")), 7);
+}
+
+class TestModels final : public ModelCatalog {
+ public:
+  ModelList found;
+  Task<ModelList> list() override { co_return found; }
+};
+
+struct TestApiOptions {
+  RatePolicy rate{.limit = 0};
+  bool metrics_public = false;
+  std::vector<std::string> cors_origins{};
+  int trusted_proxy_hops = 0;
+  std::vector<HealthProbe*> probes{};
+  int max_waiting = 100;
+};
+
+class TestApi {
+ public:
+  explicit TestApi(TestApiOptions options = {})
+      : limiter_(options.rate, clock),
+        invoke_(functions, worker, worker, clock, events,
+                {.limiter = concurrency_, .max_waiting = options.max_waiting, .on_refused = {}}),
+        health_(options.probes, executor_, clock),
+        api_(settings_of(options), routes(options.metrics_public), limiter_, ids_, clock, metrics, events) {}
+  TestApi(const TestApi&) = delete;
+  TestApi& operator=(const TestApi&) = delete;
+
+  Answer send(const Sent& sent) {
+    net::Request request{
+        .method = sent.method, .path = {}, .query = {}, .headers = {}, .peer = sent.peer, .arrived = {}};
+    const auto mark = sent.target.find('?');
+    request.path = sent.target.substr(0, mark);
+    if (mark != std::string::npos) request.query = sent.target.substr(mark + 1);
+    if (sent.key) request.headers.add("x-api-key", *sent.key);
+    for (const auto& [name, value] : sent.headers) request.headers.add(name, value);
+    TestBody body(sent.body, sent.chunked ? std::nullopt : std::optional(sent.announced.value_or(sent.body.size())));
+    request.body = &body;
+    request.arrived = clock.steady_now();
+    auto response = run_task(api_.handle(request));
+    if (response.afterwards) response.afterwards();
+    return {response.status, std::move(response.headers), std::move(response.body), body.was_read};
+  }
+  Answer get(std::string target) { return send({.target = std::move(target)}); }
+  Answer send_json(std::string method, std::string target, std::string body) {
+    return send(json_request(std::move(method), std::move(target), std::move(body)));
+  }
+  Answer run(const std::string& function, const std::string& input, std::vector<net::Header> headers = {}) {
+    return send(json_request("POST", "/run", R"({"functionId":")" + function + R"(","inputData":)" + input + "}",
+                             std::move(headers)));
+  }
+  [[nodiscard]] std::vector<Route> routes(bool metrics_public = false) {
+    return controller_routes(
+        {functions_handler_, runs_handler_, logs_handler_, advice_handler_, monitoring_handler_, system_handler_},
+        metrics_public);
+  }
+  // What never became a request.
+  net::Response refuse(const Error& error) { return api_.refuse(error); }
+
+  Function& add_function(const std::string& id) {
+    Function function;
+    function.id = {id};
+    function.name = id;
+    function.code = {.key = "functions/" + id + "/1.zip", .sha256 = "old"};
+    function.uploaded_at = function.updated_at = clock.now();
+    return functions.rows[{id}] = function;
+  }
+  [[nodiscard]] std::vector<std::string> told() const {
+    std::vector<std::string> messages;
+    for (const auto& event : events.newest_first()) messages.push_back(event.message);
+    return messages;
+  }
+
+  ManualClock clock;
+  fakes::Journal journal;
+  fakes::FakeFunctions functions{journal};
+  testing::MemoryObjects code;
+  testing::MemoryStaging staging;
+  fakes::FakeReader bundle;  // what every ZIP holds
+  fakes::FakeLogs logs{journal};
+  MemoryWorkerRegistry workers{clock};
+  TestModels models;
+  Metrics metrics;
+  EventRing events{UuidRandom{}};
+  TestWorker worker{journal, logs, clock, events, metrics};
+  bool draining = false;
+  GaugeSample gauges{};
+
+ private:
+  static ApiSettings settings_of(const TestApiOptions& options) {
+    return {.api_key = std::string(kKey),
+            .metrics_public = options.metrics_public,
+            .cors_origins = options.cors_origins,
+            .trusted_proxy_hops = options.trusted_proxy_hops,
+            .rate = options.rate};
+  }
+  Task<GaugeSample> sample() { co_return gauges; }
+
+  fakes::InlineExecutor executor_;
+  fakes::CountingRandom random_;
+  app::IdSource ids_{clock, random_};
+  MemoryRateLimiter limiter_;
+  MemoryConcurrencyLimiter concurrency_{clock};
+  app::DeployFunction deploy_{functions, code, bundle, executor_, clock, ids_, events};
+  app::InvokeFunction invoke_;
+  app::ReadLogs read_logs_{functions, logs};
+  app::ReadOutputFile read_output_file_{functions, code};
+  app::AdviseMemory advise_{functions, logs, deploy_, clock};
+  app::HealthMonitor health_;
+  FunctionsHandler functions_handler_{deploy_, functions, staging};
+  RunsHandler runs_handler_{invoke_, worker};
+  LogsHandler logs_handler_{read_logs_, read_output_file_};
+  AdviceHandler advice_handler_{advise_};
+  MonitoringHandler monitoring_handler_{
+      health_, metrics, events, {.draining = [this] { return draining; }, .gauges = [this] { return sample(); }}};
+  SystemHandler system_handler_{workers, models, clock, {}};
+  Api api_;
+};
+
+}  // namespace infra::http
