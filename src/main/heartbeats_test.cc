@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "adapters/memory/memory_worker_registry.h"
@@ -15,6 +16,7 @@
 #include "core/mutex.h"
 #include "net/http/http_server.h"
 #include "net/loops/event_loops.h"
+#include "support/manual_clock.h"
 #include "telemetry/log.h"
 
 namespace infra {
@@ -85,6 +87,38 @@ TEST_F(HeartbeatsTest, GoWhereControllersOfBothKindsTakeThem) {
   const MutexLock lock(mutex_);
   EXPECT_THAT(asked_, ElementsAre(AllOf(HasSubstr("POST /api/worker/heartbeat ten-chars! "),
                                         HasSubstr(R"("workerId":"w-1")"))));
+}
+
+TEST(HeartbeatsInTime, AreOneEveryTwoSecondsUntilTheyAreStopped) {
+  net::EventLoops loops{1, 1};
+  ManualClock clock;
+  MemoryWorkerRegistry registry{clock};
+  net::HttpClient http{loops};
+  const Config config;  // without a CONTROLLER_URL
+  std::atomic<int> beats = 0;
+  Heartbeats heartbeats(config, registry, http, clock, [&] {
+    ++beats;
+    return beat_of("w-1");
+  });
+  std::atomic<bool> ended = false;
+  loops.spawn([](Heartbeats& beating, std::atomic<bool>& done) -> Task<void> {
+    co_await beating.beat_on();
+    done = true;
+    done.notify_all();
+  }(heartbeats, ended));
+  clock.await_sleepers(1);
+  EXPECT_EQ(beats, 1);
+  for (int i = 2; i <= 4; ++i) {
+    clock.advance(std::chrono::seconds{1});
+    EXPECT_EQ(beats, i - 1) << "not before its time";
+    clock.advance(std::chrono::seconds{1});
+    while (beats < i) std::this_thread::yield();
+    clock.await_sleepers(1);
+  }
+  heartbeats.stop();
+  ended.wait(false);
+  EXPECT_EQ(beats, 4);
+  loops.stop();
 }
 
 TEST_F(HeartbeatsTest, AnAnswerIsToldWhenItIsAnother) {

@@ -68,4 +68,4 @@ def uuid7():
 
 
 if __name__ == "__main__":
-    main(at_once=True)
+    main(at_once=3)
