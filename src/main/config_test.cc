@@ -138,7 +138,7 @@ TEST(Config, SaysAllProblemsAtOnce) {
                         {"INFRA_EGRESS_DNS", "::1"},
                         {"INFRA_EGRESS_SUBNET", "198.18.0.0/24"}}),
               ElementsAre(HasSubstr("INFRA_API_KEY"), HasSubstr("PORT"), HasSubstr("RATE_LIMIT"),
-                          HasSubstr("METRICS_PUBLIC"), HasSubstr("AI_NODE_URL"), HasSubstr("CORS_ORIGINS"),
+                          HasSubstr("AI_NODE_URL"), HasSubstr("METRICS_PUBLIC"), HasSubstr("CORS_ORIGINS"),
                           HasSubstr("INFRA_SANDBOX"), HasSubstr("INFRA_EGRESS_ALLOW"), HasSubstr("INFRA_EGRESS_ALLOW"),
                           HasSubstr("1.0.0.0/8"), HasSubstr("INFRA_EGRESS_DNS"), HasSubstr("INFRA_EGRESS_SUBNET")));
 }
