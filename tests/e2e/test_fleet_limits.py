@@ -16,12 +16,39 @@ IDLE = 1  # seconds
 LEASE = 31  # seconds: a dead worker's place and its message's visibility are over
 
 
-class FleetConcurrency(FleetCase):
-    environment = {"INFRA_MAX_WAITING": "30", "INFRA_IDLE_TIMEOUT_SECONDS": str(IDLE)}
-
+class Apart:
     def assert_apart(self, spans):
         for (_, end), (begin, _) in itertools.pairwise(sorted(spans)):
             self.assertGreaterEqual(begin, end, "two ran at once")
+
+
+class Death(Apart, FleetCase):
+    """It waits for a lease, beside the others."""
+
+    def test_a_killed_workers_place_comes_back(self):
+        function = self.one.deploy(TIMED, maxConcurrency=1)
+        answers = []
+
+        def run():
+            answers.append(self.one.request("POST", "/run", {"functionId": function, "inputData": 2}, timeout=150))
+
+        first = threading.Thread(target=run)
+        first.start()
+        busy = wait_for(self.fleet.busy_worker, what="the run's start")
+        second = threading.Thread(target=run)
+        second.start()
+        busy.kill()
+        killed = time.monotonic()
+        busy.start()
+        first.join()
+        second.join()
+        self.assertEqual([answer.json()["status"] for answer in answers], ["SUCCESS"] * 2, answers)
+        self.assertLess(time.monotonic() - killed, 2 * LEASE)
+        self.assert_apart([answer.json()["result"] for answer in answers])
+
+
+class Limits(Apart, FleetCase):
+    environment = {"INFRA_MAX_WAITING": "30", "INFRA_IDLE_TIMEOUT_SECONDS": str(IDLE)}
 
     def test_the_limit_holds_across_workers_and_controllers(self):
         function = self.one.deploy(TIMED, maxConcurrency=1)
@@ -45,27 +72,6 @@ class FleetConcurrency(FleetCase):
             answer = client.run(function, 0)
             self.assertEqual((answer.status, answer.json()["code"]), (429, "function_busy"), answer)
         self.assert_apart([self.two.await_result(job, 60)["result"] for job in jobs])
-
-    def test_a_killed_workers_place_comes_back(self):
-        function = self.one.deploy(TIMED, maxConcurrency=1)
-        answers = []
-
-        def run():
-            answers.append(self.one.request("POST", "/run", {"functionId": function, "inputData": 2}, timeout=150))
-
-        first = threading.Thread(target=run)
-        first.start()
-        busy = wait_for(self.fleet.busy_worker, what="the run's start")
-        second = threading.Thread(target=run)
-        second.start()
-        busy.kill()
-        killed = time.monotonic()
-        busy.start()
-        first.join()
-        second.join()
-        self.assertEqual([answer.json()["status"] for answer in answers], ["SUCCESS"] * 2, answers)
-        self.assertLess(time.monotonic() - killed, 2 * LEASE)
-        self.assert_apart([answer.json()["result"] for answer in answers])
 
     def instances(self):
         return sum(sum_of(worker.get("/metrics").text, "worker_pool_instances") for worker in self.fleet.worker_clients)
@@ -93,4 +99,4 @@ class FleetConcurrency(FleetCase):
 
 
 if __name__ == "__main__":
-    main()
+    main(at_once=2)
