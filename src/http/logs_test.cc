@@ -1,7 +1,7 @@
 // A function's execution log in pages, by time and whole; and the files that its runs left.
 #include <gmock/gmock.h>
 
-#include "core/output_key.h"
+#include "core/object_keys.h"
 #include "http/test_api.h"
 
 namespace infra::http {
