@@ -48,14 +48,14 @@ SpawnerProcess::SpawnerProcess(const SpawnerOptions& options, int socket, Cgroup
       egress_(options.egress, instance_name(options.versions_root)) {}
 
 std::vector<SandboxKind> SpawnerProcess::basic_kinds() const {
+  const auto most = [](const SandboxKind& kind) { return traits_of(kind.runtime).most_waiting; };
   std::vector<SandboxKind> kinds;
   for (const auto& row : kRuntimes) {
     const auto kind = sandbox_kind(LaunchPurpose::run, row.runtime, limits::kDefaultMemoryMb);
-    if (row.waits_as == row.runtime && launch_command(options_, kind)) kinds.push_back(kind);
+    if (row.waits_as != row.runtime || !launch_command(options_, kind)) continue;
+    // They are prepared in this order: what costs most, and so waits in the smallest number, comes last.
+    kinds.insert(std::ranges::upper_bound(kinds, row.most_waiting, std::greater{}, most), kind);
   }
-  // They are prepared in this order: what costs most, and so waits in the smallest number, comes last.
-  std::ranges::stable_sort(kinds, std::greater{},
-                           [](const auto& kind) { return traits_of(kind.runtime).most_waiting; });
   return kinds;
 }
 

@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "core/time.h"
 #include "sandbox/protocol/spawner_protocol.h"
 #include "sandbox/protocol/zygote_protocol.h"
 #include "sandbox/spawner/package_folders.h"
