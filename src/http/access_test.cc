@@ -2,6 +2,7 @@
 // route at all.
 #include <gmock/gmock.h>
 
+#include "core/error_codes.h"
 #include "http/test_api.h"
 
 namespace infra::http {
@@ -154,9 +155,9 @@ TEST(Access, EveryAnswerHasAnIdOfOurs) {
 
 TEST(Access, WhatNeverWasARequestIsAnsweredAndCounted) {
   TestApi api;
-  auto refused = api.refuse({ErrorKind::invalid, "malformed_request", "This is no HTTP."});
+  auto refused = api.refuse({errors::invalid_request, "This is no HTTP."});
   const Answer answer{refused.status, refused.headers, refused.body};
-  expect_error(answer, 400, "malformed_request");
+  expect_error(answer, 400, "invalid_request");
   EXPECT_THAT(api.get("/metrics").body,
               HasSubstr(R"(http_requests_total{method="other",route="unparsed",status_code="400"} 1)"));
 }

@@ -5,6 +5,7 @@
 
 #include <boost/json.hpp>
 
+#include "core/error_codes.h"
 #include "http/test_api.h"
 
 namespace infra::http {
@@ -23,20 +24,20 @@ TEST(ErrorResponse, EachKindHasItsStatus) {
                                                 {ErrorKind::unavailable, 503},
                                                 {ErrorKind::timeout, 504},
                                                 {ErrorKind::internal, 500}};
-  for (const auto& [kind, status] : statuses) EXPECT_EQ(status_of({kind, "code", "A sentence."}), status);
+  for (const auto& [kind, status] : statuses) EXPECT_EQ(status_of({errors::internal.as(kind), "A sentence."}), status);
 }
 
 TEST(ErrorResponse, SaysWhatWhichRequestAndWhenToComeBack) {
   const RequestId id{"r"};
-  const auto plain = error_response({ErrorKind::invalid, "some_code", "It is \"wrong\" \xff."}, id);
-  EXPECT_EQ(plain.body, "{\"error\":\"It is \\\"wrong\\\" \xef\xbf\xbd.\",\"code\":\"some_code\",\"requestId\":\"r\"}");
+  const auto plain = error_response({errors::invalid_json, "It is \"wrong\" \xff."}, id);
+  EXPECT_EQ(plain.body,
+            "{\"error\":\"It is \\\"wrong\\\" \xef\xbf\xbd.\",\"code\":\"invalid_json\",\"requestId\":\"r\"}");
   EXPECT_FALSE(plain.headers.find("Retry-After"));
   EXPECT_FALSE(plain.headers.find("WWW-Authenticate"));
-  const auto later = error_response({ErrorKind::unavailable, "away", "Later.", std::chrono::seconds{7}}, id, &id);
+  const auto later = error_response({errors::shutting_down, "Later.", std::chrono::seconds{7}}, id, &id);
   EXPECT_EQ(later.headers.find("Retry-After"), "7");
   EXPECT_EQ(boost::json::parse(later.body).at("jobId"), "r");
-  EXPECT_EQ(error_response({ErrorKind::unauthorized, "unauthorized", "Key."}, id).headers.find("WWW-Authenticate"),
-            "Bearer");
+  EXPECT_EQ(error_response({errors::unauthorized, "Key."}, id).headers.find("WWW-Authenticate"), "Bearer");
 }
 
 TEST(ErrorResponse, AHandlerThatThrowsIsA500ThatTellsNothingOfWhy) {

@@ -1,6 +1,7 @@
 // A function's execution log in pages, by time and whole; and the files that its runs left.
 #include <gmock/gmock.h>
 
+#include "core/error_codes.h"
 #include "core/object_keys.h"
 #include "http/test_api.h"
 
@@ -143,7 +144,7 @@ TEST_F(Logs, AnOutputFileIsADownloadWhateverIsInIt) {
     expect_error(api_.get(files + none), 404, "output_file_not_found", "30 days");
   }
   expect_error(api_.get(files + "%zz"), 404, "unknown_route");
-  api_.code.fail_with(Error{ErrorKind::unavailable, "code_store_unavailable", "away", std::chrono::seconds{1}});
+  api_.code.fail_with(Error{errors::code_store_unavailable, "away", std::chrono::seconds{1}});
   const auto away = api_.get(files + "page.html");
   expect_error(away, 503, "code_store_unavailable");
   EXPECT_EQ(away.header("Retry-After"), "1");

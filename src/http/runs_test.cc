@@ -1,6 +1,7 @@
 // POST /run and GET /status: what is asked of a worker, what its result looks like, and what a client gets wrong.
 #include <gmock/gmock.h>
 
+#include "core/error_codes.h"
 #include "http/test_api.h"
 
 namespace infra::http {
@@ -153,7 +154,7 @@ TEST_F(Runs, AsyncIsAcceptedThenPendingThenThere) {
 }
 
 TEST_F(Runs, AFailedRunIsReadAtItsStatusWith200) {
-  api_.worker.outcome = [](const Job& job) { return platform_error(job, "worker_lost", "The worker died."); };
+  api_.worker.outcome = [](const Job& job) { return platform_error(job, {errors::worker_lost, "The worker died."}); };
   const auto accepted = api_.run("f", "1", {{"x-async", "true"}});
   const auto answer = api_.get("/status/" + accepted.text("jobId"));
   EXPECT_EQ(answer.status, 200);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "app/settle_job.h"
+#include "core/error_codes.h"
 #include "ports/job_queue.h"
 #include "ports/result_bus.h"
 #include "support/fake_ports.h"
@@ -20,11 +21,7 @@ namespace infra::http {
 class TestWorker final : public JobQueue, public ResultBus {
  public:
   TestWorker(fakes::Journal& journal, fakes::FakeLogs& logs, const Clock& clock, EventRing& events, Metrics& metrics)
-      : journal_(journal),
-        recorder_(journal, logs),
-        settle_(*this, recorder_, logs, *this, clock, events, [&metrics](const JobResult& result) {
-          metrics.run(result.function_id, result.status, result.duration_ms, result.handler_ms);
-        }) {}
+      : journal_(journal), recorder_(journal, logs), settle_(*this, recorder_, logs, *this, clock, events, &metrics) {}
 
   // Gives back what it was given.
   static JobResult echo(const Job& job) {
@@ -78,7 +75,7 @@ class TestWorker final : public JobQueue, public ResultBus {
   Task<Result<StoredResult>> find(const RequestId& id) override {
     if (auto ok = journal_.note("results.find"); !ok) co_return fail(ok.error());
     const auto found = results_.find(id);
-    if (found == results_.end()) co_return fail(ErrorKind::not_found, "job_not_found", "There is no such job.");
+    if (found == results_.end()) co_return fail(errors::job_not_found, "There is no such job.");
     co_return StoredResult{found->second};
   }
   void abandon_waiters() override { abandoned_ = true; }
@@ -91,8 +88,8 @@ class TestWorker final : public JobQueue, public ResultBus {
     Task<Result<SharedResult>> wait_until(SteadyTime) override {
       const auto found = worker_.results_.find(id_);
       if (found != worker_.results_.end()) co_return found->second;
-      if (worker_.abandoned_) co_return fail(ErrorKind::unavailable, "shutting_down", "The platform stops.");
-      co_return fail(ErrorKind::timeout, "deadline", "The time is over.");
+      if (worker_.abandoned_) co_return fail(errors::shutting_down, "The platform stops.");
+      co_return fail(errors::internal.as(ErrorKind::timeout), "The time is over.");
     }
 
    private:

@@ -9,6 +9,7 @@
 #include "adapters/memory/memory_rate_limiter.h"
 #include "adapters/system/system_clock.h"
 #include "adapters/system/system_executor.h"
+#include "core/error_codes.h"
 #include "http/error_response.h"
 #include "net/http/http_client.h"
 #include "support/temp_folder.h"
@@ -122,7 +123,7 @@ TEST_F(FrontDoorTest, SoAreOriginsHopsAndRate) {
 }
 
 TEST_F(FrontDoorTest, EnginesAreProbedBeforeItOpens) {
-  probe_.outcome = fail(ErrorKind::unavailable, "queue_unavailable", "The queue is away.");
+  probe_.outcome = fail(errors::engine_unavailable, "The queue is away.");
   ASSERT_TRUE(open());
   EXPECT_EQ(probe_.asked, 1);
   const auto answer = ask("GET", "/health");

@@ -216,7 +216,7 @@ TEST_F(BuildsTest, TheBuildersAnswerIsNotTrusted) {
     launcher.answer = std::move(answer);
     Builds builds(store_, launcher, loop_, clock_, room());
     const auto built = provide_with(builds);
-    return built ? Error{.code = "built", .message = ""} : built.error();
+    return built ? Error{errors::internal, "It was built."} : built.error();
   };
   EXPECT_EQ(answered(R"({"missing":"g++"})").code, "compiler_missing");
   EXPECT_THAT(answered(R"({"missing":"go"})").message, HasSubstr("golang-go"));

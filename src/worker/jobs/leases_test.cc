@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "core/limits.h"
+#include "core/operator_error_codes.h"
 #include "support/manual_clock.h"
 #include "support/worker_world.h"
 
@@ -18,7 +19,7 @@ class CountingQueue : public MemoryQueue {
   using MemoryQueue::MemoryQueue;
   Task<Result<void>> extend(const std::string& receipt) override {
     ++extended;
-    if (receipt == "dead") co_return fail(ErrorKind::not_found, "test_dead", "It is another worker's.");
+    if (receipt == "dead") co_return fail(errors::receipt_dead, "It is another worker's.");
     co_return Result<void>();
   }
   std::atomic<int> extended = 0;

@@ -65,7 +65,7 @@ void FunctionCache::all_changed() {
 }
 
 FunctionCache::Slot& FunctionCache::use_locked(const FunctionId& id, SteadyTime now) {
-  Slot& slot = slots_.use_or_make(id, [this] { return Slot{.changed = ++order_}; });
+  Slot& slot = slots_.use_or_make(id, [order = ++order_] { return Slot{.changed = order}; });
   slot.used = now;
   return slot;
 }
