@@ -76,7 +76,7 @@ TEST(ConfigBounds, WhatHasAFormOfItsOwn) {
   } cases[] = {
       {"CORS_ORIGINS", "not an origin", "not an origin"},
       {"CORS_ORIGINS", "https://dash.example,dash.example", "\"dash.example\""},
-      {"CORS_ORIGINS", "https://dash.example/path", "origins such as"},
+      {"CORS_ORIGINS", "https://dash.example/path", "an origin is such as"},
       {"INFRA_SANDBOX", "some", "\"some\""},
       {"INFRA_PYTHON_PACKAGES", "/proc/version", "is no folder"},
       {"INFRA_PYTHON_PACKAGES", "/no/such/folder", "does not exist"},
