@@ -41,7 +41,7 @@ MODULES = f"{OWN_FOLDER}/modules"  # sdk and ai_client
 # A launcher that can't mount the operator's packages where interpreters look for them says where they are, or that there are none.
 UNMOUNTED_PACKAGES = os.environ.get("INFRA_PYTHON_PACKAGES")
 
-os_getpid, os_exit, os_unlink, os_open, os_close = os.getpid, os._exit, os.unlink, os.open, os.close
+os_exit, os_unlink, os_open, os_close = os._exit, os.unlink, os.open, os.close
 os_getcwd, os_chdir = os.getcwd, os.chdir
 WRITE_NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
 perf_counter, sleep = time.perf_counter, time.sleep
@@ -276,6 +276,17 @@ def rehearse(function, folder):
     function.handler, function.is_loaded = None, False
 
 
+is_copy = False
+
+
+def note_copy():
+    global is_copy
+    is_copy = True
+
+
+os.register_at_fork(after_in_child=note_copy)  # spares each call from asking the kernel who it is
+
+
 def serve(function, control, wait=None, packages=None):
     """`wait` is the zygote's: it returns when the control socket has a call, or a signal has come, and gives memory back when the
     worker leaves time for it. Not before the first call, which finds its pages copied by the rehearsal. `packages` is a folder that
@@ -284,13 +295,12 @@ def serve(function, control, wait=None, packages=None):
         site.addsitedir(packages)
     function.streams.begin(frames.move_aside)
     rehearse(function, OWN_FOLDER)
-    own_pid = os_getpid()
     frames.write_frame(control, b'{"ready":true}')
     while (call := frames.read_frame(control)) is not None:
         if call:
             text = answer_text(function, call)
             streams.flush()
-            if os_getpid() != own_pid:  # a child that the function forked came back here: only its parent may answer
+            if is_copy:  # a child that the function forked came back here: only its parent may answer
                 raise SystemExit(function.end)
             function.take_payload()
             frames.write_frame(control, values.to_utf8(text))
