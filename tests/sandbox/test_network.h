@@ -19,6 +19,8 @@
 #include <thread>
 #include <utility>
 
+#include "sandbox/protocol/egress_options.h"
+#include "sandbox/spawner/egress_rules.h"
 #include "sandbox/system/netlink.h"
 #include "sandbox/system/nftables.h"
 #include "sandbox/system/unique_fd.h"
