@@ -57,7 +57,7 @@ def check():
     paths = ["/" + path.as_posix() for path in files(".h", ".cc", ".py", under=OUR_CODE)]
     for page in files(".md"):
         text = without_code(read(page))
-        if page.parts[0] == "docs":
+        if page.parts[0] in ("docs", "src"):
             complaints += unknown_names(page, text, paths)
         for match in LINK.finditer(text):
             reason = wrong_link(page, match.group(1))
