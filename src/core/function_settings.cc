@@ -233,7 +233,10 @@ void set_stored_number(const SettingField& field, FunctionSettings& settings, st
 }
 
 void set_stored_text(const SettingField& field, FunctionSettings& settings, std::string text) {
-  if (const auto* member = std::get_if<std::string Settings::*>(&field.member)) settings.** member = std::move(text);
+  if (const auto* member = std::get_if<std::string Settings::*>(&field.member)) {
+    settings.** member = std::move(text);
+    return;
+  }
   if (field.type() != SettingType::choice) return;
   const auto found = std::ranges::find(field.choices, std::string_view(text));
   static_cast<void>(set_number(
