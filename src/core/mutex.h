@@ -15,12 +15,10 @@
 #define INFRA_CAPABILITY(name) __attribute__((capability(name)))
 #define INFRA_SCOPED_CAPABILITY __attribute__((scoped_lockable))
 #define INFRA_GUARDED_BY(mutex) __attribute__((guarded_by(mutex)))
-#define INFRA_PT_GUARDED_BY(mutex) __attribute__((pt_guarded_by(mutex)))  // what the pointer points to
 #define INFRA_REQUIRES(...) __attribute__((requires_capability(__VA_ARGS__)))
 #define INFRA_EXCLUDES(...) __attribute__((locks_excluded(__VA_ARGS__)))
 #define INFRA_ACQUIRE(...) __attribute__((acquire_capability(__VA_ARGS__)))
 #define INFRA_RELEASE(...) __attribute__((release_capability(__VA_ARGS__)))
-#define INFRA_TRY_ACQUIRE(...) __attribute__((try_acquire_capability(__VA_ARGS__)))
 
 namespace infra {
 
@@ -33,7 +31,6 @@ class INFRA_CAPABILITY("mutex") Mutex {
 
   void lock() INFRA_ACQUIRE() { mutex_.lock(); }
   void unlock() INFRA_RELEASE() { mutex_.unlock(); }
-  [[nodiscard]] bool try_lock() INFRA_TRY_ACQUIRE(true) { return mutex_.try_lock(); }
 
  private:
   friend class CondVar;

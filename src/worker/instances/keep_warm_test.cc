@@ -7,11 +7,12 @@
 #include <atomic>
 #include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
+#include "support/event_counter.h"
 #include "support/manual_clock.h"
 #include "support/pretended_sandbox.h"
+#include "support/run_as_time_passes.h"
 #include "support/temp_folder.h"
 #include "support/worker_world.h"
 
@@ -55,20 +56,12 @@ class KeepWarmTest : public ::testing::Test, public sandbox::Launcher {
   // Does what wakes the loop, and waits until that has done all that it can do by now.
   template <typename Event>
   void after(Event event) {
-    const int before = looks_;
+    const int before = looks_.value();
     event();
-    for (int i = 0; i < 10'000 && looks_ == before; ++i) std::this_thread::sleep_for(milliseconds(1));
-    ASSERT_NE(looks_, before);
+    ASSERT_TRUE(looks_.await(before + 1));
     clock_.await_sleepers(1);
   }
-  void join() {
-    std::atomic<bool> joined = false;
-    loop_.spawn([](TaskGroup& tasks, std::atomic<bool>& done) -> Task<void> {
-      co_await tasks.join();
-      done = true;
-    }(tasks_, joined));
-    for (; !joined; std::this_thread::sleep_for(milliseconds(1))) clock_.advance(milliseconds(2));
-  }
+  void join() { run_as_time_passes(loop_, clock_, tasks_.join()); }
   void pass(milliseconds time) {
     after([&] { clock_.advance(time); });
   }
@@ -77,7 +70,8 @@ class KeepWarmTest : public ::testing::Test, public sandbox::Launcher {
   TestLoop loop_;
   ManualClock clock_;
   SourceBundles bundles_{folder_.path() / "bundles"};
-  std::atomic<int> launches_ = 0, looks_ = 0;
+  std::atomic<int> launches_ = 0;
+  testing::EventCounter looks_;
   std::atomic<bool> loads_ = true;
   std::atomic<bool> short_of_memory_ = false;
 
@@ -100,7 +94,7 @@ class KeepWarmTest : public ::testing::Test, public sandbox::Launcher {
                        .executor = loop_,
                        .clock = clock_,
                        .short_of_memory = [this] {
-                         ++looks_;
+                         looks_.add();
                          return short_of_memory_.load();
                        }}};
 };

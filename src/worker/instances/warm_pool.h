@@ -43,7 +43,7 @@ class WarmPool {
   [[nodiscard]] bool put_back(InstancePtr instance, SteadyTime now);
   void remove(const InstanceKey& key);  // the place is free again
 
-  // Notes which version of a function is asked for now; gives the idle ones of others. None, if another version is
+  // Notes the version of a function that runs ask for; gives the idle instances of others. None, if another version is
   // kept: a job may have been accepted before its function's last change.
   [[nodiscard]] std::vector<InstancePtr> supersede(const InstanceKey& current);
   // The function is gone: gives its idle ones; none is put back any more until a run asks for it again.

@@ -3,12 +3,11 @@
 
 #include <gtest/gtest.h>
 
-#include <atomic>
-#include <thread>
-
 #include "core/limits.h"
 #include "core/operator_error_codes.h"
+#include "support/event_counter.h"
 #include "support/manual_clock.h"
+#include "support/run_as_time_passes.h"
 #include "support/worker_world.h"
 
 namespace infra::worker {
@@ -18,32 +17,25 @@ class CountingQueue : public MemoryQueue {
  public:
   using MemoryQueue::MemoryQueue;
   Task<Result<void>> extend(const std::string& receipt) override {
-    ++extended;
+    extended.add();
     if (receipt == "dead") co_return fail(errors::receipt_dead, "It is another worker's.");
     co_return Result<void>();
   }
-  std::atomic<int> extended = 0;
+  testing::EventCounter extended;
 };
 
 class CountingLimiter : public TestLimiter {
  public:
   Task<Result<void>> renew(const LimitedRun&, bool) override {
-    ++renewed;
+    renewed.add();
     co_return Result<void>();
   }
-  std::atomic<int> renewed = 0;
+  testing::EventCounter renewed;
 };
 
 class LeasesTest : public ::testing::Test {
  protected:
-  ~LeasesTest() override {
-    std::atomic<bool> joined = false;
-    loop_.spawn([](TaskGroup& tasks, std::atomic<bool>& done) -> Task<void> {
-      co_await tasks.join();
-      done = true;
-    }(tasks_, joined));
-    for (; !joined; std::this_thread::sleep_for(milliseconds(1))) clock_.advance(milliseconds(2));
-  }
+  ~LeasesTest() override { run_as_time_passes(loop_, clock_, tasks_.join()); }
   Delivery delivery(int max_concurrency, std::string receipt = "receipt") {
     Job job;
     job.max_concurrency = max_concurrency;
@@ -53,9 +45,9 @@ class LeasesTest : public ::testing::Test {
     clock_.await_sleepers(renewals);
     clock_.advance(time);
   }
-  static void await(const std::atomic<int>& count, int value) {
-    for (int i = 0; i < 10'000 && count < value; ++i) std::this_thread::sleep_for(milliseconds(1));
-    EXPECT_EQ(count, value);
+  static void await(const testing::EventCounter& count, int value) {
+    EXPECT_TRUE(count.await(value));
+    EXPECT_EQ(count.value(), value);
   }
 
   TestLoop loop_;
@@ -70,7 +62,7 @@ class LeasesTest : public ::testing::Test {
 TEST_F(LeasesTest, AJobsLeaseIsRenewedUntilItIsOver) {
   const auto renewal = leases_.renew(delivery(0), gate_.queue_up());
   pass(limits::kVisibilityRenewal - milliseconds(1), 1);
-  EXPECT_EQ(queue_.extended, 0);
+  EXPECT_EQ(queue_.extended.value(), 0);
   for (int round = 1; round <= 3; ++round) {
     pass(round == 1 ? milliseconds(1) : limits::kVisibilityRenewal, 1);
     await(queue_.extended, round);
@@ -78,8 +70,8 @@ TEST_F(LeasesTest, AJobsLeaseIsRenewedUntilItIsOver) {
   renewal.end();
   loop_.run(loop_.yield());
   pass(limits::kVisibilityRenewal, 0);
-  EXPECT_EQ(queue_.extended, 3);
-  EXPECT_EQ(limiter_.renewed, 0) << "its function has no limit";
+  EXPECT_EQ(queue_.extended.value(), 3);
+  EXPECT_EQ(limiter_.renewed.value(), 0) << "its function has no limit";
 }
 
 TEST_F(LeasesTest, ALimitedFunctionsJobRenewsItsPermitToo) {
