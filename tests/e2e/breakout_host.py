@@ -11,9 +11,8 @@ import tempfile
 import time
 import unittest
 
-from harness import Case, bundle, wait_for
+from harness import FIRST_SANDBOX_UID, Case, bundle, spawner_number, wait_for
 
-FIRST_UID = 1_000_000  # of the first slot, src/sandbox/protocol/spawner_options.h
 HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "breakout")
 LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -103,7 +102,7 @@ class Bait:
         os.chmod(self.file, 0o666)
         # One has a slot's own user id, so that nothing but its namespace keeps a function away from it.
         self.processes = [subprocess.Popen(["sleep", "600"], env={"SECRET": self.marker}, user=uid, extra_groups=[],
-                                           start_new_session=True) for uid in (0, FIRST_UID)]
+                                           start_new_session=True) for uid in (0, FIRST_SANDBOX_UID)]
         self.abstract = "\0infra-bait-" + secrets.token_hex(8)
         self.path = os.path.join(self.folder, "socket")
         self.listeners, self.port = [], 0
@@ -216,17 +215,14 @@ def sandboxed(infra):
             with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as status:
                 uid = int(re.search(r"Uid:\s+(\d+)", status.read()).group(1))
             # A runner that waits for a function has an empty workspace.
-            if uid >= FIRST_UID and os.listdir(f"/proc/{pid}/root/workspace"):
+            if uid >= FIRST_SANDBOX_UID and os.listdir(f"/proc/{pid}/root/workspace"):
                 found[pid] = started
     return found
 
 
 def cgroups(infra):
     """The control groups that this program's sandboxes are in, by the number that its spawner gives to its versions root."""
-    number = 0xcbf29ce484222325
-    for byte in os.path.realpath(os.path.join(infra.data, "versions")).encode():
-        number = (number ^ byte) * 0x100000001b3 % 2**64
-    return [base for base, _, _ in os.walk("/sys/fs/cgroup") if f"/infra/{number:016x}" in base]
+    return [base for base, _, _ in os.walk("/sys/fs/cgroup") if f"/infra/{spawner_number(infra)}" in base]
 
 
 NEIGHBOUR = """

@@ -353,18 +353,41 @@ class Case(unittest.TestCase):
         return error
 
 
-def sandbox_traces():
-    """What sandboxes show on the machine: processes of their user ids, cgroups below one named infra, mounts of ours."""
-    processes, groups = set(), set()
-    for pid in filter(str.isdigit, os.listdir("/proc")):
+FIRST_SANDBOX_UID = 1_000_000  # src/sandbox/protocol/spawner_options.h
+
+
+def sandbox_traces(infra):
+    """What this program's sandboxes show on the machine: processes of sandboxes' user ids, control groups, mounts. Another Infra's
+    are not among them: processes below a program that lives and is not this one, groups and mounts that its folder names."""
+    parents, names, sandboxed, groups = {}, {}, set(), set()
+    ours = infra.process and infra.process.pid
+    for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
         with contextlib.suppress(OSError):
-            if os.stat(f"/proc/{pid}").st_uid >= 1_000_000:
-                processes.add(int(pid))
+            with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as stat:
+                names[pid], _, fields = stat.read().partition("(")[2].rpartition(")")
+            parents[pid] = int(fields.split()[1])
+            if os.stat(f"/proc/{pid}").st_uid >= FIRST_SANDBOX_UID:
+                sandboxed.add(pid)
     for base, folders, _ in os.walk("/sys/fs/cgroup"):
-        groups.update(path for path in (os.path.join(base, f) for f in folders) if "/infra/" in path)
+        groups.update(path for path in (os.path.join(base, f) for f in folders) if f"/infra/{spawner_number(infra)}" in path)
     with open("/proc/self/mounts", encoding="utf-8") as mounts:
-        mounted = {line.split()[1] for line in mounts if "infra" in line}
-    return processes, groups, mounted
+        mounted = {line.split()[1] for line in mounts if infra.folder in line}
+
+    def belongs_to_another(pid):
+        above = []
+        while pid := parents.get(pid):
+            above.append(pid)
+        return ours not in above and any(names.get(ancestor) == "infra" for ancestor in above)
+
+    return {pid for pid in sandboxed if not belongs_to_another(pid)}, groups, mounted
+
+
+def spawner_number(infra):
+    """By which a spawner's control groups are named: FNV-1a of its versions root."""
+    number = 0xcbf29ce484222325
+    for byte in os.path.realpath(os.path.join(infra.data, "versions")).encode():
+        number = (number ^ byte) * 0x100000001b3 % 2**64
+    return f"{number:016x}"
 
 
 def main(at_once=1):

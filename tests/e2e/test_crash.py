@@ -17,8 +17,9 @@ KILLS = 10
 
 class Crash(unittest.TestCase):
     def setUp(self):
-        self.before = sandbox_traces()
-        self.infra = Infra().start()
+        self.infra = Infra()
+        self.before = sandbox_traces(self.infra)
+        self.infra.start()
         self.addCleanup(self.infra.close)
         self.accepted, self.doubtful, self.lock = set(), 0, threading.Lock()
         self.stopping = threading.Event()
@@ -84,7 +85,7 @@ class Crash(unittest.TestCase):
         return not any(float(depth) for depth in depths)
 
     def left_behind(self):
-        return tuple(now - before for now, before in zip(sandbox_traces(), self.before))
+        return tuple(now - before for now, before in zip(sandbox_traces(self.infra), self.before))
 
     def assert_no_traces_of_the_dead(self):
         """Whatever runs in a sandbox must have been started by the program that lives now."""
