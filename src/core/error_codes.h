@@ -311,6 +311,13 @@ inline constexpr ErrorEntry shutting_down{
     "Send the request again; a run whose answer has a jobId may have its result at GET /status."};
 
 // Engines.
+inline constexpr ErrorEntry storage_full{
+    "storage_full", ErrorKind::unavailable, kAnswer,
+    "The data folder's disk is nearly full: uploads, then asynchronous runs are refused before it is.",
+    "Come back after Retry-After; the operator frees some space."};
+inline constexpr ErrorEntry overloaded{"overloaded", ErrorKind::unavailable, kAnswer,
+                                       "The program is short of what the message names.",
+                                       "Come back after Retry-After."};
 inline constexpr ErrorEntry disk_full{"disk_full", ErrorKind::unavailable, kAnswer | kError,
                                       "The data folder's or the worker's disk is full.",
                                       "Free some space; nothing that was accepted is lost."};

@@ -36,6 +36,23 @@ std::string figures_json(const std::optional<RunFigures>& run) {
                      run->memory_mb, to_string(run->status), run->exit_code);
 }
 
+// `,"overload":{"pressure":{"disk":0.2},"actions":["stop_outputs"]}`
+std::string overload_json(const Overload& overload) {
+  std::string pressures;
+  for (std::size_t i = 0; i < kResources; ++i) {
+    const auto resource = static_cast<Resource>(i);
+    const auto pressure = overload.pressure(resource);
+    if (!pressure) continue;
+    pressures += fmt::format(R"({}"{}":{:.3f})", pressures.empty() ? "" : ",", to_string(resource), *pressure);
+  }
+  std::string actions;
+  for (std::size_t i = 0; i < kActions; ++i) {
+    const auto action = static_cast<Action>(i);
+    if (overload.active(action)) actions += fmt::format(R"({}"{}")", actions.empty() ? "" : ",", to_string(action));
+  }
+  return fmt::format(R"(,"overload":{{"pressure":{{{}}},"actions":[{}]}})", pressures, actions);
+}
+
 }  // namespace
 
 Task<Result<net::Response>> MonitoringHandler::overview(Context&) {
@@ -62,12 +79,14 @@ Task<Result<net::Response>> MonitoringHandler::health(Context&) {
                     engine.ok ? "" : fmt::format(R"(,"error":{})", json_quote(replace_invalid_utf8(engine.error))));
   }
   co_return json_response(ok ? 200 : 503,
-                          fmt::format(R"({{"status":"{}","version":"{}"{},"checks":{{{}}}}})", ok ? "OK" : "ERROR",
-                                      INFRA_VERSION, view_.draining() ? R"(,"draining":true)" : "", checks));
+                          fmt::format(R"({{"status":"{}","version":"{}"{},"checks":{{{}}}{}}})", ok ? "OK" : "ERROR",
+                                      INFRA_VERSION, view_.draining() ? R"(,"draining":true)" : "", checks,
+                                      view_.overload != nullptr ? overload_json(*view_.overload) : ""));
 }
 
 Task<Result<net::Response>> MonitoringHandler::metrics(Context&) {
   net::Response response;
+  if (view_.overload != nullptr) view_.overload->show(metrics_);
   response.body = metrics_.render(co_await view_.gauges());
   response.headers.add("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
   co_return response;

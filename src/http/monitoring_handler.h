@@ -7,6 +7,7 @@
 #include "http/route.h"
 #include "telemetry/event_ring.h"
 #include "telemetry/metrics.h"
+#include "telemetry/overload.h"
 
 namespace infra::http {
 
@@ -14,6 +15,7 @@ namespace infra::http {
 struct MonitoringView {
   std::function<bool()> draining;
   std::function<Task<GaugeSample>()> gauges;
+  const Overload* overload = nullptr;  // null: health does not speak of it
 };
 
 class MonitoringHandler {

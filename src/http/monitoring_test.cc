@@ -41,8 +41,23 @@ TEST(Health, IsOkWhileNothingIsWrong) {
   TestApi api;
   const auto answer = api.get("/health");
   EXPECT_EQ(answer.status, 200);
-  EXPECT_EQ(answer.json(),
-            (boost::json::value{{"status", "OK"}, {"version", INFRA_VERSION}, {"checks", boost::json::object()}}));
+  EXPECT_EQ(
+      answer.json(),
+      (boost::json::value{{"status", "OK"},
+                          {"version", INFRA_VERSION},
+                          {"checks", boost::json::object()},
+                          {"overload", {{"pressure", boost::json::object()}, {"actions", boost::json::array()}}}}));
+}
+
+TEST(Health, SaysWhatIsShortAndWhatIsDoneAboutIt) {
+  TestApi api;
+  api.overload.report(Resource::disk, 0.8);
+  api.overload.report(Resource::connections, 0.25);
+  const auto answer = api.get("/health");
+  EXPECT_EQ(answer.status, 200) << "a balancer goes on: runs and reads work";
+  EXPECT_EQ(answer.json().at("overload"),
+            (boost::json::value{{"pressure", {{"connections", 0.25}, {"disk", 0.8}}},
+                                {"actions", boost::json::array{"stop_outputs", "stop_uploads"}}}));
 }
 
 TEST(Health, IsA503WhileAnEngineFailsOrTheProgramStops) {

@@ -182,6 +182,7 @@ class TestApi {
   Metrics metrics;
   EventRing events{UuidRandom{}};
   TestWorker worker{journal, logs, clock, events, metrics};
+  Overload overload{[this] { return clock.steady_now(); }};
   bool draining = false;
   GaugeSample gauges{};
 
@@ -211,7 +212,10 @@ class TestApi {
   LogsHandler logs_handler_{read_logs_, read_output_file_};
   AdviceHandler advice_handler_{advise_};
   MonitoringHandler monitoring_handler_{
-      health_, metrics, events, {.draining = [this] { return draining; }, .gauges = [this] { return sample(); }}};
+      health_,
+      metrics,
+      events,
+      {.draining = [this] { return draining; }, .gauges = [this] { return sample(); }, .overload = &overload}};
   SystemHandler system_handler_{workers, models, clock, {}};
   Api api_;
 };

@@ -21,7 +21,9 @@ FrontDoor::FrontDoor(Program& program, RateLimiter& limiter, std::vector<HealthP
       gauges_(std::move(gauges)),
       health_(std::move(probes), program.executor, program.clock),
       status_(health_, program.metrics, program.events,
-              {.draining = [this] { return draining_.load(); }, .gauges = [this] { return this->gauges(); }}),
+              {.draining = [this] { return draining_.load(); },
+               .gauges = [this] { return this->gauges(); },
+               .overload = &program.overload}),
       api_(api_settings(program.config), routes(status_), limiter, program.ids, program.clock, program.metrics,
            program.events) {}
 

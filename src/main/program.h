@@ -10,6 +10,7 @@
 #include "ports/executor.h"
 #include "telemetry/event_ring.h"
 #include "telemetry/metrics.h"
+#include "telemetry/overload.h"
 
 namespace infra {
 
@@ -29,6 +30,7 @@ struct Program {
   SystemRandom random{};
   app::IdSource ids{clock, random};
   Metrics metrics{};
+  Overload overload{};
   EventRing events{random_seed(random)};
   log::Listener listener{
       [this](log::Level level, std::string_view said, log::Fields fields) { events.warned(level, said, fields); }};

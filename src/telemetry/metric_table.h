@@ -100,6 +100,17 @@ inline constexpr auto kMetrics = std::to_array<MetricRow>({
      .kind = MetricKind::gauge,
      .labels = {"runtime"},
      .help = "Warm instances by runtime."},
+    {.name = "overload_pressure",
+     .kind = MetricKind::gauge,
+     .labels = {"resource"},
+     .help = "How much of a resource is used, from 0 to 1.",
+     .about = "connections, descriptors, buffered_bytes, frame_budget, disk, outputs, database_log; those that this "
+              "program counts"},
+    {.name = "overload_action_active",
+     .kind = MetricKind::gauge,
+     .labels = {"action"},
+     .help = "1 while the overload manager asks for the action.",
+     .about = "close_slow, stop_outputs, stop_uploads, shed_async, stop_accepting"},
 });
 
 }  // namespace infra

@@ -10,6 +10,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 #include "core/job_result.h"
 #include "core/runtime.h"
@@ -76,16 +77,18 @@ class Metrics {
   // A job that this program's worker has settled; several workers may settle one job, each counts what it did.
   void job(Runtime runtime, RunStatus status, bool cold_start, double duration_ms);
 
+  template <typename Number, typename... Labels>
+    requires std::is_arithmetic_v<Number>
+  void set(MetricRef<MetricKind::gauge, sizeof...(Labels)> metric, Number value, const Labels&... labels) {
+    add(metric.row, {std::string_view(labels)...}, static_cast<double>(value));
+  }
+
   // The text exposition format, version 0.0.4.
   [[nodiscard]] std::string render(const GaugeSample& sample);
 
  private:
   using LabelValues = std::array<std::string_view, MetricRow{}.labels.size()>;
   void add(std::size_t row, const LabelValues& labels, double value = 1);
-  template <typename... Labels>
-  void set(MetricRef<MetricKind::gauge, sizeof...(Labels)> metric, std::int64_t value, const Labels&... labels) {
-    add(metric.row, {std::string_view(labels)...}, static_cast<double>(value));
-  }
 
   struct State;
   std::unique_ptr<State> state_;
