@@ -19,7 +19,6 @@ FENCED = {
     "sqlite3.h": {"adapters"},
     "zip.h": {"adapters"},
     "prometheus/": {"telemetry"},
-    "spdlog/": {"telemetry"},
     "CLI/": {"main", "cli"},
     "seccomp.h": {"sandbox/inside"},
 }

@@ -1,6 +1,7 @@
-// The structured log: one JSON object a line on stdout. spdlog stays behind this header.
+// The structured log: one JSON object a line on stdout, whose reader may stall without stalling the program.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <initializer_list>
@@ -29,8 +30,10 @@ struct Field {
 };
 using Fields = std::initializer_list<Field>;
 
-// Any thread. Lines below the level are dropped, and so are fields with an empty text. Never pass a key, an environment
-// value, an input or an output.
+inline constexpr std::size_t kMaxText = 1024;  // bytes of a text: clients and functions choose some of them
+
+// Any thread. Lines below the level are dropped, and so are fields with an empty text; a text is cut at kMaxText. Never
+// pass a key, an environment value, an input or an output.
 void write(Level level, std::string_view message, Fields fields = {});
 inline void info(std::string_view message, Fields fields = {}) {
   write(Level::info, message, fields);
@@ -38,6 +41,8 @@ inline void info(std::string_view message, Fields fields = {}) {
 // These two the listener hears as well.
 void warn(std::string_view message, Fields fields = {});
 void error(std::string_view message, Fields fields = {});
+// A broken invariant, or what else there is no going on from: ends the program when the line is written.
+[[noreturn]] void fatal(std::string_view message, Fields fields = {});
 
 // Hears of every warning and error of the program while it lives, on any thread; must log nothing. Of several the
 // newest hears them.
@@ -58,6 +63,20 @@ class Listener {
 [[nodiscard]] std::vector<std::string> recent_lines();
 
 void set_level(Level level);
-void flush();
+
+// While one lives, lines are written by a thread of their own: nobody who logs waits for stdout, and what does not fit
+// into its ring is dropped, counted, and told of when lines flow again. Without one, a line is written where it is
+// logged. Its end takes a second at most.
+class InBackground {
+ public:
+  InBackground();
+  ~InBackground();
+  InBackground(const InBackground&) = delete;
+  InBackground& operator=(const InBackground&) = delete;
+};
+
+// False if what was logged before is not all written within a second.
+bool flush();
+[[nodiscard]] std::uint64_t dropped_lines();  // since the program's start
 
 }  // namespace infra::log

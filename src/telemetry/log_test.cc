@@ -19,6 +19,17 @@ TEST(Log, LinesAreJsonWithTheirFields) {
   EXPECT_EQ(line.at("level").as_string(), "info");
 }
 
+TEST(Log, ATextIsCutWhateverAClientSends) {
+  log::info(std::string(5000, 'm'),
+            {{"long", std::string(100'000, '"')}, {"odd", std::string(1023, 'x') + "\xc3\xa9"}});
+  const std::string text = log::recent_lines().back();
+  EXPECT_LT(text.size(), 6 * log::kMaxText);
+  const auto line = boost::json::parse(text).as_object();
+  EXPECT_EQ(line.at("msg").as_string(), std::string(log::kMaxText, 'm') + "...");
+  EXPECT_EQ(line.at("long").as_string(), std::string(log::kMaxText, '"') + "...");
+  EXPECT_EQ(line.at("odd").as_string(), std::string(1023, 'x') + "...");
+}
+
 TEST(Log, KeepsTheLastHundredLines) {
   for (int i = 0; i < 150; ++i) log::info("line", {{"n", i}});
   const auto lines = log::recent_lines();

@@ -6,11 +6,14 @@
 #include <prometheus/registry.h>
 
 #include <unordered_set>
+#include <utility>
 #include <variant>
 #include <vector>
 
 #include "core/mutex.h"
+#include "telemetry/log.h"
 #include "telemetry/metrics_text.h"
+#include "telemetry/task_failures.h"
 
 namespace infra {
 namespace {
@@ -61,6 +64,9 @@ struct Metrics::State {
   std::vector<Family> families;  // as the table's rows
   Mutex mutex;
   std::unordered_set<std::string> functions INFRA_GUARDED_BY(mutex);
+  // As they are told already.
+  std::uint64_t dropped_lines INFRA_GUARDED_BY(mutex) = 0;
+  std::map<std::string, std::uint64_t> task_failures INFRA_GUARDED_BY(mutex);
 };
 
 Metrics::Metrics() : state_(std::make_unique<State>()) {}
@@ -100,7 +106,19 @@ void Metrics::job(Runtime runtime, RunStatus status, bool cold_start, double dur
   observe("worker_job_duration_seconds", duration_ms / 1000, to_string(runtime));
 }
 
+// What is counted for the whole program, wherever it has metrics.
+void Metrics::add_programs() {
+  constexpr MetricRef<MetricKind::counter, 0> kDropped("log_lines_dropped_total");
+  constexpr MetricRef<MetricKind::counter, 1> kFailures("task_failures_total");
+  const MutexLock lock(state_->mutex);
+  const auto dropped = log::dropped_lines();
+  add(kDropped.row, {}, static_cast<double>(dropped - std::exchange(state_->dropped_lines, dropped)));
+  for (const auto& [task, count] : task_failures())
+    add(kFailures.row, {task}, static_cast<double>(count - std::exchange(state_->task_failures[task], count)));
+}
+
 std::string Metrics::render(const GaugeSample& sample) {
+  add_programs();
   set("jobs_running", sample.jobs_running);
   if (sample.jobs_waiting) set("worker_jobs_waiting", *sample.jobs_waiting);
   set("http_requests_in_flight", sample.requests_in_flight);

@@ -90,6 +90,8 @@ class Metrics {
   using LabelValues = std::array<std::string_view, MetricRow{}.labels.size()>;
   void add(std::size_t row, const LabelValues& labels, double value = 1);
 
+  void add_programs();
+
   struct State;
   std::unique_ptr<State> state_;
 };
