@@ -10,11 +10,13 @@ import check_compile
 import check_docs
 import check_files
 import check_includes
+import check_throws
 from sources import ROOT
 
 CHECKS = {
     "format": ("clang-format", lambda jobs: check_compile.check_format()),
     "includes": ("rooms include only what they may", lambda jobs: check_includes.check()),
+    "throws": ("what may fail has its error code, a task its owner", lambda jobs: check_throws.check()),
     "docs": ("links, file names and tables in the docs", lambda jobs: check_docs.check()),
     "files": ("length, opening words and locks of files", lambda jobs: check_files.check_shape() + check_files.check_locks()),
     "syntax": ("Python, JavaScript and bash parse", lambda jobs: check_files.check_syntax()),

@@ -3,6 +3,7 @@
 #include <atomic>
 
 #include "core/mutex.h"
+#include "telemetry/task_failures.h"
 
 namespace infra::app {
 
@@ -15,7 +16,7 @@ struct Attempt {
 };
 
 Task<void> attempt(HealthProbe* probe, std::shared_ptr<Attempt> running) {
-  running->result = co_await probe->probe();
+  running->result = co_await caught("health probe", probe->probe());
   running->done->notify();
 }
 
@@ -44,7 +45,7 @@ struct HealthMonitor::State {
     const SteadyTime start = self->clock.steady_now();
     auto running = std::make_shared<Attempt>();
     running->done = self->clock.make_signal();
-    self->executor.spawn(attempt(probe, running));
+    self->executor.spawn("health probe", attempt(probe, running));
     bool answered = co_await running->done->wait_until(start + kDeadline);
     while (!answered && !self->stopping) {
       self->record(probe->name(), {false, ms_since(start, self->clock.steady_now()), "It does not answer."});
@@ -84,7 +85,7 @@ HealthMonitor::~HealthMonitor() {
 Task<void> HealthMonitor::start() {
   const auto state = state_;
   const auto first = std::make_shared<FirstRound>(state->probes.size(), state->clock.make_signal());
-  for (auto* probe : state->probes) state->executor.spawn(State::probe_on(state, probe, first));
+  for (auto* probe : state->probes) state->executor.spawn("health monitor", State::probe_on(state, probe, first));
   co_await first->done->wait_until(state->clock.steady_now() + kDeadline);
 }
 

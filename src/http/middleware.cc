@@ -21,6 +21,8 @@
 namespace infra::http {
 namespace {
 
+constexpr std::size_t kMaxLoggedMethod = 32;  // bytes; one that is known has fewer
+
 // What a page of another origin may send: with the headers that set a function's settings.
 std::string allowed_headers() {
   std::string headers = "content-type, content-encoding, x-api-key, authorization, x-async, x-request-id, traceparent";
@@ -58,7 +60,7 @@ std::function<void()> account(Context& context, int status, std::chrono::duratio
   };
   auto line = std::make_shared<const Line>(
       Line{.id = context.id,
-           .method = context.request.method,
+           .method = context.request.method.substr(0, kMaxLoggedMethod),
            .route = std::string(context.pattern),
            .client = std::move(context.client),
            .client_id = std::string(context.request.headers.find("x-request-id").value_or("").substr(0, 128)),

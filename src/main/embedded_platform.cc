@@ -15,6 +15,7 @@
 #include "adapters/sqlite/sqlite_run_recorder.h"
 #include "adapters/system/file_staging.h"
 #include "app/watch_functions.h"
+#include "async/supervised.h"
 #include "main/controller.h"
 #include "main/worker_host.h"
 #include "telemetry/log.h"
@@ -134,9 +135,9 @@ Result<std::uint16_t> EmbeddedPlatform::start(const std::string& address) {
   auto& parts = *parts_;
   auto port = parts.controller.door().open(address);
   if (!port) return port;
-  parts.program.loops.spawn(parts.host.worker().run());
-  parts.program.loops.spawn(parts.functions_watch.tell_of_all());
-  parts.program.loops.spawn(parts.sweep_on());
+  parts.program.loops.spawn("worker", parts.host.worker().run());
+  parts.program.loops.spawn("telling of functions", parts.functions_watch.tell_of_all());
+  spawn_supervised(parts.program.executor, parts.program.clock, "sweep", [&parts] { return parts.sweep_on(); });
   return port;
 }
 

@@ -7,6 +7,7 @@
 #include "adapters/redis/redis_result_bus.h"
 #include "adapters/system/file_staging.h"
 #include "app/adopt_result.h"
+#include "async/supervised.h"
 #include "main/controller.h"
 #include "main/fleet_engines.h"
 #include "net/redis/redis_subscriber.h"
@@ -70,15 +71,16 @@ FleetController::Parts::Parts(Program& p, const Variables& variables)
                                       &redis_probe}}) {}
 
 RedisBusOptions FleetController::Parts::bus_options() {
-  return {.controller_id = id,
-          .subscribed = [this] { return subscriber.subscribed(); },
-          .on_heard =
-              [this](const JobResult& result) {
-                program.events.run_finished(result);
-                program.metrics.run(result.function_id, result.status, result.duration_ms, result.handler_ms);
-              },
-          .on_foreign = [this](JobResult result) { program.executor.spawn(adopt(std::move(result))); },
-          .on_reference_worker = [this] { engines.workers.note_reference_worker(); }};
+  return {
+      .controller_id = id,
+      .subscribed = [this] { return subscriber.subscribed(); },
+      .on_heard =
+          [this](const JobResult& result) {
+            program.events.run_finished(result);
+            program.metrics.run(result.function_id, result.status, result.duration_ms, result.handler_ms);
+          },
+      .on_foreign = [this](JobResult result) { program.executor.spawn("adopting a result", adopt(std::move(result))); },
+      .on_reference_worker = [this] { engines.workers.note_reference_worker(); }};
 }
 
 SqsQueueOptions FleetController::Parts::queue_options() {
@@ -134,9 +136,12 @@ Result<std::uint16_t> FleetController::start(const std::string& address) {
   parts.subscriber.wait_until_subscribed(kSubscriptionWait);
   auto port = parts.controller.door().open(address);
   if (!port) return port;
-  parts.program.loops.spawn(parts.functions.refresh());
-  parts.program.loops.spawn(parts.results.watch());
-  parts.program.loops.spawn(parts.engines.workers.watch());
+  auto& program = parts.program;
+  spawn_supervised(program.executor, program.clock, "refreshing functions",
+                   [&parts] { return parts.functions.refresh(); });
+  spawn_supervised(program.executor, program.clock, "watching results", [&parts] { return parts.results.watch(); });
+  spawn_supervised(program.executor, program.clock, "watching workers",
+                   [&parts] { return parts.engines.workers.watch(); });
   return port;
 }
 

@@ -7,6 +7,7 @@
 #include "adapters/redis/redis_probe.h"
 #include "adapters/redis/redis_result_bus.h"
 #include "app/watch_functions.h"
+#include "async/supervised.h"
 #include "main/fleet_engines.h"
 #include "main/front_door.h"
 #include "main/heartbeats.h"
@@ -93,13 +94,13 @@ net::RedisSubscription FleetWorker::Parts::subscription() {
 
 void FleetWorker::Parts::changed(FunctionId function) {
   functions.changed(function);
-  program.loops.spawn(functions_watch.tell_of(std::move(function)));
+  program.loops.spawn("telling of a function", functions_watch.tell_of(std::move(function)));
 }
 
 void FleetWorker::Parts::changes_missed() {
   functions.all_changed();
   host.worker().keep_warm().changes_missed();
-  program.loops.spawn(functions_watch.tell_of_all());
+  program.loops.spawn("telling of functions", functions_watch.tell_of_all());
 }
 
 Task<void> FleetWorker::Parts::look_again() {
@@ -139,9 +140,11 @@ Result<std::uint16_t> FleetWorker::start(const std::string& address) {
   parts.subscriber.start();
   auto port = parts.door.open(address);
   if (!port) return port;
-  parts.program.loops.spawn(parts.host.worker().run());
-  parts.program.loops.spawn(parts.look_again());
-  parts.program.loops.spawn(parts.heartbeats.beat_on());
+  parts.program.loops.spawn("worker", parts.host.worker().run());
+  spawn_supervised(parts.program.executor, parts.program.clock, "looking at functions",
+                   [&parts] { return parts.look_again(); });
+  spawn_supervised(parts.program.executor, parts.program.clock, "heartbeats",
+                   [&parts] { return parts.heartbeats.beat_on(); });
   return port;
 }
 

@@ -101,7 +101,7 @@ TEST(HeartbeatsInTime, AreOneEveryTwoSecondsUntilTheyAreStopped) {
     return beat_of("w-1");
   });
   std::atomic<bool> ended = false;
-  loops.spawn([](Heartbeats& beating, std::atomic<bool>& done) -> Task<void> {
+  loops.spawn("test", [](Heartbeats& beating, std::atomic<bool>& done) -> Task<void> {
     co_await beating.beat_on();
     done = true;
     done.notify_all();

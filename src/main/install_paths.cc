@@ -17,7 +17,9 @@ bool is_there(const fs::path& path) {
 }
 
 fs::path program_folder() {
-  return fs::read_symlink("/proc/self/exe").parent_path();
+  std::error_code error;
+  const auto program = fs::read_symlink("/proc/self/exe", error);
+  return error ? fs::path("/usr/bin") : program.parent_path();
 }
 
 // build/<preset>/infra

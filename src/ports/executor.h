@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "core/task.h"
+#include "core/task_owner.h"
 #include "core/time.h"
 
 namespace infra {
@@ -12,12 +13,12 @@ class Executor {
  public:
   virtual ~Executor() = default;
 
-  // Starts `task` on one of the event threads and forgets it. An exception that leaves it is a bug: logged, then abort.
-  // Any thread.
-  virtual void spawn(Task<void> task) = 0;
+  // Starts `task` on one of the event threads and forgets it: its owner answers for an exception that leaves it. Any
+  // thread.
+  virtual void spawn(TaskOwner owner, Task<void> task) = 0;
 
   // The same of one task on each event thread; `make` gives them.
-  virtual void spawn_on_each(const std::function<Task<void>()>& make) = 0;
+  virtual void spawn_on_each(const TaskOwner& owner, const std::function<Task<void>()>& make) = 0;
 
   // Lets what can run on this event thread by now run first: for work that comes after an answer.
   virtual Task<void> yield() = 0;

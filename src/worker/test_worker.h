@@ -52,7 +52,7 @@ class WorkerTest : public ::testing::Test {
 
   void start() {
     started_ = true;
-    loop_.spawn(worker_->run());
+    loop_.spawn("test", worker_->run());
   }
 
   void drain(milliseconds patience) {

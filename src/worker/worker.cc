@@ -5,6 +5,8 @@
 #include <thread>
 #include <utility>
 
+#include "async/supervised.h"
+
 namespace infra::worker {
 namespace {
 
@@ -97,12 +99,12 @@ Worker::Worker(WorkerDeps deps, WorkerOptions options)
       receive_on_each_thread_(options.receive_on_each_thread) {}
 
 Task<void> Worker::run() {
-  tasks_.spawn(housekeeping_.run());
-  tasks_.spawn(keep_warm_.run());
+  tasks_.spawn("housekeeping", supervised(deps_.clock, "housekeeping", [this] { return housekeeping_.run(); }));
+  tasks_.spawn("starting ahead", supervised(deps_.clock, "starting ahead", [this] { return keep_warm_.run(); }));
   if (receive_on_each_thread_) jobs_.help_on_each_thread();
   co_await jobs_.run();
   co_await tasks_.join();
-  co_await places_.end(pool_.take_all_idle());
+  (void)co_await caught("ending instances", places_.end(pool_.take_all_idle()));
   const auto ended = ended_;  // once it is notified this object may go
   ended->notify();
 }

@@ -147,7 +147,7 @@ class DrainTest : public ::testing::Test, public sandbox::Launcher {
 };
 
 TEST_F(DrainTest, EndsInOrder) {
-  loop_.spawn(worker_->run());
+  loop_.spawn("test", worker_->run());
   add("idle", 'a', RunMode::sync);
   while (worker_->status().pools[Runtime::python] != 1) std::this_thread::yield();
   add("sync", 'b', RunMode::sync);

@@ -8,6 +8,7 @@
 #include <csignal>
 #include <fstream>
 #include <future>
+#include <stdexcept>
 
 #include "adapters/sqlite/sqlite_function_store.h"
 #include "adapters/sqlite/sqlite_log_store.h"
@@ -41,13 +42,14 @@ TEST(Database, AFailingWriteSpoilsNoOtherOfItsGroup) {
         {.apply = [i](Connection& connection) -> Result<void> {
            if (auto done = retire(connection, std::to_string(i)); !done) return done;
            if (i == 2) return fail(errors::job_exists, "No.");
+           if (i == 3) throw std::runtime_error("one that breaks");
            return {};
          },
          .settled = [&, i](const Result<void>& outcome) { outcomes[i].set_value(outcome.has_value()); }});
   }
   writer.release();
-  for (std::size_t i = 0; i < outcomes.size(); ++i) EXPECT_EQ(outcomes[i].get_future().get(), i != 2) << i;
-  EXPECT_EQ(retired(world), 4);
+  for (std::size_t i = 0; i < outcomes.size(); ++i) EXPECT_EQ(outcomes[i].get_future().get(), i != 2 && i != 3) << i;
+  EXPECT_EQ(retired(world), 3);
   EXPECT_EQ(world.database->commits(), commits + 2);  // the held write's, and one for all five
 }
 

@@ -43,7 +43,7 @@ class EmbeddedWorld : public EngineWorld {
   ~EmbeddedWorld() override { loops.stop(); }
 
   void run_void(Task<void> task) override { loops.run_blocking(std::move(task)); }
-  void spawn(Task<void> task) override { loops.spawn(std::move(task)); }
+  void spawn(Task<void> task) override { loops.spawn("test", std::move(task)); }
   void advance(milliseconds step) override { clock.advance(step); }
   void await_sleepers(std::size_t count) override { clock.await_sleepers(count); }
   [[nodiscard]] WallTime now() const override { return clock.now(); }

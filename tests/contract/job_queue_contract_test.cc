@@ -117,7 +117,7 @@ TEST(SqliteJobQueue, AJobGoesToTheReceiverOnItsOwnThread) {
   for (int i = 0; i < 2; ++i) {  // each starts on the next thread
     std::promise<std::thread::id> receiver;
     std::latch ended(2);
-    world.loops.spawn_on_each([&] { return note_receiver(world.queue(), receiver, ended); });
+    world.loops.spawn_on_each("test", [&] { return note_receiver(world.queue(), receiver, ended); });
     world.await_sleepers(2);
     std::thread::id sender;
     world.run_void(enqueue_and_note(world.queue(), make_job(std::to_string(i), RunMode::sync), sender));

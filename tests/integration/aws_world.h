@@ -22,7 +22,7 @@ class AwsWorld : public EngineWorld {
   ~AwsWorld() override { loops.stop(); }
 
   void run_void(Task<void> task) override { loops.run_blocking(std::move(task)); }
-  void spawn(Task<void> task) override { loops.spawn(std::move(task)); }
+  void spawn(Task<void> task) override { loops.spawn("test", std::move(task)); }
   void advance(milliseconds step) override {
     peers.advance(step);
     clock.advance(step);

@@ -29,7 +29,7 @@ namespace infra {
 
 class DynamoDbWorld : public AwsWorld {
  public:
-  DynamoDbWorld() { loops.spawn(functions_.refresh()); }
+  DynamoDbWorld() { loops.spawn("test", functions_.refresh()); }
   ~DynamoDbWorld() override { loops.stop(); }
 
   DynamoDbFunctionStore& functions() { return functions_; }

@@ -53,7 +53,7 @@ class RedisFixture : public ::testing::Test {
     Replies replies(count);
     std::latch done(static_cast<std::ptrdiff_t>(writers));
     for (std::size_t writer = 0; writer < writers; ++writer) {
-      loops_.spawn(ask_share(client, replies, {writer, writers}, command, done));
+      loops_.spawn("test", ask_share(client, replies, {writer, writers}, command, done));
     }
     done.wait();
     return replies;

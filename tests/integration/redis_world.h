@@ -27,7 +27,7 @@ class RedisWorld : public EngineWorld {
   ~RedisWorld() override { loops.stop(); }
 
   void run_void(Task<void> task) override { loops.run_blocking(std::move(task)); }
-  void spawn(Task<void> task) override { loops.spawn(std::move(task)); }
+  void spawn(Task<void> task) override { loops.spawn("test", std::move(task)); }
   void advance(milliseconds step) override {
     server.advance(step);
     clock.advance(step);

@@ -8,8 +8,8 @@ namespace infra::fakes {
 
 class InlineExecutor final : public Executor {
  public:
-  void spawn(Task<void>) override {}
-  void spawn_on_each(const std::function<Task<void>()>&) override {}
+  void spawn(TaskOwner, Task<void>) override {}
+  void spawn_on_each(const TaskOwner&, const std::function<Task<void>()>&) override {}
   Task<void> yield() override { co_return; }
   Task<bool> readable(int, milliseconds) override { co_return false; }
   Task<void> offload(std::function<void()> work) override {

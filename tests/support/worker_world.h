@@ -34,6 +34,7 @@
 #include "ports/executor.h"
 #include "ports/job_queue.h"
 #include "ports/settlement.h"
+#include "telemetry/task_failures.h"
 
 namespace infra::worker {
 
@@ -47,12 +48,14 @@ class TestLoop : public Executor {
     thread_.join();
     blocking_.join();
   }
-  void spawn(Task<void> task) override {
-    asio::co_spawn(loop_, std::move(task), [](const std::exception_ptr& failure) {
-      if (failure) std::abort();
+  void spawn(TaskOwner owner, Task<void> task) override {
+    asio::co_spawn(loop_, std::move(task), [owner = std::move(owner)](const std::exception_ptr& failure) {
+      if (!failure) return;
+      report_task_failure(owner.words, failure);
+      if (owner.on_failure) owner.on_failure();
     });
   }
-  void spawn_on_each(const std::function<Task<void>()>& make) override { spawn(make()); }
+  void spawn_on_each(const TaskOwner& owner, const std::function<Task<void>()>& make) override { spawn(owner, make()); }
   Task<void> yield() override { co_await asio::post(loop_, asio::use_awaitable); }
   Task<bool> readable(int descriptor, milliseconds patience) override {
     asio::posix::stream_descriptor watched(loop_, descriptor);

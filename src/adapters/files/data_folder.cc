@@ -37,7 +37,7 @@ std::filesystem::path nearest_existing(std::filesystem::path path) {
 }
 
 std::unexpected<Error> unwritable(const std::filesystem::path& path, int error_number) {
-  const auto existing = nearest_existing(std::filesystem::absolute(path));
+  const auto existing = nearest_existing(path);
   struct stat info{};
   const std::string owner = ::stat(existing.c_str(), &info) == 0 ? user_name(info.st_uid) : "nobody known";
   return fail(
@@ -60,8 +60,10 @@ std::unexpected<Error> in_use(const std::filesystem::path& path, int lock) {
 
 }  // namespace
 
-Result<DataFolder> DataFolder::open(const std::filesystem::path& path) {
+Result<DataFolder> DataFolder::open(const std::filesystem::path& wanted) {
   std::error_code error;
+  const auto path = std::filesystem::absolute(wanted, error);
+  if (error) return unwritable(wanted, error.value());
   const bool made = std::filesystem::create_directories(path, error);
   if (error) return unwritable(path, error.value());
   if (made && ::chmod(path.c_str(), 0700) != 0) return unwritable(path, errno);
@@ -76,7 +78,7 @@ Result<DataFolder> DataFolder::open(const std::filesystem::path& path) {
   const std::string pid = fmt::format("{}\n", ::getpid());
   if (::ftruncate(lock.get(), 0) != 0) return disk_error("writing the lock", errno);
   if (auto written = write_all(lock.get(), pid); !written) return fail(written.error());
-  return DataFolder(std::filesystem::absolute(path), std::move(lock));
+  return DataFolder(path, std::move(lock));
 }
 
 }  // namespace infra

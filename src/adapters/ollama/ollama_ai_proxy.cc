@@ -231,7 +231,7 @@ class OllamaAiEndpoint final : public AiEndpoint {
     counted_.server->stop_accepting();
     state_->call_off_all();
     if (loops_.loop(0).stopped()) return;  // nothing runs any more, so there is nothing to wait for
-    loops_.spawn(close(loops_, std::move(counted_)));
+    loops_.spawn("closing an AI endpoint", close(loops_, std::move(counted_)));
   }
   OllamaAiEndpoint(const OllamaAiEndpoint&) = delete;
   OllamaAiEndpoint& operator=(const OllamaAiEndpoint&) = delete;

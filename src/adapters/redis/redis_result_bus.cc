@@ -180,7 +180,7 @@ Task<void> RedisResultBus::State::recheck(std::shared_ptr<State> self, bool afte
   for (auto& id : self->open.due(after_loss, kWatchInterval, self->clock.steady_now()))
     shares[next++ % kReadsAtOnce].push_back(std::move(id));
   for (auto& share : shares) {
-    if (!share.empty()) self->executor.spawn(recheck_some(self, std::move(share), after_loss));
+    if (!share.empty()) self->executor.spawn("looking for results", recheck_some(self, std::move(share), after_loss));
   }
   co_return;
 }
@@ -223,12 +223,13 @@ void RedisResultBus::State::settle_reference(const RequestId& id, JobResult resu
                                              const std::optional<AcceptedRun>& run) {
   note_reference_worker();
   if (!begin_completing(id, run.has_value())) return;
+  const TaskOwner completing("completing a result", [self = shared_from_this(), id] { self->end_completing(id); });
   if (run) {
     const auto shared = std::make_shared<const JobResult>(complete_reference_result(std::move(result), id, run));
     deliver(id, shared);
-    executor.spawn(keep_and_record(shared_from_this(), shared));
+    executor.spawn(completing, keep_and_record(shared_from_this(), shared));
   } else {
-    executor.spawn(take_over(shared_from_this(), id));
+    executor.spawn(completing, take_over(shared_from_this(), id));
   }
 }
 
@@ -391,7 +392,7 @@ void RedisResultBus::hear(std::string_view channel, std::string payload) {
     return;
   }
   if (!payload.starts_with('{')) {
-    state_->executor.spawn(State::fetch(state_, {std::move(payload)}));
+    state_->executor.spawn("fetching a result", State::fetch(state_, {std::move(payload)}));
     return;
   }
   auto result = parse_job_result(payload);
@@ -404,7 +405,7 @@ void RedisResultBus::hear(std::string_view channel, std::string payload) {
 }
 
 void RedisResultBus::resubscribed() {
-  state_->executor.spawn(State::recheck(state_, true));
+  state_->executor.spawn("looking for results", State::recheck(state_, true));
 }
 
 Task<void> RedisResultBus::watch() {

@@ -2,18 +2,19 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <pthread.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
-#include <csignal>
+#include <exception>
 #include <system_error>
 
 #include "adapters/sqlite/database_schema.h"
 #include "adapters/sqlite/row_codec.h"
 #include "core/error_codes.h"
 #include "telemetry/log.h"
+#include "telemetry/task_failures.h"
+#include "telemetry/thread_stacks.h"
 
 namespace infra {
 namespace {
@@ -64,18 +65,23 @@ Result<std::unique_ptr<sqlite::Connection>> open_writer(const std::filesystem::p
 
 // Signals belong to the thread that waits for them, never to this one.
 std::thread start_without_signals(std::function<void()> body) {
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  std::thread thread(std::move(body));
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  return thread;
+  const QuietThreads quiet;
+  return std::thread(std::move(body));
+}
+
+// A write that breaks is undone alone, as one that fails.
+Result<void> apply_guarded(sqlite::Connection& connection, const Database::Write& write) {
+  try {
+    return write.apply(connection);
+  } catch (...) {
+    report_task_failure("database write", std::current_exception());
+    return fail(internal_error());
+  }
 }
 
 Result<void> apply_one(sqlite::Connection& connection, const Database::Write& write) {
   if (auto opened = connection.execute("SAVEPOINT one"); !opened) return opened;
-  auto outcome = write.apply(connection);
+  auto outcome = apply_guarded(connection, write);
   // SQLite ends the whole transaction by itself after some errors (a full disk, an I/O error).
   if (!connection.in_transaction()) return outcome;
   if (!outcome) {
@@ -202,7 +208,11 @@ void Database::commit_group(std::vector<Write>& group) {
   note_outcome(committed ? first_engine_failure(outcomes) : committed);
   if (committed) ++commits_;
   for (std::size_t i = 0; i < group.size(); ++i) {
-    group[i].settled(!committed && outcomes[i] ? committed : outcomes[i]);
+    try {
+      group[i].settled(!committed && outcomes[i] ? committed : outcomes[i]);
+    } catch (...) {
+      report_task_failure("database write", std::current_exception());
+    }
     group[i].apply = nullptr;  // what the write holds goes here, not with the whole group
     group[i].settled = nullptr;
   }

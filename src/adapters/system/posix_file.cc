@@ -59,13 +59,19 @@ Result<void> move_durably(const std::filesystem::path& temporary, const std::fil
 }
 
 void make_private_folder(const std::filesystem::path& folder) {
-  if (std::filesystem::create_directories(folder)) {
-    std::filesystem::permissions(folder, std::filesystem::perms::owner_all);
-  }
+  std::error_code error;
+  const bool made = std::filesystem::create_directories(folder, error);
+  if (made) std::filesystem::permissions(folder, std::filesystem::perms::owner_all, error);
+  if (error) throw std::filesystem::filesystem_error("a folder can't be made", folder, error);
 }
 
 void empty_folder(const std::filesystem::path& folder) {
-  for (const auto& entry : std::filesystem::directory_iterator(folder)) std::filesystem::remove_all(entry.path());
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
+    std::filesystem::remove_all(entry->path(), error);
+    if (error) break;
+  }
+  if (error) throw std::filesystem::filesystem_error("a folder can't be emptied", folder, error);
 }
 
 }  // namespace infra

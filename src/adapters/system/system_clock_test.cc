@@ -60,7 +60,7 @@ TEST_F(SystemClockTest, NoWakeUpIsLostBetweenThreads) {
   constexpr int kRounds = 3000;
   for (int round = 0; round < kRounds; ++round) {
     std::shared_ptr<Signal> signal = clock_.make_signal();
-    loops_.spawn([](std::shared_ptr<Signal> mine) -> Task<void> {
+    loops_.spawn("test", [](std::shared_ptr<Signal> mine) -> Task<void> {
       mine->notify();
       co_return;
     }(signal));
@@ -73,7 +73,7 @@ TEST_F(SystemClockTest, NoWakeUpIsLostBetweenThreads) {
 TEST_F(SystemClockTest, SignalOutlivesAWaiterThatWasDestroyedInItsWait) {
   const std::shared_ptr<Signal> signal = clock_.make_signal();
   bool notified = false;
-  loops_.spawn(wait_for(signal, SteadyTime::max(), notified));
+  loops_.spawn("test", wait_for(signal, SteadyTime::max(), notified));
   loops_.stop();
   signal->notify();
   EXPECT_FALSE(notified);

@@ -5,12 +5,12 @@
 
 namespace infra {
 
-void SystemExecutor::spawn(Task<void> task) {
-  loops_.spawn(std::move(task));
+void SystemExecutor::spawn(TaskOwner owner, Task<void> task) {
+  loops_.spawn(std::move(owner), std::move(task));
 }
 
-void SystemExecutor::spawn_on_each(const std::function<Task<void>()>& make) {
-  loops_.spawn_on_each(make);
+void SystemExecutor::spawn_on_each(const TaskOwner& owner, const std::function<Task<void>()>& make) {
+  loops_.spawn_on_each(owner, make);
 }
 
 Task<void> SystemExecutor::yield() {

@@ -9,8 +9,8 @@ namespace infra {
 class SystemExecutor : public Executor {
  public:
   explicit SystemExecutor(net::EventLoops& loops) : loops_(loops) {}
-  void spawn(Task<void> task) override;
-  void spawn_on_each(const std::function<Task<void>()>& make) override;
+  void spawn(TaskOwner owner, Task<void> task) override;
+  void spawn_on_each(const TaskOwner& owner, const std::function<Task<void>()>& make) override;
   Task<void> yield() override;
   Task<bool> readable(int descriptor, milliseconds patience) override;
   Task<void> offload(std::function<void()> work) override;

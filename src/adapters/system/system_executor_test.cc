@@ -19,7 +19,7 @@ TEST(SystemExecutorTest, SpawnedTaskOffloadsAndComesBackToItsThread) {
   net::EventLoops loops(2, 1);
   SystemExecutor executor(loops);
   std::promise<bool> kept_thread;
-  executor.spawn(offload_and_compare(executor, kept_thread));
+  executor.spawn("test", offload_and_compare(executor, kept_thread));
   EXPECT_TRUE(kept_thread.get_future().get());
 }
 

@@ -317,7 +317,7 @@ TEST_F(HttpClientTest, DestroyingTheClientEndsItsCalls) {
 
 TEST_F(HttpClientTest, StoppingTheLoopsDropsTheirCalls) {
   ScriptedServer server([](const std::string&) { return Reply{"", false, true}; });
-  loops_.spawn([](HttpClient& client, std::string url) -> Task<void> {
+  loops_.spawn("test", [](HttpClient& client, std::string url) -> Task<void> {
     co_await client.send({.url = std::move(url)});
     ADD_FAILURE() << "answered";
   }(*client_, server.url()));

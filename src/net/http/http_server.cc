@@ -5,14 +5,12 @@
 #include <unistd.h>
 
 #include <boost/asio/as_tuple.hpp>
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <cstdio>
 #include <exception>
 #include <future>
 #include <optional>
@@ -21,6 +19,7 @@
 
 #include "core/operator_error_codes.h"
 #include "net/http/http_server_connection.h"
+#include "telemetry/task_failures.h"
 
 namespace infra::net {
 
@@ -104,17 +103,6 @@ class OpenListener {
   std::shared_ptr<ServerShared> server_;
 };
 
-void report_end(const std::exception_ptr& exception) {
-  if (!exception) return;
-  try {
-    std::rethrow_exception(exception);
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "infra: an HTTP connection ended with an exception: {}\n", error.what());
-  } catch (...) {
-    fmt::print(stderr, "infra: an HTTP connection ended with an exception of unknown type\n");
-  }
-}
-
 Task<void> serve(std::shared_ptr<Connection> connection) {
   co_await connection->run();
 }
@@ -152,7 +140,7 @@ void HttpServer::State::begin() {
   ErrorCode error;
   port = acceptor.local_endpoint(error).port();
   acceptor.non_blocking(true, error);
-  asio::co_spawn(acceptor.get_executor(), accept(shared_from_this(), OpenListener(shared)), report_end);
+  spawn_on(acceptor.get_executor().context(), "HTTP listener", accept(shared_from_this(), OpenListener(shared)));
 }
 
 Task<void> HttpServer::State::accept(std::shared_ptr<State> self, OpenListener /*listener*/) {
@@ -161,7 +149,11 @@ Task<void> HttpServer::State::accept(std::shared_ptr<State> self, OpenListener /
     const LoopLane& lane = self->lanes[turn % self->lanes.size()];
     auto [error, socket] = co_await self->acceptor.async_accept(lane.loop, asio::as_tuple(asio::use_awaitable));
     if (!error) {
-      self->admit(std::move(socket), lane);
+      try {
+        self->admit(std::move(socket), lane);
+      } catch (...) {  // that client's, and nobody else's
+        report_task_failure("HTTP connection", std::current_exception());
+      }
     } else if (error != asio::error::connection_aborted && error != asio::error::operation_aborted) {
       pause.expires_after(kAcceptPause);
       (void)co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
@@ -175,7 +167,7 @@ void HttpServer::State::admit(ServerSocket socket, const LoopLane& lane) {
   if (!room && shared->refusing >= kMaxRefusing) return;  // closes it
   auto connection = std::make_shared<Connection>(shared, lane.connections, std::move(socket),
                                                  room ? Admission::served : Admission::refused);
-  asio::co_spawn(lane.loop, serve(std::move(connection)), report_end);
+  spawn_on(lane.loop, "HTTP connection", serve(std::move(connection)));
 }
 
 std::future<void> HttpServer::State::post_close(const LoopLane& lane, void (Connection::*end)()) {

@@ -5,10 +5,10 @@
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <cstdio>
 #include <exception>
 
 #include "core/error_codes.h"
+#include "telemetry/task_failures.h"
 
 namespace infra::net {
 
@@ -175,10 +175,8 @@ Task<Connection::Next> Connection::answer(RequestHead head) {
 Task<Response> Connection::call_handler() {
   try {
     co_return co_await server_->handler(request_);
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "infra: an HTTP handler threw: {}\n", error.what());
   } catch (...) {
-    fmt::print(stderr, "infra: an HTTP handler threw an exception of unknown type\n");
+    report_task_failure("HTTP handler", std::current_exception());
   }
   co_return server_->error_handler(Error{errors::internal, "The server failed to answer this request."});
 }

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 #include <pthread.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <boost/asio/as_tuple.hpp>
@@ -18,9 +19,6 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <csignal>
-#include <cstdio>
-#include <cstdlib>
 #include <exception>
 #include <future>
 #include <latch>
@@ -30,10 +28,23 @@
 #include <vector>
 
 #include "core/mutex.h"
+#include "telemetry/task_failures.h"
+#include "telemetry/thread_stacks.h"
 
 namespace infra::net {
 
 namespace asio = boost::asio;
+
+// Posted, as co_spawn would run the first piece inside the caller's call.
+void spawn_on(asio::io_context& loop, TaskOwner owner, Task<void> task) {
+  asio::post(loop, [&loop, owner = std::move(owner), task = std::move(task)]() mutable {
+    asio::co_spawn(loop, std::move(task), [owner = std::move(owner)](const std::exception_ptr& exception) {
+      if (!exception) return;
+      report_task_failure(owner.words, exception);
+      if (owner.on_failure) owner.on_failure();
+    });
+  });
+}
 
 namespace {
 
@@ -44,42 +55,6 @@ class Loop : public asio::io_context {
   using asio::execution_context::shutdown;
 };
 
-// Signals are for the main thread alone: threads started in its scope inherit a full mask.
-class BlockSignals {
- public:
-  BlockSignals() {
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &previous_);
-  }
-  ~BlockSignals() { pthread_sigmask(SIG_SETMASK, &previous_, nullptr); }
-  BlockSignals(const BlockSignals&) = delete;
-  BlockSignals& operator=(const BlockSignals&) = delete;
-
- private:
-  sigset_t previous_{};
-};
-
-[[noreturn]] void die_of(const std::exception_ptr& exception) {
-  try {
-    std::rethrow_exception(exception);
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "infra: a task ended with an exception: {}\n", error.what());
-  } catch (...) {
-    fmt::print(stderr, "infra: a task ended with an exception of unknown type\n");
-  }
-  std::abort();
-}
-
-// Posted, as co_spawn would run the first piece inside the caller's call.
-void start(asio::io_context& loop, Task<void> task) {
-  asio::post(loop, [&loop, task = std::move(task)]() mutable {
-    asio::co_spawn(loop, std::move(task), [](const std::exception_ptr& exception) {
-      if (exception) die_of(exception);
-    });
-  });
-}
-
 void check_count(std::size_t count, const char* name) {
   if (count == 0) throw std::invalid_argument(fmt::format("EventLoops: {} must not be 0", name));
 }
@@ -88,12 +63,16 @@ void check_count(std::size_t count, const char* name) {
 
 struct EventLoops::State {
   State(std::size_t thread_count, std::size_t blocking_threads)
-      : loops(thread_count), pool(blocking_threads), loops_ended(static_cast<std::ptrdiff_t>(thread_count)) {
+      : loops(thread_count),
+        pool(blocking_threads),
+        ids(thread_count),
+        begun(static_cast<std::ptrdiff_t>(thread_count)),
+        loops_ended(static_cast<std::ptrdiff_t>(thread_count)) {
     for (Loop& loop : loops) guards.push_back(asio::make_work_guard(loop));
-    for (Loop& loop : loops) threads.emplace_back([this, &loop] { run(loop); });
+    for (std::size_t i = 0; i < thread_count; ++i) threads.emplace_back([this, i] { run(i); });
   }
 
-  void run(Loop& loop);
+  void run(std::size_t index);
   void stop();
 
   // The thread's own loop, if it is one of these.
@@ -103,6 +82,8 @@ struct EventLoops::State {
   std::vector<asio::executor_work_guard<asio::io_context::executor_type>> guards;
   asio::thread_pool pool;
   std::vector<std::thread> threads;
+  std::vector<pid_t> ids;  // of the threads, once they have begun
+  mutable std::latch begun;
   std::atomic<std::size_t> turn = 0;
 
   Mutex stopping_once;
@@ -127,12 +108,19 @@ Loop* EventLoops::State::current() const {
   return current_loop.owner == this ? current_loop.loop : nullptr;
 }
 
-void EventLoops::State::run(Loop& loop) {
+void EventLoops::State::run(std::size_t index) {
+  Loop& loop = loops[index];
   current_loop = CurrentLoop{.owner = this, .loop = &loop};
-  try {
-    loop.run();
-  } catch (...) {
-    die_of(std::current_exception());
+  pthread_setname_np(pthread_self(), fmt::format("event-{}", index).c_str());
+  ids[index] = ::gettid();
+  begun.count_down();
+  for (bool ended = false; !ended;) {
+    try {
+      loop.run();
+      ended = true;
+    } catch (...) {  // out of a handler that belongs to no task; the others are still there
+      report_task_failure("event handler", std::current_exception());
+    }
   }
   loops_ended.count_down();
   may_tear_down.wait();
@@ -155,7 +143,7 @@ void EventLoops::State::stop() {
 EventLoops::EventLoops(std::size_t threads, std::size_t blocking_threads) {
   check_count(threads, "threads");
   check_count(blocking_threads, "blocking_threads");
-  BlockSignals blocked;
+  const QuietThreads quiet;
   state_ = std::make_unique<State>(threads, blocking_threads);
 }
 
@@ -179,13 +167,23 @@ asio::io_context& EventLoops::next() {
   return state_->loops[state_->turn.fetch_add(1, std::memory_order_relaxed) % state_->loops.size()];
 }
 
-void EventLoops::spawn(Task<void> task) {
-  Loop* current = state_->current();
-  start(current != nullptr ? *current : next(), std::move(task));
+std::vector<EventLoops::Thread> EventLoops::threads() const {
+  state_->begun.wait();
+  std::vector<Thread> threads;
+  for (std::size_t i = 0; i < size(); ++i) {
+    Thread thread{.id = state_->ids[i]};
+    if (pthread_getcpuclockid(state_->threads[i].native_handle(), &thread.cpu_time) == 0) threads.push_back(thread);
+  }
+  return threads;
 }
 
-void EventLoops::spawn_on_each(const std::function<Task<void>()>& make) {
-  for (Loop& loop : state_->loops) start(loop, make());
+void EventLoops::spawn(TaskOwner owner, Task<void> task) {
+  Loop* current = state_->current();
+  spawn_on(current != nullptr ? *current : next(), std::move(owner), std::move(task));
+}
+
+void EventLoops::spawn_on_each(const TaskOwner& owner, const std::function<Task<void>()>& make) {
+  for (Loop& loop : state_->loops) spawn_on(loop, owner, make());
 }
 
 Task<void> EventLoops::yield() {
@@ -195,7 +193,7 @@ Task<void> EventLoops::yield() {
 Task<bool> EventLoops::readable(int descriptor, std::chrono::milliseconds patience) {
   // Shared with the timer's handler, which may be on its way already when this coroutine goes.
   struct Watch {
-    Watch(const asio::any_io_executor& executor, int fd) : socket(executor, fd), timer(executor) {}
+    explicit Watch(const asio::any_io_executor& executor) : socket(executor), timer(executor) {}
     asio::posix::stream_descriptor socket;
     asio::steady_timer timer;
   };
@@ -210,7 +208,10 @@ Task<bool> EventLoops::readable(int descriptor, std::chrono::milliseconds patien
     Ended& operator=(const Ended&) = delete;
     const std::shared_ptr<Watch> watch;
   };
-  const auto watch = std::make_shared<Watch>(co_await asio::this_coro::executor, descriptor);
+  const auto watch = std::make_shared<Watch>(co_await asio::this_coro::executor);
+  boost::system::error_code refused;  // the kernel watches no more descriptors than it has memory for
+  watch->socket.assign(descriptor, refused);
+  if (refused) co_return false;
   const Ended ended{watch};
   watch->timer.expires_after(patience);
   watch->timer.async_wait([watch](const boost::system::error_code& error) {

@@ -2,18 +2,27 @@
 // I/O.
 #pragma once
 
+#include <sys/types.h>
+
 #include <chrono>
 #include <cstddef>
+#include <ctime>
 #include <functional>
 #include <memory>
+#include <vector>
 
 #include "core/task.h"
+#include "core/task_owner.h"
 
 namespace boost::asio {
 class io_context;
 }
 
 namespace infra::net {
+
+// Starts a coroutine on this event thread, never inside the caller's call. The only way to do so: what leaves the task
+// is reported, and its owner told.
+void spawn_on(boost::asio::io_context& loop, TaskOwner owner, Task<void> task);
 
 class EventLoops {
  public:
@@ -30,13 +39,12 @@ class EventLoops {
   // Round robin.
   [[nodiscard]] boost::asio::io_context& next();
 
-  // Starts a coroutine on the current event thread if there is one, else on the next. An exception that leaves it:
-  // logged to stderr and abort().
-  void spawn(Task<void> task);
+  // Starts a coroutine on the current event thread if there is one, else on the next.
+  void spawn(TaskOwner owner, Task<void> task);
   // Runs `work` on the blocking pool, resumes the caller on its own thread, rethrows there what `work` threw.
   Task<void> offload(std::function<void()> work);
   // The same of a task a thread, made by `make` on the calling one.
-  void spawn_on_each(const std::function<Task<void>()>& make);
+  void spawn_on_each(const TaskOwner& owner, const std::function<Task<void>()>& make);
   // Lets what can run on the calling event thread by now run first.
   Task<void> yield();
   // True once `descriptor`, which is non-blocking or only ever read so, has something to read or its other end is
@@ -45,6 +53,12 @@ class EventLoops {
   // Runs the task on an event thread and blocks the calling (non-event) thread until it is done.
   void run_blocking(Task<void> task);
   void stop();  // idempotent; any thread but an event thread
+
+  struct Thread {
+    pid_t id = 0;
+    clockid_t cpu_time = 0;
+  };
+  [[nodiscard]] std::vector<Thread> threads() const;  // in the loops' order
 
  private:
   struct State;

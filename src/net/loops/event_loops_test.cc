@@ -7,6 +7,8 @@
 
 #include <array>
 #include <atomic>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <chrono>
 #include <csignal>
 #include <future>
@@ -17,6 +19,7 @@
 #include <vector>
 
 #include "net/loops/one_shot_event.h"
+#include "telemetry/task_failures.h"
 
 namespace infra::net {
 namespace {
@@ -36,7 +39,7 @@ TEST(EventLoopsTest, SpawnFromOutsideGoesRoundTheThreads) {
   std::set<std::thread::id> threads;
   for (int i = 0; i < 6; ++i) {
     std::promise<std::thread::id> promise;
-    loops.spawn(note_thread(promise));
+    loops.spawn("test", note_thread(promise));
     threads.insert(promise.get_future().get());
   }
   EXPECT_EQ(threads.size(), 3U);
@@ -50,7 +53,7 @@ Task<void> raise_flag(bool& flag, std::thread::id& where) {
 
 Task<void> spawn_and_look(EventLoops& loops, bool& inlined, bool& flag, std::thread::id& own, std::thread::id& child) {
   own = std::this_thread::get_id();
-  loops.spawn(raise_flag(flag, child));
+  loops.spawn("test", raise_flag(flag, child));
   inlined = flag;
   co_return;
 }
@@ -65,7 +68,7 @@ TEST(EventLoopsTest, SpawnFromAnEventThreadStaysThereAndNeverRunsInline) {
   // Both loops empty their queues before they can answer a second round.
   for (int i = 0; i < 2; ++i) {
     std::promise<std::thread::id> promise;
-    loops.spawn(note_thread(promise));
+    loops.spawn("test", note_thread(promise));
     promise.get_future().wait();
   }
   EXPECT_FALSE(inlined);
@@ -80,6 +83,36 @@ Task<void> offload_throwing(EventLoops& loops) {
 TEST(EventLoopsTest, WhatOffloadedWorkThrowsReachesTheCaller) {
   EventLoops loops(1, 1);
   EXPECT_THROW(loops.run_blocking(offload_throwing(loops)), std::runtime_error);
+}
+
+Task<void> break_down() {
+  throw std::runtime_error("a task's own trouble");
+  co_return;
+}
+
+TEST(EventLoopsTest, AnExceptionCostsItsTaskAndIsItsOwnersAffair) {
+  EventLoops loops(1, 1);
+  std::promise<void> told;
+  loops.spawn({"broken task", [&] { told.set_value(); }}, break_down());
+  told.get_future().wait();
+  EXPECT_EQ(task_failures().at("broken task"), 1U);
+  EXPECT_THROW(loops.run_blocking(break_down()), std::runtime_error) << "who waits for a task owns it";
+}
+
+TEST(EventLoopsTest, AnExceptionOfAHandlerCostsNoOther) {
+  EventLoops loops(1, 1);
+  boost::asio::post(loops.loop(0), [] { throw std::runtime_error("a handler's own trouble"); });
+  loops.run_blocking([](EventLoops& own) -> Task<void> { co_await own.yield(); }(loops));
+  EXPECT_EQ(task_failures().at("event handler"), 1U);
+}
+
+TEST(EventLoopsTest, ADescriptorThatCanNotBeWatchedIsNotReadable) {
+  EventLoops loops(1, 1);
+  bool readable = true;
+  loops.run_blocking([](EventLoops& own, bool& result) -> Task<void> {
+    result = co_await own.readable(-1, std::chrono::hours(1));
+  }(loops, readable));
+  EXPECT_FALSE(readable);
 }
 
 TEST(EventLoopsTest, RunBlockingOnAnEventThreadIsRefusedInsteadOfHanging) {
@@ -147,7 +180,7 @@ TEST(EventLoopsTest, SpawnOnEachGivesEachThreadOne) {
   EventLoops loops(3, 1);
   std::array<std::promise<std::thread::id>, 3> promises;
   std::size_t made = 0;
-  loops.spawn_on_each([&] { return note_thread(promises.at(made++)); });
+  loops.spawn_on_each("test", [&] { return note_thread(promises.at(made++)); });
   std::set<std::thread::id> threads;
   for (auto& promise : promises) threads.insert(promise.get_future().get());
   EXPECT_EQ(threads.size(), 3U);
@@ -199,6 +232,7 @@ Task<void> note_order(EventLoops& loops, std::vector<int>& order) {
   const auto event = OneShotEvent::create();
   std::promise<void> done;
   loops.spawn(
+      "test",
       [](std::shared_ptr<OneShotEvent> awaited, std::vector<int>& steps, std::promise<void>& end) -> Task<void> {
         (void)co_await awaited->wait_until(SteadyTime::max());
         steps.push_back(2);
@@ -227,15 +261,15 @@ TEST(EventLoopsTest, WaitingCoroutinesAreDestroyedOnTheirOwnThread) {
   EventLoops loops(2, 1);
   for (int i = 0; i < kWaiters; ++i) {
     std::promise<void> waiting;
-    loops.spawn(wait_for_ever(on_own_thread, waiting));
+    loops.spawn("test", wait_for_ever(on_own_thread, waiting));
     waiting.get_future().wait();
   }
   std::promise<void> reading;
-  loops.spawn(read_for_ever(loops, pipe.reader(), on_own_thread, reading));
+  loops.spawn("test", read_for_ever(loops, pipe.reader(), on_own_thread, reading));
   reading.get_future().wait();
   std::promise<void> started;
   const std::shared_future<void> gone = go.get_future().share();
-  loops.spawn(offload_for_ever(loops, on_own_thread, started, gone));
+  loops.spawn("test", offload_for_ever(loops, on_own_thread, started, gone));
   started.get_future().wait();
   std::thread stopper([&] { loops.stop(); });
   go.set_value();

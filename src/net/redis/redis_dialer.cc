@@ -5,9 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <boost/asio/as_tuple.hpp>
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <exception>
 #include <utility>
 
 #include "core/error_codes.h"
@@ -56,12 +54,6 @@ class Deadline {
 
 Error redis_unavailable(std::string message) {
   return Error{errors::redis_unavailable, std::move(message), std::chrono::seconds(1)};
-}
-
-void spawn_on(asio::io_context& loop, Task<void> task) {
-  asio::co_spawn(loop, std::move(task), [](const std::exception_ptr& exception) {
-    if (exception) std::rethrow_exception(exception);  // out of run(), which ends the program
-  });
 }
 
 RedisDialer::RedisDialer(asio::io_context& home, RedisTarget target, std::string_view use)

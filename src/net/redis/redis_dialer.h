@@ -20,9 +20,6 @@ namespace infra::net {
 // Errors as RedisClient promises them: kind unavailable, code redis_unavailable, retry_after 1 s.
 [[nodiscard]] Error redis_unavailable(std::string message);
 
-// Starts a coroutine on `loop`; what it throws ends the program, as with EventLoops::spawn.
-void spawn_on(boost::asio::io_context& loop, Task<void> task);
-
 // One event thread. The coroutines that run in it must keep it alive.
 class RedisDialer {
  public:

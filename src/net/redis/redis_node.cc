@@ -7,7 +7,9 @@
 #include <boost/asio/post.hpp>
 #include <utility>
 
+#include "net/loops/event_loops.h"
 #include "net/redis/redis_wire.h"
+#include "telemetry/task_failures.h"
 
 namespace infra::net {
 
@@ -32,7 +34,7 @@ RedisNode::RedisNode(asio::io_context& home, RedisTarget target)
     : home_(home), last_used_(now()), dialer_(home, std::move(target), "commands"), watch_timer_(home) {}
 
 void RedisNode::start() {
-  asio::post(home_, [self = shared_from_this()] { spawn_on(self->home_, self->live(self)); });
+  spawn_on(home_, "Redis connection", live(shared_from_this()));
 }
 
 void RedisNode::close() {
@@ -88,25 +90,31 @@ void RedisNode::take_inbox() {
 
 Task<void> RedisNode::live(std::shared_ptr<RedisNode> self) {  // holds the node while it lives
   while (phase_ != Phase::closed) {
-    auto stream = co_await dialer_.dial();
-    if (phase_ == Phase::closed) break;
-    milliseconds pause{0};
-    if (stream) {
-      stream_ = std::move(*stream);
-      const std::string why = co_await serve();
-      pause = dialer_.pause_after_loss(why);
-      if (phase_ == Phase::closed) break;
-      away_ = redis_unavailable(fmt::format("The connection to Redis at {} is lost ({}).", dialer_.where(), why));
-    } else {
-      away_ = std::move(stream.error());
-      pause = dialer_.pause_after_failure();
-    }
-    if (pause.count() > 0) {
-      phase_ = Phase::away;
-      fail_calls(queued_, away_);
-    }
-    co_await dialer_.sleep(pause);
+    if (co_await caught("Redis connection", connect_once())) continue;
+    end_connection("something broke in here");
+    co_await dialer_.sleep(dialer_.pause_after_failure());
   }
+}
+
+Task<void> RedisNode::connect_once() {
+  auto stream = co_await dialer_.dial();
+  if (phase_ == Phase::closed) co_return;
+  milliseconds pause{0};
+  if (stream) {
+    stream_ = std::move(*stream);
+    const std::string why = co_await serve();
+    pause = dialer_.pause_after_loss(why);
+    if (phase_ == Phase::closed) co_return;
+    away_ = redis_unavailable(fmt::format("The connection to Redis at {} is lost ({}).", dialer_.where(), why));
+  } else {
+    away_ = std::move(stream.error());
+    pause = dialer_.pause_after_failure();
+  }
+  if (pause.count() > 0) {
+    phase_ = Phase::away;
+    fail_calls(queued_, away_);
+  }
+  co_await dialer_.sleep(pause);
 }
 
 // Until the connection breaks; says why it did.
@@ -137,19 +145,27 @@ Task<std::string> RedisNode::serve() {
     }
   }
 
+  end_connection(why);
+  co_return why;
+}
+
+void RedisNode::end_connection(std::string_view why) {
   connected_ = false;
   if (phase_ == Phase::connected) phase_ = Phase::attempting;
-  stream->close();
+  if (stream_) stream_->close();
   stream_.reset();
   fail_calls(awaited_, redis_unavailable(fmt::format("The connection to Redis at {} broke before the answer came ({}).",
                                                      dialer_.where(), why)));
-  co_return why;
 }
 
 void RedisNode::start_writing() {
   if (writing_ || queued_.empty() || !stream_ || !stream_->is_open()) return;
   writing_ = true;
-  spawn_on(home_, write_queued(shared_from_this(), stream_));
+  const auto give_up = [self = shared_from_this(), stream = stream_] {
+    self->writing_ = false;
+    stream->close();  // ends the reading, which cleans up
+  };
+  spawn_on(home_, {"Redis commands", give_up}, write_queued(shared_from_this(), stream_));
 }
 
 // What is asked for during a write goes out together in the next one.

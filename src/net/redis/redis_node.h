@@ -55,7 +55,9 @@ class RedisNode : public std::enable_shared_from_this<RedisNode> {
   using Awaited = std::deque<SharedCall>;
 
   Task<void> live(std::shared_ptr<RedisNode> self);
+  Task<void> connect_once();
   Task<std::string> serve();
+  void end_connection(std::string_view why);
   void submit(SharedCall call);
   void take_inbox();
   void start_writing();

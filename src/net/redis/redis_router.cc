@@ -5,6 +5,7 @@
 #include <set>
 #include <utility>
 
+#include "net/loops/event_loops.h"
 #include "net/redis/redis_wire.h"
 
 namespace infra::net {
@@ -91,7 +92,8 @@ void RedisRouter::relearn() {
     if (slots_.empty() || learning_ || closed_ || now() - learned_at_ < kLearnInterval) return;
     learning_ = true;
   }
-  asio::post(home_, [self = shared_from_this()] { spawn_on(self->home_, self->learn(self)); });
+  const auto give_up = [self = shared_from_this()] { self->end_learning(); };
+  spawn_on(home_, {"learning the cluster", give_up}, learn(shared_from_this()));
 }
 
 std::vector<std::shared_ptr<RedisNode>> RedisRouter::nodes_to_ask() const {
@@ -114,6 +116,10 @@ Task<void> RedisRouter::learn(std::shared_ptr<RedisRouter> self) {  // holds the
     adopt(ranges);
     break;
   }
+  end_learning();
+}
+
+void RedisRouter::end_learning() {
   const MutexLock lock(mutex_);
   learning_ = false;
   learned_at_ = now();

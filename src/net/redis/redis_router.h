@@ -41,6 +41,7 @@ class RedisRouter : public std::enable_shared_from_this<RedisRouter> {
   [[nodiscard]] std::shared_ptr<RedisNode> find_or_add(const RedisAddress& address) INFRA_REQUIRES(mutex_);
   [[nodiscard]] std::vector<std::shared_ptr<RedisNode>> nodes_to_ask() const;
   Task<void> learn(std::shared_ptr<RedisRouter> self);
+  void end_learning();
   void adopt(const std::vector<RedisSlotRange>& ranges);
 
   boost::asio::io_context& home_;

@@ -7,11 +7,13 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <exception>
 #include <utility>
 
 #include "core/mutex.h"
 #include "net/redis/redis_dialer.h"
 #include "net/redis/redis_wire.h"
+#include "telemetry/task_failures.h"
 
 namespace infra::net {
 
@@ -45,7 +47,10 @@ struct RedisSubscriber::State : std::enable_shared_from_this<State> {
         timer(home) {}
 
   Task<void> live(std::shared_ptr<State> self);
+  Task<void> connect_once();
+  void end_connection();
   Task<std::string> listen(RedisStream& stream);
+  void hand_on(std::string_view channel, std::string message);
   [[nodiscard]] std::string take(RedisReply& reply);
   void confirm();
   void close();
@@ -74,22 +79,32 @@ struct RedisSubscriber::State : std::enable_shared_from_this<State> {
 
 Task<void> RedisSubscriber::State::live(std::shared_ptr<State> self) {  // holds the state while it lives
   while (!closed) {
-    auto dialed = co_await dialer.dial();
-    if (closed) break;
-    milliseconds pause{0};
-    if (dialed) {
-      stream = *dialed;
-      const std::string why = co_await listen(**dialed);
-      subscribed = false;
-      stream.reset();
-      (*dialed)->close();
-      if (!closed) pause = dialer.pause_after_loss(why);
-    } else {
-      pause = dialer.pause_after_failure();
-    }
-    co_await dialer.sleep(pause);
+    if (co_await caught("Redis subscription", connect_once())) continue;
+    end_connection();
+    co_await dialer.sleep(dialer.pause_after_failure());
   }
+  end_connection();
+}
+
+Task<void> RedisSubscriber::State::connect_once() {
+  auto dialed = co_await dialer.dial();
+  if (closed) co_return;
+  milliseconds pause{0};
+  if (dialed) {
+    stream = *dialed;
+    const std::string why = co_await listen(**dialed);
+    end_connection();
+    if (!closed) pause = dialer.pause_after_loss(why);
+  } else {
+    pause = dialer.pause_after_failure();
+  }
+  co_await dialer.sleep(pause);
+}
+
+void RedisSubscriber::State::end_connection() {
+  subscribed = false;
   if (stream) stream->close();
+  stream.reset();
 }
 
 // Until the connection breaks; says why it did.
@@ -132,11 +147,19 @@ std::string RedisSubscriber::State::take(RedisReply& reply) {
   }
   const bool is_message = (kind == "message" && parts.size() == 3) || (kind == "pmessage" && parts.size() == 4);
   if (!is_message) return {};
-  const MutexLock lock(calling);
-  if (!silenced && subscription.on_message) {
-    subscription.on_message(parts[parts.size() - 2].text, std::move(parts.back().text));
-  }
+  hand_on(parts[parts.size() - 2].text, std::move(parts.back().text));
   return {};
+}
+
+// A message that breaks whoever hears it costs that message, not the subscription.
+void RedisSubscriber::State::hand_on(std::string_view channel, std::string message) {
+  const MutexLock lock(calling);
+  if (silenced || !subscription.on_message) return;
+  try {
+    subscription.on_message(channel, std::move(message));
+  } catch (...) {
+    report_task_failure("Redis message", std::current_exception());
+  }
 }
 
 void RedisSubscriber::State::confirm() {
@@ -172,7 +195,8 @@ void RedisSubscriber::State::on_watch(const std::shared_ptr<RedisStream>& watche
     watched->close();
     return;
   }
-  if (silence >= kPingAfter && unconfirmed == 0) spawn_on(home, ping(watched));  // else the SUBSCRIBE is under way
+  if (silence >= kPingAfter && unconfirmed == 0)
+    spawn_on(home, "Redis ping", ping(watched));  // else the SUBSCRIBE is under way
   watch(watched);
 }
 
@@ -194,7 +218,7 @@ RedisSubscriber::~RedisSubscriber() {
 }
 
 void RedisSubscriber::start() {
-  asio::post(state_->home, [state = state_] { spawn_on(state->home, state->live(state)); });
+  spawn_on(state_->home, "Redis subscription", state_->live(state_));
 }
 
 bool RedisSubscriber::subscribed() const {

@@ -20,6 +20,7 @@
 #include <system_error>
 #include <vector>
 
+#include "core/at_end.h"
 #include "core/error_codes.h"
 #include "core/mutex.h"
 #include "sandbox/protocol/output_folder.h"
@@ -234,22 +235,28 @@ class PlainSandbox : public Sandbox {
 }  // namespace
 
 PlainLauncher::PlainLauncher(Options options) : options_(std::move(options)) {
-  for (auto* folder : {&options_.runners.runtimes, &options_.runners.native}) *folder = fs::absolute(*folder);
-  fs::remove_all(options_.temporary);
-  fs::create_directories(options_.temporary);
+  std::error_code error;
+  for (auto* folder : {&options_.runners.runtimes, &options_.runners.native, &options_.temporary}) {
+    if (!error) *folder = fs::absolute(*folder, error);
+  }
+  if (!error) fs::remove_all(options_.temporary, error);
+  if (!error) fs::create_directories(options_.temporary, error);
+  if (error) throw fs::filesystem_error("the folder for instances can't be made", options_.temporary, error);
 }
 
 Result<std::unique_ptr<Sandbox>> PlainLauncher::launch(const LaunchRequest& request) {
-  const fs::path folder = fs::absolute(options_.temporary) / std::to_string(++launched_);
+  const fs::path folder = options_.temporary / std::to_string(++launched_);
+  bool launched = false;
+  const AtEnd undo([&] {
+    std::error_code ignored;
+    if (!launched) fs::remove_all(folder, ignored);
+  });
   std::error_code error;
   for (const auto* name : {"tmp", "output"}) fs::create_directories(folder / name, error);
   constexpr auto kAsItIs = fs::copy_options::recursive | fs::copy_options::copy_symlinks;
   if (!error) fs::copy(options_.versions / request.version, folder / "workspace", kAsItIs, error);
   auto channels = error ? Result<Channels>(launch_failed("its folder", error.value())) : open_channels();
-  if (!channels) {
-    fs::remove_all(folder, error);
-    return fail(channels.error());
-  }
+  if (!channels) return fail(channels.error());
 
   auto command = request.purpose == LaunchPurpose::build
                      ? builder_command(request.runtime, options_.runners)
@@ -264,10 +271,8 @@ Result<std::unique_ptr<Sandbox>> PlainLauncher::launch(const LaunchRequest& requ
   pid_t pid = 0;
   const int failed = posix_spawn(&pid, command[0].c_str(), &setup.actions, &setup.attributes, pointers(command).data(),
                                  pointers(environment).data());
-  if (failed != 0) {
-    fs::remove_all(folder, error);
-    return launch_failed(command[0], failed);
-  }
+  if (failed != 0) return launch_failed(command[0], failed);
+  launched = true;
   channels->runner_control.reset();
   channels->runner_out.reset();
   channels->runner_err.reset();

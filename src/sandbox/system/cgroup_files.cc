@@ -158,8 +158,10 @@ Result<void> kill_and_remove_cgroup(const std::string& group) {
 std::vector<std::string> child_cgroups(const std::string& group) {
   std::vector<std::string> groups;
   std::error_code ignored;
-  for (const auto& entry : std::filesystem::directory_iterator(group, ignored)) {
-    if (entry.is_directory(ignored)) groups.push_back(entry.path().string());
+  std::error_code failed;
+  for (std::filesystem::directory_iterator entry(group, failed), end; !failed && entry != end;
+       entry.increment(failed)) {
+    if (entry->is_directory(ignored)) groups.push_back(entry->path().string());
   }
   return groups;
 }

@@ -131,9 +131,11 @@ int go_on_in_child() {
   return control;
 }
 
+// Unless whoever reads it has stalled: every Python function would wait with it.
 void say(const std::string& what) {
   const std::string line = "infra: " + what + "\n";
-  (void)!::write(STDERR_FILENO, line.data(), line.size());
+  pollfd writable{.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
+  if (::poll(&writable, 1, 0) == 1) (void)!::write(STDERR_FILENO, line.data(), line.size());
 }
 
 // True in the model.

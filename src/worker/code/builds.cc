@@ -5,6 +5,7 @@
 #include <boost/json.hpp>
 #include <fstream>
 
+#include "core/at_end.h"
 #include "core/bundle_rules.h"
 #include "core/error_codes.h"
 #include "core/executable.h"
@@ -114,14 +115,11 @@ Task<Result<std::string>> Builds::fetch_or_compile(const Source& source) {
 
 Task<Result<std::string>> Builds::compile(const Source& source) {
   co_await wait_for_turn();
+  const AtEnd turn([this] { end_turn(); });
+  if (const auto room = co_await room_.enter(source.sha256); !room) co_return fail(room.error());
+  const AtEnd room([&] { room_.leave(source.sha256); });
   Result<std::string> program;
-  if (auto room = co_await room_.enter(source.sha256); room) {
-    co_await executor_.offload([&] { program = compile_blocking(source); });
-    room_.leave(source.sha256);
-  } else {
-    program = fail(room.error());
-  }
-  end_turn();
+  co_await executor_.offload([&] { program = compile_blocking(source); });
   co_return program;
 }
 
@@ -132,9 +130,8 @@ Result<std::string> Builds::compile_blocking(const Source& source) {
                                    .purpose = sandbox::LaunchPurpose::build});
   if (!sandbox) return fail(sandbox.error());
   if (!note_running(sandbox->get())) return stopping();
-  auto program = talk(**sandbox, source);
-  forget_running(sandbox->get());
-  return program;
+  const AtEnd running([&] { forget_running(sandbox->get()); });
+  return talk(**sandbox, source);
 }
 
 Result<std::string> Builds::talk(sandbox::Sandbox& sandbox, const Source& source) {

@@ -7,10 +7,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <numeric>
 
 #include "core/bundle_rules.h"
 #include "core/error_codes.h"
 #include "core/sha256.h"
+#include "telemetry/task_failures.h"
 #include "worker/code/executables.h"
 #include "worker/code/file_hash.h"
 
@@ -34,16 +36,50 @@ void spread_folders_below(const fs::path& root) {
   if (folder >= 0) ::close(folder);
 }
 
-std::uint64_t size_of(const fs::path& folder) {
-  std::uint64_t bytes = 0;
-  std::error_code error;
-  for (const auto& entry : fs::recursive_directory_iterator(folder, error)) {
-    if (entry.symlink_status(error).type() != fs::file_type::regular) continue;
-    const auto size = entry.file_size(error);
-    if (!error) bytes += size;
-  }
-  return bytes;
+// What a folder takes is known from its bundle, and is not looked for: a walk holds a descriptor a level, and there are
+// as many levels as the bundle likes.
+std::uint64_t size_of(const std::vector<BundleEntry>& entries) {
+  return std::accumulate(entries.begin(), entries.end(), std::uint64_t{0},
+                         [](std::uint64_t bytes, const BundleEntry& entry) { return bytes + entry.unpacked_bytes; });
 }
+
+std::uint64_t size_of(const fs::path& file) {
+  std::error_code error;
+  const auto bytes = fs::file_size(file, error);
+  return error ? 0 : bytes;
+}
+
+void remove_folder(const fs::path& folder) {
+  std::error_code ignored;  // swept at the next start
+  fs::remove_all(folder, ignored);
+}
+
+// One that becomes a version's by rename, or goes.
+class TemporaryFolder {
+ public:
+  explicit TemporaryFolder(fs::path path) : path_(std::move(path)) {}
+  ~TemporaryFolder() {
+    if (!path_.empty()) remove_folder(path_);
+  }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+
+  [[nodiscard]] const fs::path& path() const { return path_; }
+  Result<void> rename_to(const fs::path& target) {
+    std::error_code error;
+    fs::rename(path_, target, error);
+    if (error) {  // perhaps what could not be removed is in the way; nobody uses what has no entry
+      remove_folder(target);
+      fs::rename(path_, target, error);
+    }
+    if (error) return fail(errors::disk_failed, fmt::format("The code could not be unpacked: {}.", error.message()));
+    path_.clear();
+    return {};
+  }
+
+ private:
+  fs::path path_;
+};
 
 // A folder where a program was compiled or readied is not the one that the same bundle has under an interpreter.
 std::string folder_name(const std::string& sha256, Runtime runtime) {
@@ -70,9 +106,14 @@ UnpackedCode::UnpackedCode(fs::path root, CodeStore& store, const BundleReader& 
       executor_(executor),
       clock_(clock),
       limits_(limits) {
-  fs::create_directories(root_);
+  std::error_code error;
+  fs::create_directories(root_, error);
   spread_folders_below(root_);
-  for (const auto& left : fs::directory_iterator(root_)) fs::remove_all(left.path());
+  for (fs::directory_iterator left(root_, error), end; !error && left != end; left.increment(error)) {
+    fs::remove_all(left->path(), error);
+    if (error) break;
+  }
+  if (error) throw fs::filesystem_error("the folder for unpacked code can't be emptied", root_, error);
 }
 
 Task<Result<fs::path>> UnpackedCode::fetch(CodeRef code) {
@@ -138,22 +179,16 @@ Task<Result<std::uint64_t>> UnpackedCode::unpack_and_build(Source source, std::s
   if (!unpacked) co_return fail(unpacked.error());
   if (!unpacked->has_source) co_return unpacked->bytes;
   const auto built = co_await builds_.provide(source.sha256, runtime, root_ / name);
-  std::uint64_t bytes = 0;
-  co_await executor_.offload([&] {
-    std::error_code ignored;  // swept at the next start
-    if (built) {
-      bytes = size_of(root_ / name);
-    } else {
-      fs::remove_all(root_ / name, ignored);
-    }
-  });
   if (!built) co_return fail(built.error());
-  co_return bytes;
+  std::uint64_t program = 0;
+  co_await executor_.offload([&] { program = size_of(root_ / name / kBuiltProgram); });
+  co_return unpacked->bytes + program;
 }
 
 Task<Result<void>> UnpackedCode::unpack(Source source, std::string name, Runtime runtime) {
   std::vector<fs::path> evicted;
-  const auto bytes = co_await unpack_and_build(std::move(source), name, runtime);
+  const auto bytes = co_await caught("unpacking code", unpack_and_build(std::move(source), name, runtime));
+  if (!bytes) (void)co_await caught("removing code", discard(root_ / name));  // before another tries
   {
     const MutexLock lock(mutex_);
     Entry& entry = entries_.at(name);
@@ -170,13 +205,14 @@ Task<Result<void>> UnpackedCode::unpack(Source source, std::string name, Runtime
     }
   }
   if (!evicted.empty()) {
-    co_await executor_.offload([&] {
-      std::error_code ignored;  // swept at the next start
-      for (const auto& folder : evicted) fs::remove_all(folder, ignored);
-    });
+    co_await executor_.offload([&] { std::ranges::for_each(evicted, remove_folder); });
   }
   if (!bytes) co_return fail(bytes.error());
   co_return Result<void>();
+}
+
+Task<void> UnpackedCode::discard(fs::path folder) {
+  co_await executor_.offload([&] { remove_folder(folder); });
 }
 
 Result<UnpackedCode::Unpacked> UnpackedCode::unpack_blocking(const fs::path& bundle, const std::string& name,
@@ -192,21 +228,11 @@ Result<UnpackedCode::Unpacked> UnpackedCode::unpack_blocking(const fs::path& bun
     const MutexLock lock(mutex_);
     number = ++unpacked_;
   }
-  const fs::path temporary = root_ / fmt::format("{}.tmp-{}", name, number);
-  if (auto extracted = reader_.extract(bundle, temporary); !extracted) return fail(extracted.error());
-  std::error_code error;
-  if (auto readied = ready_blocking(temporary, *entry_file, runtime); !readied) {
-    fs::remove_all(temporary, error);
-    return fail(readied.error());
-  }
-  fs::rename(temporary, root_ / name, error);
-  if (error) {
-    std::error_code ignored;
-    fs::remove_all(temporary, ignored);
-    return fail(errors::disk_failed, fmt::format("The code could not be unpacked: {}.", error.message()));
-  }
-  const bool has_source = is_compiled(runtime) && *entry_file != kReadyBinary;
-  return Unpacked{.bytes = has_source ? 0 : size_of(root_ / name), .has_source = has_source};
+  TemporaryFolder temporary(root_ / fmt::format("{}.tmp-{}", name, number));
+  if (auto extracted = reader_.extract(bundle, temporary.path()); !extracted) return fail(extracted.error());
+  if (auto readied = ready_blocking(temporary.path(), *entry_file, runtime); !readied) return fail(readied.error());
+  if (auto renamed = temporary.rename_to(root_ / name); !renamed) return fail(renamed.error());
+  return Unpacked{.bytes = size_of(*entries), .has_source = is_compiled(runtime) && *entry_file != kReadyBinary};
 }
 
 CodeClaim UnpackedCode::claim_locked(const std::string& name, Entry& entry) {

@@ -73,6 +73,7 @@ class UnpackedCode : public BundlePreparer {
 
   Task<Result<CodeClaim>> acquire_from(Source source, Runtime runtime);
   Task<Result<std::filesystem::path>> fetch(CodeRef code);
+  Task<void> discard(std::filesystem::path folder);
   Task<Result<void>> unpack(Source source, std::string name, Runtime runtime);
   Task<Result<std::uint64_t>> unpack_and_build(Source source, std::string name, Runtime runtime);
   Result<Unpacked> unpack_blocking(const std::filesystem::path& bundle, const std::string& name, Runtime runtime);

@@ -283,6 +283,10 @@ int Instance::excused_sockets() const {
   return ai_ ? kSocketsOfAConnection * static_cast<int>(std::min(ai_->connections(), kMostExcused)) : 0;
 }
 
+void Instance::give_up_call() {
+  if (state_.state() == State::calling) state_.end_call(CallEnd::unfit);
+}
+
 void Instance::end() {
   state_.end();
   ai_.reset();

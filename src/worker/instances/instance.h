@@ -47,6 +47,9 @@ class Instance {
   // reusable.
   [[nodiscard]] Result<void> load(const Job& job, const CallSetup& setup);
 
+  // After an exception out of a call or a load: it is spoiled for another, and can end.
+  void give_up_call();
+
   // The last call's output files; the folder is empty by now. Once a call.
   [[nodiscard]] sandbox::OutputTree take_output() { return std::exchange(output_, {}); }
 

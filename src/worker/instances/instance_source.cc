@@ -21,12 +21,13 @@ Task<Result<InstancePtr>> InstanceSource::obtain(const Job& job, const Use& use)
 }
 
 Task<Result<InstancePtr>> InstanceSource::start(InstanceKey key, CodeClaim code, const Use& use) {
+  HeldPlace place(deps_.places, key);
   Result<InstancePtr> started;
   co_await deps_.executor.offload([&] {
-    started = Instance::start(key, std::move(code), deps_.launcher, deps_.ai);
+    started = Instance::start(std::move(key), std::move(code), deps_.launcher, deps_.ai);
     if (started && use) use(*started);
   });
-  if (!started) deps_.places.release(key);
+  if (started) place.taken();
   co_return started;
 }
 

@@ -1,7 +1,6 @@
 #include "worker/instances/instance_state.h"
 
 #include <algorithm>
-#include <cstdlib>
 
 #include "telemetry/log.h"
 
@@ -77,9 +76,8 @@ void InstanceState::end() {
 
 void InstanceState::step(std::initializer_list<State> from, State to) {
   if (std::ranges::find(from, state_) == from.end()) {
-    log::error("an instance was to take a step that its state does not allow",
+    log::fatal("an instance was to take a step that its state does not allow",
                {{"state", to_string(state_)}, {"next", to_string(to)}});
-    std::abort();
   }
   state_ = to;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "telemetry/log.h"
+#include "telemetry/task_failures.h"
 
 namespace infra::worker {
 namespace {
@@ -26,7 +27,7 @@ void KeepWarm::deployed(const Function& function) {
   if (deps_.lifecycle.phase() != Phase::running || function.code.sha256.empty()) return;
   const InstanceKey key = key_of(function);
   if (!learn(function, key)) return;
-  deps_.tasks.spawn(deps_.places.end(deps_.pool.supersede(key)));
+  deps_.tasks.spawn("ending instances", deps_.places.end(deps_.pool.supersede(key)));
   notify_all();
 }
 
@@ -56,7 +57,7 @@ void KeepWarm::removed(const FunctionId& id) {
     kept_.erase(id);
     deps_.pool.keep_none_of(id);
   }
-  deps_.tasks.spawn(deps_.places.end(deps_.pool.retire(id)));
+  deps_.tasks.spawn("ending instances", deps_.places.end(deps_.pool.retire(id)));
 }
 
 void KeepWarm::changes_missed() {
@@ -84,27 +85,34 @@ std::optional<KeepWarm::Kept> KeepWarm::first_missing(SteadyTime now) const {
 // False if there is no room for it.
 Task<bool> KeepWarm::start_one(Kept kept) {
   if (!co_await deps_.places.reserve_ahead(kept.key)) co_return false;
+  HeldPlace place(deps_.places, kept.key);
   note_start(kept.key);
   co_await deps_.places.end(deps_.pool.supersede(kept.key));
   auto code = co_await deps_.code.acquire(kept.loading.code, kept.key.sha256, kept.key.runtime);
   if (!code) {
     note_outcome(kept.key, code.error());
-    deps_.places.release(kept.key);
     co_return true;
   }
+  place.taken();  // start() answers for it
   const auto started = co_await deps_.instances.start(kept.key, std::move(*code));
   if (!started) {
     note_outcome(kept.key, started.error());
     co_return true;
   }
   const InstancePtr& instance = *started;
-  const CallSetup setup = deps_.calls.begin(instance, kept.loading);
-  Result<void> loaded;
-  co_await deps_.executor.offload([&] { loaded = instance->load(kept.loading, setup); });
+  const auto loaded = co_await caught("loading ahead", load(instance, kept.loading));
   deps_.calls.end(instance);
+  instance->give_up_call();
   note_outcome(kept.key, loaded ? std::nullopt : std::optional(loaded.error()));
   co_await deps_.places.put_back_or_end(instance);
   co_return true;
+}
+
+Task<Result<void>> KeepWarm::load(const InstancePtr& instance, const Job& job) {
+  const CallSetup setup = deps_.calls.begin(instance, job);
+  Result<void> loaded;
+  co_await deps_.executor.offload([&] { loaded = instance->load(job, setup); });
+  co_return loaded;
 }
 
 // An instance that dies as soon as it is there is not started again all the time.

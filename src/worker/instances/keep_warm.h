@@ -60,6 +60,7 @@ class KeepWarm : public FunctionObserver {
   [[nodiscard]] bool learn(const Function& function, const InstanceKey& key);
   [[nodiscard]] std::optional<Kept> first_missing(SteadyTime now) const;
   Task<bool> start_one(Kept kept);
+  Task<Result<void>> load(const InstancePtr& instance, const Job& job);
   void note_start(const InstanceKey& key);
   void note_outcome(const InstanceKey& key, const std::optional<Error>& failure);
 

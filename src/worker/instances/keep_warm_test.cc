@@ -24,7 +24,7 @@ using std::chrono::seconds;
 class KeepWarmTest : public ::testing::Test, public sandbox::Launcher {
  protected:
   KeepWarmTest() {
-    after([&] { tasks_.spawn(keep_warm_.run()); });
+    after([&] { tasks_.spawn("test", keep_warm_.run()); });
   }
   ~KeepWarmTest() override {
     (void)lifecycle_.begin_draining();

@@ -50,4 +50,21 @@ class Places {
   Condition freed_;
 };
 
+// A place that was reserved, until an instance takes it: given back when this goes before.
+class HeldPlace {
+ public:
+  HeldPlace(Places& places, InstanceKey key) : places_(&places), key_(std::move(key)) {}
+  ~HeldPlace() {
+    if (places_ != nullptr) places_->release(key_);
+  }
+  HeldPlace(const HeldPlace&) = delete;
+  HeldPlace& operator=(const HeldPlace&) = delete;
+
+  void taken() { places_ = nullptr; }
+
+ private:
+  Places* places_;
+  const InstanceKey key_;
+};
+
 }  // namespace infra::worker

@@ -1,5 +1,6 @@
 #include "worker/jobs/call_function.h"
 
+#include <exception>
 #include <utility>
 
 #include "core/error_codes.h"
@@ -18,16 +19,41 @@ JobResult refused(const Job& job, const Error& error) {
 }  // namespace
 
 Task<Attempt> CallFunction::call(const Job& job, bool may_retry) {
-  Attempt attempt;
-  bool called = false;
+  std::optional<JobResult> cold_result;
+  std::exception_ptr broken;
   const auto obtained = co_await deps_.instances.obtain(job, [&](const InstancePtr& cold) {
-    attempt.result = cold->call(job, deps_.calls.begin(cold, job));
-    called = true;
+    try {
+      cold_result = cold->call(job, deps_.calls.begin(cold, job));
+    } catch (...) {
+      broken = std::current_exception();
+    }
   });
   if (!obtained) co_return not_started(job, obtained.error(), may_retry);
 
   const InstancePtr& instance = *obtained;
-  if (!called) {
+  Attempt attempt;
+  try {
+    if (broken) std::rethrow_exception(broken);
+    attempt = co_await call_in(instance, job, std::move(cold_result));
+  } catch (...) {
+    broken = std::current_exception();
+  }
+  if (broken) {
+    deps_.calls.end(instance);
+    instance->give_up_call();
+    co_await deps_.places.end(instance);
+    std::rethrow_exception(broken);
+  }
+  co_await deps_.places.put_back_or_end(instance);
+  co_return attempt;
+}
+
+// A new instance has a result already.
+Task<Attempt> CallFunction::call_in(const InstancePtr& instance, const Job& job, std::optional<JobResult> cold_result) {
+  Attempt attempt;
+  if (cold_result) {
+    attempt.result = std::move(*cold_result);
+  } else {
     const CallSetup setup = deps_.calls.begin(instance, job);
     attempt.result = co_await instance->call(job, setup, deps_.executor);
   }
@@ -38,7 +64,6 @@ Task<Attempt> CallFunction::call(const Job& job, bool may_retry) {
     co_await keep_output(deps_.code, deps_.executor, std::move(output), attempt.result);
   }
   if (!attempt.interrupted) tell_of_leftover(job, instance->leftover());
-  co_await deps_.places.put_back_or_end(instance);
   co_return attempt;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 
 #include "core/job.h"
 #include "core/job_result.h"
@@ -40,6 +41,7 @@ class CallFunction {
   Task<Attempt> call(const Job& job, bool may_retry);
 
  private:
+  Task<Attempt> call_in(const InstancePtr& instance, const Job& job, std::optional<JobResult> cold_result);
   [[nodiscard]] Attempt not_started(const Job& job, const Error& error, bool may_retry) const;
   void tell_of_leftover(const Job& job, Leftover leftover) const;
 

@@ -1,9 +1,12 @@
 #include "worker/jobs/job_loop.h"
 
 #include <algorithm>
+#include <exception>
 #include <utility>
 
+#include "async/supervised.h"
 #include "telemetry/log.h"
+#include "telemetry/task_failures.h"
 
 namespace infra::worker {
 namespace {
@@ -16,6 +19,10 @@ constexpr milliseconds kForever = std::chrono::hours(24);
 }  // namespace
 
 Task<void> JobLoop::run() {
+  return supervised(deps_.clock, "receiving jobs", [this] { return receive_until_stopped(); });
+}
+
+Task<void> JobLoop::receive_until_stopped() {
   while (deps_.lifecycle.phase() != Phase::stopping) {
     const auto change = changed_.prepare_wait();
     const bool full = deps_.gate.free_slots() == 0;
@@ -53,14 +60,20 @@ Task<void> JobLoop::receive_once() {
 }
 
 void JobLoop::help_on_each_thread() {
-  deps_.tasks.spawn_on_each([this] {
+  deps_.tasks.spawn_on_each("receiving jobs", [this] {
     ++helpers_;
     return help();
   });
 }
 
-// One at a time: several that receive at once may take so many more than there are free slots.
 Task<void> JobLoop::help() {
+  co_await supervised(deps_.clock, "receiving jobs", [this] { return receive_alone(); });
+  --helpers_;
+  changed_.notify_all();
+}
+
+// One at a time: several that receive at once may take so many more than there are free slots.
+Task<void> JobLoop::receive_alone() {
   while (deps_.lifecycle.phase() == Phase::running) {
     const auto change = changed_.prepare_wait();
     if (deps_.gate.free_slots() == 0) {
@@ -74,25 +87,31 @@ Task<void> JobLoop::help() {
       co_await change->wait_until(deps_.clock.steady_now() + kFailurePause);  // run() says what is wrong
     }
   }
-  --helpers_;
-  changed_.notify_all();
 }
 
 void JobLoop::accept(Delivery delivery) {
   if (deps_.lifecycle.phase() != Phase::running && deps_.give_back.is_allowed_for(delivery.job)) {
-    deps_.tasks.spawn(deps_.give_back.give_back(std::move(delivery.receipt)));
+    deps_.tasks.spawn("giving a job back", deps_.give_back.give_back(std::move(delivery.receipt)));
     return;
   }
   ++active_jobs_;
-  deps_.tasks.spawn(handle(std::move(delivery), deps_.gate.queue_up()));
+  deps_.tasks.spawn("job", handle(std::move(delivery), deps_.gate.queue_up()));
 }
 
 Task<void> JobLoop::handle(Delivery delivery, RunGate::TicketPtr ticket) {
   const auto renewal = deps_.leases.renew(delivery, ticket);
-  co_await deps_.gate.take_slot(ticket);
-  const bool done = co_await deps_.runs.run(delivery, ticket);
+  const std::string& request = delivery.job.request_id.value;
+  bool done = false;
+  std::exception_ptr broken;
+  try {
+    co_await deps_.gate.take_slot(ticket);
+    done = co_await deps_.runs.run(delivery, ticket);
+  } catch (...) {
+    broken = std::current_exception();
+  }
+  if (broken) report_task_failure("job", broken, request);  // it has no result: its lease runs out
   renewal.end();
-  co_await deps_.gate.close(ticket, delivery.job, done);
+  (void)co_await caught("end of a job", deps_.gate.close(ticket, delivery.job, done), request);
   --active_jobs_;
   changed_.notify_all();
 }

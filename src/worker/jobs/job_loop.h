@@ -44,7 +44,9 @@ class JobLoop {
   void notify_all() { changed_.notify_all(); }  // a slot is free, or the phase has changed
 
  private:
+  Task<void> receive_until_stopped();
   Task<void> receive_once();
+  Task<void> receive_alone();
   Task<void> help();
   void accept(Delivery delivery);
   Task<void> handle(Delivery delivery, RunGate::TicketPtr ticket);

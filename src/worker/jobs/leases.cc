@@ -2,6 +2,7 @@
 
 #include "core/limits.h"
 #include "telemetry/log.h"
+#include "telemetry/task_failures.h"
 
 namespace infra::worker {
 
@@ -13,10 +14,11 @@ void Leases::Renewal::end() const {
 Leases::Renewal Leases::renew(const Delivery& delivery, const RunGate::TicketPtr& ticket) {
   Renewal renewal;
   renewal.lease_ = clock_.make_signal();
-  tasks_.spawn(renew_lease(delivery.receipt, renewal.lease_));
+  tasks_.spawn("lease renewal", renew_lease(delivery.receipt, renewal.lease_));
   if (delivery.job.max_concurrency > 0) {
     renewal.permit_ = clock_.make_signal();
-    tasks_.spawn(renew_permit(ticket, {.function = delivery.job.function_id, .request = delivery.job.request_id},
+    tasks_.spawn("permit renewal",
+                 renew_permit(ticket, {.function = delivery.job.function_id, .request = delivery.job.request_id},
                               renewal.permit_));
   }
   return renewal;
@@ -24,7 +26,7 @@ Leases::Renewal Leases::renew(const Delivery& delivery, const RunGate::TicketPtr
 
 Task<void> Leases::renew_lease(std::string receipt, std::shared_ptr<Signal> over) {
   while (!co_await over->wait_until(clock_.steady_now() + limits::kVisibilityRenewal)) {
-    const auto extended = co_await queue_.extend(receipt);
+    const auto extended = co_await caught("lease renewal", queue_.extend(receipt));
     // The job goes on either way: if another worker has it by now, settlement lets one of the two win.
     if (!extended) log::warn("a job's lease could not be extended", {{"code", extended.error().code}});
   }
@@ -32,7 +34,7 @@ Task<void> Leases::renew_lease(std::string receipt, std::shared_ptr<Signal> over
 
 Task<void> Leases::renew_permit(RunGate::TicketPtr ticket, LimitedRun run, std::shared_ptr<Signal> over) {
   while (!co_await over->wait_until(clock_.steady_now() + limits::kVisibilityRenewal)) {
-    co_await gate_.renew(ticket, run);
+    (void)co_await caught("permit renewal", gate_.renew(ticket, run));
   }
 }
 

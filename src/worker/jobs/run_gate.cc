@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <exception>
 
 #include "telemetry/log.h"
 
@@ -112,6 +113,19 @@ void RunGate::free_slot(const TicketPtr& ticket) {
 
 Task<bool> RunGate::take_permit(TicketPtr ticket, const Job& job) {
   if (job.max_concurrency == 0) co_return true;
+  bool permitted = false;
+  std::exception_ptr broken;
+  try {
+    permitted = co_await await_permit(ticket, job);
+  } catch (...) {
+    broken = std::current_exception();
+  }
+  drop_out(ticket, job.function_id);  // in any case: the others of its line wait behind it
+  if (broken) std::rethrow_exception(broken);
+  co_return permitted;
+}
+
+Task<bool> RunGate::await_permit(TicketPtr ticket, const Job& job) {
   milliseconds pause = kFirstPause;
   bool first = join(ticket, job.function_id);
   while (true) {
@@ -121,10 +135,7 @@ Task<bool> RunGate::take_permit(TicketPtr ticket, const Job& job) {
     const bool parked = park(ticket, job);
     do {
       first = co_await await_turn(ticket, job.function_id, granted && limits_.shared ? pause : kLonelyPause);
-      if (gives_up_(job)) {
-        drop_out(ticket, job.function_id);
-        co_return false;
-      }
+      if (gives_up_(job)) co_return false;
     } while (!first);
     pause = std::min(pause * 2, kLongestPause);
     if (!parked) continue;
@@ -132,7 +143,6 @@ Task<bool> RunGate::take_permit(TicketPtr ticket, const Job& job) {
     co_await take_slot(ticket);
   }
   ticket->permit = true;
-  drop_out(ticket, job.function_id);
   co_return true;
 }
 

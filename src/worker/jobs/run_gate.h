@@ -72,6 +72,7 @@ class RunGate {
   struct Standing;  // a ticket's part that this mutex guards
   [[nodiscard]] Standing& standing_of(const TicketPtr& ticket) const INFRA_REQUIRES(mutex_);
 
+  Task<bool> await_permit(TicketPtr ticket, const Job& job);
   Task<bool> await_turn(TicketPtr ticket, const FunctionId& function, milliseconds pause);
   [[nodiscard]] bool join(const TicketPtr& ticket, const FunctionId& function);
   void drop_out(const TicketPtr& ticket, const FunctionId& function);

@@ -34,7 +34,7 @@ class RunGateTest : public ::testing::Test {
     visitor->job.input = std::string(bytes, ' ');
     visitor->ticket = gate_->queue_up();
     ++open_;
-    loop_.spawn(pass(visitor));
+    loop_.spawn("test", pass(visitor));
     return visitor;
   }
 

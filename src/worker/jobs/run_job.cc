@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <exception>
 #include <utility>
 
 #include "core/error_codes.h"
 #include "telemetry/log.h"
+#include "telemetry/task_failures.h"
 
 namespace infra::worker {
 namespace {
@@ -34,6 +36,15 @@ std::optional<std::uint64_t> held_back(const Delivery& delivery, const JobResult
 }  // namespace
 
 Task<bool> RunJob::run(const Delivery& delivery, const RunGate::TicketPtr& ticket) {
+  const Job& job = delivery.job;
+  const auto done = co_await caught("job", run_or_break(delivery, ticket), job.request_id.value);
+  if (done) co_return *done;
+  (void)co_await caught("end of a job", deps_.gate.leave(ticket, job), job.request_id.value);
+  co_await settle(delivery, platform_error(job, done.error()));
+  co_return true;
+}
+
+Task<Result<bool>> RunJob::run_or_break(const Delivery& delivery, const RunGate::TicketPtr& ticket) {
   const Job& job = delivery.job;
   if (!delivery.fresh && co_await was_settled(delivery)) co_return true;
   if (auto refusal = refusal_of(delivery)) {
@@ -68,7 +79,8 @@ Task<bool> RunJob::run(const Delivery& delivery, const RunGate::TicketPtr& ticke
   }
   // Beside the settlement, which it is not to make longer.
   if (job.max_concurrency > 0) {
-    deps_.tasks.spawn(deps_.gate.finish(ticket, {.function = job.function_id, .request = job.request_id}));
+    deps_.tasks.spawn("end of a permit",
+                      deps_.gate.finish(ticket, {.function = job.function_id, .request = job.request_id}));
   }
   attempt.result.duration_ms = std::chrono::duration<double, std::milli>(deps_.clock.steady_now() - begun).count();
   co_await settle(delivery, std::move(attempt.result));
@@ -93,14 +105,24 @@ Task<bool> RunJob::was_settled(const Delivery& delivery) {
   }
 }
 
+// It has its result by now, and gets no other for what breaks here.
+void RunJob::tell_of_end(const JobResult& result, const Job& job) const {
+  try {
+    if (deps_.on_finished) deps_.on_finished(result, job);
+  } catch (...) {
+    report_task_failure("end of a job", std::current_exception(), result.request_id.value);
+  }
+}
+
 Task<void> RunJob::settle(const Delivery& delivery, JobResult result) {
   result.worker_id = deps_.id;
   if (delivery.tell_from > SteadyTime{}) co_await deps_.clock.sleep_until(delivery.tell_from);
   milliseconds pause = kFirstRetry;
   for (int refusals = 0; refusals < kMaxRefusals;) {
-    const auto settled = co_await deps_.settlement.settle(delivery, result);
+    const auto settled =
+        co_await caught("settlement", deps_.settlement.settle(delivery, result), result.request_id.value);
     if (settled) {
-      if (deps_.on_finished) deps_.on_finished(result, delivery.job);
+      tell_of_end(result, delivery.job);
       co_return;
     }
     log::warn("settling failed", {{"requestId", result.request_id.value}, {"code", settled.error().code}});

@@ -32,12 +32,15 @@ class RunJob {
 
   explicit RunJob(Deps deps) : deps_(std::move(deps)) {}
 
-  // With a slot. False if the job goes back to the queue.
+  // With a slot. False if the job goes back to the queue. One under which something breaks is settled as ERROR
+  // (`internal`): it would break again.
   Task<bool> run(const Delivery& delivery, const RunGate::TicketPtr& ticket);
 
  private:
+  Task<Result<bool>> run_or_break(const Delivery& delivery, const RunGate::TicketPtr& ticket);
   Task<bool> was_settled(const Delivery& delivery);
   Task<void> settle(const Delivery& delivery, JobResult result);
+  void tell_of_end(const JobResult& result, const Job& job) const;
 
   const Deps deps_;
 };

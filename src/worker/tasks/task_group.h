@@ -17,9 +17,9 @@ class TaskGroup {
   TaskGroup(const TaskGroup&) = delete;
   TaskGroup& operator=(const TaskGroup&) = delete;
 
-  void spawn(Task<void> task);
+  void spawn(TaskOwner owner, Task<void> task);
   // One on each event thread; `make` gives them.
-  void spawn_on_each(const std::function<Task<void>()>& make);
+  void spawn_on_each(const TaskOwner& owner, const std::function<Task<void>()>& make);
 
   // Returns when all are over; none is spawned from outside of the group meanwhile.
   Task<void> join();

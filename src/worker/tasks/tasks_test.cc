@@ -3,8 +3,12 @@
 
 #include <atomic>
 #include <optional>
+#include <stdexcept>
 
+#include "async/supervised.h"
+#include "support/run_as_time_passes.h"
 #include "support/worker_world.h"
+#include "telemetry/task_failures.h"
 #include "worker/tasks/condition.h"
 #include "worker/tasks/lifecycle.h"
 #include "worker/tasks/task_group.h"
@@ -54,8 +58,8 @@ TEST_F(TasksTest, AWaitEndsWithItsTimeOrItsPhase) {
     ++over;
   };
   TaskGroup tasks(loop_, clock_);
-  tasks.spawn(wait_within(Phase::running));
-  tasks.spawn(wait_within(Phase::draining));
+  tasks.spawn("test", wait_within(Phase::running));
+  tasks.spawn("test", wait_within(Phase::draining));
   ASSERT_TRUE(lifecycle.begin_draining());
   lifecycle.notify_all();
   while (over == 0) std::this_thread::yield();
@@ -75,27 +79,51 @@ TEST_F(TasksTest, AGroupIsJoinedWhenItsLastTaskIsOver) {
   const auto task = [&](std::shared_ptr<Signal> change, bool again) -> Task<void> {
     if (change) co_await change->wait_until(steady_clock::now() + hours(1));
     if (again) {  // one may spawn others
-      tasks->spawn([](std::atomic<int>& count) -> Task<void> {
+      tasks->spawn("test", [](std::atomic<int>& count) -> Task<void> {
         ++count;
         co_return;
       }(over));
     }
     ++over;
   };
-  tasks->spawn(task(first_change, true));
-  tasks->spawn_on_each([&] { return task(nullptr, false); });
+  tasks->spawn("test", task(first_change, true));
+  tasks->spawn_on_each("test", [&] { return task(nullptr, false); });
   std::atomic<bool> joined = false;
   const auto join = [&]() -> Task<void> {
     co_await tasks->join();
     joined = true;
   };
-  loop_.spawn(join());
+  loop_.spawn("test", join());
   while (over == 0) std::this_thread::yield();
   EXPECT_FALSE(joined);
   go.notify_all();
   while (!joined) std::this_thread::yield();
   EXPECT_EQ(over, 3);
   tasks.reset();
+}
+
+TEST_F(TasksTest, ATaskThatBreaksIsOverAsWell) {
+  TaskGroup tasks(loop_, clock_);
+  bool told = false;
+  tasks.spawn({"test", [&told] { told = true; }}, []() -> Task<void> {
+    throw std::runtime_error("broken");
+    co_return;
+  }());
+  loop_.run(tasks.join());
+  EXPECT_EQ(task_failures().at("test"), 1U);
+  loop_.run(loop_.yield());
+  EXPECT_TRUE(told) << "its owner makes up for it";
+}
+
+TEST_F(TasksTest, ASupervisedTaskIsBegunAnewUntilItReturns) {
+  ManualClock clock;
+  int rounds = 0;
+  run_as_time_passes(loop_, clock, supervised(clock, "supervised test", [&]() -> Task<void> {
+                       if (++rounds < 3) throw std::runtime_error("broken");
+                       co_return;
+                     }));
+  EXPECT_EQ(rounds, 3);
+  EXPECT_EQ(task_failures().at("supervised test"), 2U);
 }
 
 }  // namespace

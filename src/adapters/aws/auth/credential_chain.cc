@@ -14,6 +14,7 @@
 #include "core/error_codes.h"
 #include "core/mutex.h"
 #include "telemetry/log.h"
+#include "telemetry/task_failures.h"
 
 namespace infra::aws {
 namespace {
@@ -56,7 +57,11 @@ struct CredentialChain::State : std::enable_shared_from_this<State> {
 
   static Task<void> renew(std::shared_ptr<State> state) {
     auto got = co_await state->walk();
-    for (const auto& waiter : state->take(std::move(got))) waiter->notify();
+    tell(state->take(std::move(got)));
+  }
+
+  static void tell(const std::vector<std::shared_ptr<Signal>>& waiting) {
+    for (const auto& waiter : waiting) waiter->notify();
   }
 
   // Keeps what a fetch brought; gives the signals of those who wait for it.
@@ -88,7 +93,8 @@ struct CredentialChain::State : std::enable_shared_from_this<State> {
   // Starts a fetch unless one runs. The executor runs nothing inline.
   void start_fetch() INFRA_REQUIRES(mutex) {
     if (std::exchange(fetching, true)) return;
-    executor.spawn(renew(shared_from_this()));
+    const auto give_up = [self = shared_from_this()] { tell(self->take(fail(internal_error()))); };
+    executor.spawn({"renewing AWS credentials", give_up}, renew(shared_from_this()));
   }
 
   const std::vector<std::unique_ptr<CredentialSource>> sources;

@@ -12,15 +12,19 @@ namespace fs = std::filesystem;
 
 BundleCache::BundleCache(BundleCacheOptions options) : options_(std::move(options)) {
   make_private_folder(options_.folder);
-  for (const auto& file : fs::directory_iterator(options_.folder)) {
-    const std::string name = file.path().filename();
-    if (!is_sha256(name) || !file.is_regular_file()) {
-      fs::remove_all(file.path());
+  std::error_code failed;
+  for (fs::directory_iterator file(options_.folder, failed), end; !failed && file != end; file.increment(failed)) {
+    const std::string name = file->path().filename();
+    std::error_code error;
+    const auto bytes = is_sha256(name) && file->is_regular_file(error) ? file->file_size(error) : 0;
+    if (bytes == 0 || error) {
+      fs::remove_all(file->path(), error);
       continue;
     }
-    entries_[name] = {.bytes = file.file_size(), .used = SteadyTime::min()};
-    bytes_ += file.file_size();
+    entries_[name] = {.bytes = bytes, .used = SteadyTime::min()};
+    bytes_ += bytes;
   }
+  if (failed) throw fs::filesystem_error("the folder of bundles can't be read", options_.folder, failed);
 }
 
 std::optional<fs::path> BundleCache::find(const std::string& sha256, SteadyTime now) {

@@ -11,6 +11,7 @@
 #include "adapters/aws/wire/service_error.h"
 #include "core/error_codes.h"
 #include "core/operator_error_codes.h"
+#include "telemetry/task_failures.h"
 
 namespace infra::aws {
 namespace {
@@ -143,13 +144,15 @@ SqsBatcher::SqsBatcher(AwsClient& sqs, std::string queue_url, Clock& clock, Exec
 SqsBatcher::~SqsBatcher() = default;
 
 Task<void> SqsBatcher::carry_out(std::shared_ptr<State> state, SqsChanges changes) {
-  co_await state->send(changes);
+  if (!co_await caught("SQS request", state->send(changes))) {
+    for (const auto& change : changes) change->outcome = fail(internal_error());
+  }
   for (const auto& change : changes) change->done->notify();
   start(state, state->line.request_ended(state->clock.steady_now()));
 }
 
 void SqsBatcher::start(const std::shared_ptr<State>& state, std::vector<SqsChanges> requests) {
-  for (auto& request : requests) state->executor.spawn(carry_out(state, std::move(request)));
+  for (auto& request : requests) state->executor.spawn("SQS request", carry_out(state, std::move(request)));
 }
 
 Task<Result<void>> SqsBatcher::submit(json::object entry, std::size_t bytes) {

@@ -44,7 +44,9 @@ class SqsBatcherTest : public testing::SqsTestWorld {
     auto outcome = co_await batcher.submit(entry(body), bytes);
     burst.finish(body, std::move(outcome));
   }
-  void start(const std::string& body, std::size_t bytes = 100) { loops.spawn(submit(sends, body, bytes, burst)); }
+  void start(const std::string& body, std::size_t bytes = 100) {
+    loops.spawn("test", submit(sends, body, bytes, burst));
+  }
   // Two requests in flight, held at the server: from now on changes wait for company.
   void occupy() {
     server.hold();
