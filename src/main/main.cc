@@ -5,11 +5,14 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <exception>
+#include <new>
+#include <string>
 
 #include "main/banner.h"
 #include "main/build_commit.h"
 #include "main/install_paths.h"
 #include "main/server_command.h"
+#include "telemetry/log.h"
 
 namespace {
 
@@ -57,12 +60,26 @@ int run(int argc, char** argv) {
                            options);
 }
 
+// Out of a destructor, or of a thread that is nobody's task.
+[[noreturn]] void end_for_exception() {
+  std::string what = "unknown";
+  try {
+    if (const auto exception = std::current_exception()) std::rethrow_exception(exception);
+  } catch (const std::exception& error) {
+    what = error.what();
+  } catch (...) {  // it stays unknown
+  }
+  infra::log::fatal("ended by an exception that nothing was to throw", {{"what", what}});
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   // Large buffers (bodies, parts of a bundle) go back to the system when they are freed. Left alone, glibc takes the
   // largest that was freed for the measure, and every thread's arena then keeps some.
   mallopt(M_MMAP_THRESHOLD, 1024 * 1024);
+  std::set_new_handler([] { infra::log::fatal("memory has run out"); });
+  std::set_terminate(end_for_exception);
   try {
     return run(argc, argv);
   } catch (const std::exception& error) {

@@ -13,6 +13,7 @@
 #include <iterator>
 #include <optional>
 #include <thread>
+#include <utility>
 
 #include "adapters/system/system_clock.h"
 #include "adapters/system/system_executor.h"
@@ -28,6 +29,7 @@
 #include "main/service_manager.h"
 #include "main/unknown_variables.h"
 #include "main/worker_host.h"
+#include "net/loops/watchdog.h"
 #include "sandbox/client/plain_launcher.h"
 #include "sandbox/client/sandbox_launcher.h"
 #include "sandbox/client/spawner.h"
@@ -89,7 +91,8 @@ void exit_on_second_signal(sigset_t signals) {
     do {
       sigwait(&signals, &received);
     } while (std::chrono::steady_clock::now() - first < kSameWish);
-    fmt::print(stderr, "infra: stopped at once by a second signal\n");
+    log::warn("stopped at once by a second signal", {{"signal", received}});
+    log::flush();
     _exit(128 + received);
   }).detach();
 }
@@ -173,10 +176,12 @@ Result<std::unique_ptr<Platform>> open_platform(const Setting& setting, Program&
 
 // From the platform's start to its stop; gives the exit status.
 int serve_until_stopped(const Setting& setting, DataFolder folder, sigset_t signals) {
+  const log::InBackground logging;
   const Config& config = setting.config;
   const auto cores = std::max(1U, std::thread::hardware_concurrency());
   const int jobs = setting.launcher != nullptr ? max_concurrent_jobs(*setting.launcher) : 0;
   net::EventLoops loops(cores, static_cast<std::size_t>(jobs + kBlockingThreadsBesideJobs));
+  std::optional<net::Watchdog> watchdog(std::in_place, loops);
   SystemExecutor executor(loops);
   SystemClock clock;
   Program program{.config = config, .folder = std::move(folder), .loops = loops, .executor = executor, .clock = clock};
@@ -201,6 +206,7 @@ int serve_until_stopped(const Setting& setting, DataFolder folder, sigset_t sign
   log::info("stopping", {{"signal", received}});
   setting.manager.stopping(config.shutdown_timeout + kEndAfterDeadline);
   (*platform)->shut_down();
+  watchdog.reset();  // the event threads end
   platform->reset();
   log::info("stopped");
   return 0;
@@ -225,7 +231,9 @@ int run_server(Command command, const ServerOptions& options) {
   const bool runs_functions = command != Command::serve || !config->fleet;
   const auto runtimes = runtimes_folder();
   if (runs_functions && !runtimes) return give_up(runtimes.error());
-  const auto data = std::filesystem::absolute(config->data_dir).lexically_normal();
+  std::error_code error;
+  const auto data = std::filesystem::absolute(config->data_dir, error).lexically_normal();
+  if (error) return give_up({fmt::format("The current folder can't be used: {}.", error.message())});
 
   const ServiceManager manager = ServiceManager::connect();
   const sigset_t signals = block_stop_signals();
