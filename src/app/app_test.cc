@@ -333,7 +333,7 @@ class FakeBundle : public StagedFile {
 class FakePreparer : public BundlePreparer {
  public:
   explicit FakePreparer(fakes::Journal& journal) : journal_(journal) {}
-  Task<Result<void>> prepare(std::filesystem::path, std::string, Runtime) override {
+  Task<Result<void>> prepare(std::filesystem::path, std::string, Runtime, std::string) override {
     (void)journal_.note("preparer.prepare");
     if (!failure) co_return Result<void>{};
     co_return fail(*failure);

@@ -24,13 +24,14 @@ Result<void> check_file(const BundleReader& bundles, const std::filesystem::path
 
 }  // namespace
 
-Task<Result<CodeRef>> DeployFunction::store_bundle(const FunctionId& id, Runtime runtime, StagedFile& bundle) {
+Task<Result<CodeRef>> DeployFunction::store_bundle(const FunctionId& id, Runtime runtime, StagedFile& bundle,
+                                                   std::string sender) {
   Result<void> checked;
   const auto& path = bundle.path();
   co_await executor_.offload([&] { checked = check_file(bundles_, path, runtime); });
   if (!checked) co_return fail(checked.error());
   if (preparer_ != nullptr) {
-    const auto prepared = co_await preparer_->prepare(path, bundle.sha256(), runtime);
+    const auto prepared = co_await preparer_->prepare(path, bundle.sha256(), runtime, std::move(sender));
     if (!prepared && prepared.error().kind == ErrorKind::unusable) co_return fail(prepared.error());
     if (!prepared) log::warn("code was not made ready at its upload", {{"code", prepared.error().code}});
   }
@@ -56,7 +57,7 @@ Task<bool> DeployFunction::is_named_after_all(FunctionId id, CodeRef code) {
 Task<Result<Function>> DeployFunction::create(NewFunction wanted, std::unique_ptr<StagedFile> bundle) {
   if (auto possible = co_await check_network(wanted.network); !possible) co_return fail(possible.error());
   const FunctionId id = ids_.function_id();
-  auto code = co_await store_bundle(id, wanted.runtime, *bundle);
+  auto code = co_await store_bundle(id, wanted.runtime, *bundle, std::move(wanted.sender));
   if (!code) co_return fail(code.error());
 
   const WallTime now = clock_.now();
@@ -82,7 +83,8 @@ Task<void> DeployFunction::tell(FunctionId id) {
   if (function) observer_->deployed(*function);
 }
 
-Task<Result<void>> DeployFunction::update(FunctionId id, FunctionChange change, std::unique_ptr<StagedFile> bundle) {
+Task<Result<void>> DeployFunction::update(FunctionId id, FunctionChange change, std::unique_ptr<StagedFile> bundle,
+                                          std::string sender) {
   if (auto possible = co_await check_network(change.get(&FunctionSettings::network).value_or(Network::none)); !possible)
     co_return fail(possible.error());
   CodeRef old_code;
@@ -90,7 +92,7 @@ Task<Result<void>> DeployFunction::update(FunctionId id, FunctionChange change, 
     const auto current = co_await functions_.find(id);
     if (!current) co_return fail(current.error());
     old_code = current->code;
-    auto code = co_await store_bundle(id, current->runtime, *bundle);
+    auto code = co_await store_bundle(id, current->runtime, *bundle, std::move(sender));
     if (!code) co_return fail(code.error());
     change.code = *code;
   }

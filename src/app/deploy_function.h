@@ -20,6 +20,7 @@ namespace infra::app {
 
 struct NewFunction : FunctionSettings {
   std::string original_name;
+  std::string sender;  // the client's address: what is compiled for it waits for one another
 };
 
 class DeployFunction {
@@ -43,7 +44,8 @@ class DeployFunction {
 
   // Changes a function, its code too if `bundle` is not null. The row changes at once or not at all; the code it named
   // before is retired. `not_found`.
-  Task<Result<void>> update(FunctionId id, FunctionChange change, std::unique_ptr<StagedFile> bundle);
+  Task<Result<void>> update(FunctionId id, FunctionChange change, std::unique_ptr<StagedFile> bundle,
+                            std::string sender = {});
 
   // `not_found`.
   Task<Result<void>> remove(FunctionId id);
@@ -54,7 +56,7 @@ class DeployFunction {
   Task<bool> is_named_after_all(FunctionId id, CodeRef code);
   Task<void> tell(FunctionId id);
   Task<Result<void>> check_network(Network network);
-  Task<Result<CodeRef>> store_bundle(const FunctionId& id, Runtime runtime, StagedFile& bundle);
+  Task<Result<CodeRef>> store_bundle(const FunctionId& id, Runtime runtime, StagedFile& bundle, std::string sender);
 
   FunctionStore& functions_;
   CodeStore& code_;

@@ -310,6 +310,10 @@ inline constexpr ErrorEntry shutting_down{
     "shutting_down", ErrorKind::unavailable, kAnswer | kError, "The program is stopping.",
     "Send the request again; a run whose answer has a jobId may have its result at GET /status."};
 
+inline constexpr ErrorEntry builds_busy{"builds_busy", ErrorKind::unavailable, kAnswer | kError,
+                                        "As much code waits to be compiled on the worker as may.",
+                                        "Run the function again in a moment."};
+
 // Engines.
 inline constexpr ErrorEntry storage_full{
     "storage_full", ErrorKind::unavailable, kAnswer,

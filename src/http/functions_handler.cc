@@ -45,6 +45,7 @@ Task<Result<net::Response>> FunctionsHandler::upload(Context& context) {
   if (!form->bundle) co_return fail(no_bundle());
   auto wanted = new_function(context.request.headers, *form);
   if (!wanted) co_return fail(wanted.error());
+  wanted->sender = context.client;
   const auto created = co_await deploy_.create(std::move(*wanted), std::move(form->bundle));
   if (!created) co_return fail(created.error());
   context.function = created->id;
@@ -91,7 +92,7 @@ Task<Result<net::Response>> FunctionsHandler::update(Context& context) {
     bundle = std::move(form->bundle);
   }
   if (!change) co_return fail(change.error());
-  if (auto done = co_await deploy_.update(*id, std::move(*change), std::move(bundle)); !done)
+  if (auto done = co_await deploy_.update(*id, std::move(*change), std::move(bundle), context.client); !done)
     co_return fail(done.error());
   co_return json_response(200, fmt::format(R"({{"success":true,"functionId":{}}})", json_quote(id->value)));
 }

@@ -16,8 +16,9 @@ class BundlePreparer {
   virtual ~BundlePreparer() = default;
 
   // Unpacks `bundle`, which has passed every rule, and compiles what is source. `unusable` (code compile_error) with
-  // the compiler's words; any other failure says nothing of the code.
-  virtual Task<Result<void>> prepare(std::filesystem::path bundle, std::string sha256, Runtime runtime) = 0;
+  // the compiler's words; any other failure says nothing of the code. Compilations of one `sender` wait for each other.
+  virtual Task<Result<void>> prepare(std::filesystem::path bundle, std::string sha256, Runtime runtime,
+                                     std::string sender) = 0;
 };
 
 }  // namespace infra

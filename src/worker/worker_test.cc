@@ -282,7 +282,7 @@ TEST_F(WorkerTest, WhatWasPreparedIsNotFetchedForItsFirstRun) {
   for (int i = 0; i < 600; ++i) jobs.push_back(python("def handler(): return " + std::to_string(i)));
   for (const Job& job : jobs) {
     const fs::path bundle = root_ / "bundles" / job.code.key;
-    ASSERT_TRUE(loop_.run(worker_->preparer().prepare(bundle, job.code.sha256, job.runtime)));
+    ASSERT_TRUE(loop_.run(worker_->preparer().prepare(bundle, job.code.sha256, job.runtime, "sender")));
   }
   EXPECT_EQ(run(jobs.front()).value, "0");
   EXPECT_EQ(run(jobs.back()).value, "599");

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <fstream>
 
@@ -26,7 +27,7 @@ using std::chrono::steady_clock;
 constexpr std::size_t kMaxWords = 16 * 1024;  // of a compiler
 constexpr std::size_t kMaxNote = 2 * 1024;    // of the builder, on them
 constexpr std::size_t kFailuresKept = 100;
-constexpr auto kLongWait = std::chrono::minutes(5);  // a turn always ends and says so; this only bounds a mistake
+constexpr std::chrono::hours kFailureKept{1};  // a machine that was busy may do better; new code has no failure
 constexpr milliseconds kExitPatience{1000};
 
 std::unexpected<Error> broken_source(std::string message) {
@@ -83,8 +84,8 @@ Result<void> write_program(const fs::path& folder, const std::string& program) {
 
 }  // namespace
 
-Task<Result<void>> Builds::provide(std::string sha256, Runtime runtime, fs::path folder) {
-  const Source source{.sha256 = std::move(sha256), .runtime = runtime, .folder = folder};
+Task<Result<void>> Builds::provide(std::string sha256, Runtime runtime, fs::path folder, std::string sender) {
+  const Source source{.sha256 = std::move(sha256), .runtime = runtime, .folder = folder, .sender = std::move(sender)};
   const auto program = co_await fetch_or_compile(source);
   if (!program) co_return fail(program.error());
   Result<void> written;
@@ -93,15 +94,19 @@ Task<Result<void>> Builds::provide(std::string sha256, Runtime runtime, fs::path
 }
 
 Task<Result<std::string>> Builds::fetch_or_compile(const Source& source) {
-  if (auto words = known_failure(source.sha256); !words.empty()) co_return broken_source(std::move(words));
+  if (auto known = known_failure(source.sha256)) co_return fail(std::move(*known));
   const std::string key = build_key(source.sha256, machine_name());
   auto kept = co_await store_.get_object(key);
   if (kept && check_executable(std::string_view(*kept).substr(0, kExecutableStart))) co_return kept;
   const auto started = clock_.steady_now();
   auto program = co_await compile(source);
-  if (!program) co_return program;
-  if (auto checked = check_executable(std::string_view(*program).substr(0, kExecutableStart)); !checked) {
-    co_return fail(checked.error());
+  if (program) {
+    const auto checked = check_executable(std::string_view(*program).substr(0, kExecutableStart));
+    if (!checked) program = fail(checked.error());
+  }
+  if (!program) {
+    if (program.error().kind != ErrorKind::unavailable) remember_failure(source.sha256, program.error());
+    co_return program;
   }
   const std::chrono::duration<double, std::milli> spent = clock_.steady_now() - started;
   log::info("compiled",
@@ -114,8 +119,9 @@ Task<Result<std::string>> Builds::fetch_or_compile(const Source& source) {
 }
 
 Task<Result<std::string>> Builds::compile(const Source& source) {
-  co_await wait_for_turn();
-  const AtEnd turn([this] { end_turn(); });
+  const auto turn = co_await line_.enter(source.sender);
+  if (!turn) co_return fail(turn.error());
+  if (auto known = known_failure(source.sha256)) co_return fail(std::move(*known));  // learnt while this one waited
   if (const auto room = co_await room_.enter(source.sha256); !room) co_return fail(room.error());
   const AtEnd room([&] { room_.leave(source.sha256); });
   Result<std::string> program;
@@ -139,10 +145,7 @@ Result<std::string> Builds::talk(sandbox::Sandbox& sandbox, const Source& source
   auto built = exchange(sandbox.handles(), fmt::format(R"({{"runtime":"{}"}})", to_string(source.runtime)),
                         steady_clock::now() + limits_.time);
   if (built.end == ExchangeEnd::answered) {
-    auto program = read_answer(std::move(built.answer));
-    if (!program && program.error().kind == ErrorKind::unusable)
-      remember_failure(source.sha256, program.error().message);
-    return program;
+    return read_answer(std::move(built.answer));
   }
   if (built.end == ExchangeEnd::timed_out) {
     return broken_source(fmt::format("Compiling took longer than {} ms.", limits_.time.count()));
@@ -164,28 +167,6 @@ void Builds::abort() {
   for (sandbox::Sandbox* sandbox : running_) sandbox->kill();
 }
 
-Task<void> Builds::wait_for_turn() {
-  while (true) {
-    const auto ended = turn_ended_.prepare_wait();
-    {
-      const MutexLock lock(mutex_);
-      if (turns_ < limits_.at_once) {
-        ++turns_;
-        co_return;
-      }
-    }
-    co_await ended->wait_until(clock_.steady_now() + kLongWait);
-  }
-}
-
-void Builds::end_turn() {
-  {
-    const MutexLock lock(mutex_);
-    --turns_;
-  }
-  turn_ended_.notify_all();
-}
-
 bool Builds::note_running(sandbox::Sandbox* sandbox) {
   const MutexLock lock(mutex_);
   if (!aborted_) running_.insert(sandbox);
@@ -197,16 +178,20 @@ void Builds::forget_running(sandbox::Sandbox* sandbox) {
   running_.erase(sandbox);
 }
 
-void Builds::remember_failure(const std::string& sha256, const std::string& words) {
+void Builds::remember_failure(const std::string& sha256, const Error& error) {
+  const SteadyTime now = clock_.steady_now();
   const MutexLock lock(mutex_);
-  if (failures_.size() >= kFailuresKept) failures_.erase(failures_.begin());
-  failures_.emplace(sha256, words);
+  std::erase_if(failures_, [now](const auto& known) { return known.second.until <= now; });
+  if (failures_.size() >= kFailuresKept)
+    failures_.erase(std::ranges::min_element(failures_, {}, [](const auto& known) { return known.second.until; }));
+  failures_.insert_or_assign(sha256, Failure{.error = error, .until = now + kFailureKept});
 }
 
-std::string Builds::known_failure(const std::string& sha256) {
+std::optional<Error> Builds::known_failure(const std::string& sha256) {
   const MutexLock lock(mutex_);
   const auto found = failures_.find(sha256);
-  return found == failures_.end() ? std::string() : found->second;
+  if (found == failures_.end() || found->second.until <= clock_.steady_now()) return std::nullopt;
+  return found->second.error;
 }
 
 }  // namespace infra::worker

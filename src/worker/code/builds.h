@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -13,14 +14,14 @@
 #include "ports/code_store.h"
 #include "ports/executor.h"
 #include "sandbox/launcher.h"
-#include "worker/tasks/condition.h"
+#include "worker/code/build_line.h"
 
 namespace infra::worker {
 
 struct BuildLimits {
   int memory_mb = 1024;  // the scratch folder's content counts
   milliseconds time = std::chrono::seconds(90);
-  int at_once = 2;
+  BuildLine::Bounds line{};
 };
 
 // Any thread.
@@ -39,12 +40,14 @@ class Builds {
         executor_(executor),
         clock_(clock),
         room_(std::move(room)),
-        limits_(limits) {}
+        limits_(limits),
+        line_(clock, limits.line) {}
 
   // Puts the program of the version whose source is unpacked in `folder`, below the launcher's versions root, where the
-  // runner finds it. `sha256` is the bundle's. `unusable` (code compile_error) with the compiler's words; `unavailable`
-  // (compiler_missing names the compiler; sandbox_failed and others).
-  Task<Result<void>> provide(std::string sha256, Runtime runtime, std::filesystem::path folder);
+  // runner finds it. `sha256` is the bundle's; `sender` is whose compilations wait for each other. `unusable` (code
+  // compile_error) with the compiler's words; `unavailable` (compiler_missing names the compiler; builds_busy,
+  // sandbox_failed and others).
+  Task<Result<void>> provide(std::string sha256, Runtime runtime, std::filesystem::path folder, std::string sender);
 
   // Kills what is being compiled; whatever is asked from now on is `unavailable`.
   void abort();
@@ -54,18 +57,22 @@ class Builds {
     std::string sha256;
     Runtime runtime;
     std::filesystem::path folder;
+    std::string sender;
+  };
+  // Of a version that does not compile.
+  struct Failure {
+    Error error;
+    SteadyTime until;
   };
 
   Task<Result<std::string>> fetch_or_compile(const Source& source);
   Task<Result<std::string>> compile(const Source& source);
   Result<std::string> compile_blocking(const Source& source);
   Result<std::string> talk(sandbox::Sandbox& sandbox, const Source& source);
-  Task<void> wait_for_turn();
-  void end_turn();
   [[nodiscard]] bool note_running(sandbox::Sandbox* sandbox);
   void forget_running(sandbox::Sandbox* sandbox);
-  void remember_failure(const std::string& sha256, const std::string& words);
-  [[nodiscard]] std::string known_failure(const std::string& sha256);
+  void remember_failure(const std::string& sha256, const Error& error);
+  [[nodiscard]] std::optional<Error> known_failure(const std::string& sha256);
 
   CodeStore& store_;
   sandbox::Launcher& launcher_;
@@ -74,12 +81,11 @@ class Builds {
   const Room room_;
   const BuildLimits limits_;
 
-  Condition turn_ended_{clock_};
+  BuildLine line_;
   Mutex mutex_;
-  int turns_ INFRA_GUARDED_BY(mutex_) = 0;
   std::set<sandbox::Sandbox*> running_ INFRA_GUARDED_BY(mutex_);
-  // By SHA-256; so that a broken function costs one compilation.
-  std::map<std::string, std::string> failures_ INFRA_GUARDED_BY(mutex_);
+  // By SHA-256, for an hour; so that a broken function costs one compilation, also one that takes all of its time.
+  std::map<std::string, Failure> failures_ INFRA_GUARDED_BY(mutex_);
   bool aborted_ INFRA_GUARDED_BY(mutex_) = false;
 };
 

@@ -109,6 +109,20 @@ class ScriptedLauncher : public sandbox::Launcher {
   std::string answer;
 };
 
+// Another clock's time, and some more.
+class MovedClock : public Clock {
+ public:
+  explicit MovedClock(Clock& clock) : clock_(clock) {}
+  [[nodiscard]] WallTime now() const override { return clock_.now(); }
+  [[nodiscard]] SteadyTime steady_now() const override { return clock_.steady_now() + ahead; }
+  Task<void> sleep_until(SteadyTime deadline) override { return clock_.sleep_until(deadline - ahead); }
+  [[nodiscard]] std::shared_ptr<Signal> make_signal() override { return clock_.make_signal(); }
+  std::chrono::minutes ahead{0};
+
+ private:
+  Clock& clock_;
+};
+
 class BuildsTest : public ::testing::Test {
  protected:
   Result<void> provide(const std::string& source, BuildLimits limits = {}, bool aborted = false) {
@@ -122,7 +136,7 @@ class BuildsTest : public ::testing::Test {
   Result<void> provide_with(Builds& builds) {
     Result<void> provided;
     loop_.run([](Builds& all, const fs::path& folder, Result<void>& into) -> Task<void> {
-      into = co_await all.provide(kSha, Runtime::cpp, folder);
+      into = co_await all.provide(kSha, Runtime::cpp, folder, "sender");
     }(builds, version_, provided));
     return provided;
   }
@@ -245,6 +259,28 @@ TEST_F(BuildsTest, TimeIsBounded) {
   EXPECT_THAT(built.error().message, HasSubstr("longer than 1 ms"));
   EXPECT_EQ(store_.count(), 0);
   EXPECT_EQ(inside_, 0);
+}
+
+TEST_F(BuildsTest, WhatTakesTooLongIsNotCompiledAgain) {
+  fs::create_directories(version_);
+  std::ofstream(version_ / "main.cpp") << "int main() {}";
+  Builds builds(store_, launcher_, loop_, clock_, room(), {.time = milliseconds(1)});
+  for (int round = 0; round < 3; ++round) EXPECT_EQ(provide_with(builds).error().code, "compile_error");
+  EXPECT_EQ(launcher_.launches, 1);
+}
+
+TEST_F(BuildsTest, AFailureIsRememberedForAnHour) {
+  ScriptedLauncher launcher;
+  launcher.answer = R"({"failed":"main.cpp:1: error"})";
+  MovedClock clock(clock_);
+  Builds builds(store_, launcher, loop_, clock, room());
+  fs::create_directories(version_);
+  EXPECT_THAT(provide_with(builds).error().message, HasSubstr("main.cpp:1"));
+  launcher.answer = R"({"failed":"main.cpp:2: error"})";
+  clock.ahead = std::chrono::minutes(59);
+  EXPECT_THAT(provide_with(builds).error().message, HasSubstr("main.cpp:1"));
+  clock.ahead = std::chrono::minutes(61);
+  EXPECT_THAT(provide_with(builds).error().message, HasSubstr("main.cpp:2"));
 }
 
 TEST_F(BuildsTest, AfterAnAbortNothingIsCompiled) {

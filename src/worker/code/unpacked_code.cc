@@ -133,13 +133,14 @@ Task<Result<std::string>> UnpackedCode::identify(CodeRef code) {
   co_return hash;
 }
 
-Task<Result<CodeClaim>> UnpackedCode::acquire(CodeRef code, std::string sha256, Runtime runtime) {
-  return acquire_from({.code = std::move(code), .file = {}, .sha256 = std::move(sha256)}, runtime);
+Task<Result<CodeClaim>> UnpackedCode::acquire(CodeRef code, std::string sha256, Runtime runtime, std::string sender) {
+  return acquire_from({.code = std::move(code), .file = {}, .sha256 = std::move(sha256), .sender = std::move(sender)},
+                      runtime);
 }
 
-Task<Result<void>> UnpackedCode::prepare(fs::path bundle, std::string sha256, Runtime runtime) {
-  const auto claim =
-      co_await acquire_from({.code = {}, .file = std::move(bundle), .sha256 = std::move(sha256)}, runtime);
+Task<Result<void>> UnpackedCode::prepare(fs::path bundle, std::string sha256, Runtime runtime, std::string sender) {
+  Source source{.code = {}, .file = std::move(bundle), .sha256 = std::move(sha256), .sender = std::move(sender)};
+  const auto claim = co_await acquire_from(std::move(source), runtime);
   if (!claim) co_return fail(claim.error());
   co_return Result<void>();
 }
@@ -178,7 +179,7 @@ Task<Result<std::uint64_t>> UnpackedCode::unpack_and_build(Source source, std::s
   co_await executor_.offload([&] { unpacked = unpack_blocking(*bundle, name, runtime); });
   if (!unpacked) co_return fail(unpacked.error());
   if (!unpacked->has_source) co_return unpacked->bytes;
-  const auto built = co_await builds_.provide(source.sha256, runtime, root_ / name);
+  const auto built = co_await builds_.provide(source.sha256, runtime, root_ / name, source.sender);
   if (!built) co_return fail(built.error());
   std::uint64_t program = 0;
   co_await executor_.offload([&] { program = size_of(root_ / name / kBuiltProgram); });
@@ -199,7 +200,7 @@ Task<Result<void>> UnpackedCode::unpack(Source source, std::string name, Runtime
       entry.bytes = *bytes;
       entry.last_used = ++uses_;
       bytes_ += *bytes;
-      evicted = evict_locked();
+      evicted = evict_locked(limits_);
     } else {
       entries_.erase(name);
     }
@@ -223,6 +224,8 @@ Result<UnpackedCode::Unpacked> UnpackedCode::unpack_blocking(const fs::path& bun
   const auto entry_file = check_bundle(*entries, runtime);
   if (!entry_file) return fail(entry_file.error());
 
+  if (auto room = make_room(*entries); !room) return fail(room.error());
+
   std::uint64_t number = 0;
   {
     const MutexLock lock(mutex_);
@@ -233,6 +236,23 @@ Result<UnpackedCode::Unpacked> UnpackedCode::unpack_blocking(const fs::path& bun
   if (auto readied = ready_blocking(temporary.path(), *entry_file, runtime); !readied) return fail(readied.error());
   if (auto renamed = temporary.rename_to(root_ / name); !renamed) return fail(renamed.error());
   return Unpacked{.bytes = size_of(*entries), .has_source = is_compiled(runtime) && *entry_file != kReadyBinary};
+}
+
+// Versions that nobody runs are a cache, and go before a run is refused.
+Result<void> UnpackedCode::make_room(const std::vector<BundleEntry>& entries) {
+  if (!limits_.has_room) return {};
+  std::uint64_t bytes = 0;
+  for (const auto& entry : entries) bytes += entry.unpacked_bytes + limits::kFolderBytes;
+  if (limits_.has_room(bytes)) return {};
+  std::vector<fs::path> evicted;
+  {
+    const MutexLock lock(mutex_);
+    evicted = evict_locked({.max_count = 0, .max_bytes = 0});
+  }
+  std::error_code ignored;  // swept at the next start
+  for (const auto& folder : evicted) fs::remove_all(folder, ignored);
+  if (limits_.has_room(bytes)) return {};
+  return fail(errors::disk_full, "There is no room on the worker's disk to unpack the code; free some and try again.");
 }
 
 CodeClaim UnpackedCode::claim_locked(const std::string& name, Entry& entry) {
@@ -246,9 +266,9 @@ CodeClaim UnpackedCode::claim_locked(const std::string& name, Entry& entry) {
 }
 
 // Moves what has to go out of its name at once, so that the same version can be unpacked anew while the old is deleted.
-std::vector<fs::path> UnpackedCode::evict_locked() {
+std::vector<fs::path> UnpackedCode::evict_locked(const CodeLimits& most) {
   std::vector<fs::path> evicted;
-  while (entries_.size() > limits_.max_count || bytes_ > limits_.max_bytes) {
+  while (entries_.size() > most.max_count || bytes_ > most.max_bytes) {
     auto oldest = entries_.end();
     for (auto it = entries_.begin(); it != entries_.end(); ++it) {
       const bool free = !it->second.unpacking && it->second.claim.expired() && it->second.last_used != uses_;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -29,12 +30,15 @@ using CodeClaim = std::shared_ptr<const CodeFolder>;
 struct CodeLimits {
   std::size_t max_count = 5000;
   std::uint64_t max_bytes = 4096 * limits::kMiB;  // only unused folders are removed to keep these
+  // Whether the disk has room for so much more, asked where blocking is allowed; may be empty.
+  std::function<bool(std::uint64_t bytes)> has_room{};
 };
 
 // Any thread.
 class UnpackedCode : public BundlePreparer {
  public:
-  // Empties `root`, which it makes if need be: a folder may have been half written when the last program died. Throws
+  // Empties `root`, which it makes if need be: a folder may have been half written when the last program died. Folders
+  // that may be large are to be moved away before (adapters/files/left_behind.h). Throws
   // std::filesystem::filesystem_error.
   UnpackedCode(std::filesystem::path root, CodeStore& store, const BundleReader& reader, Builds& builds,
                Executor& executor, Clock& clock, CodeLimits limits = {});
@@ -45,11 +49,12 @@ class UnpackedCode : public BundlePreparer {
 
   // Fetches, checks and unpacks the bundle, and compiles it if need be, unless that is done already; callers for the
   // same version wait for the first. `not_found`; `unavailable` (code code_store_unavailable, or bundle_corrupt, or a
-  // build's); `invalid` if the bundle breaks a rule, `unusable` if it does not compile.
-  Task<Result<CodeClaim>> acquire(CodeRef code, std::string sha256, Runtime runtime);
+  // build's); `invalid` if the bundle breaks a rule, `unusable` if it does not compile. `sender` as in Builds.
+  Task<Result<CodeClaim>> acquire(CodeRef code, std::string sha256, Runtime runtime, std::string sender);
 
   // The same of a bundle that no store has yet, for the function's first run.
-  Task<Result<void>> prepare(std::filesystem::path bundle, std::string sha256, Runtime runtime) override;
+  Task<Result<void>> prepare(std::filesystem::path bundle, std::string sha256, Runtime runtime,
+                             std::string sender) override;
 
  private:
   struct Entry {
@@ -65,6 +70,7 @@ class UnpackedCode : public BundlePreparer {
     CodeRef code;
     std::filesystem::path file;  // if it is here already
     std::string sha256;
+    std::string sender;
   };
   struct Unpacked {
     std::uint64_t bytes = 0;
@@ -78,7 +84,8 @@ class UnpackedCode : public BundlePreparer {
   Task<Result<std::uint64_t>> unpack_and_build(Source source, std::string name, Runtime runtime);
   Result<Unpacked> unpack_blocking(const std::filesystem::path& bundle, const std::string& name, Runtime runtime);
   CodeClaim claim_locked(const std::string& name, Entry& entry) INFRA_REQUIRES(mutex_);
-  std::vector<std::filesystem::path> evict_locked() INFRA_REQUIRES(mutex_);
+  Result<void> make_room(const std::vector<BundleEntry>& entries);
+  std::vector<std::filesystem::path> evict_locked(const CodeLimits& most) INFRA_REQUIRES(mutex_);
 
   const std::filesystem::path root_;
   CodeStore& store_;

@@ -14,7 +14,7 @@ Task<Result<InstancePtr>> InstanceSource::obtain(const Job& job, const Use& use)
     if (warm->reusable()) co_return warm;
     co_await deps_.places.end(std::move(warm));
   }
-  auto code = co_await deps_.code.acquire(job.code, key.sha256, job.runtime);
+  auto code = co_await deps_.code.acquire(job.code, key.sha256, job.runtime, job.function_id.value);
   if (!code) co_return fail(code.error());
   if (auto reserved = co_await deps_.places.reserve(key); !reserved) co_return fail(reserved.error());
   co_return co_await start(std::move(key), std::move(*code), use);

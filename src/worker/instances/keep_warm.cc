@@ -88,7 +88,8 @@ Task<bool> KeepWarm::start_one(Kept kept) {
   HeldPlace place(deps_.places, kept.key);
   note_start(kept.key);
   co_await deps_.places.end(deps_.pool.supersede(kept.key));
-  auto code = co_await deps_.code.acquire(kept.loading.code, kept.key.sha256, kept.key.runtime);
+  auto code =
+      co_await deps_.code.acquire(kept.loading.code, kept.key.sha256, kept.key.runtime, kept.key.function_id.value);
   if (!code) {
     note_outcome(kept.key, code.error());
     co_return true;
