@@ -9,6 +9,7 @@
 #include <fstream>
 #include <future>
 #include <stdexcept>
+#include <thread>
 
 #include "adapters/sqlite/sqlite_function_store.h"
 #include "adapters/sqlite/sqlite_log_store.h"
@@ -30,6 +31,17 @@ std::int64_t retired(EmbeddedWorld& world) {
       .run(world.database->read<std::int64_t>(
           [](Connection& connection) { return connection.query_integer("SELECT count(*) FROM retired_code"); }))
       .value();
+}
+
+// One row is written anew; bytes that stay as they are would not reach the log.
+Result<void> write_mebibyte(EmbeddedWorld& world, int number) {
+  return world.run(world.database->write<void>([number](Connection& connection) {
+    const std::string bytes(1 << 20, static_cast<char>('a' + (number % 26)));
+    return connection
+        .prepare("INSERT INTO results VALUES('r', 0, '', ?) ON CONFLICT DO UPDATE SET result=excluded.result")
+        .bind(bytes)
+        .run();
+  }));
 }
 
 TEST(Database, AFailingWriteSpoilsNoOtherOfItsGroup) {
@@ -129,16 +141,29 @@ TEST(Database, ClosingCommitsWhatIsQueued) {
 
 TEST(Database, TheWriteAheadLogStaysBounded) {
   EmbeddedWorld world;
-  const std::string big(1 << 20, 'x');
-  for (int i = 0; i < 100; ++i) {
-    ASSERT_TRUE(world.run(world.database->write<void>([&](Connection& connection) {
-      return connection
-          .prepare("INSERT INTO results VALUES('r', 0, '', ?) ON CONFLICT DO UPDATE SET result=excluded.result")
-          .bind(big)
-          .run();
-    })));
-  }
-  EXPECT_LT(std::filesystem::file_size(world.folder.path() / "infra.db-wal"), 16U << 20);
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(write_mebibyte(world, i));
+  EXPECT_LT(std::filesystem::file_size(world.folder.path() / "infra.db-wal"), 48U << 20);
+}
+
+// As the sqlite3 shell does in which somebody has typed BEGIN. A commit that waited for it would take five seconds.
+TEST(Database, AnOutsideReaderHoldsUpNoCommitAndItsLogIsSeenToGrowAndFall) {
+  EmbeddedWorld world;
+  const auto outside = Connection::open(world.folder.path() / "infra.db", Connection::Mode::read_only);
+  ASSERT_TRUE(outside);
+  ASSERT_TRUE((*outside)->execute("BEGIN"));
+  ASSERT_TRUE((*outside)->query_integer("SELECT count(*) FROM results"));
+  for (int i = 0; i < 68; ++i) ASSERT_TRUE(write_mebibyte(world, i));
+  EXPECT_GT(world.database->log_bytes(), 64U << 20);
+  const auto begun = std::chrono::steady_clock::now();
+  for (int i = 0; i < 5; ++i) ASSERT_TRUE(write_mebibyte(world, i));
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(5));
+
+  ASSERT_TRUE((*outside)->execute("COMMIT"));
+  const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (world.database->log_bytes() > 16U << 20 && std::chrono::steady_clock::now() < patience)
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  EXPECT_LE(world.database->log_bytes(), 16U << 20) << "without a commit that would look after it";
+  EXPECT_LE(std::filesystem::file_size(world.folder.path() / "infra.db-wal"), 16U << 20);
 }
 
 TEST(Database, AFileOfTheFirstSchemaIsBroughtUpToDate) {

@@ -25,10 +25,7 @@ constexpr std::size_t kGroupDue = 32;  // the runs that a worker has under way w
 constexpr std::size_t kMaxBacklog = 8192;
 constexpr std::size_t kMaxBacklogBytes = 64U * 1024 * 1024;
 constexpr std::size_t kMaxIdleReaders = 4;
-// Pages of 4 KiB: the write-ahead log is copied into the file every 4 MiB (SQLite's own default); past 64 MiB, which
-// takes readers that never pause, the copy waits for them so that the log can start again from its beginning.
-constexpr int kCheckpointPages = 1000;
-constexpr int kTruncatePages = 16'384;
+constexpr std::uint64_t kPageBytes = 4096;
 constexpr std::int64_t kSweepBatch = 200;
 
 Error stopping_error() {
@@ -61,12 +58,6 @@ Result<std::unique_ptr<sqlite::Connection>> open_writer(const std::filesystem::p
   }
   if (auto migrated = migrate(**connection); !migrated) return fail(migrated.error());
   return connection;
-}
-
-// Signals belong to the thread that waits for them, never to this one.
-std::thread start_without_signals(std::function<void()> body) {
-  const QuietThreads quiet;
-  return std::thread(std::move(body));
 }
 
 // A write that breaks is undone alone, as one that fails.
@@ -105,7 +96,16 @@ Result<std::unique_ptr<Database>> Database::open(const std::filesystem::path& fi
   if (!connection) return fail(at_start(file, connection.error()));
   std::unique_ptr<Database> database(new Database(file, executor, clock));
   database->connection_ = std::move(*connection);
-  database->writer_ = start_without_signals([raw = database.get()] { raw->run_writer(); });
+  // An empty write lets the writer look at the log where no other comes.
+  auto checkpoints = LogCheckpoints::start(file, [raw = database.get()] {
+    raw->submit({.apply = [](sqlite::Connection&) { return Result<void>{}; },
+                 .settled = [](const Result<void>&) {},
+                 .urgent = false});
+  });
+  if (!checkpoints) return fail(at_start(file, checkpoints.error()));
+  database->checkpoints_ = std::move(*checkpoints);
+  const QuietThreads quiet;
+  database->writer_ = std::thread([raw = database.get()] { raw->run_writer(); });
   return database;
 }
 
@@ -119,6 +119,7 @@ Database::~Database() {
   }
   work_arrived_.notify_one();
   if (writer_.joinable()) writer_.join();
+  checkpoints_.reset();  // tells this of a log that may begin anew
 }
 
 void Database::submit(Write write) {
@@ -246,11 +247,16 @@ void Database::note_outcome(const Result<void>& outcome) {
 }
 
 void Database::tend_log() {
-  const int pages = connection_->wal_pages();
-  if (pages < kCheckpointPages) return;
-  if (auto done = connection_->checkpoint(pages >= kTruncatePages); !done) {
-    log::warn("The write-ahead log could not be copied into the database.", {{"reason", done.error().message}});
+  checkpoints_->note(connection_->wal_pages());
+  if (!checkpoints_->may_restart()) return;
+  if (auto done = connection_->restart_log(); !done) {
+    log::warn("The write-ahead log could not begin anew.", {{"reason", done.error().message}});
   }
+  checkpoints_->note(connection_->wal_pages());
+}
+
+std::uint64_t Database::log_bytes() const {
+  return static_cast<std::uint64_t>(checkpoints_->pages()) * kPageBytes;
 }
 
 Result<std::unique_ptr<sqlite::Connection>> Database::borrow_reader() {

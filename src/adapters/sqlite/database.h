@@ -15,7 +15,9 @@
 #include <utility>
 #include <vector>
 
+#include "adapters/sqlite/log_checkpoints.h"
 #include "adapters/sqlite/sqlite.h"
+#include "adapters/sqlite/written_bytes.h"
 #include "core/error.h"
 #include "core/mutex.h"
 #include "core/task.h"
@@ -76,6 +78,10 @@ class Database {
   Task<Result<void>> check();
 
   [[nodiscard]] std::uint64_t commits() const { return commits_; }
+  // What the write-ahead log takes on the disk: a few MiB, unless somebody outside keeps a transaction open.
+  [[nodiscard]] std::uint64_t log_bytes() const;
+  // Of runs: who stores their log rows and results adds to it.
+  [[nodiscard]] WrittenBytes& written() { return written_; }
   [[nodiscard]] Clock& clock() { return clock_; }
   [[nodiscard]] Executor& executor() { return executor_; }
 
@@ -95,6 +101,7 @@ class Database {
   Executor& executor_;
   Clock& clock_;
   std::unique_ptr<sqlite::Connection> connection_;  // the writer thread's
+  std::unique_ptr<LogCheckpoints> checkpoints_;
 
   Mutex mutex_;
   CondVar work_arrived_;
@@ -110,6 +117,7 @@ class Database {
   Mutex readers_mutex_;
   std::vector<std::unique_ptr<sqlite::Connection>> readers_ INFRA_GUARDED_BY(readers_mutex_);  // those not in use
   std::atomic<std::uint64_t> commits_ = 0;
+  WrittenBytes written_;
   std::thread writer_;
 };
 

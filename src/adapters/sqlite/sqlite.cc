@@ -10,7 +10,7 @@
 namespace infra::sqlite {
 namespace {
 
-constexpr int kBusyTimeoutMs = 5000;  // only a checkpoint or a foreign tool (the sqlite3 shell, a backup) makes us wait
+constexpr int kBusyTimeoutMs = 5000;  // only a foreign tool that writes (the sqlite3 shell) makes us wait
 
 Error make_error(int code, const char* detail) {
   if ((code & 0xff) == SQLITE_FULL) {  // what SQLite makes of ENOSPC
@@ -157,11 +157,19 @@ bool Connection::in_transaction() const {
   return sqlite3_get_autocommit(handle_) == 0;
 }
 
-Result<void> Connection::checkpoint(bool wait_for_readers) {
-  const int mode = wait_for_readers ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE;
-  const int code = sqlite3_wal_checkpoint_v2(handle_, nullptr, mode, nullptr, nullptr);
+Result<int> Connection::copy_log() {
+  int copied = 0;
+  const int code = sqlite3_wal_checkpoint_v2(handle_, nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, &copied);
   if (code != SQLITE_OK && (code & 0xff) != SQLITE_BUSY) return fail(last_error());
-  if (wait_for_readers && code == SQLITE_OK) wal_pages_ = 0;
+  return copied < 0 ? 0 : copied;
+}
+
+Result<void> Connection::restart_log() {
+  sqlite3_busy_timeout(handle_, 0);
+  const int code = sqlite3_wal_checkpoint_v2(handle_, nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
+  sqlite3_busy_timeout(handle_, kBusyTimeoutMs);
+  if (code == SQLITE_OK) wal_pages_ = 0;
+  if (code != SQLITE_OK && (code & 0xff) != SQLITE_BUSY) return fail(last_error());
   return {};
 }
 

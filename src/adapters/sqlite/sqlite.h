@@ -76,8 +76,11 @@ class Connection {
   [[nodiscard]] int wal_pages() const {
     return wal_pages_;
   }  // in the write-ahead log after this connection's last commit
-  // Copies the write-ahead log into the database file; `wait_for_readers` also empties it.
-  [[nodiscard]] Result<void> checkpoint(bool wait_for_readers);
+  // Copies of the write-ahead log into the file what no reader or writer is in the way of; says how many of its pages
+  // are copied by now.
+  [[nodiscard]] Result<int> copy_log();
+  // Copies the rest, and empties the log, if nobody reads it or copies it now; else does without. Waits for nobody.
+  [[nodiscard]] Result<void> restart_log();
 
  private:
   friend class Statement;

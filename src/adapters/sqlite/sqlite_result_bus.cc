@@ -120,6 +120,7 @@ Task<Result<void>> SqliteResultBus::publish(const Job& job, SharedResult result)
   if (!durable) co_await database_.executor().yield();
   const auto row = std::make_shared<const ResultRow>(make_row(id, *first, expires_at));
   auto apply = [row](Connection& connection) { return insert_row(connection, *row); };
+  database_.written().add(job.function_id.value, row->value.size() + row->json.size());
   auto settled = [room = room_, id](const Result<void>&) { room->settled(id); };
   if (durable) co_return co_await database_.write<void>(apply, settled);
   co_await database_.write_behind({.apply = apply, .settled = settled, .bytes = row->value.size() + row->json.size()});

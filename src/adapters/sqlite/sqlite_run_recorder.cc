@@ -53,8 +53,10 @@ Task<Result<bool>> SqliteRunRecorder::record(const LogRow& row) {
         if (auto counted = add_to_counters(connection, *shared); !counted) return fail(counted.error());
         return true;
       },
-      [shared, cache = cache_](const Result<bool>& put) {
-        if (put && *put) cache->count(*shared);
+      [shared, cache = cache_, &written = database_.written()](const Result<bool>& put) {
+        if (!put || !*put) return;
+        cache->count(*shared);
+        written.add(shared->function_id.value, shared->message.size());
       },
       Database::Haste::none);  // the run's waiter has been told
 }
