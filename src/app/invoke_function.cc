@@ -20,6 +20,9 @@ bool job_goes_on(const Error& error) {
 }
 
 Task<Result<SharedResult>> InvokeFunction::run(Invocation invocation) {
+  if (invocation.mode == RunMode::async && limits_.overload != nullptr) {
+    if (auto taken = limits_.overload->admit(Action::shed_async); !taken) co_return fail(taken.error());
+  }
   auto function = co_await functions_.find(invocation.function);
   if (!function) co_return fail(function.error());
   if (function->code.key.empty()) co_return fail(function_has_no_code());

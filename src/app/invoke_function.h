@@ -12,6 +12,7 @@
 #include "ports/result_bus.h"
 #include "telemetry/event_ring.h"
 #include "telemetry/metrics.h"
+#include "telemetry/overload.h"
 
 namespace infra::app {
 
@@ -24,10 +25,10 @@ struct Invocation {
   std::string traceparent;
 };
 
-// Of functions that have a limit of runs at once.
 struct InvokeLimits {
-  ConcurrencyLimiter& limiter;
-  int max_waiting = 100;  // a function's runs beyond those that may go on at once
+  ConcurrencyLimiter& limiter;         // of functions that have a limit of runs at once
+  int max_waiting = 100;               // a function's runs beyond those that may go on at once
+  const Overload* overload = nullptr;  // null: asynchronous runs are always taken
 };
 
 // Whether what run() fails with ended the wait only: the job goes on, and its id says where its result will be.
@@ -46,9 +47,9 @@ class InvokeFunction {
         limits_(limits) {}
 
   // `conflict` (code function_has_no_code) for a row that names none. `rate_limited` (code function_busy) when as many
-  // runs as may wait for this function's limit do; nothing is left of it. Sync: the result. Async: null once the job is
-  // durable. `timeout` (code wait_timeout) and `unavailable` (code shutting_down) mean that only the wait ended: the
-  // job's result will be at its id.
+  // runs as may wait for this function's limit do; storage_full or overloaded for an async one while load is shed;
+  // nothing is left of it. Sync: the result. Async: null once the job is durable. `timeout` (code wait_timeout) and
+  // `unavailable` (code shutting_down) mean that only the wait ended: the job's result will be at its id.
   Task<Result<SharedResult>> run(Invocation invocation);
 
  private:

@@ -10,8 +10,10 @@ Task<Result<std::string>> ReadOutputFile::read(FunctionId function, RequestId re
   if (const auto row = co_await functions_.find(function); !row) co_return fail(row.error());
   auto bytes = co_await code_.get_object(output_key(function, request, name));
   if (bytes || bytes.error().kind == ErrorKind::unavailable) co_return bytes;
-  co_return fail(errors::output_file_not_found,
-                 "This run left no output file of that name, or it has expired: they are kept for 30 days.");
+  co_return fail(
+      errors::output_file_not_found,
+      "This run left no output file of that name, or it has expired (they are kept for 30 days) or made room for "
+      "newer ones.");
 }
 
 }  // namespace infra::app

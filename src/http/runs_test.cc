@@ -243,5 +243,16 @@ TEST_F(Runs, EnginesThatAreAwayAreA503) {
   EXPECT_EQ(api_.get("/status/" + std::string(kUnknown)).status, 503);
 }
 
+TEST_F(Runs, AFullDiskShedsAsynchronousRunsAndNoOthers) {
+  api_.overload.report(Resource::disk, 0.9);
+  const auto shed = api_.run("f", "1", {{"x-async", "true"}});
+  EXPECT_EQ(shed.status, 503);
+  EXPECT_EQ(shed.text("code"), "storage_full");
+  EXPECT_NE(shed.header("retry-after"), "");
+  EXPECT_EQ(api_.run("f", "1").status, 200);
+  api_.overload.report(Resource::disk, 0);
+  EXPECT_EQ(api_.run("f", "1", {{"x-async", "true"}}).status, 202);
+}
+
 }  // namespace
 }  // namespace infra::http

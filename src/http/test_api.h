@@ -119,7 +119,7 @@ class TestApi {
   explicit TestApi(TestApiOptions options = {})
       : limiter_(options.rate, clock),
         invoke_(functions, worker, worker, clock, events, metrics,
-                {.limiter = concurrency_, .max_waiting = options.max_waiting}),
+                {.limiter = concurrency_, .max_waiting = options.max_waiting, .overload = &overload}),
         health_(options.probes, executor_, clock),
         api_(settings_of(options), routes(options.metrics_public), limiter_, ids_, clock, metrics, events) {}
   TestApi(const TestApi&) = delete;

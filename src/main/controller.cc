@@ -15,8 +15,9 @@ Controller::Controller(Program& program, ControllerEngines engines)
       models_(engines_.http, program.config.ai_node_url, program.config.ai_node_timeout),
       deploy_(engines_.functions, engines_.code, bundles_, program.executor, program.clock, program.ids, program.events,
               engines_.preparer, engines_.egress, engines_.observer),
-      invoke_(engines_.functions, engines_.queue, engines_.results, program.clock, program.events, program.metrics,
-              {.limiter = engines_.concurrency, .max_waiting = program.config.max_waiting}),
+      invoke_(
+          engines_.functions, engines_.queue, engines_.results, program.clock, program.events, program.metrics,
+          {.limiter = engines_.concurrency, .max_waiting = program.config.max_waiting, .overload = &program.overload}),
       read_logs_(engines_.functions, engines_.logs),
       read_output_file_(engines_.functions, engines_.code),
       advise_memory_(engines_.functions, engines_.logs, deploy_, program.clock),

@@ -1,9 +1,11 @@
 #include "main/embedded_platform.h"
 
+#include <algorithm>
 #include <thread>
 
 #include "adapters/files/file_code_store.h"
 #include "adapters/files/file_code_store_probe.h"
+#include "adapters/files/retention_clock.h"
 #include "adapters/memory/memory_concurrency_limiter.h"
 #include "adapters/memory/memory_rate_limiter.h"
 #include "adapters/memory/memory_worker_registry.h"
@@ -13,10 +15,12 @@
 #include "adapters/sqlite/sqlite_log_store.h"
 #include "adapters/sqlite/sqlite_result_bus.h"
 #include "adapters/sqlite/sqlite_run_recorder.h"
+#include "adapters/sqlite/store_quota.h"
 #include "adapters/system/file_staging.h"
 #include "app/watch_functions.h"
 #include "async/supervised.h"
 #include "main/controller.h"
+#include "main/disk_watch.h"
 #include "main/worker_host.h"
 #include "telemetry/log.h"
 
@@ -24,6 +28,23 @@ namespace infra {
 namespace {
 
 constexpr std::chrono::seconds kSweepInterval{30};
+constexpr std::chrono::seconds kQuotaInterval{2};
+constexpr std::uint64_t kMaxLogBytes = 1ULL << 30;  // of the database's write-ahead log
+
+OutputRules output_rules(DiskWatch& disk) {
+  const DiskState state = disk.look();
+  return {.quotas = state.bytes == 0 ? OutputQuotas{} : output_quotas(state.bytes, state.files),
+          .admit = disk.admits(Action::stop_outputs)};
+}
+
+// Of a disk that does not say how large it is, as much as there is.
+std::uint64_t database_part(const DiskState& disk) {
+  return disk.bytes == 0 ? UINT64_MAX : disk.bytes / 4;
+}
+
+double share(std::uint64_t used, std::uint64_t most) {
+  return most == 0 ? 0 : static_cast<double>(used) / static_cast<double>(most);
+}
 
 }  // namespace
 
@@ -33,9 +54,13 @@ struct EmbeddedPlatform::Parts {
 
   Task<void> record_worker();
   Task<void> sweep_on();
+  Task<void> keep_quota();
+  void report();
   Task<void> shut_down();
 
   Program& program;
+  DiskWatch disk{program};
+  RetentionClock retention{program.folder.path(), program.clock};
   std::unique_ptr<Database> database;
   std::unique_ptr<SqliteJobQueue> queue;
   SqliteFunctionStore functions{*database};
@@ -44,8 +69,8 @@ struct EmbeddedPlatform::Parts {
   SqliteResultBus results{*database};
   SqliteCodeUse code_use{*database, *queue};
   SqliteRetiredCode retired{*database};
-  FileCodeStore code{program.folder.path(), program.executor, program.clock, code_use, retired};
-  FileStaging staging{program.folder.path() / "staging", program.executor};
+  FileCodeStore code;
+  FileStaging staging{program.folder.path() / "staging", program.executor, disk.admits(Action::stop_uploads)};
   MemoryRateLimiter limiter{program.config.rate, program.clock};
   MemoryConcurrencyLimiter concurrency{program.clock};
   MemoryWorkerRegistry workers{program.clock};
@@ -56,6 +81,7 @@ struct EmbeddedPlatform::Parts {
   FileCodeStoreProbe code_probe{program.folder.path(), program.executor};
   Controller controller;
 
+  StoreQuota store_quota{*database, database_part(disk.look())};
   std::atomic<bool> stopping = false;
   app::WatchFunctions functions_watch{functions, host.worker().keep_warm(), stopping};
 };
@@ -65,6 +91,7 @@ EmbeddedPlatform::Parts::Parts(Program& p, sandbox::Launcher& launcher, std::uni
     : program(p),
       database(std::move(d)),
       queue(std::move(q)),
+      code(program.folder.path(), program.executor, program.clock, code_use, retired, output_rules(disk)),
       host(program, make_worker_id(program.ids), WorkerHost::Company::alone,
            {.launcher = launcher,
             .http = http,
@@ -73,7 +100,8 @@ EmbeddedPlatform::Parts::Parts(Program& p, sandbox::Launcher& launcher, std::uni
             .results = results,
             .recorder = recorder,
             .logs = logs,
-            .limiter = concurrency}),
+            .limiter = concurrency,
+            .has_room = disk.has_room()}),
       controller(program, {.limiter = limiter,
                            .concurrency = concurrency,
                            .http = http,
@@ -98,13 +126,37 @@ Task<void> EmbeddedPlatform::Parts::record_worker() {
 // What has expired or is used no more goes, in the background; what fails is tried again the next time.
 Task<void> EmbeddedPlatform::Parts::sweep_on() {
   while (!stopping) {
-    const WallTime now = program.clock.now();
+    WallTime now;
+    co_await program.executor.offload([&] { now = retention.look(); });
     for (const auto& swept : {co_await results.sweep(now), co_await logs.sweep(now), co_await queue->sweep(now)}) {
       if (!swept) log::warn("a sweep failed", {{"why", swept.error().message}});
     }
-    co_await code.sweep();
+    co_await code.sweep(now);
     co_await program.clock.sleep_until(program.clock.steady_now() + kSweepInterval);
   }
+}
+
+// Asked only where something was written since.
+Task<void> EmbeddedPlatform::Parts::keep_quota() {
+  std::uint64_t seen = 0;
+  while (!stopping) {
+    if (const std::uint64_t commits = database->commits(); commits != seen) {
+      seen = commits;
+      if (const auto kept = co_await store_quota.keep(); !kept)
+        log::warn("the database's quota could not be kept", {{"why", kept.error().message}});
+    }
+    co_await program.clock.sleep_until(program.clock.steady_now() + kQuotaInterval);
+  }
+}
+
+void EmbeddedPlatform::Parts::report() {
+  const OutputUse kept = code.outputs().kept();
+  const OutputUse most = code.outputs().most();
+  program.overload.report(Resource::outputs, std::max(share(kept.bytes, most.bytes), share(kept.files, most.files)));
+  program.metrics.set("output_files_bytes", kept.bytes);
+  program.metrics.set("output_files", kept.files);
+  program.overload.report(Resource::database_log, share(database->log_bytes(), kMaxLogBytes));
+  program.metrics.set("database_log_bytes", database->log_bytes());
 }
 
 // Past the deadline the worker settles what clients wait for, and gives the rest back.
@@ -135,9 +187,13 @@ Result<std::uint16_t> EmbeddedPlatform::start(const std::string& address) {
   auto& parts = *parts_;
   auto port = parts.controller.door().open(address);
   if (!port) return port;
-  parts.program.loops.spawn("worker", parts.host.worker().run());
-  parts.program.loops.spawn("telling of functions", parts.functions_watch.tell_of_all());
-  spawn_supervised(parts.program.executor, parts.program.clock, "sweep", [&parts] { return parts.sweep_on(); });
+  auto& program = parts.program;
+  program.loops.spawn("worker", parts.host.worker().run());
+  program.loops.spawn("telling of functions", parts.functions_watch.tell_of_all());
+  spawn_supervised(program.executor, program.clock, "sweep", [&parts] { return parts.sweep_on(); });
+  spawn_supervised(program.executor, program.clock, "quota", [&parts] { return parts.keep_quota(); });
+  spawn_supervised(program.executor, program.clock, "watching the disk",
+                   [&parts] { return parts.disk.watch_on(parts.stopping, [&parts] { parts.report(); }); });
   return port;
 }
 

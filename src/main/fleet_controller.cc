@@ -9,6 +9,7 @@
 #include "app/adopt_result.h"
 #include "async/supervised.h"
 #include "main/controller.h"
+#include "main/disk_watch.h"
 #include "main/fleet_engines.h"
 #include "net/redis/redis_subscriber.h"
 #include "telemetry/log.h"
@@ -40,7 +41,9 @@ struct FleetController::Parts {
   RedisRateLimiter limiter;
   app::AdoptResult adoption{engines.recorder, program.clock};
   net::RedisSubscriber subscriber;
-  FileStaging staging{program.folder.path() / "staging", program.executor};
+  DiskWatch disk{program};
+  FileStaging staging{program.folder.path() / "staging", program.executor, disk.admits(Action::stop_uploads)};
+  std::atomic<bool> stopping = false;
 
   RedisProbe redis_probe;
   DynamoDbProbe functions_probe;
@@ -140,6 +143,8 @@ Result<std::uint16_t> FleetController::start(const std::string& address) {
   spawn_supervised(program.executor, program.clock, "refreshing functions",
                    [&parts] { return parts.functions.refresh(); });
   spawn_supervised(program.executor, program.clock, "watching results", [&parts] { return parts.results.watch(); });
+  spawn_supervised(program.executor, program.clock, "watching the disk",
+                   [&parts] { return parts.disk.watch_on(parts.stopping, {}); });
   spawn_supervised(program.executor, program.clock, "watching workers",
                    [&parts] { return parts.engines.workers.watch(); });
   return port;
@@ -148,6 +153,7 @@ Result<std::uint16_t> FleetController::start(const std::string& address) {
 void FleetController::shut_down() {
   auto& parts = *parts_;
   auto& program = parts.program;
+  parts.stopping = true;
   parts.controller.door().stop_accepting();
   program.loops.run_blocking(
       parts.controller.shut_down(program.clock.steady_now() + program.config.shutdown_timeout, {}));

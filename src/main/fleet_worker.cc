@@ -8,6 +8,7 @@
 #include "adapters/redis/redis_result_bus.h"
 #include "app/watch_functions.h"
 #include "async/supervised.h"
+#include "main/disk_watch.h"
 #include "main/fleet_engines.h"
 #include "main/front_door.h"
 #include "main/heartbeats.h"
@@ -40,6 +41,7 @@ struct FleetWorker::Parts {
 
   Program& program;
   const WorkerId id = make_worker_id(program.ids);
+  DiskWatch disk{program};
 
   FleetEngines engines;
   RedisResultBus results;
@@ -72,7 +74,8 @@ FleetWorker::Parts::Parts(Program& p, const Variables& variables, sandbox::Launc
             .results = results,
             .recorder = engines.recorder,
             .logs = engines.logs,
-            .limiter = engines.concurrency}),
+            .limiter = engines.concurrency,
+            .has_room = disk.has_room()}),
       functions(engines.dynamodb, engines.fleet.functions_table, program.clock, {}),
       heartbeats(program.config, engines.workers, engines.http, program.clock,
                  [this] { return host.heartbeat(stopping ? "stopping" : "healthy"); }),
@@ -140,11 +143,12 @@ Result<std::uint16_t> FleetWorker::start(const std::string& address) {
   parts.subscriber.start();
   auto port = parts.door.open(address);
   if (!port) return port;
-  parts.program.loops.spawn("worker", parts.host.worker().run());
-  spawn_supervised(parts.program.executor, parts.program.clock, "looking at functions",
-                   [&parts] { return parts.look_again(); });
-  spawn_supervised(parts.program.executor, parts.program.clock, "heartbeats",
-                   [&parts] { return parts.heartbeats.beat_on(); });
+  auto& program = parts.program;
+  program.loops.spawn("worker", parts.host.worker().run());
+  spawn_supervised(program.executor, program.clock, "looking at functions", [&parts] { return parts.look_again(); });
+  spawn_supervised(program.executor, program.clock, "watching the disk",
+                   [&parts] { return parts.disk.watch_on(parts.stopping, {}); });
+  spawn_supervised(program.executor, program.clock, "heartbeats", [&parts] { return parts.heartbeats.beat_on(); });
   return port;
 }
 

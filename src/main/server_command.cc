@@ -15,6 +15,7 @@
 #include <thread>
 #include <utility>
 
+#include "adapters/files/left_behind.h"
 #include "adapters/system/system_clock.h"
 #include "adapters/system/system_executor.h"
 #include "adapters/system/system_random.h"
@@ -175,7 +176,7 @@ Result<std::unique_ptr<Platform>> open_platform(const Setting& setting, Program&
 }
 
 // From the platform's start to its stop; gives the exit status.
-int serve_until_stopped(const Setting& setting, DataFolder folder, sigset_t signals) {
+int serve_until_stopped(const Setting& setting, DataFolder folder, LeftBehind left, sigset_t signals) {
   const log::InBackground logging;
   const Config& config = setting.config;
   const auto cores = std::max(1U, std::thread::hardware_concurrency());
@@ -196,6 +197,7 @@ int serve_until_stopped(const Setting& setting, DataFolder folder, sigset_t sign
                           {"isolation", config.isolate},
                           {"landlock", config.isolate ? sandbox::landlock_version() : 0}});
   setting.manager.ready(fmt::format("listening on port {}", *port));
+  const BackgroundDeletion deletion(std::move(left));
   if (setting.command == Command::dev) {
     const std::string key = setting.key_is_ours ? config.api_key : "<the INFRA_API_KEY that you gave>";
     fmt::print(stderr, "{}", walk_through(*port, key, examples_folder().string()));
@@ -247,6 +249,8 @@ int run_server(Command command, const ServerOptions& options) {
   }
   auto folder = DataFolder::open(data);
   if (!folder) return give_up(folder.error());
+  auto left = LeftBehind::move_aside(data, {"versions", "staging", "tmp", "instances"});
+  if (!left) return give_up(left.error());
 
   const bool make_key = command == Command::dev && config->api_key.empty();
   if (make_key) {
@@ -265,7 +269,7 @@ int run_server(Command command, const ServerOptions& options) {
                         .key_is_ours = make_key,
                         .address = listen_address(command, options.address),
                         .manager = manager};
-  return serve_until_stopped(setting, std::move(*folder), signals);
+  return serve_until_stopped(setting, std::move(*folder), std::move(*left), signals);
 }
 
 }  // namespace infra

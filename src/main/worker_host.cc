@@ -26,14 +26,14 @@ bool short_of_memory() {
   return false;
 }
 
-worker::WorkerOptions worker_options(const sandbox::Launcher& launcher, WorkerHost::Company company,
-                                     const Config& config) {
+worker::WorkerOptions worker_options(const WorkerEngines& engines, WorkerHost::Company company, const Config& config) {
   const auto memory_mb = static_cast<std::int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE) / (1024 * 1024);
   worker::WorkerOptions options;
-  options.max_concurrent = max_concurrent_jobs(launcher);
+  options.max_concurrent = max_concurrent_jobs(engines.launcher);
   options.memory_budget_mb = static_cast<int>(memory_mb * 3 / 4);  // the rest is for the system and Infra itself
   options.idle_timeout = config.idle_timeout;
   options.short_of_memory = short_of_memory;
+  options.unpacked.has_room = engines.has_room;
   options.receive_on_each_thread = company == WorkerHost::Company::alone;
   options.others_take_over = company == WorkerHost::Company::fleet;
   return options;
@@ -89,7 +89,7 @@ WorkerHost::WorkerHost(Program& program, WorkerId id, Company company, WorkerEng
                    [&metrics = program.metrics](Runtime runtime, worker::Leftover left) {
                      metrics.count("worker_instances_not_reused_total", to_string(runtime), worker::to_string(left));
                    }},
-              worker_options(engines.launcher, company, program.config)),
+              worker_options(engines, company, program.config)),
       egress_check_(engines.launcher, program.executor),
       probe_(engines.launcher) {}
 

@@ -36,6 +36,7 @@ struct WorkerEngines {
   RunRecorder& recorder;
   LogStore& logs;
   ConcurrencyLimiter& limiter;
+  std::function<bool(std::uint64_t bytes)> has_room;  // on the disk that code is unpacked on
 };
 
 // Referenced objects must outlive it.

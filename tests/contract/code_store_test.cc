@@ -6,6 +6,7 @@
 #include "adapters/files/file_code_store.h"
 #include "adapters/files/file_code_store_probe.h"
 #include "contract/code_store_contract.h"
+#include "core/error_codes.h"
 #include "core/executable.h"
 #include "core/ids.h"
 #include "core/limits.h"
@@ -45,10 +46,10 @@ class FileCodeStoreTest : public ::testing::Test {
     ASSERT_TRUE(run_task(store_.put_bundle(code, write_text(folder_.path() / "staged", "bundle"))).has_value());
   }
   void sweep() {
-    run_task([](FileCodeStore& store) -> Task<bool> {
-      co_await store.sweep();
+    run_task([](FileCodeStore& store, WallTime now) -> Task<bool> {
+      co_await store.sweep(now);
       co_return true;
-    }(store_));
+    }(store_, files_.clock.now()));
   }
   bool is_there(const CodeRef& code) { return run_task(store_.fetch_bundle(code)).has_value(); }
   void pass_grace() { files_.clock.advance(FileCodeStore::kGrace + milliseconds{1}); }
@@ -122,6 +123,33 @@ TEST_F(FileCodeStoreTest, OutputFilesStayAsLongAsTheirLogRow) {
   EXPECT_TRUE(run_task(store_.get_object("results/" + run_id + ".json")).has_value()) << "no output file";
 }
 
+TEST_F(FileCodeStoreTest, AnOutputFileIsAskedForRoomAndOtherObjectsAreNot) {
+  bool full = true;
+  FileCodeStore store(
+      folder_.path() / "other", files_.executor, files_.clock, use_, use_,
+      {.quotas = {.function = {.bytes = 1 << 20, .files = 100}, .platform = {.bytes = 1 << 20, .files = 100}},
+       .admit = [&]() -> Result<void> {
+         if (full) return fail(errors::storage_full, "Full.");
+         return {};
+       }});
+  const std::string first = make_uuid_v7(files_.clock.now(), {});
+  const auto put = [&](const std::string& run, const std::string& name, std::size_t size) {
+    return run_task(store.put_object(output_key({"f"}, {run}, name), std::string(size, 'x')));
+  };
+  EXPECT_EQ(put(first, "a", 10).error().code, "storage_full");
+  EXPECT_TRUE(run_task(store.put_object("results/r.json", "{}")).has_value()) << "settlement goes on";
+  EXPECT_EQ(store.outputs().kept().bytes, 0U);
+  full = false;
+  EXPECT_TRUE(put(first, "a", 600'000).has_value());
+  files_.clock.advance(milliseconds{5});
+  const std::string second = make_uuid_v7(files_.clock.now(), {});
+  EXPECT_EQ(put(second, "too-much", 2 << 20).error().code, "storage_full");
+  EXPECT_TRUE(run_task(store.get_object(output_key({"f"}, {first}, "a"))).has_value()) << "for nothing nothing goes";
+  EXPECT_TRUE(put(second, "a", 600'000).has_value());
+  EXPECT_FALSE(run_task(store.get_object(output_key({"f"}, {first}, "a"))).has_value()) << "the older made room";
+  EXPECT_TRUE(run_task(store.get_object(output_key({"f"}, {second}, "a"))).has_value());
+}
+
 TEST_F(FileCodeStoreTest, APutInTheMiddleOfASweepSavesTheBundle) {
   put(code_);
   pass_grace();
@@ -143,10 +171,10 @@ TEST_F(FileCodeStoreTest, ARetirementInTheMiddleOfASweepIsNotForgotten) {
 TEST_F(FileCodeStoreTest, ABundleWhoseRowWasNeverWrittenGoesAfterARestart) {
   put(code_);
   FileCodeStore restarted(folder_.path(), files_.executor, files_.clock, use_, use_);
-  run_task([](FileCodeStore& store) -> Task<bool> {
-    co_await store.sweep();
+  run_task([](FileCodeStore& store, WallTime now) -> Task<bool> {
+    co_await store.sweep(now);
     co_return true;
-  }(restarted));
+  }(restarted, files_.clock.now()));
   EXPECT_FALSE(is_there(code_));
 }
 

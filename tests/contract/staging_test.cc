@@ -8,6 +8,7 @@
 
 #include "adapters/system/file_staging.h"
 #include "adapters/system/posix_file.h"
+#include "core/error_codes.h"
 #include "support/inline_executor.h"
 #include "support/run_task.h"
 #include "support/temp_folder.h"
@@ -24,6 +25,22 @@ class StagingTest : public ::testing::Test {
   std::unique_ptr<StagedFile> create() { return run_task(staging_.create()).value(); }
   static Result<void> append(StagedFile& file, std::string_view bytes) { return run_task(file.append(bytes)); }
 };
+
+TEST_F(StagingTest, AnUploadEndsWhereItIsNotAdmittedAnyMore) {
+  int left = 2;
+  FileStaging staging(folder_.path() / "bounded", executor_, [&]() -> Result<void> {
+    if (--left >= 0) return {};
+    return fail(errors::storage_full, "Full.");
+  });
+  {
+    const auto file = run_task(staging.create()).value();
+    ASSERT_TRUE(append(*file, "a").has_value());
+    EXPECT_EQ(append(*file, "b").error().code, "storage_full");
+    EXPECT_EQ(file->size(), 1U);
+  }
+  EXPECT_EQ(run_task(staging.create()).error().code, "storage_full");
+  EXPECT_TRUE(std::filesystem::is_empty(folder_.path() / "bounded"));
+}
 
 TEST_F(StagingTest, WritesHashesAndCounts) {
   const auto file = create();

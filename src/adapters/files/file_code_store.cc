@@ -9,7 +9,6 @@
 #include <cerrno>
 #include <memory>
 
-#include "adapters/files/output_sweep.h"
 #include "adapters/system/posix_file.h"
 #include "core/error_codes.h"
 #include "core/executable.h"
@@ -83,17 +82,24 @@ Result<std::string> read_file(const std::filesystem::path& path) {
   }
 }
 
+bool is_output(std::string_view key) {
+  constexpr std::string_view kFolder = object_folders::outputs.name;
+  return key.starts_with(kFolder) && key.substr(kFolder.size()).starts_with('/');
+}
+
 }  // namespace
 
 FileCodeStore::FileCodeStore(const std::filesystem::path& data, Executor& executor, const Clock& clock, CodeUse& use,
-                             RetiredCode& retired)
+                             RetiredCode& retired, OutputRules outputs)
     : bundles_(data / "code"),
       objects_(data / "objects"),
       temporary_(data / "tmp"),
       executor_(executor),
       clock_(clock),
       use_(use),
-      retired_(retired) {
+      retired_(retired),
+      admit_output_(std::move(outputs.admit)),
+      outputs_(objects_ / object_folders::outputs.name, outputs.quotas) {
   for (const auto& folder : {bundles_, objects_, temporary_}) make_private_folder(folder);
   empty_folder(temporary_);
 }
@@ -146,14 +152,27 @@ Task<Result<void>> FileCodeStore::retire_bundle(const CodeRef& code) {
 
 Task<Result<void>> FileCodeStore::put_object(const std::string& key, std::string_view bytes) {
   if (auto ok = check_object_key(key); !ok) co_return ok;
-  co_return co_await on_disk([this, target = objects_ / key, bytes = std::string(bytes)]() -> Result<void> {
-    if (auto ok = make_parents(objects_, target); !ok) return ok;
-    const auto temporary = temporary_path();
-    auto written = write_file(temporary, bytes);
-    if (written) written = move_durably(temporary, target);
-    if (!written) ::unlink(temporary.c_str());
-    return written;
+  co_return co_await on_disk([this, key, bytes = std::string(bytes)] {
+    return is_output(key) ? write_output(key, bytes) : write_object(objects_ / key, bytes);
   });
+}
+
+Result<void> FileCodeStore::write_output(const std::string& key, std::string_view bytes) {
+  if (auto admitted = admit_output_ ? admit_output_() : Result<void>{}; !admitted) return admitted;
+  const std::string_view path = std::string_view(key).substr(object_folders::outputs.name.size() + 1);
+  if (auto room = outputs_.make_room(path, bytes.size()); !room) return room;
+  auto written = write_object(objects_ / key, bytes);
+  if (!written) outputs_.give_back(path, bytes.size());
+  return written;
+}
+
+Result<void> FileCodeStore::write_object(const std::filesystem::path& target, std::string_view bytes) {
+  if (auto ok = make_parents(objects_, target); !ok) return ok;
+  const auto temporary = temporary_path();
+  auto written = write_file(temporary, bytes);
+  if (written) written = move_durably(temporary, target);
+  if (!written) ::unlink(temporary.c_str());
+  return written;
 }
 
 Task<Result<std::string>> FileCodeStore::get_object(const std::string& key) {
@@ -186,7 +205,7 @@ void FileCodeStore::forget_old_touches() {
   std::erase_if(touched_, [now = clock_.steady_now()](const auto& touch) { return now - touch.second > kGrace; });
 }
 
-Task<void> FileCodeStore::sweep() {
+Task<void> FileCodeStore::sweep(WallTime now) {
   if (sweeping_.exchange(true)) co_return;
   forget_old_touches();
   const auto listed = co_await retired_.list();
@@ -195,8 +214,7 @@ Task<void> FileCodeStore::sweep() {
       if (is_sha256(sha256) && !is_recent(sha256)) co_await sweep_bundle(sha256);
     }
   }
-  co_await executor_.offload([folder = objects_ / object_folders::outputs.name,
-                              before = clock_.now() - limits::kLogTtl] { sweep_outputs(folder, before); });
+  co_await executor_.offload([this, before = now - limits::kLogTtl] { outputs_.sweep(before); });
   sweeping_ = false;
 }
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "adapters/files/kept_outputs.h"
 #include "core/mutex.h"
 #include "ports/clock.h"
 #include "ports/code_store.h"
@@ -15,6 +16,12 @@
 #include "ports/executor.h"
 
 namespace infra {
+
+// What output files are kept under, beside their time.
+struct OutputRules {
+  OutputQuotas quotas{};
+  std::function<Result<void>()> admit{};  // asked before each, where blocking is allowed; may be empty
+};
 
 // Every bundle is put on the list of RetiredCode before it appears, and leaves that list when a sweep finds it in use:
 // so one whose function row was never written, because of a crash, is found too.
@@ -26,7 +33,7 @@ class FileCodeStore final : public CodeStore {
 
   // Makes `<data>/code`, `<data>/objects` and an empty `<data>/tmp`. Throws std::filesystem::filesystem_error.
   FileCodeStore(const std::filesystem::path& data, Executor& executor, const Clock& clock, CodeUse& use,
-                RetiredCode& retired);
+                RetiredCode& retired, OutputRules outputs = {});
 
   Task<Result<void>> put_bundle(const CodeRef& code, const std::filesystem::path& staged) override;
   Task<Result<std::filesystem::path>> fetch_bundle(const CodeRef& code) override;
@@ -35,9 +42,11 @@ class FileCodeStore final : public CodeStore {
   Task<Result<std::string>> get_object(const std::string& key) override;
   Task<Result<void>> remove_object(const std::string& key) override;
 
-  // Deletes the retired bundles that are unused and past their grace, and output files older than log rows; errors
-  // leave them for the next time. Call it at the start and every now and then; a call during another returns at once.
-  Task<void> sweep();
+  // Deletes the retired bundles that are unused and past their grace, and output files that are older than log rows by
+  // `now`; errors leave them for the next time. Call it at the start and every now and then; a call during another
+  // returns at once.
+  Task<void> sweep(WallTime now);
+  [[nodiscard]] const KeptOutputs& outputs() const { return outputs_; }
 
  private:
   [[nodiscard]] std::filesystem::path bundle_path(const std::string& sha256) const;
@@ -45,6 +54,8 @@ class FileCodeStore final : public CodeStore {
   void touch(const std::string& sha256);
   [[nodiscard]] bool is_recent(const std::string& sha256);
   void forget_old_touches();
+  Result<void> write_object(const std::filesystem::path& target, std::string_view bytes);
+  Result<void> write_output(const std::string& key, std::string_view bytes);
   Task<void> sweep_bundle(std::string sha256);
   Task<bool> delete_unless_recent(std::string sha256);
   Task<Result<void>> on_disk(std::function<Result<void>()> work);
@@ -56,6 +67,8 @@ class FileCodeStore final : public CodeStore {
   const Clock& clock_;
   CodeUse& use_;
   RetiredCode& retired_;
+  const std::function<Result<void>()> admit_output_;
+  KeptOutputs outputs_;
   std::atomic<std::uint64_t> next_temporary_{0};
   std::atomic<bool> sweeping_{false};
   Mutex mutex_;  // held only on the blocking pool or for a few instructions

@@ -14,12 +14,14 @@ namespace {
 
 // Shared with the work on the blocking pool, which may still run when a coroutine that is being shut down is destroyed.
 struct OpenUpload {
-  explicit OpenUpload(std::filesystem::path where) : path(std::move(where)) {}
+  OpenUpload(std::filesystem::path where, std::function<Result<void>()> may_go_on)
+      : path(std::move(where)), admit(std::move(may_go_on)) {}
   ~OpenUpload() { ::unlink(path.c_str()); }  // a store has renamed it if it was to stay
   OpenUpload(const OpenUpload&) = delete;
   OpenUpload& operator=(const OpenUpload&) = delete;
 
   const std::filesystem::path path;
+  const std::function<Result<void>()> admit;  // or empty
   Descriptor file;
   Sha256 hash;
 };
@@ -32,7 +34,8 @@ class FileStagedFile final : public StagedFile {
   Task<Result<void>> append(std::span<const char> bytes) override {
     auto result = std::make_shared<Result<void>>();
     co_await executor_.offload([upload = upload_, result, bytes] {
-      *result = write_all(upload->file.get(), bytes);
+      if (upload->admit) *result = upload->admit();
+      if (result->has_value()) *result = write_all(upload->file.get(), bytes);
       if (result->has_value()) upload->hash.add(bytes);
     });
     if (result->has_value()) size_ += bytes.size();
@@ -62,20 +65,22 @@ class FileStagedFile final : public StagedFile {
 
 }  // namespace
 
-FileStaging::FileStaging(std::filesystem::path folder, Executor& executor)
-    : folder_(std::move(folder)), executor_(executor) {
+FileStaging::FileStaging(std::filesystem::path folder, Executor& executor, std::function<Result<void>()> admit)
+    : folder_(std::move(folder)), executor_(executor), admit_(std::move(admit)) {
   make_private_folder(folder_);
   empty_folder(folder_);
 }
 
 Task<Result<std::unique_ptr<StagedFile>>> FileStaging::create() {
-  auto upload = std::make_shared<OpenUpload>(folder_ / fmt::format("upload-{}", next_.fetch_add(1)));
-  auto error_number = std::make_shared<int>(0);
-  co_await executor_.offload([upload, error_number] {
+  auto upload = std::make_shared<OpenUpload>(folder_ / fmt::format("upload-{}", next_.fetch_add(1)), admit_);
+  auto made = std::make_shared<Result<void>>();
+  co_await executor_.offload([upload, made] {
+    if (upload->admit) *made = upload->admit();
+    if (!*made) return;
     upload->file = Descriptor(::open(upload->path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
-    if (!upload->file) *error_number = errno;
+    if (!upload->file) *made = disk_error("making a file for an upload", errno);
   });
-  if (*error_number != 0) co_return disk_error("making a file for an upload", *error_number);
+  if (!*made) co_return fail(made->error());
   co_return std::make_unique<FileStagedFile>(std::move(upload), executor_);
 }
 

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 
 #include "ports/executor.h"
 #include "ports/staging.h"
@@ -14,12 +15,14 @@ namespace infra {
 class FileStaging final : public Staging {
  public:
   // Makes the folder, or sweeps what a dead program left in it. Throws std::filesystem::filesystem_error.
-  FileStaging(std::filesystem::path folder, Executor& executor);
+  // `admit` is asked before each piece, where blocking is allowed, and its error ends the upload; may be empty.
+  FileStaging(std::filesystem::path folder, Executor& executor, std::function<Result<void>()> admit = {});
   Task<Result<std::unique_ptr<StagedFile>>> create() override;
 
  private:
   std::filesystem::path folder_;
   Executor& executor_;
+  const std::function<Result<void>()> admit_;
   std::atomic<std::uint64_t> next_{0};
 };
 

@@ -26,6 +26,8 @@ std::string_view in_words(LeftOut why) {
       return "could not be looked at";
     case LeftOut::not_stored:
       return "could not be stored";
+    case LeftOut::no_room:
+      return "has no room on the platform's disk";
   }
   return "is not kept";
 }

@@ -25,6 +25,7 @@ enum class LeftOut : std::uint32_t {
   too_many_entries,  // the rest of the folder has not been looked at
   out_of_reach,      // none of the folder could be looked at
   not_stored,
+  no_room,  // the platform's disk, or the function's part of it, is full
 };
 
 [[nodiscard]] std::string_view in_words(LeftOut why);  // "is over 10 MiB"
@@ -47,6 +48,6 @@ struct OutputTree {
 namespace infra {
 
 template <>
-inline constexpr sandbox::LeftOut kLastOf<sandbox::LeftOut> = sandbox::LeftOut::not_stored;
+inline constexpr sandbox::LeftOut kLastOf<sandbox::LeftOut> = sandbox::LeftOut::no_room;
 
 }  // namespace infra

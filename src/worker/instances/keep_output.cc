@@ -1,12 +1,14 @@
 #include "worker/instances/keep_output.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <utility>
 #include <vector>
 
+#include "core/error_codes.h"
 #include "core/json_text.h"
 #include "core/limits.h"
 #include "core/object_keys.h"
@@ -19,8 +21,8 @@ namespace {
 
 constexpr std::size_t kMaxNamed = 10;  // in the note
 
-// All that is there now, however large the file was when it was opened.
-sandbox::LeftOut read_file(int file, std::string& bytes) {
+// All that is there now, however large the file was when it was opened: the call's other threads may still write.
+sandbox::LeftOut read_file(int file, std::uint64_t kept_before, std::string& bytes) {
   constexpr std::size_t kChunk = 256 * 1024;
   while (true) {
     const std::size_t before = bytes.size();
@@ -30,8 +32,23 @@ sandbox::LeftOut read_file(int file, std::string& bytes) {
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return sandbox::LeftOut::unreadable;
     if (bytes.size() > limits::kMaxOutputFileBytes) return sandbox::LeftOut::too_large;
+    if (kept_before + bytes.size() > limits::kMaxOutputFilesBytes) return sandbox::LeftOut::over_total;
     if (count == 0) return sandbox::LeftOut::no;
   }
+}
+
+// What the call's own growth does not show: a hole takes no block in the sandbox, and all of its length in the store.
+std::int64_t bytes_in_holes(int file, std::size_t size) {
+  struct stat info{};
+  if (::fstat(file, &info) != 0) return 0;
+  constexpr std::int64_t kBlock = 512;  // of st_blocks, whatever the file system's are
+  return std::max<std::int64_t>(0, static_cast<std::int64_t>(size) - std::int64_t{info.st_blocks} * kBlock);
+}
+
+std::uint64_t bytes_of(const std::vector<OutputFile>& files) {
+  std::uint64_t bytes = 0;
+  for (const auto& file : files) bytes += static_cast<std::uint64_t>(file.size_bytes);
+  return bytes;
 }
 
 Task<sandbox::LeftOut> keep_file(CodeStore& code, Executor& executor, const sandbox::OutputEntry& entry,
@@ -39,10 +56,13 @@ Task<sandbox::LeftOut> keep_file(CodeStore& code, Executor& executor, const sand
   if (!is_output_name(entry.name)) co_return sandbox::LeftOut::bad_name;
   std::string bytes;
   std::string sha256;
+  std::int64_t in_holes = 0;
   sandbox::LeftOut left_out = sandbox::LeftOut::no;
-  co_await executor.offload([&] {
-    left_out = read_file(entry.file.get(), bytes);
-    if (left_out == sandbox::LeftOut::no) sha256 = sha256_of(bytes);
+  co_await executor.offload([&, kept_before = bytes_of(result.output_files)] {
+    left_out = read_file(entry.file.get(), kept_before, bytes);
+    if (left_out != sandbox::LeftOut::no) return;
+    sha256 = sha256_of(bytes);
+    in_holes = bytes_in_holes(entry.file.get(), bytes.size());
   });
   if (left_out != sandbox::LeftOut::no) co_return left_out;
   const std::string key = output_key(result.function_id, result.request_id, entry.name);
@@ -50,8 +70,9 @@ Task<sandbox::LeftOut> keep_file(CodeStore& code, Executor& executor, const sand
   if (!put) {
     log::warn("an output file could not be stored",
               {{"requestId", result.request_id.value}, {"code", put.error().code}});
-    co_return sandbox::LeftOut::not_stored;
+    co_return put.error().code == errors::storage_full ? sandbox::LeftOut::no_room : sandbox::LeftOut::not_stored;
   }
+  result.disk_write += in_holes;
   result.output_files.push_back({.name = entry.name,
                                  .size_bytes = static_cast<std::int64_t>(bytes.size()),
                                  .key = key,

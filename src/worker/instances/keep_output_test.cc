@@ -29,6 +29,7 @@ class ObjectStore : public SourceBundles {
  public:
   using SourceBundles::SourceBundles;
   Task<Result<void>> put_object(const std::string& key, std::string_view bytes) override {
+    if (full) co_return fail(errors::storage_full, "The disk is full.");
     if (failures_left > 0) {
       --failures_left;
       co_return fail(errors::code_store_unavailable, "The store is away.");
@@ -39,6 +40,7 @@ class ObjectStore : public SourceBundles {
 
   std::map<std::string, std::string> objects;
   int failures_left = 0;
+  bool full = false;
 };
 
 class KeepOutputTest : public ::testing::Test {
@@ -94,6 +96,33 @@ TEST_F(KeepOutputTest, AFileThatGrewIsReadNoFurtherThanItsBound) {
   EXPECT_THAT(kept(), ElementsAre("shrank"));
   EXPECT_EQ(store_.objects.at("outputs/f1/r1/shrank"), "m");
   EXPECT_EQ(result_.err, "[not kept as output files: \"grew\" is over 10 MiB]\n");
+}
+
+TEST_F(KeepOutputTest, FilesThatGrewAreReadNoFurtherThanTheBoundOfAll) {
+  std::vector<fs::path> paths;
+  for (const char* name : {"a", "b", "c", "d", "e"}) paths.push_back(add(name, ""));
+  for (const auto& path : paths) fs::resize_file(path, limits::kMaxOutputFileBytes);
+  fs::resize_file(paths.back(), 1000);
+  keep();
+  EXPECT_THAT(kept(), ElementsAre("a", "b", "c", "e"));
+  EXPECT_EQ(result_.err, "[not kept as output files: \"d\" is past 32 MiB in all]\n");
+}
+
+TEST_F(KeepOutputTest, WhatIsStoredOfHolesIsWritten) {
+  fs::resize_file(add("hole", ""), 5 * limits::kMiB);
+  add("bytes", std::string(4096, 'x'));
+  result_.disk_write = 4096;  // by how much the folder grew
+  keep();
+  EXPECT_EQ(result_.disk_write, static_cast<std::int64_t>(5 * limits::kMiB + 4096));
+}
+
+TEST_F(KeepOutputTest, AFullDiskIsNamed) {
+  add("lost", "1");
+  store_.full = true;
+  result_.status = RunStatus::success;
+  keep();
+  EXPECT_EQ(result_.status, RunStatus::success);
+  EXPECT_EQ(result_.err, "[not kept as output files: \"lost\" has no room on the platform's disk]\n");
 }
 
 TEST_F(KeepOutputTest, AStoreThatIsAwayCostsTheFileNotTheRun) {

@@ -1,0 +1,20 @@
+#include "main/disk_watch.h"
+
+#include <utility>
+
+namespace infra {
+namespace {
+
+constexpr std::chrono::seconds kInterval{1};
+
+}  // namespace
+
+Task<void> DiskWatch::watch_on(const std::atomic<bool>& stopping, std::function<void()> report) {
+  while (!stopping) {
+    co_await program_.executor.offload([this] { space_.look(); });
+    if (report) report();
+    co_await program_.clock.sleep_until(program_.clock.steady_now() + kInterval);
+  }
+}
+
+}  // namespace infra
