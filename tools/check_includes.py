@@ -20,7 +20,7 @@ FENCED = {
     "zip.h": {"adapters"},
     "prometheus/": {"telemetry"},
     "CLI/": {"main", "cli"},
-    "seccomp.h": {"sandbox/inside"},
+    "seccomp.h": {"sandbox/inside", "sandbox/system", "sandbox/confinement"},
 }
 
 

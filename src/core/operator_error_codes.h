@@ -23,6 +23,9 @@ inline constexpr ErrorEntry runtimes_missing{
     "runtimes_missing", ErrorKind::not_found,
     "The runtimes folder is not beside the program: keep it where it was built or installed."};
 inline constexpr ErrorEntry unknown_user{"unknown_user", ErrorKind::invalid, "--user names no user of this machine."};
+inline constexpr ErrorEntry cannot_become_user{"cannot_become_user", ErrorKind::invalid,
+                                               "--user names a user that this program can't become: start it as root, "
+                                               "with the capabilities that the message names."};
 inline constexpr ErrorEntry listen_failed{"listen_failed", ErrorKind::unavailable,
                                           "The port can't be listened on: choose another with PORT."};
 inline constexpr ErrorEntry no_isolation{

@@ -71,10 +71,11 @@ Api::Api(ApiSettings settings, std::vector<Route> routes, RateLimiter& limiter, 
       metrics_(metrics),
       chain_(chain(
           {
-              trace(metrics, events, clock),                      // outermost: whatever happens is logged and has an id
-              find_route(router_),                                // whether a key is needed stands in the route table
-              allow_origins(settings_.cors_origins),              // browsers send preflights without a key
-              authenticate(settings_.api_key, limiter, metrics),  // before anything of the body is read
+              trace(metrics, events, clock),          // outermost: whatever happens is logged and has an id
+              find_route(router_),                    // whether a key is needed stands in the route table
+              allow_origins(settings_.cors_origins),  // browsers send preflights without a key
+              authenticate(settings_.api_key, limiter, metrics,
+                           settings_.after_wrong_key),  // before anything of the body is read
               limit_rate(limiter, settings_.rate, clock,
                          metrics),  // authenticated requests only, still before the body
               decode_bodies(),      // nothing is read before a handler reads

@@ -23,6 +23,7 @@ struct ApiSettings {
   std::vector<std::string> cors_origins;
   int trusted_proxy_hops = 0;
   RatePolicy rate;
+  Pause after_wrong_key{};
 };
 
 struct Handlers {

@@ -192,8 +192,9 @@ Middleware find_route(const Router& router) {
   };
 }
 
-Middleware authenticate(const std::string& key, RateLimiter& limiter, Metrics& metrics) {
-  return [expected = digest(key), &limiter, &metrics](Context& context, const Next& next) -> Task<net::Response> {
+Middleware authenticate(const std::string& key, RateLimiter& limiter, Metrics& metrics, Pause after_wrong) {
+  return [expected = digest(key), &limiter, &metrics, after_wrong = std::move(after_wrong)](
+             Context& context, const Next& next) -> Task<net::Response> {
     if (context.route != nullptr && context.route->access == Access::open) co_return co_await next(context);
     const auto key = presented_key(context.request.headers);
     const Digest given = digest(key.value_or(""));
@@ -205,6 +206,7 @@ Middleware authenticate(const std::string& key, RateLimiter& limiter, Metrics& m
       metrics.count("rate_limit_refusals_total", "auth");
       co_return refuse(context, too_many(decision, "requests with a wrong key"));
     }
+    if (key && after_wrong) co_await after_wrong();
     co_return refuse(context, {errors::unauthorized,
                                key ? "The API key is wrong; check the x-api-key header."
                                    : "Send the API key in the x-api-key header (or as Authorization: Bearer)."});

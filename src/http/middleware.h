@@ -28,8 +28,11 @@ using Middleware = std::function<Task<net::Response>(Context&, const Next&)>;
 
 [[nodiscard]] Middleware find_route(const Router& router);
 
-// 401 unless the route is open or the key is right. Failed keys have a rate of their own.
-[[nodiscard]] Middleware authenticate(const std::string& key, RateLimiter& limiter, Metrics& metrics);
+// 401 unless the route is open or the key is right. Failed keys have a rate of their own, and wait for `after_wrong`
+// before they are answered, if there is one.
+using Pause = std::function<Task<void>()>;
+[[nodiscard]] Middleware authenticate(const std::string& key, RateLimiter& limiter, Metrics& metrics,
+                                      Pause after_wrong);
 
 // 429 past the rate, for the routes that are limited; tells the client its budget.
 [[nodiscard]] Middleware limit_rate(RateLimiter& limiter, RatePolicy policy, const Clock& clock, Metrics& metrics);

@@ -112,6 +112,7 @@ struct TestApiOptions {
   int trusted_proxy_hops = 0;
   std::vector<HealthProbe*> probes{};
   int max_waiting = 100;
+  Pause after_wrong_key{};
 };
 
 class TestApi {
@@ -192,7 +193,8 @@ class TestApi {
             .metrics_public = options.metrics_public,
             .cors_origins = options.cors_origins,
             .trusted_proxy_hops = options.trusted_proxy_hops,
-            .rate = options.rate};
+            .rate = options.rate,
+            .after_wrong_key = options.after_wrong_key};
   }
   Task<GaugeSample> sample() { co_return gauges; }
 

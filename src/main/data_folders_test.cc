@@ -43,11 +43,12 @@ class DataFolders : public ::testing::Test {
     fs::create_directory_symlink(outside, data / "versions/abc/folder-link");
   }
 
-  void expect_refused(const std::string& words) const {
-    const auto made = make_data_folders(data, kUser);
+  void expect_refused(const std::string& words) const { expect_refused(words, data); }
+  static void expect_refused(const std::string& words, const fs::path& named) {
+    const auto made = make_data_folders(named, kUser);
     ASSERT_FALSE(made);
     EXPECT_EQ(made.error().code, "data_folder_unwritable");
-    EXPECT_THAT(made.error().message, HasSubstr(data.string()));
+    EXPECT_THAT(made.error().message, HasSubstr(named.string()));
     EXPECT_THAT(made.error().message, HasSubstr(words));
   }
 
@@ -101,6 +102,51 @@ TEST_F(DataFolders, OnesThatOthersOwnOrWriteInAreNotGiven) {
   fs::permissions(data, fs::perms::owner_all);
   ASSERT_EQ(::chown(data.c_str(), 12345, 12345), 0);
   expect_refused("uid 12345");
+  EXPECT_EQ(owner_of(data / "infra.db"), kRoots);
+}
+
+TEST_F(DataFolders, WhatInfraDoesNotMakeStaysWhoseItIs) {
+  fill();
+  std::ofstream(data / "notes.txt") << "mine";
+  fs::create_directory(data / "backup");
+  ASSERT_TRUE(make_data_folders(data, kUser));
+  EXPECT_EQ(owner_of(data / "infra.db"), kUsers);
+  EXPECT_EQ(owner_of(data / "notes.txt"), kRoots);
+  EXPECT_EQ(owner_of(data / "backup"), kRoots);
+}
+
+TEST_F(DataFolders, AStrangersFileIsRefusedByName) {
+  fill();
+  const fs::path strange = data / "versions/abc/inner/main.py";
+  ASSERT_EQ(::chown(strange.c_str(), 12345, 12345), 0);
+  expect_refused(strange.string() + " belongs to uid 12345");
+  EXPECT_EQ(owner_of(strange), "12345:12345");
+  EXPECT_EQ(owner_of(data), kRoots) << "it is given last, so that the next start looks again";
+}
+
+TEST_F(DataFolders, AFileWithAnotherNameElsewhereIsNotGiven) {
+  fill();
+  fs::remove(data / "versions/abc/inner/main.py");
+  fs::create_hard_link(outside / "file", data / "versions/abc/inner/main.py");
+  expect_refused("hard link");
+  EXPECT_EQ(owner_of(outside / "file"), kRoots);
+}
+
+TEST_F(DataFolders, OneBehindALinkIsUsedButNotGiven) {
+  fs::create_directory(data);
+  const fs::path link = folder.path() / "link";
+  fs::create_directory_symlink(data, link);
+  expect_refused("Name the folder itself with INFRA_DATA_DIR: " + data.string(), link);
+  EXPECT_EQ(owner_of(data), kRoots);
+  ASSERT_TRUE(make_data_folders(data, kUser));
+  ASSERT_TRUE(make_data_folders(link, kUser));
+  ASSERT_TRUE(make_data_folders(link, std::nullopt));
+}
+
+TEST_F(DataFolders, InTheUsersOwnFolderNothingIsGiven) {
+  ASSERT_TRUE(make_data_folders(data, kUser));
+  std::ofstream(data / "infra.db") << "moved there by him";
+  expect_refused("infra.db belongs to uid 0");
   EXPECT_EQ(owner_of(data / "infra.db"), kRoots);
 }
 

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <stdexcept>
+#include <utility>
+
 #include "adapters/aws/auth/credential_chain.h"
 
 namespace infra {
@@ -26,12 +29,22 @@ std::string bucket_endpoint(const FleetConfig& fleet) {
   return service_endpoint("", fleet.bucket + ".s3", fleet.region);
 }
 
+// Redis' authorities may be in a file that this program can't open itself.
+FleetConfig with_authorities(FleetConfig fleet, const aws::OpenFile& open) {
+  if (!fleet.redis.tls || fleet.redis.ca_file.empty()) return fleet;
+  auto pem = aws::read_small_file(open, fleet.redis.ca_file);
+  if (!pem) throw std::runtime_error("Redis: the certificate authorities: " + pem.error().message);
+  fleet.redis.ca_pem = std::move(*pem);
+  return fleet;
+}
+
 }  // namespace
 
 FleetEngines::FleetEngines(Program& program, const Variables& variables, SqsQueueOptions of_queue)
-    : fleet(*program.config.fleet),
+    : fleet(with_authorities(*program.config.fleet, program.open_secret)),
       http(program.loops),
-      credentials(aws::make_credential_chain(variables, fleet.region, http, program.executor, program.clock)),
+      credentials(aws::make_credential_chain(variables, fleet.region, http, program.executor, program.clock,
+                                             program.open_secret)),
       s3({"s3", fleet.region, bucket_endpoint(fleet)}, http, *credentials, program.clock, program.random),
       sqs({"sqs", fleet.region, fleet.sqs_endpoint.empty() ? origin_of(fleet.queue_url) : fleet.sqs_endpoint}, http,
           *credentials, program.clock, program.random),

@@ -5,12 +5,13 @@
 namespace infra {
 namespace {
 
-http::ApiSettings api_settings(const Config& config) {
+http::ApiSettings api_settings(const Config& config, http::WrongKeyDelay& wrong_keys) {
   return {.api_key = config.api_key,
           .metrics_public = config.metrics_public,
           .cors_origins = config.cors_origins,
           .trusted_proxy_hops = config.trusted_proxy_hops,
-          .rate = config.rate};
+          .rate = config.rate,
+          .after_wrong_key = [&wrong_keys] { return wrong_keys.wait(); }};
 }
 
 }  // namespace
@@ -24,8 +25,9 @@ FrontDoor::FrontDoor(Program& program, RateLimiter& limiter, std::vector<HealthP
               {.draining = [this] { return draining_.load(); },
                .gauges = [this] { return this->gauges(); },
                .overload = &program.overload}),
-      api_(api_settings(program.config), routes(status_), limiter, program.ids, program.clock, program.metrics,
-           program.events) {}
+      wrong_keys_(program.clock),
+      api_(api_settings(program.config, wrong_keys_), routes(status_), limiter, program.ids, program.clock,
+           program.metrics, program.events) {}
 
 Task<GaugeSample> FrontDoor::gauges() {
   auto sample = co_await gauges_();
@@ -35,7 +37,8 @@ Task<GaugeSample> FrontDoor::gauges() {
 
 Result<std::uint16_t> FrontDoor::open(const std::string& address) {
   server_ = std::make_unique<net::HttpServer>(
-      program_.loops, net::HttpServerOptions{.address = address, .port = program_.config.port},
+      program_.loops,
+      net::HttpServerOptions{.address = address, .port = program_.config.port, .bound_socket = program_.bound_socket},
       [this](net::Request& request) { return api_.handle(request); },
       [this](const Error& error) { return api_.refuse(error); });
   if (auto listening = server_->start(); !listening) return fail(listening.error());

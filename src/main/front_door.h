@@ -8,6 +8,7 @@
 
 #include "app/health_monitor.h"
 #include "http/api.h"
+#include "http/wrong_key_delay.h"
 #include "main/program.h"
 #include "net/http/http_server.h"
 #include "ports/rate_limiter.h"
@@ -41,6 +42,7 @@ class FrontDoor {
   std::atomic<bool> draining_ = false;
   app::HealthMonitor health_;
   http::MonitoringHandler status_;
+  http::WrongKeyDelay wrong_keys_;
   http::Api api_;
   std::unique_ptr<net::HttpServer> server_;
 };

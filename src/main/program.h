@@ -1,6 +1,7 @@
 // The parts that every program has, whichever its command and its engines.
 #pragma once
 
+#include "adapters/aws/auth/small_file.h"
 #include "adapters/files/data_folder.h"
 #include "adapters/system/system_random.h"
 #include "app/id_source.h"
@@ -27,6 +28,8 @@ struct Program {
   net::EventLoops& loops;
   Executor& executor;
   Clock& clock;
+  int bound_socket = -1;  // the HTTP port's, from before privileges were given up; the door's from its opening on
+  aws::OpenFile open_secret = aws::open_plainly;  // what secret_files() lists
   SystemRandom random{};
   app::IdSource ids{clock, random};
   Metrics metrics{};

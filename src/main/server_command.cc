@@ -2,12 +2,10 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <pwd.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <csignal>
 #include <cstdlib>
 #include <iterator>
@@ -21,22 +19,26 @@
 #include "adapters/system/system_random.h"
 #include "core/operator_error_codes.h"
 #include "main/banner.h"
+#include "main/confinement.h"
 #include "main/data_folders.h"
 #include "main/dev_key.h"
 #include "main/embedded_platform.h"
 #include "main/fleet_controller.h"
 #include "main/fleet_worker.h"
 #include "main/install_paths.h"
+#include "main/secret_files.h"
 #include "main/service_manager.h"
+#include "main/start_warnings.h"
 #include "main/unknown_variables.h"
 #include "main/worker_host.h"
+#include "net/http/listening_socket.h"
 #include "net/loops/watchdog.h"
 #include "sandbox/client/plain_launcher.h"
 #include "sandbox/client/sandbox_launcher.h"
 #include "sandbox/client/spawner.h"
+#include "sandbox/client/spawner_connection.h"
 #include "sandbox/system/isolation.h"
 #include "sandbox/system/landlock.h"
-#include "sandbox/system/privileges.h"
 #include "telemetry/log.h"
 
 namespace infra {
@@ -56,18 +58,6 @@ int give_up(const std::vector<std::string>& sentences) {
 
 int give_up(const Error& error) {
   return give_up({error.message});
-}
-
-Result<std::optional<sandbox::Identity>> find_user(const std::string& name) {
-  if (name.empty()) return std::nullopt;
-  const passwd* entry = getpwnam(name.c_str());
-  if (entry == nullptr) {
-    uid_t uid = 0;
-    const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), uid);
-    if (error == std::errc{} && end == name.data() + name.size()) entry = getpwuid(uid);
-  }
-  if (entry == nullptr) return fail(errors::unknown_user, fmt::format("--user: there is no user \"{}\".", name));
-  return sandbox::Identity{entry->pw_uid, entry->pw_gid};
 }
 
 // SIGTERM and SIGINT are waited for, never handled: blocked here, before any thread exists.
@@ -128,7 +118,8 @@ std::string listen_address(Command command, const std::string& wanted) {
 // Before threads, listeners and locks exist: the privileged part is set apart. A fleet's controller runs no functions
 // and has none. Nullopt when functions run without isolation.
 Result<std::optional<sandbox::SpawnerHandle>> isolate(const Config& config, const std::filesystem::path& data,
-                                                      const std::filesystem::path& runtimes) {
+                                                      const std::filesystem::path& runtimes,
+                                                      const std::vector<std::string>& secrets) {
   if (!config.isolate) return std::nullopt;
   if (auto possible = sandbox::check_isolation(); !possible) return fail(possible.error());
   sandbox::SpawnerOptions options;
@@ -141,16 +132,27 @@ Result<std::optional<sandbox::SpawnerHandle>> isolate(const Config& config, cons
     options.zygote_library = library;
   options.python_packages = config.python_packages;
   options.egress = config.egress;
+  options.files = absolute_paths(secrets);
   auto spawner = sandbox::start_spawner(options);
   if (!spawner) return fail(spawner.error());
   return std::move(*spawner);
 }
 
-std::unique_ptr<sandbox::Launcher> make_launcher(std::optional<sandbox::SpawnerHandle> spawner, const Config& config,
-                                                 const std::filesystem::path& data,
-                                                 const std::filesystem::path& runtimes) {
-  if (spawner) return std::make_unique<sandbox::SandboxLauncher>(std::move(*spawner));
-  log::warn("INFRA_SANDBOX=none: functions run WITHOUT isolation, with this program's rights; only for code you trust");
+// Without a spawner for functions, one for files: whoever becomes another user leaves his keys behind.
+Result<std::optional<sandbox::SpawnerHandle>> open_files_for(const std::optional<sandbox::Identity>& become,
+                                                             const std::vector<std::string>& secrets) {
+  if (!become || secrets.empty()) return std::nullopt;
+  auto opener = sandbox::start_file_opener(spawner_program(), absolute_paths(secrets));
+  if (!opener) return fail(opener.error());
+  return std::move(*opener);
+}
+
+std::unique_ptr<sandbox::Launcher> make_plain_launcher(const Config& config, const std::filesystem::path& data,
+                                                       const std::filesystem::path& runtimes) {
+  log::warn(
+      "INFRA_SANDBOX=none: functions run WITHOUT isolation, with this program's rights and no filter of system calls; "
+      "only for "
+      "code you trust");
   return std::make_unique<sandbox::PlainLauncher>(
       sandbox::PlainLauncher::Options{.versions = versions_folder(data),
                                       .runners = {.runtimes = runtimes, .native = native_runner_folder()},
@@ -164,8 +166,12 @@ struct Setting {
   const Config& config;
   const Variables& variables;   // where AWS credentials are looked for
   sandbox::Launcher* launcher;  // null: a fleet's controller
+  aws::OpenFile open_secret;
   bool key_is_ours;
   std::string address;
+  int bound_socket;
+  int landlock;  // which version functions have
+  std::string examples;
   const ServiceManager& manager;
 };
 
@@ -185,7 +191,13 @@ int serve_until_stopped(const Setting& setting, DataFolder folder, LeftBehind le
   std::optional<net::Watchdog> watchdog(std::in_place, loops);
   SystemExecutor executor(loops);
   SystemClock clock;
-  Program program{.config = config, .folder = std::move(folder), .loops = loops, .executor = executor, .clock = clock};
+  Program program{.config = config,
+                  .folder = std::move(folder),
+                  .loops = loops,
+                  .executor = executor,
+                  .clock = clock,
+                  .bound_socket = setting.bound_socket,
+                  .open_secret = setting.open_secret};
   auto platform = open_platform(setting, program);
   if (!platform) return give_up(platform.error());
   const auto port = (*platform)->start(setting.address);
@@ -195,12 +207,12 @@ int serve_until_stopped(const Setting& setting, DataFolder folder, LeftBehind le
                           {"port", *port},
                           {"engines", config.fleet ? "fleet" : "embedded"},
                           {"isolation", config.isolate},
-                          {"landlock", config.isolate ? sandbox::landlock_version() : 0}});
+                          {"landlock", setting.landlock}});
   setting.manager.ready(fmt::format("listening on port {}", *port));
   const BackgroundDeletion deletion(std::move(left));
   if (setting.command == Command::dev) {
     const std::string key = setting.key_is_ours ? config.api_key : "<the INFRA_API_KEY that you gave>";
-    fmt::print(stderr, "{}", walk_through(*port, key, examples_folder().string()));
+    fmt::print(stderr, "{}", walk_through(*port, key, setting.examples));
   }
   int received = 0;
   sigwait(&signals, &received);
@@ -228,25 +240,39 @@ int run_server(Command command, const ServerOptions& options) {
                               config.error().sentences.end());
   if (!problems.sentences.empty()) return give_up(problems.sentences);
 
-  const auto identity = find_user(options.user);
-  if (!identity) return give_up(identity.error());
   const bool runs_functions = command != Command::serve || !config->fleet;
   const auto runtimes = runtimes_folder();
   if (runs_functions && !runtimes) return give_up(runtimes.error());
   std::error_code error;
   const auto data = std::filesystem::absolute(config->data_dir, error).lexically_normal();
   if (error) return give_up({fmt::format("The current folder can't be used: {}.", error.message())});
+  const std::string examples = examples_folder().string();
+  const int landlock = config->isolate ? sandbox::landlock_version() : 0;
 
   const ServiceManager manager = ServiceManager::connect();
   const sigset_t signals = block_stop_signals();
   raise_descriptor_limit();
-  if (auto made = make_data_folders(data, *identity); !made) return give_up(made.error());
+  const auto become = whom_to_become(options.user, data);
+  if (!become) return give_up(become.error());
+  const std::string address = listen_address(command, options.address);
+  for (const auto& warning : start_warnings(command, *config, address)) log::warn(warning);
+  const auto bound_socket = net::bind_listener(address, config->port);
+  if (!bound_socket) return give_up(bound_socket.error());
+  const auto made = make_data_folders(data, *become);
+  if (!made) return give_up(made.error());
+  const auto secrets = secret_files(*config, variables);
   Result<std::optional<sandbox::SpawnerHandle>> spawner;
-  if (runs_functions) spawner = isolate(*config, data, *runtimes);
+  if (runs_functions) spawner = isolate(*config, data, *runtimes, secrets);
   if (!spawner) return give_up(spawner.error());
-  if (geteuid() == 0) {
-    if (auto dropped = sandbox::drop_privileges(*identity); !dropped) return give_up(dropped.error());
-  }
+  Result<std::optional<sandbox::SpawnerHandle>> opener;
+  if (!*spawner) opener = open_files_for(*become, secrets);
+  if (!opener) return give_up(opener.error());
+  const auto confined = confine({.become = *become,
+                                 .isolate = config->isolate,
+                                 .data = made->get(),
+                                 .data_path = data,
+                                 .folders = openssl_folders(variables)});
+  if (!confined) return give_up(confined.error());
   auto folder = DataFolder::open(data);
   if (!folder) return give_up(folder.error());
   auto left = LeftBehind::move_aside(data, {"versions", "staging", "tmp", "instances"});
@@ -260,14 +286,26 @@ int run_server(Command command, const ServerOptions& options) {
     config->api_key = *key;
   }
   std::unique_ptr<sandbox::Launcher> launcher;
-  if (runs_functions) launcher = make_launcher(std::move(*spawner), *config, data, *runtimes);
+  aws::OpenFile open_secret = aws::open_plainly;
+  if (*spawner) {
+    auto isolated = std::make_unique<sandbox::SandboxLauncher>(std::move(**spawner));
+    open_secret = open_through(isolated->connection(), secrets);
+    launcher = std::move(isolated);
+  } else if (runs_functions) {
+    launcher = make_plain_launcher(*config, data, *runtimes);
+  }
+  if (*opener) open_secret = open_through(std::make_shared<sandbox::SpawnerConnection>(std::move(**opener)), secrets);
   make_room_for_descriptors();
   const Setting setting{.command = command,
                         .config = *config,
                         .variables = variables,
                         .launcher = launcher.get(),
+                        .open_secret = open_secret,
                         .key_is_ours = make_key,
-                        .address = listen_address(command, options.address),
+                        .address = address,
+                        .bound_socket = *bound_socket,
+                        .landlock = landlock,
+                        .examples = examples,
                         .manager = manager};
   return serve_until_stopped(setting, std::move(*folder), std::move(*left), signals);
 }

@@ -141,11 +141,13 @@ class Life(unittest.TestCase):
 
     def test_3_the_program_has_no_privileges_and_the_spawner_few(self):
         def status(pid, name):
-            return re.search(rf"^{name}:\s+(.+)$", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)[1].split()
+            return re.search(rf"^{name}:[ \t]*(.*)$", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)[1].split()
 
         main = shown("infra", "MainPID")
         self.assertEqual(set(status(main, "Uid")), {str(pwd.getpwnam("infra").pw_uid)})
         self.assertEqual(int(status(main, "CapPrm")[0], 16), 0)
+        self.assertEqual(status(main, "Groups"), [])
+        self.assertEqual(status(main, "Seccomp"), ["2"])
         spawner = next(pid for pid in Path(f"/proc/{main}/task/{main}/children").read_text().split()
                        if Path(f"/proc/{pid}/comm").read_text() == "infra-spawner\n")
         self.assertEqual(set(status(spawner, "Uid")), {"0"})

@@ -7,7 +7,6 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -19,6 +18,7 @@
 
 #include "core/operator_error_codes.h"
 #include "net/http/http_server_connection.h"
+#include "net/http/listening_socket.h"
 #include "telemetry/task_failures.h"
 
 namespace infra::net {
@@ -35,41 +35,6 @@ constexpr std::size_t kMaxRefusing = 128;
 constexpr milliseconds kAcceptPause{50};  // when descriptors or memory have run out
 constexpr milliseconds kCloseCheck{20};   // whether the loops still run, while closing waits for them
 
-Error listen_error(const HttpServerOptions& options, const ErrorCode& error) {
-  Error answer{errors::listen_failed, {}};
-  if (error == asio::error::address_in_use) {
-    answer.message = fmt::format("Port {} is in use by another program; choose another with PORT.", options.port);
-  } else if (error == asio::error::access_denied) {
-    answer.message = fmt::format(
-        "Port {} needs privileges that this program does not have; choose one from 1024 on "
-        "with PORT.",
-        options.port);
-  } else if (error == boost::system::errc::address_not_available) {
-    answer.message = fmt::format("This machine has no address {} to listen on.", options.address);
-  } else {
-    answer.message = fmt::format("Can't listen on {} port {}: {}.", options.address, options.port, error.message());
-  }
-  return answer;
-}
-
-Result<void> listen(Acceptor& acceptor, const HttpServerOptions& options) {
-  ErrorCode error;
-  const asio::ip::address address = asio::ip::make_address(options.address, error);
-  if (error) {
-    return fail(errors::invalid_address,
-                fmt::format("\"{}\" is no IP address to listen on; use for example 127.0.0.1, 0.0.0.0 or ::.",
-                            options.address));
-  }
-  const tcp::endpoint endpoint(address, options.port);
-  acceptor.open(endpoint.protocol(), error);
-  if (!error) acceptor.set_option(tcp::acceptor::reuse_address(true), error);
-  if (!error && address.is_v6()) acceptor.set_option(asio::ip::v6_only(false), error);
-  if (!error) acceptor.bind(endpoint, error);
-  if (!error) acceptor.listen(kBacklog, error);
-  if (error) return fail(listen_error(options, error));
-  return {};
-}
-
 Result<void> adopt(Acceptor& acceptor, int listening_socket) {
   const auto refuse = [&](const std::string& reason) {
     ::close(listening_socket);
@@ -84,6 +49,17 @@ Result<void> adopt(Acceptor& acceptor, int listening_socket) {
   ErrorCode error;
   acceptor.assign(name.ss_family == AF_INET6 ? tcp::v6() : tcp::v4(), listening_socket, error);
   if (error) return refuse(error.message());
+  return {};
+}
+
+Result<void> listen(Acceptor& acceptor, const HttpServerOptions& options) {
+  const auto bound =
+      options.bound_socket >= 0 ? Result<int>(options.bound_socket) : bind_listener(options.address, options.port);
+  if (!bound) return fail(bound.error());
+  if (Result<void> adopted = adopt(acceptor, *bound); !adopted) return adopted;
+  ErrorCode error;
+  acceptor.listen(kBacklog, error);
+  if (error) return fail(listen_error(options.address, options.port, error));
   return {};
 }
 

@@ -25,6 +25,7 @@ using ErrorHandler = std::function<Response(const Error&)>;
 struct HttpServerOptions {
   std::string address = "127.0.0.1";  // "0.0.0.0", "::" (both families)
   std::uint16_t port = 0;             // 0: any free one
+  int bound_socket = -1;              // of bind_listener(), which start() then takes in place of binding one
   std::size_t max_header_bytes = 32 * 1024;
   std::size_t max_connections = 10'000;  // one more is answered 503 and closed
   milliseconds header_timeout{10'000};   // from the first byte of a request to the end of its header

@@ -21,6 +21,7 @@ struct RedisOptions {
   std::string password{};  // empty: no AUTH
   bool tls = false;        // verified against the system's authorities, and the host's name
   std::string ca_file{};   // with tls: authorities in place of the system's
+  std::string ca_pem{};    // and what is in that file, if it was read already
   milliseconds connect_timeout{1000};
   milliseconds command_timeout{1000};  // a command's time if it names none
 };

@@ -30,6 +30,8 @@ std::shared_ptr<asio::ssl::context> make_tls(const RedisOptions& options) {
   ErrorCode error;
   if (options.ca_file.empty()) {
     context->set_default_verify_paths(error);
+  } else if (!options.ca_pem.empty()) {
+    context->add_certificate_authority(asio::buffer(options.ca_pem), error);
   } else {
     context->load_verify_file(options.ca_file, error);
   }

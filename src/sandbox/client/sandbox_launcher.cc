@@ -1,10 +1,13 @@
 #include "sandbox/client/sandbox_launcher.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "core/error_codes.h"
+#include "sandbox/client/disk_activity.h"
 #include "sandbox/client/host_addresses.h"
 #include "sandbox/client/spawner_connection.h"
 #include "sandbox/protocol/output_exchange.h"
@@ -19,8 +22,11 @@ namespace {
 
 class SpawnedSandbox final : public Sandbox {
  public:
-  SpawnedSandbox(std::shared_ptr<SpawnerConnection> connection, SpawnerConnection::Reply reply)
+  SpawnedSandbox(std::shared_ptr<SpawnerConnection> connection, std::shared_ptr<const DiskActivity> disks,
+                 SpawnerConnection::Reply reply)
       : connection_(std::move(connection)),
+        disks_(reply.event.asks_disk != 0 ? std::move(disks) : nullptr),
+        disks_seen_(disks_ ? disks_->bytes_read() : std::nullopt),
         life_(std::move(reply.life)),
         id_(reply.event.sandbox),
         probe_(std::span(reply.fds).subspan<kStreamFds, kProbes>(), reply.event.has_init != 0),
@@ -53,17 +59,10 @@ class SpawnedSandbox final : public Sandbox {
 
   SandboxUsage usage() override {
     if (auto ended = life_->final_usage()) return *ended;
-    if (auto used = usage_.read()) return *used;
-    auto reply = connection_->ask({.op = SpawnerOp::usage, .runtime = 0, .id = 0, .sandbox = id_});
-    if (reply && reply->event.kind == SpawnerEventKind::usage) {
-      return {.cpu_us = reply->event.cpu_us,
-              .peak_memory_bytes = reply->event.peak_memory_bytes,
-              .network_rx = reply->event.network_rx,
-              .network_tx = reply->event.network_tx,
-              .disk_read_bytes = reply->event.disk_read_bytes};
-    }
-    // It ended in between; that event came before this reply.
-    return life_->final_usage().value_or(SandboxUsage{});
+    auto used = usage_.read();
+    if (!used) return ask_usage();
+    if (disks_) used->disk_read_bytes = disk_bytes();
+    return *used;
   }
 
   void reset_peak() override { usage_.reset_peak(); }
@@ -79,9 +78,33 @@ class SpawnedSandbox final : public Sandbox {
   OutputTree take_output(milliseconds patience) override { return request_output(output_, patience); }
 
  private:
+  SandboxUsage ask_usage() {
+    auto reply = connection_->ask({.op = SpawnerOp::usage, .runtime = 0, .id = 0, .sandbox = id_});
+    if (reply && reply->event.kind == SpawnerEventKind::usage) {
+      return {.cpu_us = reply->event.cpu_us,
+              .peak_memory_bytes = reply->event.peak_memory_bytes,
+              .network_rx = reply->event.network_rx,
+              .network_tx = reply->event.network_tx,
+              .disk_read_bytes = reply->event.disk_read_bytes};
+    }
+    // It ended in between; that event came before this reply.
+    return life_->final_usage().value_or(SandboxUsage{});
+  }
+
+  // The spawner is asked only if anybody has read from a disk since, which most calls' time knows nothing of.
+  std::int64_t disk_bytes() {
+    const auto seen = disks_->bytes_read();
+    if (!seen || seen != disks_seen_) disk_bytes_ = ask_usage().disk_read_bytes;
+    disks_seen_ = seen;
+    return disk_bytes_;
+  }
+
   void tell(SpawnerOp op) { connection_->tell({.op = op, .runtime = 0, .id = 0, .sandbox = id_}); }
 
   std::shared_ptr<SpawnerConnection> connection_;
+  const std::shared_ptr<const DiskActivity> disks_;  // null where a group counts what it reads from them
+  std::optional<std::uint64_t> disks_seen_;
+  std::int64_t disk_bytes_ = 0;  // as of then
   std::shared_ptr<SandboxLife> life_;
   std::uint64_t id_;
   StateProbe probe_;
@@ -97,7 +120,10 @@ std::unexpected<Error> no_egress(std::string_view why) {
 }  // namespace
 
 SandboxLauncher::SandboxLauncher(SpawnerHandle spawner)
-    : connection_(nullptr), capacity_(spawner.slots), engine_hosts_(std::move(spawner.engine_hosts)) {
+    : connection_(nullptr),
+      disks_(std::make_shared<const DiskActivity>()),
+      capacity_(spawner.slots),
+      engine_hosts_(std::move(spawner.engine_hosts)) {
   connection_ = std::make_shared<SpawnerConnection>(std::move(spawner));
 }
 
@@ -135,7 +161,7 @@ Result<std::unique_ptr<Sandbox>> SandboxLauncher::launch(const LaunchRequest& re
     return fail(errors::sandbox_failed,
                 "the sandbox could not be started: " + std::string(get_text(reply->event.text)));
   }
-  return std::make_unique<SpawnedSandbox>(connection_, std::move(*reply));
+  return std::make_unique<SpawnedSandbox>(connection_, disks_, std::move(*reply));
 }
 
 Result<void> SandboxLauncher::open_egress() {

@@ -11,6 +11,7 @@
 
 namespace infra::sandbox {
 
+class DiskActivity;
 class SpawnerConnection;
 
 class SandboxLauncher final : public Launcher {
@@ -31,9 +32,12 @@ class SandboxLauncher final : public Launcher {
   [[nodiscard]] Result<Counts> counts();
   // False once the spawner has died: no sandbox can be launched any more, and a restart of the program is due.
   [[nodiscard]] bool alive() const override;
+  // For what else the spawner does.
+  [[nodiscard]] const std::shared_ptr<SpawnerConnection>& connection() const { return connection_; }
 
  private:
   std::shared_ptr<SpawnerConnection> connection_;
+  const std::shared_ptr<const DiskActivity> disks_;
   int capacity_;
   const std::vector<std::string> engine_hosts_;
   std::atomic<bool> egress_open_ = false;

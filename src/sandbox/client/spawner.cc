@@ -55,11 +55,8 @@ void become_spawner(const std::filesystem::path& program, const std::vector<std:
   send_message(kSpawnerSocketFd, failed);
 }
 
-}  // namespace
-
-Result<SpawnerHandle> start_spawner(SpawnerOptions options) {
-  if (auto checked = check_options(options); !checked) return fail(checked.error());
-  if (auto possible = check_isolation(); !possible) return fail(possible.error());
+// Forks it, and waits for its first words.
+Result<SpawnerHandle> start(const SpawnerOptions& options) {
   int ends[2] = {-1, -1};
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) return system_failure("socketpair");
   SpawnerHandle handle{
@@ -80,6 +77,18 @@ Result<SpawnerHandle> start_spawner(SpawnerOptions options) {
   const std::string_view why = get_text(first.text);
   return fail(errors::sandbox_failed,
               "the spawner did not start: " + (why.empty() ? std::string("it ended at once") : std::string(why)));
+}
+
+}  // namespace
+
+Result<SpawnerHandle> start_spawner(SpawnerOptions options) {
+  if (auto checked = check_options(options); !checked) return fail(checked.error());
+  if (auto possible = check_isolation(); !possible) return fail(possible.error());
+  return start(options);
+}
+
+Result<SpawnerHandle> start_file_opener(std::filesystem::path program, std::vector<std::filesystem::path> files) {
+  return start({.program = std::move(program), .files = std::move(files), .only_files = true});
 }
 
 }  // namespace infra::sandbox

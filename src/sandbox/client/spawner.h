@@ -5,6 +5,7 @@
 
 #include <sys/types.h>
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -24,5 +25,9 @@ struct SpawnerHandle {
 // Returns when the spawner has swept what an earlier one left and is ready. Then call drop_privileges() (privileges.h).
 // `invalid` for options that can't be; `unavailable` with check_isolation()'s words or the failing step.
 [[nodiscard]] Result<SpawnerHandle> start_spawner(SpawnerOptions options);
+
+// The same program for one that runs no functions: it opens those files, and can do nothing else.
+[[nodiscard]] Result<SpawnerHandle> start_file_opener(std::filesystem::path program,
+                                                      std::vector<std::filesystem::path> files);
 
 }  // namespace infra::sandbox

@@ -16,17 +16,10 @@
 #include <array>
 #include <cerrno>
 #include <cstddef>
-#include <functional>
-#include <memory>
 #include <utility>
-
-#include "sandbox/system/system_error.h"
-#include "sandbox/system/unique_fd.h"
 
 namespace infra::sandbox {
 namespace {
-
-using Filter = std::unique_ptr<void, decltype(&::seccomp_release)>;
 
 // Names, because a few exist on one architecture only; libseccomp knows them all and skips those.
 // clang-format off: a table
@@ -113,12 +106,6 @@ bool forbid_if(void* filter, int call, const scmp_arg_cmp& condition) {
   return ::seccomp_rule_add_array(filter, SCMP_ACT_ERRNO(EPERM), call, 1, &condition) == 0;
 }
 
-bool add(void* filter, std::uint32_t action, const char* name) {
-  const int number = ::seccomp_syscall_resolve_name(name);
-  if (number == __NR_SCMP_ERROR) return true;  // not a call of this architecture or of this libseccomp's time
-  return ::seccomp_rule_add(filter, action, number, 0) == 0;
-}
-
 // Threads and children, but no namespaces. clone3 takes its flags by pointer where no filter can see them: ENOSYS makes
 // libc fall back to clone.
 bool add_clone(void* filter) {
@@ -200,50 +187,26 @@ bool add_personality(void* filter) {
 
 bool add_rules(void* filter) {
   for (const char* name : kAllowed) {
-    if (!add(filter, SCMP_ACT_ALLOW, name)) return false;
+    if (!add_call(filter, SCMP_ACT_ALLOW, name)) return false;
   }
   for (const char* name : kForbidden) {
-    if (!add(filter, SCMP_ACT_ERRNO(EPERM), name)) return false;
+    if (!add_call(filter, SCMP_ACT_ERRNO(EPERM), name)) return false;
   }
   return add_clone(filter) && add_sockets(filter) && add_ioctls(filter) && add_fcntl(filter) && add_memory(filter) &&
          add_scheduling(filter) && add_nodes(filter) && add_personality(filter);
 }
 
-Result<SeccompProgram> compile(const std::function<bool(void*)>& add_rules_to) {
-  Filter filter(::seccomp_init(SCMP_ACT_ERRNO(ENOSYS)), &::seccomp_release);
-  if (!filter || !add_rules_to(filter.get())) return system_failure("building the seccomp filter", EINVAL);
-  // A binary tree over the call's number: a fifth of the instructions of a list this long.
-  ::seccomp_attr_set(filter.get(), SCMP_FLTATR_CTL_OPTIMIZE, 2);
-  const UniqueFd file(::memfd_create("seccomp", MFD_CLOEXEC));
-  if (!file.valid()) return system_failure("exporting the seccomp filter");
-  if (const int error = ::seccomp_export_bpf(filter.get(), file.get()); error != 0) {
-    return system_failure("exporting the seccomp filter", -error);
-  }
-  const off_t size = ::lseek(file.get(), 0, SEEK_END);
-  SeccompProgram program(static_cast<std::size_t>(size) / sizeof(sock_filter));
-  if (::pread(file.get(), program.data(), static_cast<std::size_t>(size), 0) != size) {
-    return system_failure("reading the seccomp filter");
-  }
-  return program;
-}
-
 }  // namespace
 
 Result<SeccompProgram> compile_seccomp_filter() {
-  return compile(add_rules);
+  return compile_seccomp(SCMP_ACT_ERRNO(ENOSYS), add_rules);
 }
 
 Result<SeccompProgram> compile_init_filter() {
-  return compile([](void* filter) {
-    return std::ranges::all_of(kAllowedToInit, [&](const char* name) { return add(filter, SCMP_ACT_ALLOW, name); });
+  return compile_seccomp(SCMP_ACT_ERRNO(ENOSYS), [](void* filter) {
+    return std::ranges::all_of(kAllowedToInit,
+                               [&](const char* name) { return add_call(filter, SCMP_ACT_ALLOW, name); });
   });
-}
-
-Result<void> install_seccomp_filter(const SeccompProgram& program) {
-  const sock_fprog filter{static_cast<unsigned short>(program.size()), const_cast<sock_filter*>(program.data())};
-  if (::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter, 0, 0) != 0)
-    return system_failure("installing the seccomp filter");
-  return {};
 }
 
 }  // namespace infra::sandbox

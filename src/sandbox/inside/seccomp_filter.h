@@ -2,15 +2,10 @@
 // sandbox.
 #pragma once
 
-#include <linux/filter.h>
-
-#include <vector>
-
 #include "core/error.h"
+#include "sandbox/system/seccomp_program.h"
 
 namespace infra::sandbox {
-
-using SeccompProgram = std::vector<sock_filter>;
 
 // For runners, and all processes that they start.
 [[nodiscard]] Result<SeccompProgram> compile_seccomp_filter();
@@ -23,8 +18,5 @@ struct SeccompPrograms {
   SeccompProgram runner;
   SeccompProgram init;
 };
-
-// Binds the calling thread and its descendants for good. Needs no_new_privs.
-[[nodiscard]] Result<void> install_seccomp_filter(const SeccompProgram& program);
 
 }  // namespace infra::sandbox

@@ -41,6 +41,8 @@ bool take_option(std::string_view name, std::string_view value, SpawnerOptions& 
   if (name == "subnet") return take(parse_ipv4_range(value), options.egress.subnet);
   if (name == "allow") return append(parse_egress_opening(value), options.egress.allow);
   if (name == "block") return append(parse_ipv4_range(value), options.egress.block);
+  if (name == "file") return options.files.emplace_back(value), true;
+  if (name == "only") return options.only_files = value == "files";
   if (name == "resolver") return append(parse_ipv4(value), options.egress.resolvers);
   return false;
 }
@@ -56,6 +58,8 @@ std::vector<std::string> to_arguments(const SpawnerOptions& options) {
   for (const auto& opening : options.egress.allow) arguments.push_back("allow=" + to_text(opening));
   for (const auto& range : options.egress.block) arguments.push_back("block=" + to_string(range));
   for (const auto resolver : options.egress.resolvers) arguments.push_back("resolver=" + to_string(resolver));
+  for (const auto& file : options.files) arguments.push_back("file=" + file.string());
+  if (options.only_files) arguments.emplace_back("only=files");
   return arguments;
 }
 

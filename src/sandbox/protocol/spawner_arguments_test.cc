@@ -25,7 +25,9 @@ TEST(SpawnerArgumentsTest, AllOptionsArriveAsTheyWere) {
                                                     {.range = {.first = 0x0a020000, .prefix = 16}}},
                                           .block = {{.first = 0x08080808, .prefix = 32}},
                                           .block_hosts = {"redis.internal"},
-                                          .resolvers = {0x01010101, 0x09090909}}};
+                                          .resolvers = {0x01010101, 0x09090909}},
+                               .files = {"/root/.aws/credentials", "/etc/a key=here.pem"},
+                               .only_files = true};
   const auto parsed = parse(to_arguments(options));
   ASSERT_TRUE(parsed) << parsed.error().message;
   EXPECT_EQ(parsed->versions_root, options.versions_root);
@@ -39,11 +41,14 @@ TEST(SpawnerArgumentsTest, AllOptionsArriveAsTheyWere) {
   EXPECT_EQ(parsed->egress.allow, options.egress.allow);
   EXPECT_EQ(parsed->egress.block, options.egress.block);
   EXPECT_EQ(parsed->egress.resolvers, options.egress.resolvers);
+  EXPECT_EQ(parsed->files, options.files);
+  EXPECT_TRUE(parsed->only_files);
+  EXPECT_FALSE(parse({})->only_files);
 }
 
 TEST(SpawnerArgumentsTest, WhatIsNoSpawnersIsNamed) {
-  for (const char* wrong :
-       {"slots=many", "slots=3x", "subnet=10.0.0.1/8", "allow=", "resolver=dns", "color=red", "slots"}) {
+  for (const char* wrong : {"slots=many", "slots=3x", "subnet=10.0.0.1/8", "allow=", "resolver=dns", "color=red",
+                            "slots", "only=sandboxes"}) {
     const auto parsed = parse({wrong});
     ASSERT_FALSE(parsed) << wrong;
     EXPECT_NE(parsed.error().message.find(wrong), std::string::npos) << parsed.error().message;

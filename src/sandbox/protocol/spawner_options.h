@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <filesystem>
+#include <vector>
 
 #include "sandbox/protocol/egress_options.h"
 
@@ -20,6 +21,10 @@ struct SpawnerOptions {
   std::filesystem::path zygote_library{};
   std::filesystem::path python_packages{};  // absolute; what all Python functions can import; empty: nothing
   EgressOptions egress{};
+  // Absolute; what the program may have opened for it, by their numbers here: keys and credentials that root alone
+  // reads.
+  std::vector<std::filesystem::path> files{};
+  bool only_files = false;  // nothing else: a program that runs no functions
 };
 
 // Instances, most of them idle. What an idle one holds bounds their number in practice: a megabyte of Python, twenty of

@@ -17,7 +17,7 @@ static_assert(kMaxPassedFds == kStreamFds + 5 + 4);  // and what state_probe.h l
 
 inline constexpr std::size_t kMaxEngineAddresses = 64;
 
-enum class SpawnerOp : std::uint32_t { launch = 1, kill, usage, freeze, thaw, list, open_egress };
+enum class SpawnerOp : std::uint32_t { launch = 1, kill, usage, freeze, thaw, list, open_egress, open_file };
 
 struct SpawnerRequest {
   SpawnerOp op = SpawnerOp::list;
@@ -28,6 +28,7 @@ struct SpawnerRequest {
   std::uint32_t purpose = 0;
   std::uint32_t egress = 0;  // 1: with a network
   std::uint32_t thread_pool = 0;
+  std::uint32_t file = 0;  // of open_file: which of SpawnerOptions::files
   VersionHash version{};
   std::array<std::uint32_t, kMaxEngineAddresses> engines{};  // of open_egress: IPv4 in host order, 0 at the end
 };
@@ -43,6 +44,8 @@ enum class SpawnerEventKind : std::uint32_t {
   listed,
   unknown_sandbox,  // it has ended before the request came
   egress_open,      // `text` has what the machine's owner should know
+  file_opened,      // with one descriptor
+  file_refused,     // exit_code has the reason's errno
   no_egress,        // of a launch, too, before open_egress; `text` says why
 };
 
@@ -60,9 +63,10 @@ struct SpawnerEvent {
   std::int64_t network_rx = 0;
   std::int64_t network_tx = 0;
   std::int64_t disk_read_bytes = 0;
-  std::uint32_t running = 0;   // of `listed`
-  std::uint32_t prepared = 0;  // of `listed`
-  std::uint32_t has_init = 0;  // of `launched`: its groups have its init in them
+  std::uint32_t running = 0;    // of `listed`
+  std::uint32_t prepared = 0;   // of `listed`
+  std::uint32_t has_init = 0;   // of `launched`: its groups have its init in them
+  std::uint32_t asks_disk = 0;  // of `launched`: only the spawner can read what its runner has read from disks
   std::array<char, kTextBytes> text{};
 };
 

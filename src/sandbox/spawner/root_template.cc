@@ -127,15 +127,6 @@ Result<void> add_mount_points(const std::string& root) {
   return {};
 }
 
-Result<void> enter_root(const std::string& root) {
-  if (::chdir(root.c_str()) != 0) return system_failure("entering the new root");
-  // pivot_root(2), NOTES: with "." twice the old root lies on top of the new one and is taken off.
-  if (::syscall(SYS_pivot_root, ".", ".") != 0) return system_failure("changing the root");
-  if (::umount2(".", MNT_DETACH) != 0) return system_failure("leaving the old root");
-  if (::chdir("/") != 0) return system_failure("entering the new root");
-  return {};
-}
-
 // The file system, which all sandboxes share, not only the mounts of it.
 Result<void> make_read_only() {
   if (::mount(nullptr, "/", nullptr, MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV, nullptr) != 0)

@@ -18,6 +18,7 @@
 #include "sandbox/protocol/spawner_arguments.h"
 #include "sandbox/protocol/spawner_protocol.h"
 #include "sandbox/spawner/cgroup_slots.h"
+#include "sandbox/spawner/listed_file.h"
 #include "sandbox/spawner/spawner_process.h"
 #include "sandbox/system/message_socket.h"
 #include "sandbox/system/system_error.h"
@@ -60,6 +61,7 @@ Result<UniqueFd> lock_instance(const std::filesystem::path& versions_root) {
 Result<void> serve(std::span<const char* const> arguments) {
   auto options = parse_arguments(arguments);
   if (!options) return fail(options.error());
+  if (options->only_files) return serve_files(*options, kSpawnerSocketFd);
   auto lock = lock_instance(options->versions_root);
   if (!lock) return fail(lock.error());
   auto cgroups = open_cgroup_slots(instance_name(options->versions_root));

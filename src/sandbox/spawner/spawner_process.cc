@@ -323,8 +323,7 @@ void SpawnerProcess::tell_launched(std::size_t index) {
   const UniqueFd null = open_probe("/dev/null", O_RDONLY);
   std::array<int, kMaxPassedFds> fds{};
   const auto rest = std::ranges::transform(slot.streams, fds.begin(), &UniqueFd::get).out - kUsageProbes - 1;
-  const int disk = slot.disk.valid() ? slot.disk.get() : usage.disk.get();
-  const std::array<int, kUsageProbes + 1> own{processes.get(), usage.cpu.get(), usage.peak.get(), disk,
+  const std::array<int, kUsageProbes + 1> own{processes.get(), usage.cpu.get(), usage.peak.get(), usage.disk.get(),
                                               slot.counters.get()};
   std::ranges::transform(own, rest, [&](int fd) { return fd >= 0 ? fd : null.get(); });
   SpawnerEvent launched{
@@ -332,6 +331,7 @@ void SpawnerProcess::tell_launched(std::size_t index) {
   launched.cpu_us = slot.prepared.cpu_us;
   launched.disk_read_bytes = slot.prepared.disk_read_bytes;
   launched.has_init = slot.init_in_groups ? 1 : 0;
+  launched.asks_disk = slot.disk.valid() ? 1 : 0;
   send(launched, fds);
   slot.streams = {};
 }

@@ -4,6 +4,7 @@
 
 #include "core/limits.h"
 #include "sandbox/protocol/spawner_protocol.h"
+#include "sandbox/spawner/listed_file.h"
 #include "sandbox/spawner/spawner_process.h"
 
 namespace infra::sandbox {
@@ -41,6 +42,9 @@ void SpawnerProcess::handle(const SpawnerRequest& request) {
       return answer_list(request);
     case SpawnerOp::open_egress:
       return answer_egress(request);
+    case SpawnerOp::open_file:
+      if (!answer_open_file(options_, request, socket_)) stop_ = true;
+      return;
   }
 }
 

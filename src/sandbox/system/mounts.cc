@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "sandbox/system/system_error.h"
@@ -66,6 +67,15 @@ Result<void> bind_into(const std::string& source, const std::string& target, std
   auto tree = clone_mount(source, attributes);
   if (!tree) return fail(tree.error());
   return attach(*tree, target);
+}
+
+Result<void> enter_root(const std::string& root) {
+  if (::chdir(root.c_str()) != 0) return system_failure("entering the new root");
+  // pivot_root(2), NOTES: with "." twice the old root lies on top of the new one and is taken off.
+  if (::syscall(SYS_pivot_root, ".", ".") != 0) return system_failure("changing the root");
+  if (::umount2(".", MNT_DETACH) != 0) return system_failure("leaving the old root");
+  if (::chdir("/") != 0) return system_failure("entering the new root");
+  return {};
 }
 
 }  // namespace infra::sandbox

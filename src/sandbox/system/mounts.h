@@ -34,6 +34,8 @@ using MountOption = std::pair<const char*, std::string>;
 [[nodiscard]] Result<void> attach(const UniqueFd& tree, const std::string& target);
 [[nodiscard]] Result<void> bind_into(const std::string& source, const std::string& target,
                                      std::uint64_t attributes = kReadOnly);
+// This process's root becomes the mount at `root`; all others leave its mount namespace.
+[[nodiscard]] Result<void> enter_root(const std::string& root);
 
 // Runs steps in order until one fails.
 template <typename... Step>

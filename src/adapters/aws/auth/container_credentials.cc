@@ -7,7 +7,6 @@
 #include <boost/url/parse.hpp>
 
 #include "adapters/aws/auth/credential_endpoint.h"
-#include "adapters/aws/auth/small_file.h"
 #include "adapters/aws/auth/variables.h"
 #include "core/error_codes.h"
 #include "core/text.h"
@@ -55,12 +54,12 @@ Result<std::string> container_url(const Variables& variables) {
               "169.254.170.23 or [fd00:ec2::23].");
 }
 
-ContainerCredentials::ContainerCredentials(const Variables& variables, net::HttpClient& http, Executor& executor)
+ContainerCredentials::ContainerCredentials(const Variables& variables, net::HttpClient& http, SmallFiles files)
     : url_(container_url(variables)),
       token_(variable(variables, "AWS_CONTAINER_AUTHORIZATION_TOKEN")),
       token_file_(variable(variables, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE")),
       http_(http),
-      executor_(executor) {}
+      files_(std::move(files)) {}
 
 Task<Result<Credentials>> ContainerCredentials::fetch() {
   if (!url_) co_return fail(url_.error());
@@ -69,7 +68,7 @@ Task<Result<Credentials>> ContainerCredentials::fetch() {
   request.headers.add("Accept", "application/json");
   std::string token = token_;
   if (!token_file_.empty()) {
-    const auto text = co_await read_small_file(executor_, token_file_);
+    const auto text = co_await files_.read(token_file_);
     if (!text) co_return fail(errors::no_credentials, text.error().message);
     token = trim(*text);
   }

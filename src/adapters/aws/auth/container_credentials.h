@@ -2,8 +2,8 @@
 #pragma once
 
 #include "adapters/aws/auth/credentials.h"
+#include "adapters/aws/auth/small_file.h"
 #include "net/http/http_client.h"
-#include "ports/executor.h"
 
 namespace infra::aws {
 
@@ -15,7 +15,7 @@ namespace infra::aws {
 class ContainerCredentials final : public CredentialSource {
  public:
   // Sends AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE's content, read anew each time, or AWS_CONTAINER_AUTHORIZATION_TOKEN.
-  ContainerCredentials(const Variables& variables, net::HttpClient& http, Executor& executor);
+  ContainerCredentials(const Variables& variables, net::HttpClient& http, SmallFiles files);
   [[nodiscard]] std::string name() const override { return "container"; }
   Task<Result<Credentials>> fetch() override;
 
@@ -24,7 +24,7 @@ class ContainerCredentials final : public CredentialSource {
   std::string token_;
   std::string token_file_;
   net::HttpClient& http_;
-  Executor& executor_;
+  SmallFiles files_;
 };
 
 }  // namespace infra::aws

@@ -10,6 +10,7 @@
 #include "adapters/aws/auth/environment_credentials.h"
 #include "adapters/aws/auth/instance_credentials.h"
 #include "adapters/aws/auth/profile_credentials.h"
+#include "adapters/aws/auth/variables.h"
 #include "adapters/aws/auth/web_identity_credentials.h"
 #include "core/error_codes.h"
 #include "core/mutex.h"
@@ -154,14 +155,24 @@ void CredentialChain::refused(const Credentials& credentials) {
 }
 
 std::unique_ptr<CredentialProvider> make_credential_chain(const Variables& variables, std::string_view region,
-                                                          net::HttpClient& http, Executor& executor, Clock& clock) {
+                                                          net::HttpClient& http, Executor& executor, Clock& clock,
+                                                          OpenFile open) {
+  const SmallFiles files(executor, std::move(open));
   std::vector<std::unique_ptr<CredentialSource>> sources;
   sources.push_back(std::make_unique<EnvironmentCredentials>(variables));
-  sources.push_back(std::make_unique<WebIdentityCredentials>(variables, region, http, executor));
-  sources.push_back(std::make_unique<ProfileCredentials>(variables, executor));
-  sources.push_back(std::make_unique<ContainerCredentials>(variables, http, executor));
+  sources.push_back(std::make_unique<WebIdentityCredentials>(variables, region, http, files));
+  sources.push_back(std::make_unique<ProfileCredentials>(variables, files));
+  sources.push_back(std::make_unique<ContainerCredentials>(variables, http, files));
   sources.push_back(std::make_unique<InstanceCredentials>(variables, http));
   return std::make_unique<CredentialChain>(std::move(sources), executor, clock);
+}
+
+std::vector<std::string> credential_files(const Variables& variables) {
+  auto [credentials, config] = profile_files(variables);
+  std::vector<std::string> files{variable(variables, "AWS_WEB_IDENTITY_TOKEN_FILE"), std::move(credentials),
+                                 std::move(config), variable(variables, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE")};
+  std::erase(files, "");
+  return files;
 }
 
 }  // namespace infra::aws

@@ -3,10 +3,12 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "adapters/aws/auth/credentials.h"
+#include "adapters/aws/auth/small_file.h"
 #include "net/http/http_client.h"
 #include "ports/clock.h"
 #include "ports/executor.h"
@@ -32,9 +34,13 @@ class CredentialChain final : public CredentialProvider {
   std::shared_ptr<State> state_;
 };
 
-// Environment, web identity, shared profile, container, instance metadata.
+// Environment, web identity, shared profile, container, instance metadata. `open`: for the files among them.
 [[nodiscard]] std::unique_ptr<CredentialProvider> make_credential_chain(const Variables& variables,
                                                                         std::string_view region, net::HttpClient& http,
-                                                                        Executor& executor, Clock& clock);
+                                                                        Executor& executor, Clock& clock,
+                                                                        OpenFile open = open_plainly);
+
+// Those files, as the variables name them.
+[[nodiscard]] std::vector<std::string> credential_files(const Variables& variables);
 
 }  // namespace infra::aws

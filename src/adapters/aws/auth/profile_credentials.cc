@@ -5,7 +5,6 @@
 
 #include <array>
 
-#include "adapters/aws/auth/small_file.h"
 #include "adapters/aws/auth/variables.h"
 #include "core/error_codes.h"
 #include "core/text.h"
@@ -60,21 +59,25 @@ std::string file_of(const Variables& variables, std::string_view override_name, 
 
 }  // namespace
 
-ProfileCredentials::ProfileCredentials(const Variables& variables, Executor& executor)
-    : executor_(executor),
+ProfileFiles profile_files(const Variables& variables) {
+  return {.credentials = file_of(variables, "AWS_SHARED_CREDENTIALS_FILE", "/.aws/credentials"),
+          .config = file_of(variables, "AWS_CONFIG_FILE", "/.aws/config")};
+}
+
+ProfileCredentials::ProfileCredentials(const Variables& variables, SmallFiles files)
+    : files_(std::move(files)),
       profile_(variable(variables, "AWS_PROFILE")),
       profile_was_named_(!profile_.empty()),
-      credentials_file_(file_of(variables, "AWS_SHARED_CREDENTIALS_FILE", "/.aws/credentials")),
-      config_file_(file_of(variables, "AWS_CONFIG_FILE", "/.aws/config")) {
+      paths_(profile_files(variables)) {
   if (!profile_was_named_) profile_ = "default";
 }
 
 Task<Result<Credentials>> ProfileCredentials::fetch() {
   Settings settings;
   bool there = false;
-  for (const auto& file : {credentials_file_, config_file_}) {
+  for (const auto& file : {paths_.credentials, paths_.config}) {
     if (file.empty()) continue;
-    const auto text = co_await read_small_file(executor_, file);
+    const auto text = co_await files_.read(file);
     if (text) {
       there = read_profile(*text, profile_, settings) || there;
     } else if (text.error().kind != ErrorKind::not_found) {
@@ -84,7 +87,7 @@ Task<Result<Credentials>> ProfileCredentials::fetch() {
   if (!there && profile_was_named_)
     co_return fail(errors::no_credentials.as(ErrorKind::invalid),
                    fmt::format("AWS_PROFILE names the profile {}, which is in neither {} nor {}.", profile_,
-                               credentials_file_, config_file_));
+                               paths_.credentials, paths_.config));
   const auto& id = settings["aws_access_key_id"];
   const auto& secret = settings["aws_secret_access_key"];
   if (!id.empty() && !secret.empty())

@@ -3,25 +3,29 @@
 #pragma once
 
 #include "adapters/aws/auth/credentials.h"
-#include "ports/executor.h"
+#include "adapters/aws/auth/small_file.h"
 
 namespace infra::aws {
+
+struct ProfileFiles {
+  std::string credentials, config;  // empty: no HOME, so none
+};
+[[nodiscard]] ProfileFiles profile_files(const Variables& variables);
 
 class ProfileCredentials final : public CredentialSource {
  public:
   // Reads HOME, AWS_PROFILE, AWS_SHARED_CREDENTIALS_FILE and AWS_CONFIG_FILE.
-  ProfileCredentials(const Variables& variables, Executor& executor);
+  ProfileCredentials(const Variables& variables, SmallFiles files);
   [[nodiscard]] std::string name() const override { return "shared profile"; }
   // `invalid` if AWS_PROFILE names a profile that is not there, or if the profile gets its keys in a way that isn't
   // read here (credential_process, SSO, role_arn).
   Task<Result<Credentials>> fetch() override;
 
  private:
-  Executor& executor_;
+  SmallFiles files_;
   std::string profile_;
   bool profile_was_named_;
-  std::string credentials_file_;  // empty: no HOME, so none
-  std::string config_file_;
+  ProfileFiles paths_;
 };
 
 }  // namespace infra::aws

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include "adapters/aws/auth/credential_endpoint.h"
-#include "adapters/aws/auth/small_file.h"
 #include "adapters/aws/auth/variables.h"
 #include "adapters/aws/wire/service_error.h"
 #include "adapters/aws/wire/xml_text.h"
@@ -43,13 +42,13 @@ std::string sts_endpoint(const Variables& variables, std::string_view region) {
 }
 
 WebIdentityCredentials::WebIdentityCredentials(const Variables& variables, std::string_view region,
-                                               net::HttpClient& http, Executor& executor)
+                                               net::HttpClient& http, SmallFiles files)
     : token_file_(variable(variables, "AWS_WEB_IDENTITY_TOKEN_FILE")),
       role_arn_(variable(variables, "AWS_ROLE_ARN")),
       session_name_(variable(variables, "AWS_ROLE_SESSION_NAME")),
       endpoint_(sts_endpoint(variables, region)),
       http_(http),
-      executor_(executor) {
+      files_(std::move(files)) {
   if (session_name_.empty()) session_name_ = "infra";
 }
 
@@ -58,7 +57,7 @@ Task<Result<Credentials>> WebIdentityCredentials::fetch() {
   if (role_arn_.empty())
     co_return unusable(ErrorKind::invalid,
                        "AWS_WEB_IDENTITY_TOKEN_FILE is set and AWS_ROLE_ARN is not; set both or neither.");
-  const auto token = co_await read_small_file(executor_, token_file_);
+  const auto token = co_await files_.read(token_file_);
   if (!token) co_return unusable(ErrorKind::unavailable, token.error().message);
   net::ClientRequest request{.method = "POST",
                              .url = endpoint_ + "/",

@@ -2,8 +2,8 @@
 #pragma once
 
 #include "adapters/aws/auth/credentials.h"
+#include "adapters/aws/auth/small_file.h"
 #include "net/http/http_client.h"
-#include "ports/executor.h"
 
 namespace infra::aws {
 
@@ -11,8 +11,7 @@ class WebIdentityCredentials final : public CredentialSource {
  public:
   // Reads AWS_WEB_IDENTITY_TOKEN_FILE, AWS_ROLE_ARN, AWS_ROLE_SESSION_NAME, AWS_STS_REGIONAL_ENDPOINTS ("legacy": the
   // global endpoint) and AWS_ENDPOINT_URL_STS.
-  WebIdentityCredentials(const Variables& variables, std::string_view region, net::HttpClient& http,
-                         Executor& executor);
+  WebIdentityCredentials(const Variables& variables, std::string_view region, net::HttpClient& http, SmallFiles files);
   [[nodiscard]] std::string name() const override { return "web identity"; }
   Task<Result<Credentials>> fetch() override;
 
@@ -22,7 +21,7 @@ class WebIdentityCredentials final : public CredentialSource {
   std::string session_name_;
   std::string endpoint_;
   net::HttpClient& http_;
-  Executor& executor_;
+  SmallFiles files_;
 };
 
 // Where STS is for a region, as these variables have it; no trailing slash.
