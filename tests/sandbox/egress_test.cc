@@ -136,13 +136,28 @@ TEST_F(EgressTest, WhatIsNotPublicIsBlocked) {
   run(*other, "server = socket.create_server(('0.0.0.0', 7007))");
   ASSERT_TRUE(to_machine.starts_with("198.18.") || to_machine.starts_with("198.19.")) << to_machine;
   ASSERT_TRUE(to_other.starts_with("198.18.") || to_other.starts_with("198.19.")) << to_other;
-  for (const std::string& address : {std::string(TestNetwork::kPrivate), std::string(TestNetwork::kMetadata),
-                                     std::string(TestNetwork::kMachine), to_machine, to_other}) {
+  for (const std::string& address :
+       {std::string(TestNetwork::kPrivate), std::string(TestNetwork::kMetadata), std::string(TestNetwork::kAzuresHost),
+        std::string(TestNetwork::kMachine), std::string(TestNetwork::kNeighbour), to_machine, to_other}) {
     EXPECT_EQ(run(*sandbox, "out = tcp('" + address + "')"), kRefused) << address;
     const std::string datagram = run(*sandbox, "out = udp('" + address + "')");
     EXPECT_TRUE(is_no_answer(datagram)) << address << " " << datagram;
   }
   EXPECT_EQ(run(*sandbox, "out = tcp('127.0.0.1')"), "ConnectionRefusedError 111") << "its own loopback";
+}
+
+TEST_F(EgressTest, ALinkThatTheMachineGetsLaterIsBlockedToo) {
+  start_with_egress();
+  auto sandbox = launch_with(true);
+  ASSERT_TRUE(sandbox);
+  const UniqueFd site = network_->add_site("lan0", "192.0.2.1", "192.0.2.9");
+  const AddressServer server(site.get());
+  EXPECT_TRUE(eventually([&] {
+    auto another = launch_with(true);  // the links are looked at when a sandbox is made
+    return another && run(*another, "out = tcp('192.0.2.9')") == kRefused;
+  }));
+  EXPECT_EQ(run(*sandbox, "out = tcp('192.0.2.9')"), kRefused) << "for those that are there, too";
+  EXPECT_EQ(run(*sandbox, "out = tcp('198.51.100.7')"), TestNetwork::kMachine);
 }
 
 TEST_F(EgressTest, TheNetworkCannotBeChangedFromInside) {

@@ -128,6 +128,8 @@ class TestNetwork {
   static constexpr const char* kPublic = "198.51.100.7";
   static constexpr const char* kPrivate = "10.20.0.5";
   static constexpr const char* kMetadata = "169.254.169.254";
+  static constexpr const char* kAzuresHost = "168.63.129.16";  // public by its number
+  static constexpr const char* kNeighbour = "203.0.113.1";     // on the machine's own link
 
   TestNetwork() : before_(own_network()), internet_(make()), machine_(make()) {
     EXPECT_EQ(::setns(machine_.get(), CLONE_NEWNET), 0);
@@ -139,11 +141,11 @@ class TestNetwork {
     {
       const InNetwork there(internet_.get());
       Netlink far(std::move(*Netlink::open()));
-      EXPECT_TRUE(far.raise("wan1", *parse_ipv4("203.0.113.1"), 24));
-      for (const char* address : {kPublic, kPrivate, kMetadata})
+      EXPECT_TRUE(far.raise("wan1", *parse_ipv4(kNeighbour), 24));
+      for (const char* address : {kPublic, kPrivate, kMetadata, kAzuresHost})
         EXPECT_TRUE(far.raise("wan1", *parse_ipv4(address), 32));
     }
-    EXPECT_TRUE(here.add_default_route(*parse_ipv4("203.0.113.1")));
+    EXPECT_TRUE(here.add_default_route(*parse_ipv4(kNeighbour)));
     EXPECT_FALSE(forwards());
     on_internet_ = std::make_unique<AddressServer>(internet_.get());
     on_machine_ = std::make_unique<AddressServer>(machine_.get());

@@ -21,6 +21,8 @@ namespace {
 
 constexpr const char* kForwarding = "/proc/sys/net/ipv4/ip_forward";
 constexpr std::chrono::seconds kRetry{5};
+constexpr std::chrono::seconds kLookAtLinks{2};
+constexpr int kShortestLink = 8;  // what is wider is no network at the machine's side, but a tunnel to everywhere
 constexpr std::size_t kPrefixDigits = 6;  // of the instance's name in an interface's, which has 15 characters
 
 std::unexpected<Error> unavailable(std::string why) {
@@ -36,6 +38,12 @@ std::string read_file(const char* path) {
 std::vector<Ipv4> machine_resolvers() {
   auto found = resolvers_of(read_file("/etc/resolv.conf"));
   return found.empty() ? resolvers_of(read_file("/run/systemd/resolve/resolv.conf")) : found;
+}
+
+Result<std::vector<Route>> read_routes() {
+  auto socket = Netlink::open();
+  if (!socket) return fail(socket.error());
+  return Netlink(std::move(*socket)).routes();
 }
 
 // A name in the network namespace that one process can have at a time, and that goes with it.
@@ -85,14 +93,19 @@ Result<void> Egress::open(std::span<const Ipv4> engines) {
 
 Result<void> Egress::set_up(std::span<const Ipv4> engines) {
   if (find_nft().empty()) return unavailable("the program nft is missing (Debian's package nftables)");
-  if (auto chosen = choose_addresses(); !chosen) return chosen;
+  const auto routes = read_routes();
+  if (!routes) return unavailable(routes.error().message);
+  if (auto chosen = choose_addresses(*routes); !chosen) return chosen;
+  links_ = links_of(*routes);
+  links_seen_ = std::chrono::steady_clock::now();
   resolvers_ = options_.resolvers.empty() ? machine_resolvers() : options_.resolvers;
   EgressRules rules{.table = table(),
                     .interface_prefix = interface_prefix(),
                     .sandboxes = addresses_,
                     .allow = options_.allow,
                     .block = options_.block,
-                    .resolvers = resolvers_};
+                    .resolvers = resolvers_,
+                    .links = links_};
   for (const Ipv4 engine : engines) rules.block.push_back({.first = engine});
   {
     const UniqueFd made(::open(marker().c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
@@ -107,18 +120,14 @@ Result<void> Egress::set_up(std::span<const Ipv4> engines) {
 
 // A part that no route of the machine's leads into (a directly connected network has one, too) and no other program
 // has. Each program begins to look elsewhere.
-Result<void> Egress::choose_addresses() {
-  auto socket = Netlink::open();
-  if (!socket) return unavailable(socket.error().message);
-  auto routes = Netlink(std::move(*socket)).routes();
-  if (!routes) return unavailable(routes.error().message);
+Result<void> Egress::choose_addresses(const std::vector<Route>& routes) {
   const auto parts = 1U << (kEgressBlockPrefix - options_.subnet.prefix);
   const auto begin = std::hash<std::string>{}(instance_);
   for (unsigned i = 0; i < parts; ++i) {
     const auto part = static_cast<Ipv4>((begin + i) % parts);
     const Ipv4Range candidate{.first = options_.subnet.first + (part << (32 - kEgressBlockPrefix)),
                               .prefix = kEgressBlockPrefix};
-    if (std::ranges::any_of(*routes, [&](const Ipv4Range& route) { return route.overlaps(candidate); })) continue;
+    if (std::ranges::any_of(routes, [&](const Route& route) { return route.to.overlaps(candidate); })) continue;
     claim_ = claim(candidate);
     if (!claim_.valid()) continue;
     addresses_ = candidate;
@@ -126,6 +135,31 @@ Result<void> Egress::choose_addresses() {
   }
   return unavailable(fmt::format("all of {} is in use here; set INFRA_EGRESS_SUBNET to a range that is free",
                                  to_string(options_.subnet)));
+}
+
+// Machines beside this one, whatever their addresses. Those of sandboxes, of which there may be a thousand, and others
+// that are blocked anyway are left out.
+std::vector<Ipv4Range> Egress::links_of(const std::vector<Route>& routes) const {
+  std::vector<Ipv4Range> links;
+  for (const auto& [to, on_link] : routes) {
+    const auto covers = [&](const Ipv4Range& range) { return range.prefix <= to.prefix && range.overlaps(to); };
+    if (!on_link || to.prefix < kShortestLink || covers(addresses_) || std::ranges::any_of(never_public(), covers))
+      continue;
+    links.push_back(to);
+  }
+  std::ranges::sort(links, {}, [](const Ipv4Range& range) { return std::pair(range.first, range.prefix); });
+  links.erase(std::unique(links.begin(), links.end()), links.end());
+  return links;
+}
+
+void Egress::follow_links() {
+  const auto now = std::chrono::steady_clock::now();
+  if (!open_ || now - links_seen_ < kLookAtLinks) return;
+  links_seen_ = now;
+  const auto routes = read_routes();
+  if (!routes) return;
+  auto links = links_of(*routes);
+  if (links != links_ && run_nft(links_text(table(), links))) links_ = std::move(links);
 }
 
 // The guard comes first: what was not forwarded yet is not for a moment.
@@ -143,6 +177,7 @@ Result<void> Egress::forward_packets() {
 
 // Round and round: what was given back longest ago is taken next, as the machine remembers flows for a while.
 Result<Egress::Lease> Egress::take() {
+  follow_links();
   for (int i = 1; i <= kMaxEgressSandboxes; ++i) {
     const int number = (last_ + i) % kMaxEgressSandboxes;
     if (taken_.test(static_cast<std::size_t>(number))) continue;

@@ -7,11 +7,13 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "core/error.h"
 #include "core/time.h"
 #include "sandbox/inside/sandbox_network.h"
 #include "sandbox/spawner/egress_rules.h"
+#include "sandbox/system/netlink.h"
 #include "sandbox/system/unique_fd.h"
 
 namespace infra::sandbox {
@@ -40,10 +42,13 @@ class Egress {
   // Of one that is open.
   [[nodiscard]] Result<Lease> take();
   void give_back(int number);
+  // The machine's links come and go. Does nothing more often than every two seconds, and little where none has changed.
+  void follow_links();
 
  private:
   [[nodiscard]] Result<void> set_up(std::span<const Ipv4> engines);
-  [[nodiscard]] Result<void> choose_addresses();
+  [[nodiscard]] Result<void> choose_addresses(const std::vector<Route>& routes);
+  [[nodiscard]] std::vector<Ipv4Range> links_of(const std::vector<Route>& routes) const;
   [[nodiscard]] Result<void> forward_packets();
   [[nodiscard]] std::string table() const { return "infra_" + instance_; }
   [[nodiscard]] std::string interface_prefix() const;
@@ -59,6 +64,8 @@ class Egress {
   UniqueFd claim_;  // on `addresses_`
   Ipv4Range addresses_;
   std::vector<Ipv4> resolvers_;
+  std::vector<Ipv4Range> links_;
+  SteadyTime links_seen_{};
   std::bitset<kMaxEgressSandboxes> taken_;
   int last_ = -1;
 };

@@ -39,13 +39,19 @@ const std::vector<Ipv4Range>& never_public() {
   static const std::vector<Ipv4Range> kRanges = [] {
     std::vector<Ipv4Range> ranges;
     for (const char* text :
-         {"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",
-          "192.168.0.0/16", "198.18.0.0/15", "224.0.0.0/4", "240.0.0.0/4"}) {
+         {"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "168.63.129.16/32", "169.254.0.0/16",
+          "172.16.0.0/12", "192.0.0.0/24", "192.168.0.0/16", "198.18.0.0/15", "224.0.0.0/4", "240.0.0.0/4"}) {
       ranges.push_back(*parse_ipv4_range(text));
     }
     return ranges;
   }();
   return kRanges;
+}
+
+std::string links_text(const std::string& table, const std::vector<Ipv4Range>& links) {
+  std::string text = fmt::format("flush set inet {} links\n", table);
+  if (!links.empty()) text += fmt::format("add element inet {} links {{ {} }}\n", table, list(links));
+  return text;
 }
 
 // Each packet of a function's is looked at, those of established connections too: nothing that a connection brings
@@ -68,6 +74,7 @@ std::string nftables_text(const EgressRules& rules) {
 delete table inet {table}
 table inet {table} {{
   set blocked {{ type ipv4_addr; flags interval; auto-merge; elements = {{ {blocked} }} }}
+  set links {{ type ipv4_addr; flags interval; auto-merge; }}
   set flows {{ type ipv4_addr; size 65535; flags dynamic; }}
   chain refused {{
     meta l4proto tcp reject with tcp reset
@@ -82,6 +89,7 @@ table inet {table} {{
   chain outbound {{
     jump permitted
     ip daddr @blocked goto refused
+    ip daddr @links goto refused
     accept
   }}
   chain forward {{
@@ -100,11 +108,11 @@ table inet {table} {{
     ip saddr {sandboxes} oifname != "{all}*" masquerade
   }}
 }}
-)",
+{links})",
                      fmt::arg("table", rules.table), fmt::arg("blocked", list(blocked)),
                      fmt::arg("sandboxes", to_string(rules.sandboxes)), fmt::arg("flows", kMaxFlows),
                      fmt::arg("openings", openings), fmt::arg("prefix", rules.interface_prefix),
-                     fmt::arg("all", kEgressInterfaces));
+                     fmt::arg("all", kEgressInterfaces), fmt::arg("links", links_text(rules.table, rules.links)));
 }
 
 std::string forwarding_guard_text() {

@@ -12,9 +12,10 @@ TEST(EgressRulesTest, NothingPrivateIsPublic) {
     return std::ranges::any_of(never_public(),
                                [&](const auto& range) { return range.overlaps({*parse_ipv4(address)}); });
   };
-  for (const char* address : {"0.0.0.0", "10.255.255.255", "100.64.0.1", "100.127.255.255", "127.0.0.1",
-                              "169.254.169.254", "172.16.0.1", "172.31.255.255", "192.0.0.1", "192.168.1.1",
-                              "198.19.255.255", "224.0.0.1", "239.255.255.250", "240.0.0.1", "255.255.255.255"})
+  for (const char* address :
+       {"0.0.0.0", "10.255.255.255", "100.64.0.1", "100.100.100.200", "100.127.255.255", "127.0.0.1", "168.63.129.16",
+        "169.254.169.254", "169.254.170.2", "172.16.0.1", "172.31.255.255", "192.0.0.1", "192.0.0.192", "192.168.1.1",
+        "198.19.255.255", "224.0.0.1", "239.255.255.250", "240.0.0.1", "255.255.255.255"})
     EXPECT_TRUE(blocked(address)) << address;
   for (const char* address : {"1.1.1.1", "9.255.255.255", "100.63.255.255", "100.128.0.0", "172.15.255.255",
                               "172.32.0.0", "192.0.1.0", "198.17.255.255", "198.20.0.0", "223.255.255.255"})
@@ -43,6 +44,12 @@ TEST(EgressRulesTest, ExceptionsComeBeforeWhatIsBlocked) {
                            "169.254.0.0/16", "ip saddr != 198.18.16.0/20 drop", "iifname \"infraabc*\" goto outbound"})
     EXPECT_NE(text.find(part), std::string::npos) << part << " is not in\n" << text;
   EXPECT_LT(text.find("jump permitted"), text.find("ip daddr @blocked goto refused"));
+}
+
+TEST(EgressRulesTest, LinksAreASetThatIsReplaced) {
+  EXPECT_EQ(links_text("infra_x", {*parse_ipv4_range("203.0.113.0/24"), *parse_ipv4_range("192.0.2.128/25")}),
+            "flush set inet infra_x links\nadd element inet infra_x links { 203.0.113.0/24, 192.0.2.128/25 }\n");
+  EXPECT_EQ(links_text("infra_x", {}), "flush set inet infra_x links\n");
 }
 
 }  // namespace

@@ -203,13 +203,13 @@ Result<void> Netlink::add_default_route(Ipv4 gateway) {
   return call(std::move(message), "adding a default route");
 }
 
-Result<std::vector<Ipv4Range>> Netlink::routes() {
+Result<std::vector<Route>> Netlink::routes() {
   rtmsg all{};
   all.rtm_family = AF_INET;
   Message message(RTM_GETROUTE, NLM_F_REQUEST | NLM_F_DUMP, all);
   const auto request = message.finish(++sequence_);
   if (::send(socket_.get(), request.data(), request.size(), 0) < 0) return system_failure("reading the routes");
-  std::vector<Ipv4Range> found;
+  std::vector<Route> found;
   Buffer buffer;
   for (bool done = false; !done;) {
     const ssize_t got = ::recv(socket_.get(), buffer.data(), buffer.size(), 0);
@@ -221,8 +221,12 @@ Result<std::vector<Ipv4Range>> Netlink::routes() {
       const auto route = read_at<rtmsg>(whole, NLMSG_HDRLEN);
       const auto attributes = whole.subspan(std::min(NLMSG_SPACE(sizeof route), whole.size()));
       const auto destination = find_attribute(attributes, RTA_DST);
-      if (destination && route.rtm_dst_len > 0)
-        found.push_back({.first = ntohl(read_at<Ipv4>(*destination)), .prefix = route.rtm_dst_len});
+      if (!destination || route.rtm_dst_len == 0) return;
+      const bool by_gateway =
+          std::ranges::any_of(std::to_array<unsigned short>({RTA_GATEWAY, RTA_VIA, RTA_MULTIPATH, RTA_NH_ID}),
+                              [&](auto attribute) { return find_attribute(attributes, attribute).has_value(); });
+      found.push_back({.to = {.first = ntohl(read_at<Ipv4>(*destination)), .prefix = route.rtm_dst_len},
+                       .on_link = route.rtm_type == RTN_UNICAST && !by_gateway});
     });
   }
   return found;

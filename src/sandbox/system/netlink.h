@@ -12,6 +12,12 @@
 
 namespace infra::sandbox {
 
+// To anything but everything: default routes are none.
+struct Route {
+  Ipv4Range to;
+  bool on_link = false;  // no gateway lies before it
+};
+
 // Single-threaded. Every call blocks until the kernel has done it.
 class Netlink {
  public:
@@ -23,8 +29,8 @@ class Netlink {
   // Gives `name` an address (and no other, of IPv6 least of all) and raises it.
   [[nodiscard]] Result<void> raise(const std::string& name, Ipv4 address, int prefix);
   [[nodiscard]] Result<void> add_default_route(Ipv4 gateway);
-  // Destinations of all IPv4 routes but the default ones.
-  [[nodiscard]] Result<std::vector<Ipv4Range>> routes();
+  // All of IPv4.
+  [[nodiscard]] Result<std::vector<Route>> routes();
 
  private:
   class Message;
