@@ -231,6 +231,23 @@ class Python(Leftovers, Case):
             "value = globals()[event]()", "value = await globals()[event]()"), memoryMb=256)
         self.assertEqual([self.infra.result(function, "executor")["coldStart"] for _ in range(5)], [True] + [False] * 4)
 
+    def test_a_lock_on_a_file_that_all_see_is_let_go_when_its_instance_stands_still(self):
+        code = """
+import fcntl, os
+files = []
+def handler(event, context):
+    files.append(os.open(event["path"], os.O_RDWR | os.O_CREAT if event["own"] else os.O_RDONLY))
+    fcntl.flock(files[-1], fcntl.LOCK_EX)
+    return os.getpid(), len(files)
+"""
+        holder, other, modest = (self.infra.deploy(code, timeoutMs=20000) for _ in range(3))
+        shared, own = {"path": "/usr/bin/env", "own": False}, {"path": "/tmp/lock", "own": True}
+        kept = self.infra.result(modest, own)["result"]
+        self.assertEqual(self.infra.result(holder, shared)["status"], "SUCCESS")
+        self.assertEqual(self.infra.result(other, shared)["status"], "SUCCESS")  # it waits for the other's end
+        self.assertTrue(self.infra.result(holder, shared | {"path": "/usr/bin/id"})["coldStart"])
+        self.assertEqual(self.infra.result(modest, own | {"path": "/tmp/second"})["result"], [kept[0], 2])
+
 
 class Node(Leftovers, Case):
     runtime, files = "nodejs", {"index.js": NODE}

@@ -66,6 +66,7 @@ class Package(unittest.TestCase):
     def test_services_and_containers_have_the_capabilities_that_the_spawner_needs(self):
         needed = set(re.findall(r'"(CAP_\w+)"', (SOURCES / "src/sandbox/system/privileges.cc").read_text()))
         self.assertGreater(len(needed), 5)
+        needed |= {"CAP_MKNOD", "CAP_SYS_RESOURCE"}  # without which it starts as well, and holds functions a little less well
         for unit in ("infra.service", "infra-worker.service"):
             text = (SOURCES / "packaging/debian" / unit).read_text()
             self.assertEqual(set(re.search(r"^CapabilityBoundingSet=(.+)$", text, re.MULTILINE)[1].split()), needed)

@@ -12,11 +12,12 @@ class ZygoteTest : public SandboxTest {
     if (auto possible = check_isolation(); !possible) GTEST_SKIP() << possible.error().message;
     start_with_zygote(6);
   }
-  void start_with_zygote(int slots) {
+  void start_with_zygote(int slots, const ZygoteTerm& term = {}) {
     fs::copy_file(fs::path(INFRA_RUNTIMES) / "python/zygote.py", folder_.path() / "runners/python/zygote.py",
                   fs::copy_options::skip_existing);
     SpawnerOptions options = folder_.options(slots);
     options.zygote_library = INFRA_ZYGOTE;
+    options.zygote_term = term;
     start_with(options);
     ASSERT_TRUE(eventually([&] { return is_forked(*launch()); })) << "the zygote is never ready";
   }

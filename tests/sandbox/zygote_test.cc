@@ -179,6 +179,29 @@ TEST_F(ZygoteTest, AZygoteThatHangsIsReplaced) {
   EXPECT_TRUE(eventually([&] { return is_forked(*launch()) && zygote_pid() > 0 && zygote_pid() != zygote; }));
 }
 
+// While it is made the old one goes on: no launch waits for it, or has to do without.
+TEST_F(ZygoteTest, AfterItsTermAnotherTakesItsPlace) {
+  launcher_.reset();
+  start_with_zygote(6, {.forks = 25});
+  const pid_t zygote = zygote_pid();
+  ASSERT_GT(zygote, 0);
+  const std::string traits =
+      "out = hash('a'), [line.split('-')[0] for line in open('/proc/self/maps') if '[heap]' in line or 'libc.so' in "
+      "line]";
+  auto old = launch();
+  ASSERT_TRUE(old);
+  std::set<std::string> seen{run(*old, traits)};
+  EXPECT_TRUE(eventually([&] {
+    auto sandbox = launch();
+    EXPECT_TRUE(sandbox && is_forked(*sandbox));
+    seen.insert(run(*sandbox, traits));
+    return seen.size() > 1;
+  }));
+  EXPECT_EQ(seen.size(), 2U) << "all forks of one are alike";
+  EXPECT_TRUE(eventually([&] { return !fs::exists("/proc/" + std::to_string(zygote)); }));
+  EXPECT_EQ(run(*old, "out = 'here'"), "here") << "what the old one has forked stays";
+}
+
 TEST_F(ZygoteTest, EverythingEndsWithTheSpawner) {
   const pid_t zygote = zygote_pid();
   ASSERT_GT(zygote, 0);

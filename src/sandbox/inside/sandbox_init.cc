@@ -119,6 +119,7 @@ Result<void> become_runner(const SandboxPlan& plan, const UniqueFd& user_namespa
                            int& note) {
   ::setsid();
   ::signal(SIGPIPE, SIG_DFL);
+  if (auto first = be_killed_first(); !first) return first;
   if (auto given_up = give_up_privileges(plan.seccomp.runner, user_namespace, SandboxRole::runner); !given_up)
     return given_up;
   if (auto arranged = arrange_descriptors(streams, note); !arranged) return arranged;
@@ -184,7 +185,7 @@ Result<Parked> prepare(const SandboxPlan& plan) {
   }
   auto listener = listen_for_ai();
   if (!listener) return fail(listener.error());
-  auto root = prepare_root(plan.options, UniqueFd(kRootTemplateFd).get(), uid);
+  auto root = prepare_root(plan.options, UniqueFd(kRootTemplateFd).get(), plan.proc, uid);
   if (!root) return fail(root.error());
   if (plan.purpose == LaunchPurpose::build) {
     if (auto widened = widen_scratch(); !widened) return fail(widened.error());

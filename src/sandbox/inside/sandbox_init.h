@@ -9,6 +9,7 @@
 
 #include "sandbox/inside/runner_command.h"
 #include "sandbox/inside/sandbox_network.h"
+#include "sandbox/inside/sandbox_root.h"
 #include "sandbox/inside/seccomp_filter.h"
 #include "sandbox/protocol/launch_purpose.h"
 #include "sandbox/protocol/spawner_options.h"
@@ -20,7 +21,8 @@ struct SandboxPlan {
   const SeccompPrograms& seccomp;
   int slot = 0;
   LaunchPurpose purpose = LaunchPurpose::run;
-  int root_template = -1;               // RootTemplates'
+  int root_template = -1;  // RootTemplates'
+  const ProcCovers& proc;
   std::vector<std::string> join_files;  // of CgroupSlots; empty if init is in its groups already, or is not to be
   RunnerCommand command;                // what the runner executes
   bool runner_is_forked = false;        // then the spawner is asked for a process that the zygote forks

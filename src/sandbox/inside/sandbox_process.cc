@@ -54,6 +54,10 @@ Result<void> join_groups(const std::vector<std::string>& files) {
   return {};
 }
 
+Result<void> be_killed_first() {
+  return write_cgroup("/proc/self/oom_score_adj", "1000");
+}
+
 // Order matters: the bounding set needs CAP_SETPCAP, the ids need the new user namespace, the filter comes last of all.
 Result<void> give_up_privileges(const SeccompProgram& seccomp, const UniqueFd& user_namespace, SandboxRole role) {
   const bool is_runner = role == SandboxRole::runner;

@@ -30,6 +30,10 @@ enum class SandboxRole { init, runner };
 // Places this process in a slot's groups, where cloning could not: `files` are CgroupSlots' join_files().
 [[nodiscard]] Result<void> join_groups(const std::vector<std::string>& files);
 
+// Where the whole machine runs out of memory, this process and all that it starts are killed before any other. They
+// can't take that back where CAP_SYS_RESOURCE was there to set it; without, as far as this process began.
+[[nodiscard]] Result<void> be_killed_first();
+
 // Every capability, real root's ids and whatever the filter refuses, for good.
 [[nodiscard]] Result<void> give_up_privileges(const SeccompProgram& seccomp, const UniqueFd& user_namespace,
                                               SandboxRole role);

@@ -5,6 +5,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <initializer_list>
+#include <iterator>
 #include <string>
 
 #include "sandbox/system/mounts.h"
@@ -25,39 +28,47 @@ Result<void> enter_copy(int root_template) {
   return {};
 }
 
-// `source` with its mount's attributes; a target that this kernel lacks needs no cover.
-Result<void> cover(const std::string& source, const std::string& target) {
-  if (::mount(source.c_str(), target.c_str(), nullptr, MS_BIND, nullptr) != 0 && errno != ENOENT)
-    return system_failure("covering " + target);
-  return {};
+std::vector<std::string> those_that_are_there(std::initializer_list<const char*> paths) {
+  std::vector<std::string> found;
+  std::ranges::copy_if(paths, std::back_inserter(found), [](const char* path) { return ::access(path, F_OK) == 0; });
+  return found;
 }
 
 // A proc of its own shows only its own processes, but also the machine's switches and tables: those are covered.
-Result<void> add_proc() {
+Result<void> add_proc(const ProcCovers& covers) {
   if (auto made = mount_new("proc", "/proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, ""); !made) return made;
   struct mount_attr read_only{};
   read_only.attr_set = MOUNT_ATTR_RDONLY;
-  for (const char* name : {"/proc/sys", "/proc/bus", "/proc/fs", "/proc/irq", "/proc/tty", "/proc/driver"}) {
-    if (::mount(name, name, nullptr, MS_BIND, nullptr) != 0) {
-      if (errno == ENOENT) continue;
-      return system_failure(std::string("covering ") + name);
-    }
-    if (::mount_setattr(AT_FDCWD, name, 0, &read_only, sizeof read_only) != 0)
-      return system_failure(std::string("restricting ") + name);
+  const auto bind = [](const std::string& source, const std::string& target) -> Result<void> {
+    if (::mount(source.c_str(), target.c_str(), nullptr, MS_BIND, nullptr) != 0)
+      return system_failure("covering " + target);
+    return {};
+  };
+  for (const auto& name : covers.read_only) {
+    if (auto bound = bind(name, name); !bound) return bound;
+    if (::mount_setattr(AT_FDCWD, name.c_str(), 0, &read_only, sizeof read_only) != 0)
+      return system_failure("restricting " + name);
   }
-  // The first is on every kernel; the others take its attributes.
-  constexpr const char* kFirst = "/proc/cmdline";
-  if (auto bound = bind_into("/dev/null", kFirst, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC); !bound)
-    return bound;
-  for (const char* name : {"/proc/kcore", "/proc/keys", "/proc/key-users", "/proc/sysrq-trigger", "/proc/timer_list",
-                           "/proc/latency_stats", "/proc/sched_debug", "/proc/kmsg", "/proc/kallsyms",
-                           "/proc/kpagecount", "/proc/kpageflags", "/proc/kpagecgroup", "/proc/config.gz",
-                           "/proc/slabinfo", "/proc/vmallocinfo", "/proc/iomem", "/proc/ioports"}) {
-    if (auto covered = cover(kFirst, name); !covered) return covered;
+  // The others take the attributes of the first.
+  for (const auto& name : covers.files) {
+    const auto& first = covers.files.front();
+    auto bound = &name == &first
+                     ? bind_into("/dev/null", first, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC)
+                     : bind(first, name);
+    if (!bound) return bound;
   }
-  for (const char* name : {"/proc/acpi", "/proc/scsi", "/proc/asound"}) {
-    if (auto covered = cover(kWorkspace, name); !covered) return covered;  // the template's, which is empty
+  for (const auto& name : covers.folders) {
+    if (auto bound = bind(kWorkspace, name); !bound) return bound;  // the template's, which is empty
   }
+  return {};
+}
+
+// The template's nodes, each with an inode of its own here, and so with locks of its own. Where the spawner may make no
+// nodes the template shows the machine's instead.
+Result<void> add_devices() {
+  const std::string layers = std::string("lowerdir=") + kDevices + ":" + kWorkspace;  // it takes two
+  if (::mount("overlay", "/dev", "overlay", MS_RDONLY | MS_NOSUID | MS_NOEXEC, layers.c_str()) != 0 && errno != ENOENT)
+    return system_failure("mounting /dev");
   return {};
 }
 
@@ -124,11 +135,22 @@ Result<UniqueFd> clone_version(const PreparedRoot& prepared, const std::string& 
 
 }  // namespace
 
-Result<PreparedRoot> prepare_root(const SpawnerOptions& options, int root_template, uid_t uid) {
+ProcCovers find_proc_covers() {
+  return {.read_only =
+              those_that_are_there({"/proc/sys", "/proc/bus", "/proc/fs", "/proc/irq", "/proc/tty", "/proc/driver"}),
+          .files = those_that_are_there({"/proc/cmdline", "/proc/kcore", "/proc/keys", "/proc/key-users",
+                                         "/proc/sysrq-trigger", "/proc/timer_list", "/proc/latency_stats",
+                                         "/proc/sched_debug", "/proc/kmsg", "/proc/kallsyms", "/proc/kpagecount",
+                                         "/proc/kpageflags", "/proc/kpagecgroup", "/proc/config.gz", "/proc/slabinfo",
+                                         "/proc/vmallocinfo", "/proc/iomem", "/proc/ioports", "/proc/locks"}),
+          .folders = those_that_are_there({"/proc/acpi", "/proc/scsi", "/proc/asound", "/proc/pressure"})};
+}
+
+Result<PreparedRoot> prepare_root(const SpawnerOptions& options, int root_template, const ProcCovers& proc, uid_t uid) {
   auto versions = clone_mount(options.versions_root.string(), kReadOnly);
   if (!versions) return fail(versions.error());
-  const auto built =
-      in_order([&] { return enter_copy(root_template); }, [&] { return add_proc(); }, [&] { return add_output(uid); });
+  const auto built = in_order([&] { return enter_copy(root_template); }, [&] { return add_devices(); },
+                              [&] { return add_proc(proc); }, [&] { return add_output(uid); });
   if (!built) return fail(built.error());
   auto stage = add_scratch(uid);
   if (!stage) return fail(stage.error());

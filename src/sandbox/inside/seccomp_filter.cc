@@ -18,6 +18,7 @@
 #include <utility>
 
 #include "sandbox/inside/seccomp_refusals.h"
+
 namespace infra::sandbox {
 namespace {
 

@@ -36,6 +36,7 @@ bool take_option(std::string_view name, std::string_view value, SpawnerOptions& 
   if (name == "native") return options.native_runner = value, true;
   if (name == "packages") return options.python_packages = value, true;
   if (name == "zygote") return options.zygote_library = value, true;
+  if (name == "forks") return parse_number(value, options.zygote_term.forks);
   if (name == "slots") return parse_number(value, options.slots);
   if (name == "uid") return parse_number(value, options.base_uid);
   if (name == "subnet") return take(parse_ipv4_range(value), options.egress.subnet);
@@ -51,10 +52,11 @@ bool take_option(std::string_view name, std::string_view value, SpawnerOptions& 
 
 std::vector<std::string> to_arguments(const SpawnerOptions& options) {
   std::vector<std::string> arguments{
-      "versions=" + options.versions_root.string(),   "runners=" + options.runners.string(),
-      "native=" + options.native_runner.string(),     "zygote=" + options.zygote_library.string(),
-      "packages=" + options.python_packages.string(), "slots=" + std::to_string(options.slots),
-      "uid=" + std::to_string(options.base_uid),      "subnet=" + to_string(options.egress.subnet)};
+      "versions=" + options.versions_root.string(),        "runners=" + options.runners.string(),
+      "native=" + options.native_runner.string(),          "zygote=" + options.zygote_library.string(),
+      "packages=" + options.python_packages.string(),      "slots=" + std::to_string(options.slots),
+      "uid=" + std::to_string(options.base_uid),           "subnet=" + to_string(options.egress.subnet),
+      "forks=" + std::to_string(options.zygote_term.forks)};
   for (const auto& opening : options.egress.allow) arguments.push_back("allow=" + to_text(opening));
   for (const auto& range : options.egress.block) arguments.push_back("block=" + to_string(range));
   for (const auto resolver : options.egress.resolvers) arguments.push_back("resolver=" + to_string(resolver));

@@ -19,6 +19,7 @@ TEST(SpawnerArgumentsTest, AllOptionsArriveAsTheyWere) {
                                .base_uid = 2'000'000,
                                .native_runner = "/native",
                                .zygote_library = "/lib/zygote.so",
+                               .zygote_term = {.forks = 33},
                                .python_packages = "/srv/python packages=here",
                                .egress = {.subnet = {.first = 0x0a000000, .prefix = 8},
                                           .allow = {{.range = {.first = 0x0a010203, .prefix = 32}, .port = 5432},
@@ -36,6 +37,7 @@ TEST(SpawnerArgumentsTest, AllOptionsArriveAsTheyWere) {
   EXPECT_EQ(parsed->base_uid, options.base_uid);
   EXPECT_EQ(parsed->native_runner, options.native_runner);
   EXPECT_EQ(parsed->zygote_library, options.zygote_library);
+  EXPECT_EQ(parsed->zygote_term.forks, options.zygote_term.forks);
   EXPECT_EQ(parsed->python_packages, options.python_packages);
   EXPECT_EQ(parsed->egress.subnet, options.egress.subnet);
   EXPECT_EQ(parsed->egress.allow, options.egress.allow);

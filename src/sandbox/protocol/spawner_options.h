@@ -3,12 +3,19 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <filesystem>
 #include <vector>
 
 #include "sandbox/protocol/egress_options.h"
 
 namespace infra::sandbox {
+
+// How long one interpreter is forked from (zygotes.h).
+struct ZygoteTerm {
+  int forks = 1000;
+  std::chrono::seconds life{600};
+};
 
 struct SpawnerOptions {
   std::filesystem::path program{};        // absolute; infra-spawner
@@ -19,6 +26,7 @@ struct SpawnerOptions {
   std::filesystem::path native_runner{};  // absolute; the folder with the compiled functions' `runner`; may be missing
   // Python's runners are forked from an interpreter that has this library; empty: each executes one of its own.
   std::filesystem::path zygote_library{};
+  ZygoteTerm zygote_term{};
   std::filesystem::path python_packages{};  // absolute; what all Python functions can import; empty: nothing
   EgressOptions egress{};
   // Absolute; what the program may have opened for it, by their numbers here: keys and credentials that root alone

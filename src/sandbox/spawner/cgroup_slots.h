@@ -23,7 +23,7 @@ struct CpuShare {
   int weight_v2 = 100;   // cpu.weight
   int shares_v1 = 1024;  // cpu.shares
   std::int64_t quota_us = 100'000;
-  std::int64_t period_us = 100'000;
+  std::int64_t period_us = 100'000;  // the kernel's own
 };
 [[nodiscard]] CpuShare cpu_share(int memory_mb);
 

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "sandbox/system/cgroup_files.h"
@@ -10,6 +11,18 @@
 
 namespace infra::sandbox {
 namespace {
+
+// What waits in TCP's and UDP's queues is a counter of its own in v1, beside memory's, and has no limit unless one is
+// set.
+constexpr const char* kSocketMemoryLimit = "/memory.kmem.tcp.limit_in_bytes";
+constexpr std::int64_t kSocketShare = 8;  // an eighth of the memory
+constexpr std::int64_t kLeastInSockets = 4L * 1024 * 1024;
+
+// A kernel may lack the file: built without what it is for, or of a later time.
+Result<void> write_if_there(const std::string& path, std::string_view text) {
+  auto wrote = write_cgroup(path, text);
+  return wrote || ::access(path.c_str(), F_OK) == 0 ? wrote : Result<void>();
+}
 
 void remove_parents_of(const std::string& base) {
   ::rmdir(base.c_str());
@@ -38,6 +51,9 @@ Result<std::unique_ptr<CgroupV1Slots>> CgroupV1Slots::open(const std::string& in
       remove_parents_of(base);
     }
   }
+  // No limit; but the kernel's accounting of sockets, which rewrites its own code as it begins and ends, does not come
+  // and go with the slots.
+  (void)write_if_there(slots->bases_[kMemory] + kSocketMemoryLimit, "-1");
   return slots;
 }
 
@@ -72,20 +88,20 @@ std::vector<std::string> CgroupV1Slots::join_files(int slot) const {
 }
 
 Result<void> CgroupV1Slots::limit(int slot, int memory_mb) {
-  const std::string bytes = std::to_string(static_cast<std::int64_t>(memory_mb) * 1024 * 1024);
+  const std::int64_t most = static_cast<std::int64_t>(memory_mb) * 1024 * 1024;
+  const std::string bytes = std::to_string(most);
   const std::string memory = group(kMemory, slot);
   const std::string cpu = group(kCpu, slot);
   const CpuShare share = cpu_share(memory_mb);
   if (auto wrote = write_cgroup(memory + "/memory.limit_in_bytes", bytes); !wrote) return wrote;
-  // Memory and swap together, so no swap; the file is missing where swap accounting is off.
-  if (::access((memory + "/memory.memsw.limit_in_bytes").c_str(), F_OK) == 0) {
-    if (auto wrote = write_cgroup(memory + "/memory.memsw.limit_in_bytes", bytes); !wrote) return wrote;
-  }
+  // Memory and swap together, so no swap.
+  if (auto wrote = write_if_there(memory + "/memory.memsw.limit_in_bytes", bytes); !wrote) return wrote;
+  const std::int64_t in_sockets = std::max(most / kSocketShare, kLeastInSockets);
+  if (auto wrote = write_if_there(memory + kSocketMemoryLimit, std::to_string(in_sockets)); !wrote) return wrote;
   if (auto wrote = write_cgroup(cpu + "/cpu.shares", std::to_string(share.shares_v1)); !wrote) return wrote;
-  // The quota needs CONFIG_CFS_BANDWIDTH, which a kernel may lack; the shares alone still divide a busy machine.
-  if (::access((cpu + "/cpu.cfs_quota_us").c_str(), F_OK) != 0) return {};
-  if (auto wrote = write_cgroup(cpu + "/cpu.cfs_period_us", std::to_string(share.period_us)); !wrote) return wrote;
-  return write_cgroup(cpu + "/cpu.cfs_quota_us", std::to_string(share.quota_us));
+  // The quota, a part of the kernel's own period, needs CONFIG_CFS_BANDWIDTH; without it the shares alone still divide
+  // a busy machine.
+  return write_if_there(cpu + "/cpu.cfs_quota_us", std::to_string(share.quota_us));
 }
 
 std::string CgroupV1Slots::cpu_file(int slot) const {

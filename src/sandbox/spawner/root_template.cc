@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,6 +15,7 @@
 #include <csignal>
 
 #include "core/error_codes.h"
+#include "sandbox/inside/sandbox_root.h"
 #include "sandbox/protocol/spawner_protocol.h"
 #include "sandbox/spawner/package_folders.h"
 #include "sandbox/system/message_socket.h"
@@ -102,14 +104,28 @@ Result<void> add_etc(const std::string& root, const std::string& resolv_conf) {
   return {};
 }
 
+// Nodes that lie in the template are each sandbox's own (sandbox_root.cc). Making them takes CAP_MKNOD, and the right
+// to it of whoever started the program: else the machine's own are shown, whose locks all see.
 Result<void> add_devices(const std::string& root) {
-  const std::string dev = root + "/dev";
+  constexpr std::array<std::pair<const char*, unsigned>, 5> kNodes{
+      {{"/null", 3}, {"/zero", 5}, {"/full", 7}, {"/random", 8}, {"/urandom", 9}}};  // minor numbers of memory devices
+  std::string dev = root + kDevices;
+  if (auto made = make_folder(root + "/dev"); !made) return made;
   if (auto made = make_folder(dev); !made) return made;
-  for (const char* name : {"/null", "/zero", "/full", "/random", "/urandom"}) {
-    if (auto made = make_file(dev + name); !made) return made;
-    if (auto bound = bind_into(std::string("/dev") + name, dev + name, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC); !bound)
-      return bound;
+  const bool own = std::ranges::all_of(kNodes, [&](const auto& node) {
+    const std::string path = dev + node.first;
+    return ::mknod(path.c_str(), S_IFCHR | 0666, makedev(1, node.second)) == 0 && ::chmod(path.c_str(), 0666) == 0;
+  });
+  if (!own) {
+    std::filesystem::remove_all(dev);
+    dev = root + "/dev";
+    for (const auto& [name, number] : kNodes) {
+      if (auto made = make_file(dev + name); !made) return made;
+      if (auto bound = bind_into(std::string("/dev") + name, dev + name, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC); !bound)
+        return bound;
+    }
   }
+  if (auto made = make_folder(dev + "/shm"); !made) return made;
   constexpr std::array<std::pair<const char*, const char*>, 4> kLinks{{{"/fd", "/proc/self/fd"},
                                                                        {"/stdin", "/proc/self/fd/0"},
                                                                        {"/stdout", "/proc/self/fd/1"},
@@ -121,7 +137,7 @@ Result<void> add_devices(const std::string& root) {
 }
 
 Result<void> add_mount_points(const std::string& root) {
-  for (const char* name : {"/proc", "/dev/shm", "/output", "/tmp", "/workspace", "/runtime"}) {
+  for (const char* name : {"/proc", "/output", "/tmp", "/workspace", "/runtime"}) {
     if (auto made = make_folder(root + name); !made) return made;
   }
   return {};

@@ -22,8 +22,8 @@ class RootTemplates {
   explicit RootTemplates(std::filesystem::path packages = {}) : packages_(std::move(packages)) {}
 
   // The mount namespace's descriptor, good until the next call. Its root has `runner` as /runtime and `resolv_conf` in
-  // /etc/resolv.conf; /proc, /dev/shm, /tmp, /output and /workspace are empty folders. Made at first need, and again
-  // when a file or folder of the machine that it shows has been replaced since.
+  // /etc/resolv.conf; /proc, /tmp, /output and /workspace are empty folders; what becomes /dev is in kDevices. Made at
+  // first need, and again when a file or folder of the machine that it shows has been replaced since.
   [[nodiscard]] Result<int> get(const std::filesystem::path& runner, const std::string& resolv_conf);
 
  private:

@@ -44,7 +44,8 @@ SpawnerProcess::SpawnerProcess(const SpawnerOptions& options, int socket, Cgroup
       slots_(static_cast<std::size_t>(options.slots) + kSpareSlots),
       prewarm_(basic_kinds()),
       roots_(options.python_packages),
-      zygote_(options),
+      proc_(find_proc_covers()),
+      zygotes_(options),
       egress_(options.egress, instance_name(options.versions_root)) {}
 
 std::vector<SandboxKind> SpawnerProcess::basic_kinds() const {
@@ -60,24 +61,37 @@ std::vector<SandboxKind> SpawnerProcess::basic_kinds() const {
 }
 
 void SpawnerProcess::run() {
-  zygote_.start();
+  zygotes_.start();
   while (!stop_ && wait_for_events()) {
   }
   shut_down();
 }
 
 bool SpawnerProcess::wait_for_events() {
-  std::array<pollfd, 3> polled{{{socket_, POLLIN, 0}, {zygote_.socket(), POLLIN, 0}, {watched_.get(), POLLIN, 0}}};
+  const auto zygotes = zygotes_.sockets();
+  std::array<pollfd, 5> polled{{{socket_, POLLIN, 0},
+                                {zygotes[0], POLLIN, 0},
+                                {zygotes[1], POLLIN, 0},
+                                {watched_.get(), POLLIN, 0},
+                                {locks_.answer(), POLLIN, 0}}};
   int patience = time_to_wait();
-  if (const int zygote = zygote_.patience_ms(); zygote >= 0) patience = std::min(patience, zygote);
+  if (awake_ > 0 && flood_.can_tell()) patience = std::min(patience, static_cast<int>(LockFlood::kPause.count()));
+  if (const int zygote = zygotes_.patience_ms(); zygote >= 0) patience = std::min(patience, zygote);
   const int ready_count = ::poll(polled.data(), polled.size(), patience);
   if (ready_count < 0) return errno == EINTR;
   if (!content_ && count(State::draining) > 0) retry_removals();
-  if (polled[2].revents != 0) take_slot_events();
-  if (polled[1].revents != 0 || zygote_.patience_ms() == 0) take_runners();
+  if (polled[3].revents != 0) take_slot_events();
+  if (polled[1].revents != 0 || polled[2].revents != 0 || zygotes_.patience_ms() == 0) take_runners();
+  if (polled[4].revents != 0) end_lock_holders();
+  look_at_flood();
   if (polled[0].revents != 0 && !take_requests()) return false;
   if (!content_ && refill(prewarm_.short_of(counter()))) return true;
-  if (ready_count == 0 && !refill(prewarm_.lacking(counter()))) give_up_surplus();
+  if (ready_count == 0 && !refill(prewarm_.lacking(counter()))) {
+    give_up_surplus();
+    egress_.follow_links();
+    locks_.look(suspects_);
+    zygotes_.renew(std::chrono::steady_clock::now());
+  }
   return true;
 }
 
@@ -111,12 +125,14 @@ void SpawnerProcess::unwatch(const UniqueFd& fd) const {
 }
 
 int SpawnerProcess::time_to_wait() {
-  if (content_) return kSurplusMs;
+  const bool has_more =
+      (!suspects_.empty() && !locks_.is_looking()) || zygotes_.is_due(std::chrono::steady_clock::now());
+  if (content_) return has_more ? kIdleMs : kSurplusMs;
   if (prewarm_.short_of(counter())) return 0;
   if (count(State::draining) > 0) return kRetryMs;
   if (prewarm_.lacking(counter())) return kIdleMs;
   content_ = true;
-  return kSurplusMs;
+  return has_more ? kIdleMs : kSurplusMs;
 }
 
 bool SpawnerProcess::take_requests() {
@@ -194,7 +210,7 @@ Result<void> SpawnerProcess::start_init(std::size_t index, const SandboxKind& ki
   auto root = roots_.get(runner_folder(options_, kind.purpose, kind.runtime),
                          network ? resolv_conf_of(network->plan) : std::string());
   if (!root) return fail(root.error());
-  const bool forked = traits_of(kind.runtime).forked && kind.purpose == LaunchPurpose::run && zygote_.ready();
+  const bool forked = traits_of(kind.runtime).forked && kind.purpose == LaunchPurpose::run && zygotes_.ready();
   int pid_fd = -1;
   clone_args arguments{};
   arguments.flags = CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_PIDFD;
@@ -214,6 +230,7 @@ Result<void> SpawnerProcess::start_init(std::size_t index, const SandboxKind& ki
                       .slot = number,
                       .purpose = kind.purpose,
                       .root_template = *root,
+                      .proc = proc_,
                       .join_files = forked || group >= 0 ? std::vector<std::string>() : cgroups_.join_files(number),
                       .command = std::move(*runner),
                       .runner_is_forked = forked,
@@ -230,11 +247,11 @@ Result<void> SpawnerProcess::start_init(std::size_t index, const SandboxKind& ki
 void SpawnerProcess::ask_for_runner(std::size_t index, const PassedFds& fds) {
   const Slot& slot = slots_[index];
   const auto files = cgroups_.join_files(static_cast<int>(index));
-  if (!zygote_.ask(slot.sandbox, slot.init_fd.get(), fds, files)) give_own_runner(index);
+  if (!zygotes_.ask(slot.sandbox, slot.init_fd.get(), fds, files)) give_own_runner(index);
 }
 
 void SpawnerProcess::take_runners() {
-  for (const auto& answer : zygote_.listen()) {
+  for (const auto& answer : zygotes_.listen()) {
     const Slot* slot = find(answer.sandbox, State::preparing);
     if (slot == nullptr) continue;
     if (answer.runner > 0) {
@@ -304,6 +321,7 @@ void SpawnerProcess::take_report(std::size_t index, const InitReport& report, Pa
       return;
     case InitReportKind::running:
       slot.state = State::running;
+      ++awake_;
       return tell_launched(index);
     case InitReportKind::failed:
       slot.failure = get_text(report.text);
@@ -379,6 +397,7 @@ void SpawnerProcess::clear(std::size_t index) {
   unwatch(slots_[index].report);
   unwatch(slots_[index].init_fd);
   if (slots_[index].network >= 0) egress_.give_back(slots_[index].network);
+  if (slots_[index].state == State::running && !slots_[index].frozen) --awake_;
   slots_[index] = Slot{};
   if (!cgroups_.remove(static_cast<int>(index))) slots_[index].state = State::draining;
 }
@@ -421,7 +440,7 @@ int SpawnerProcess::ready(const SandboxKind& kind) const {
 // While the zygote starts there are enough of what it forks: soon they will cost a tenth.
 PrewarmPolicy::Count SpawnerProcess::counter() const {
   return [this](const SandboxKind& kind) {
-    return traits_of(kind.runtime).forked && zygote_.starting() ? prewarm_.wanted(kind) : ready(kind);
+    return traits_of(kind.runtime).forked && zygotes_.starting() ? prewarm_.wanted(kind) : ready(kind);
   };
 }
 

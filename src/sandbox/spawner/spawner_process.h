@@ -8,15 +8,18 @@
 #include <string>
 #include <vector>
 
+#include "sandbox/inside/sandbox_root.h"
 #include "sandbox/inside/seccomp_filter.h"
 #include "sandbox/protocol/spawner_options.h"
 #include "sandbox/protocol/spawner_protocol.h"
 #include "sandbox/protocol/version_hash.h"
 #include "sandbox/spawner/cgroup_slots.h"
 #include "sandbox/spawner/egress.h"
+#include "sandbox/spawner/lock_flood.h"
 #include "sandbox/spawner/prewarm_policy.h"
 #include "sandbox/spawner/root_template.h"
-#include "sandbox/spawner/zygote_process.h"
+#include "sandbox/spawner/shared_locks.h"
+#include "sandbox/spawner/zygotes.h"
 #include "sandbox/system/message_socket.h"
 
 namespace infra::sandbox {
@@ -43,6 +46,7 @@ class SpawnerProcess {
     UniqueFd init_fd;  // pidfd
     pid_t init_pid = -1;
     bool init_in_groups = false;
+    bool frozen = false;
     UniqueFd report;
     PassedFds streams;
     UniqueFd disk;      // what its runner has read, if no group counts that
@@ -66,11 +70,14 @@ class SpawnerProcess {
   [[nodiscard]] int time_to_wait();
   bool refill(std::optional<SandboxKind> kind);
   void give_up_surplus();
+  void end_lock_holders();
+  void look_at_flood();
   void retry_removals();
   void shut_down();
 
   void handle(const SpawnerRequest& request);
   void launch(const SpawnerRequest& request);
+  void freeze(const SpawnerRequest& request);
   void answer_usage(const SpawnerRequest& request);
   void answer_list(const SpawnerRequest& request);
   void answer_egress(const SpawnerRequest& request);
@@ -88,6 +95,7 @@ class SpawnerProcess {
   void tell_end(std::size_t index);
   void clear(std::size_t index);
   void kill(const Slot& slot) const;
+  [[nodiscard]] SharedLocks::Suspect suspect(std::size_t index, std::int64_t most) const;
   [[nodiscard]] std::vector<SandboxKind> basic_kinds() const;
   [[nodiscard]] int ready(const SandboxKind& kind) const;
   [[nodiscard]] PrewarmPolicy::Count counter() const;
@@ -107,7 +115,13 @@ class SpawnerProcess {
   std::vector<Slot> slots_;
   PrewarmPolicy prewarm_;
   RootTemplates roots_;
-  Zygote zygote_;
+  const ProcCovers proc_;
+  Zygotes zygotes_;
+  SharedLocks locks_;
+  std::vector<SharedLocks::Suspect> suspects_;  // frozen since the last look
+  LockFlood flood_;
+  bool flood_is_looked_at_ = false;
+  int awake_ = 0;  // that run and are not frozen
   Egress egress_;
   std::uint64_t last_sandbox_ = 0;
   // Nothing lacked when the stock was last looked at, and no slot has changed since. There may be a thousand slots to

@@ -33,9 +33,7 @@ void SpawnerProcess::handle(const SpawnerRequest& request) {
       return;
     case SpawnerOp::freeze:
     case SpawnerOp::thaw:
-      if (const Slot* slot = find(request.sandbox))
-        cgroups_.freeze(static_cast<int>(slot - slots_.data()), request.op == SpawnerOp::freeze);
-      return;
+      return freeze(request);
     case SpawnerOp::usage:
       return answer_usage(request);
     case SpawnerOp::list:

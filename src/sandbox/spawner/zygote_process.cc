@@ -1,6 +1,7 @@
 #include "sandbox/spawner/zygote_process.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -14,6 +15,7 @@
 #include <utility>
 
 #include "core/time.h"
+#include "sandbox/inside/sandbox_process.h"
 #include "sandbox/protocol/spawner_protocol.h"
 #include "sandbox/protocol/zygote_protocol.h"
 #include "sandbox/spawner/package_folders.h"
@@ -53,6 +55,7 @@ bool hide_packages() {
 [[noreturn]] void become_zygote(const std::vector<std::string>& command, int socket) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
   begin_with_usual_signals();
+  if (!be_killed_first()) ::_exit(127);  // for its forks, which then have it for nothing; it is replaced
   if (!hide_packages()) ::_exit(127);
   ::dup2(socket, kSocketFd);
   ::fcntl(kSocketFd, F_SETFD, 0);
@@ -73,6 +76,8 @@ Zygote::~Zygote() {
 
 void Zygote::start() {
   end();
+  forks_ = 0;
+  started_ = steady_clock::now();
   const auto script = options_.runners / "python/zygote.py";
   std::error_code error;
   const auto python = std::filesystem::canonical(kPythonInterpreter.program, error);
@@ -101,6 +106,7 @@ bool Zygote::ask(std::uint64_t sandbox, int init, std::span<const UniqueFd> fds,
   std::ranges::transform(fds.first(kRunnerFds), passed.begin() + 1, &UniqueFd::get);
   if (!send_message(socket_.get(), request, passed)) return false;  // listen() will hear of its end
   asked_.push_back({sandbox, steady_clock::now()});
+  ++forks_;
   return true;
 }
 
@@ -139,6 +145,16 @@ int Zygote::patience_ms() const {
 
 void Zygote::give_up_asked(std::vector<Answer>& answers) {
   for (const auto& asked : std::exchange(asked_, {})) answers.push_back({asked.sandbox, -1});
+}
+
+void Zygote::dismiss() {
+  ready_ = false;
+  socket_.reset();
+}
+
+bool Zygote::has_ended() const {
+  pollfd ended{pid_fd_.get(), POLLIN, 0};
+  return !pid_fd_.valid() || ::poll(&ended, 1, 0) == 1;
 }
 
 void Zygote::end() {

@@ -28,7 +28,15 @@ class Zygote {
   void start();
   [[nodiscard]] int socket() const { return socket_.get(); }  // to wait for; -1 without a zygote
   [[nodiscard]] bool ready() const { return ready_; }
-  [[nodiscard]] bool starting() const { return socket_.valid() && !ready_; }
+  [[nodiscard]] bool alive() const { return socket_.valid(); }
+  [[nodiscard]] bool starting() const { return alive() && !ready_; }
+  [[nodiscard]] bool owes_nothing() const { return asked_.empty(); }
+  [[nodiscard]] int forks() const { return forks_; }  // that it was asked for
+  [[nodiscard]] std::chrono::steady_clock::time_point started() const { return started_; }
+
+  // It ends of its own accord, which takes a moment: has_ended() says when nothing is left to wait for.
+  void dismiss();
+  [[nodiscard]] bool has_ended() const;
 
   // Asks for a runner in the sandbox of `init` (a pidfd); `fds` are those of its `built` report. False without a
   // zygote.
@@ -56,6 +64,8 @@ class Zygote {
   UniqueFd socket_;
   UniqueFd pid_fd_;
   bool ready_ = false;
+  int forks_ = 0;
+  std::chrono::steady_clock::time_point started_;
   std::deque<Asked> asked_;  // it answers in this order
 };
 

@@ -178,7 +178,7 @@ def markers(facts):
 def masked(_):
     """The machine's tables in /proc are there for nobody: missing, or empty for being the null device."""
     found = {}
-    for name in ("kcore", "keys", "key-users", "sysrq-trigger", "timer_list", "sched_debug", "kmsg", "kallsyms", "kpagecount",
+    for name in ("kcore", "keys", "key-users", "locks", "sysrq-trigger", "timer_list", "sched_debug", "kmsg", "kallsyms", "kpagecount",
                  "kpageflags", "config.gz", "slabinfo", "vmallocinfo", "iomem", "ioports", "cmdline"):
         path = "/proc/" + name
         try:

@@ -1,0 +1,193 @@
+#include "sandbox/spawner/shared_locks.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <csignal>
+#include <filesystem>
+
+#include "sandbox/system/raw_fork.h"
+
+namespace infra::sandbox {
+namespace {
+
+constexpr std::size_t kMostText = 1024UL * 1024;  // of the machine's list, which functions' own locks may make long
+
+std::string_view next_word(std::string_view& text) {
+  text.remove_prefix(std::min(text.find_first_not_of(" \t"), text.size()));
+  const std::string_view word = text.substr(0, text.find_first_of(" \t\n"));
+  text.remove_prefix(word.size());
+  return word;
+}
+
+template <typename Number>
+std::optional<Number> number(std::string_view text, int base) {
+  Number value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
+  return error == std::errc{} && end == text.data() + text.size() ? std::optional(value) : std::nullopt;
+}
+
+std::optional<dev_t> device(std::string_view text, int base) {
+  const auto colon = text.find(':');
+  if (colon == std::string_view::npos) return std::nullopt;
+  const auto major = number<unsigned>(text.substr(0, colon), base);
+  const auto minor = number<unsigned>(text.substr(colon + 1), base);
+  return major && minor ? std::optional(makedev(*major, *minor)) : std::nullopt;
+}
+
+template <typename Each>
+void each_line(std::string_view text, const Each& each) {
+  while (!text.empty()) {
+    const auto end = std::min(text.find('\n'), text.size());
+    each(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+}
+
+std::string read_bounded(const std::string& path) {
+  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  std::string text;
+  std::array<char, 16384> part{};
+  for (ssize_t got = 0;
+       file.valid() && text.size() < kMostText && (got = ::read(file.get(), part.data(), part.size())) > 0;)
+    text.append(part.data(), static_cast<std::size_t>(got));
+  return text;
+}
+
+// Those of which each object is a file of its own: memory files, pipes, sockets.
+std::set<dev_t> devices_of_lone_files() {
+  std::array<int, 2> pipe{-1, -1};
+  if (::pipe2(pipe.data(), O_CLOEXEC) != 0) pipe = {-1, -1};
+  const std::array<UniqueFd, 4> files{UniqueFd(::memfd_create("own", MFD_CLOEXEC)), UniqueFd(pipe[0]),
+                                      UniqueFd(pipe[1]), UniqueFd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0))};
+  std::set<dev_t> found;
+  for (const auto& file : files) {
+    struct stat info{};
+    if (::fstat(file.get(), &info) == 0) found.insert(info.st_dev);
+  }
+  return found;
+}
+
+// What the kernel lists of a process's open files tells of locks that the list of locks ascribes to nobody who lives.
+// Until `each` says that it has seen enough; whether it has.
+template <typename Each>
+bool each_open_one(pid_t process, const Each& each) {
+  bool enough = false;
+  std::error_code error;
+  for (const auto& file : std::filesystem::directory_iterator("/proc/" + std::to_string(process) + "/fdinfo", error)) {
+    each_line(read_bounded(file.path().string()), [&](std::string_view line) {
+      constexpr std::string_view kLock = "lock:";
+      if (enough || !line.starts_with(kLock)) return;
+      const auto lock = parse_lock(line.substr(kLock.size()));
+      enough = lock && each(*lock);
+    });
+    if (enough) break;
+  }
+  return enough;
+}
+
+std::vector<pid_t> processes_of(const SharedLocks::Suspect& suspect) {
+  std::vector<pid_t> processes;
+  each_line(read_bounded(suspect.processes), [&](std::string_view line) {
+    if (const auto process = number<pid_t>(line, 10)) processes.push_back(*process);
+  });
+  return processes;
+}
+
+bool holds_many(const SharedLocks::Suspect& suspect) {
+  std::int64_t count = 0;
+  return std::ranges::any_of(processes_of(suspect), [&](pid_t process) {
+    return each_open_one(process, [&](const FileLock&) { return ++count > suspect.most; });
+  });
+}
+
+bool holds_one(const SharedLocks::Suspect& suspect, const std::vector<FileLock>& locks, std::set<dev_t> own) {
+  own.merge(own_devices(read_bounded("/proc/" + std::to_string(suspect.init) + "/mountinfo")));
+  return std::ranges::any_of(processes_of(suspect), [&](pid_t process) {
+    return std::ranges::any_of(
+               locks, [&](const FileLock& lock) { return lock.process == process && !own.contains(lock.device); }) ||
+           each_open_one(process, [&](const FileLock& lock) { return !own.contains(lock.device); });
+  });
+}
+
+[[noreturn]] void look_and_answer(const std::vector<SharedLocks::Suspect>& suspects, int answer) {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+  std::vector<FileLock> locks;
+  const bool wants_all = std::ranges::any_of(suspects, [](const auto& suspect) { return suspect.most == 0; });
+  each_line(wants_all ? read_bounded("/proc/locks") : "", [&](std::string_view line) {
+    if (const auto lock = parse_lock(line)) locks.push_back(*lock);
+  });
+  const auto lone = devices_of_lone_files();
+  for (const auto& suspect : suspects) {
+    const SharedLocks::Finding finding{.sandbox = suspect.sandbox, .many = suspect.most > 0};
+    if (finding.many ? holds_many(suspect) : holds_one(suspect, locks, lone))
+      (void)!::write(answer, &finding, sizeof finding);
+  }
+  ::_exit(0);
+}
+
+}  // namespace
+
+// "1: FLOCK  ADVISORY  WRITE 1234 fe:01:5678 0 EOF": what the device's numbers are hexadecimal in.
+std::optional<FileLock> parse_lock(std::string_view line) {
+  (void)next_word(line);  // its place in the list
+  if (next_word(line) == "->") return std::nullopt;
+  (void)next_word(line);  // ADVISORY
+  (void)next_word(line);  // WRITE
+  const auto process = number<pid_t>(next_word(line), 10);
+  const std::string_view file = next_word(line);
+  const auto on = device(file.substr(0, std::min(file.rfind(':'), file.size())), 16);
+  if (!process || !on) return std::nullopt;
+  return FileLock{.process = *process, .device = *on};
+}
+
+// proc(5): "36 35 0:55 / /tmp rw,nosuid …".
+std::set<dev_t> own_devices(std::string_view mountinfo) {
+  constexpr std::array<std::string_view, 6> kOwn{"/tmp", "/dev/shm", "/output", "/workspace", "/dev", "/proc"};
+  std::set<dev_t> found;
+  each_line(mountinfo, [&](std::string_view line) {
+    (void)next_word(line);
+    (void)next_word(line);
+    const auto on = device(next_word(line), 10);
+    (void)next_word(line);
+    const bool is_own = std::ranges::find(kOwn, next_word(line)) != kOwn.end();
+    if (on && is_own) found.insert(*on);
+  });
+  return found;
+}
+
+void SharedLocks::look(std::vector<Suspect>& suspects) {
+  if (is_looking() || suspects.empty()) return;
+  std::array<int, 2> ends{-1, -1};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return;
+  UniqueFd answer(ends[0]);
+  ::fcntl(answer.get(), F_SETFL, O_NONBLOCK);
+  const UniqueFd theirs(ends[1]);
+  process_ = raw_fork();
+  if (process_ == 0) look_and_answer(suspects, theirs.get());
+  if (process_ < 0) return;
+  suspects.clear();
+  answer_ = std::move(answer);
+}
+
+std::vector<SharedLocks::Finding> SharedLocks::take() {
+  std::vector<Finding> holders;
+  Finding finding;
+  ssize_t got = 0;
+  while ((got = ::read(answer_.get(), &finding, sizeof finding)) == sizeof finding) holders.push_back(finding);
+  if (got < 0) return holders;  // there is more to come
+  answer_.reset();
+  ::waitpid(process_, nullptr, 0);
+  return holders;
+}
+
+}  // namespace infra::sandbox

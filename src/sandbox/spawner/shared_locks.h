@@ -1,0 +1,55 @@
+// Locks that sandboxes hold on files that others see, too: one that is frozen would keep its lock for as long as it
+// stands still. The machine's list of locks is had from the kernel only after a wait for all processors, some ten
+// milliseconds; a process of its own waits for it, and goes.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sandbox/system/unique_fd.h"
+
+namespace infra::sandbox {
+
+struct FileLock {
+  pid_t process = -1;  // that took it; -1 if the file itself holds it
+  dev_t device = 0;    // of the file system
+  bool operator==(const FileLock&) const = default;
+};
+// Of a line of /proc/locks or, behind its first word, of a descriptor's fdinfo; none of one that only waits.
+[[nodiscard]] std::optional<FileLock> parse_lock(std::string_view line);
+
+// The file systems in a mountinfo that are a sandbox's own.
+[[nodiscard]] std::set<dev_t> own_devices(std::string_view mountinfo);
+
+class SharedLocks {
+ public:
+  struct Suspect {
+    std::uint64_t sandbox = 0;
+    pid_t init = -1;
+    std::string processes{};  // the file with their ids
+    std::int64_t most = 0;    // of locks, whatever they are on; 0: as many as it likes, but none on a shared file
+  };
+
+  struct Finding {
+    std::uint64_t sandbox = 0;
+    bool many = false;  // it has too many, else one on a shared file
+  };
+
+  // Nothing, where a look is on already or can't be begun: `suspects` then wait for the next.
+  void look(std::vector<Suspect>& suspects);
+  [[nodiscard]] bool is_looking() const { return answer_.valid(); }
+  [[nodiscard]] int answer() const { return answer_.get(); }  // to wait for; -1: none
+  [[nodiscard]] std::vector<Finding> take();
+
+ private:
+  UniqueFd answer_;
+  pid_t process_ = -1;
+};
+
+}  // namespace infra::sandbox
