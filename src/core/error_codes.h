@@ -26,6 +26,9 @@ inline constexpr ErrorEntry method_not_allowed{"method_not_allowed", ErrorKind::
 inline constexpr ErrorEntry invalid_request{"invalid_request", ErrorKind::invalid, kAnswer,
                                             "The request is not HTTP/1.1 as it should be.",
                                             "Mend the client; the message says what breaks the rules."};
+inline constexpr ErrorEntry repeated_header{"repeated_header", ErrorKind::invalid, kAnswer,
+                                            "A header that may come once only, such as x-api-key, comes twice.",
+                                            "Send the header that the message names once."};
 inline constexpr ErrorEntry header_too_large{"header_too_large", ErrorKind::too_large, kAnswer,
                                              "The request's header is larger than the server reads.",
                                              "Send fewer or shorter headers."};

@@ -2,6 +2,8 @@
 // route at all.
 #include <gmock/gmock.h>
 
+#include <array>
+
 #include "core/error_codes.h"
 #include "http/test_api.h"
 
@@ -24,6 +26,37 @@ std::string path_of(std::string_view pattern) {
     pattern.remove_prefix(segment.size());
   }
   return path;
+}
+
+// What is read of each header that comes twice. Framing's own are the server's (http_server_framing_test.cc).
+TEST(Access, AHeaderThatComesTwiceIsJoinedRefusedOrReadOnceAsItsMeaningAsks) {
+  TestApi api;
+  api.add_function("f");
+  const auto twice = [&](std::string name, std::string one, std::string other) {
+    Sent sent = json_request("POST", "/run", R"({"functionId":"f"})");
+    if (name == "Content-Type") sent.headers.clear();
+    if (name == "x-api-key" || name == "authorization") sent.key.reset();
+    sent.headers.emplace_back(name, std::move(one));
+    sent.headers.emplace_back(name, std::move(other));
+    return api.send(sent);
+  };
+  const std::string key(kKey);
+  for (const auto& [name, one, other] : std::initializer_list<std::array<std::string, 3>>{
+           {"x-api-key", key, "wrong"},
+           {"x-api-key", "wrong", key},
+           {"x-api-key", key, key},
+           {"authorization", "Bearer " + key, "Bearer wrong"},
+           {"Content-Type", "application/json", "application/json; charset=utf-16"},
+           {"x-async", "false", "true"},
+           {"x-memory-mb", "128", "10240"},
+           {"x-runtime", "python", "go"}}) {
+    expect_error(twice(name, one, other), 400, "repeated_header", name);
+  }
+  expect_error(twice("Content-Encoding", "gzip", "gzip"), 415, "unsupported_content_encoding");
+  EXPECT_EQ(twice("x-request-id", "one", "two").status, 200) << "it is only logged: the first";
+  EXPECT_EQ(twice("accept", "a/b", "c/d").status, 200);
+  EXPECT_EQ(twice("traceparent", "00-a-b-01", "00-c-d-01").status, 200);
+  EXPECT_EQ(api.worker.jobs.back().traceparent, "") << "several are none";
 }
 
 TEST(Access, EveryRouteButHealthAndTheRootNeedsTheKeyUnderBothPrefixes) {

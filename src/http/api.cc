@@ -76,6 +76,7 @@ Api::Api(ApiSettings settings, std::vector<Route> routes, RateLimiter& limiter, 
               allow_origins(settings_.cors_origins),  // browsers send preflights without a key
               authenticate(settings_.api_key, limiter, metrics,
                            settings_.after_wrong_key),  // before anything of the body is read
+              refuse_repeated_headers(),                // before one of two keys is believed
               limit_rate(limiter, settings_.rate, clock,
                          metrics),  // authenticated requests only, still before the body
               decode_bodies(),      // nothing is read before a handler reads
@@ -84,8 +85,9 @@ Api::Api(ApiSettings settings, std::vector<Route> routes, RateLimiter& limiter, 
 
 Task<net::Response> Api::handle(net::Request& request) {
   Context context{.request = request, .id = ids_.request_id()};
-  context.client =
-      client_address(request.peer, request.headers.find("x-forwarded-for").value_or(""), settings_.trusted_proxy_hops);
+  context.client = const int hops = settings_.trusted_proxy_hops;
+  // Each proxy may add a line of its own: the last one's is the last entry of all lines together.
+  hops == 0 ? request.peer : client_address(request.peer, request.headers.joined("x-forwarded-for"), hops);
   co_return co_await chain_(context);
 }
 

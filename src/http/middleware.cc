@@ -200,6 +200,21 @@ Middleware authenticate(const std::string& key, RateLimiter& limiter, Metrics& m
     const Digest given = digest(key.value_or(""));
     context.admitted = key && CRYPTO_memcmp(expected.data(), given.data(), given.size()) == 0;
     if (context.admitted) co_return co_await next(context);
+Middleware refuse_repeated_headers() {
+  std::vector<std::string_view> once = {"x-api-key", "authorization", "content-type", "x-async"};
+  for (const auto& field : setting_fields()) {
+    if (!field.header.empty()) once.push_back(field.header);
+  }
+  return [once = std::move(once)](Context& context, const Next& next) -> Task<net::Response> {
+    for (const auto name : once) {
+      if (context.request.headers.count(name) < 2) continue;
+      co_return refuse(context, {errors::repeated_header,
+                                 fmt::format("The header {} is there more than once; send it once.", name)});
+    }
+    co_return co_await next(context);
+  };
+}
+
 
     const auto decision = co_await limiter.admit("auth:" + rate_key(context.client));
     if (!decision.allowed) {

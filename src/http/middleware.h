@@ -28,6 +28,10 @@ using Middleware = std::function<Task<net::Response>(Context&, const Next&)>;
 
 [[nodiscard]] Middleware find_route(const Router& router);
 
+// 400 where a header that decides something is there twice: whoever stands in front may have looked at the other one.
+// Those that come as lists are joined where they are read.
+[[nodiscard]] Middleware refuse_repeated_headers();
+
 // 401 unless the route is open or the key is right. Failed keys have a rate of their own, and wait for `after_wrong`
 // before they are answered, if there is one.
 using Pause = std::function<Task<void>()>;

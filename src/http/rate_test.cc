@@ -92,6 +92,21 @@ TEST(Rate, EachAddressHasItsOwnBudgetAndIpv6Each64) {
   EXPECT_EQ(status("10.0.0.2, 10.0.0.78"), 404);
 }
 
+// RFC 9110, 5.3: proxies that add a line of their own instead of going on in the client's.
+TEST(Rate, SeveralForwardedLinesAreOneList) {
+  TestApi api(limited(1, seconds{3600}));
+  const auto status = [&](std::vector<std::string> lines) {
+    Sent sent = run_from(lines.front());
+    for (std::size_t i = 1; i < lines.size(); ++i) sent.headers.emplace_back("x-forwarded-for", lines[i]);
+    return api.send(sent).status;
+  };
+  EXPECT_EQ(status({"6.6.6.1", "192.0.2.7"}), 404);
+  EXPECT_EQ(status({"6.6.6.2", "192.0.2.7"}), 429);
+  EXPECT_EQ(status({"6.6.6.3", "6.6.6.4", "192.0.2.7"}), 429);
+  EXPECT_EQ(status({"6.6.6.5, 192.0.2.7"}), 429);
+  EXPECT_EQ(status({"192.0.2.7", "192.0.2.8"}), 404);
+}
+
 TEST(Rate, WithoutATrustedProxyTheHeaderCountsForNothing) {
   TestApi api(limited(1, seconds{60}, 0));
   std::vector<int> statuses;

@@ -97,7 +97,9 @@ Task<Result<net::Response>> RunsHandler::run(Context& context) {
   context.function = invocation->function;
   invocation->id = context.id;
   invocation->mode = *mode;
-  invocation->traceparent = context.request.headers.find("traceparent").value_or("").substr(0, 128);
+  // More than one is none (W3C Trace Context, 3.3.1).
+  if (const auto& headers = context.request.headers; headers.count("traceparent") == 1)
+    invocation->traceparent = headers.find("traceparent")->substr(0, 128);
 
   const auto result = co_await invoke_.run(std::move(*invocation));
   if (!result) {

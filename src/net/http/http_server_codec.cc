@@ -171,6 +171,10 @@ Result<RequestHead> RequestParser::parse_header(std::string_view header, Request
   if (hosts > 1 || (hosts == 0 && !head.http_1_0)) {
     return invalid_request("A request must have exactly one Host header.");
   }
+  const auto lengths = request.headers.count("Content-Length");
+  if (lengths > 1 || (lengths == 1 && !is_decimal(*request.headers.find("Content-Length")))) {
+    return invalid_request("A request must have at most one Content-Length header, with one number in it.");
+  }
   if (const auto coding = request.headers.find("Transfer-Encoding")) {
     if (head.http_1_0 || request.headers.count("Transfer-Encoding") > 1 || !same(*coding, "chunked")) {
       return invalid_request("The only Transfer-Encoding that is understood is \"chunked\", in HTTP/1.1.");

@@ -51,6 +51,17 @@ std::size_t Headers::count(std::string_view name) const {
 }
 
 void Headers::add(std::string name, std::string value) {
+std::string Headers::joined(std::string_view name) const {
+  std::string list;
+  bool first = true;
+  for (const auto& [given, value] : all_) {
+    if (!same_name(given, name)) continue;
+    if (!std::exchange(first, false)) list += ", ";
+    list += value;
+  }
+  return list;
+}
+
   all_.emplace_back(std::move(name), std::move(value));
 }
 

@@ -22,9 +22,10 @@ class Headers {
  public:
   // Names are compared without case. Nullopt if absent; the first one if there are several.
   [[nodiscard]] std::optional<std::string_view> find(std::string_view name) const;
-  // Present more than once?
   [[nodiscard]] std::size_t count(std::string_view name) const;
   void add(std::string name, std::string value);
+  // All lines of that name as the one list that they are (RFC 9110, 5.3), in order; empty if absent.
+  [[nodiscard]] std::string joined(std::string_view name) const;
   void set(std::string_view name, std::string value);  // replaces all of that name
   void clear() { all_.clear(); }
   [[nodiscard]] const std::vector<Header>& all() const { return all_; }

@@ -19,6 +19,17 @@ TEST(HeadersTest, NamesAreComparedWithoutCase) {
   EXPECT_EQ(headers.find("absent"), std::nullopt);
 }
 
+TEST(HeadersTest, SeveralLinesAreOneList) {
+  Headers headers;
+  headers.add("X-Forwarded-For", "6.6.6.6, 10.0.0.1");
+  headers.add("Host", "a");
+  headers.add("x-forwarded-for", "");
+  headers.add("X-FORWARDED-FOR", "192.0.2.1");
+  EXPECT_EQ(headers.joined("X-Forwarded-For"), "6.6.6.6, 10.0.0.1, , 192.0.2.1");
+  EXPECT_EQ(headers.joined("host"), "a");
+  EXPECT_EQ(headers.joined("absent"), "");
+}
+
 TEST(PercentTest, DecodesOnlyWhatIsWellFormed) {
   EXPECT_EQ(percent_decode("a%20b%2Fc+d"), "a b/c+d");
   EXPECT_EQ(percent_decode("%e2%82%ac"), "\xE2\x82\xAC");
