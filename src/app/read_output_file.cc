@@ -6,10 +6,10 @@
 namespace infra::app {
 
 // The log row is not asked for: it may be written a moment after its run was answered.
-Task<Result<std::string>> ReadOutputFile::read(FunctionId function, RequestId request, std::string name) {
+Task<Result<ByteSourcePtr>> ReadOutputFile::open(FunctionId function, RequestId request, std::string name) {
   if (const auto row = co_await functions_.find(function); !row) co_return fail(row.error());
-  auto bytes = co_await code_.get_object(output_key(function, request, name));
-  if (bytes || bytes.error().kind == ErrorKind::unavailable) co_return bytes;
+  auto file = co_await code_.open_object(output_key(function, request, name));
+  if (file || file.error().kind == ErrorKind::unavailable) co_return file;
   co_return fail(
       errors::output_file_not_found,
       "This run left no output file of that name, or it has expired (they are kept for 30 days) or made room for "

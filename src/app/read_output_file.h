@@ -13,7 +13,7 @@ class ReadOutputFile {
   ReadOutputFile(FunctionStore& functions, CodeStore& code) : functions_(functions), code_(code) {}
 
   // not_found: no such function; or no such file, or it has expired (code output_file_not_found).
-  Task<Result<std::string>> read(FunctionId function, RequestId request, std::string name);
+  Task<Result<ByteSourcePtr>> open(FunctionId function, RequestId request, std::string name);
 
  private:
   FunctionStore& functions_;

@@ -294,6 +294,10 @@ inline constexpr ErrorEntry sandbox_failed{"sandbox_failed", ErrorKind::unavaila
                                            "Do as the message says, which names the step."};
 inline constexpr ErrorEntry no_free_slot{"no_free_slot", ErrorKind::unavailable, kAnswer | kError,
                                          "All sandboxes of the worker are in use.", "Try again; add workers."};
+inline constexpr ErrorEntry no_descriptors{
+    "no_descriptors", ErrorKind::unavailable, kAnswer | kError,
+    "A program of the platform has as many files, connections and sandboxes open as its limit of descriptors allows.",
+    "Try again in a moment; the operator raises the limit (systemd's LimitNOFILE)."};
 inline constexpr ErrorEntry input_lost{"input_lost", ErrorKind::not_found, kError,
                                        "The job's large input was removed from the bucket before it ran.",
                                        "Send the run again; keep payloads/ as long as the queue keeps messages."};

@@ -35,6 +35,8 @@ inline constexpr ErrorEntry invalid_spawner_options{"invalid_spawner_options", E
                                                     "The spawner was started with an argument that is not its own."};
 inline constexpr ErrorEntry invalid_address{"invalid_address", ErrorKind::invalid,
                                             "An address or network in a setting is no IPv4 one."};
+inline constexpr ErrorEntry invalid_tls{"invalid_tls", ErrorKind::invalid,
+                                        "TLS_CERT_FILE or TLS_KEY_FILE can't be read, or they don't belong together."};
 inline constexpr ErrorEntry unknown_host{
     "unknown_host", ErrorKind::unavailable,
     "The address of an engine, which functions must not reach, can't be looked up."};

@@ -17,7 +17,8 @@ RouteHandler bind(Handler& handler, Task<Result<net::Response>> (Handler::*metho
 // client's rate.
 std::vector<Route> controller_routes(Handlers h, bool metrics_public) {
   const auto key = Access::key;
-  const auto open = Access::open;  // load balancers ask for health without headers
+  const auto open = Access::open;
+  const auto health = Access::health;  // load balancers ask for it without headers
   const auto metrics = metrics_public ? open : key;
   const auto free = Rate::free;
   const auto limited = Rate::limited;
@@ -41,7 +42,7 @@ std::vector<Route> controller_routes(Handlers h, bool metrics_public) {
       {"GET", "/functions/:id/advice", key, free, bind(h.advice, &A::get)},
       {"PUT", "/functions/:id/advice", key, limited, bind(h.advice, &A::apply)},
       {"GET", "/", open, free, bind(h.status, &P::overview)},
-      {"GET", "/health", open, free, bind(h.status, &P::health)},
+      {"GET", "/health", health, free, bind(h.status, &P::health)},
       {"GET", "/metrics", metrics, free, bind(h.status, &P::metrics)},
       {"GET", "/logs", key, free, bind(h.status, &P::logs)},
       {"POST", "/worker/heartbeat", key, free, bind(h.system, &S::heartbeat)},
@@ -55,7 +56,7 @@ std::vector<Route> controller_routes(Handlers h, bool metrics_public) {
 std::vector<Route> worker_routes(MonitoringHandler& status, bool has_key, bool metrics_public) {
   using P = MonitoringHandler;
   std::vector<Route> routes = {
-      {"GET", "/health", Access::open, Rate::free, bind(status, &P::health)},
+      {"GET", "/health", Access::health, Rate::free, bind(status, &P::health)},
       {"GET", "/metrics", metrics_public || !has_key ? Access::open : Access::key, Rate::free,
        bind(status, &P::metrics)},
   };
@@ -74,9 +75,9 @@ Api::Api(ApiSettings settings, std::vector<Route> routes, RateLimiter& limiter, 
               trace(metrics, events, clock),          // outermost: whatever happens is logged and has an id
               find_route(router_),                    // whether a key is needed stands in the route table
               allow_origins(settings_.cors_origins),  // browsers send preflights without a key
+              refuse_repeated_headers(),              // before one of two keys is believed
               authenticate(settings_.api_key, limiter, metrics,
                            settings_.after_wrong_key),  // before anything of the body is read
-              refuse_repeated_headers(),                // before one of two keys is believed
               limit_rate(limiter, settings_.rate, clock,
                          metrics),  // authenticated requests only, still before the body
               decode_bodies(),      // nothing is read before a handler reads
@@ -85,9 +86,10 @@ Api::Api(ApiSettings settings, std::vector<Route> routes, RateLimiter& limiter, 
 
 Task<net::Response> Api::handle(net::Request& request) {
   Context context{.request = request, .id = ids_.request_id()};
-  context.client = const int hops = settings_.trusted_proxy_hops;
+  const int hops = settings_.trusted_proxy_hops;
   // Each proxy may add a line of its own: the last one's is the last entry of all lines together.
-  hops == 0 ? request.peer : client_address(request.peer, request.headers.joined("x-forwarded-for"), hops);
+  context.client =
+      hops == 0 ? request.peer : client_address(request.peer, request.headers.joined("x-forwarded-for"), hops);
   co_return co_await chain_(context);
 }
 

@@ -99,9 +99,9 @@ Task<Result<net::Response>> LogsHandler::file(Context& context) {
   const auto id = path_function(context);
   if (!id) co_return fail(id.error());
   const std::string& name = context.param("name");
-  auto bytes = co_await files_.read(*id, {context.param("requestId")}, name);
-  if (!bytes) co_return fail(bytes.error());
-  net::Response response{.status = 200, .headers = {}, .body = std::move(*bytes)};
+  auto file = co_await files_.open(*id, {context.param("requestId")}, name);
+  if (!file) co_return fail(file.error());
+  net::Response response{.status = 200, .headers = {}, .body = {}, .file = std::move(*file)};
   response.headers.set("Content-Type", "application/octet-stream");
   response.headers.set("Content-Disposition", attachment(name.substr(name.rfind('/') + 1)));
   response.headers.set("X-Content-Type-Options", "nosniff");

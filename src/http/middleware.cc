@@ -37,6 +37,13 @@ net::Response refuse(Context& context, const Error& error) {
   return error_response(error, context.id);
 }
 
+net::Response no_room(Context& context) {
+  auto response = refuse(context, {errors::too_many_connections,
+                                   "The server has too many connections; try again later.", std::chrono::seconds(1)});
+  response.headers.set("Connection", "close");
+  return response;
+}
+
 bool is_known_method(const Context& context) {
   const std::string& method = context.request.method;
   return method == "HEAD" || std::ranges::find(context.methods, method) != context.methods.end();
@@ -192,14 +199,6 @@ Middleware find_route(const Router& router) {
   };
 }
 
-Middleware authenticate(const std::string& key, RateLimiter& limiter, Metrics& metrics, Pause after_wrong) {
-  return [expected = digest(key), &limiter, &metrics, after_wrong = std::move(after_wrong)](
-             Context& context, const Next& next) -> Task<net::Response> {
-    if (context.route != nullptr && context.route->access == Access::open) co_return co_await next(context);
-    const auto key = presented_key(context.request.headers);
-    const Digest given = digest(key.value_or(""));
-    context.admitted = key && CRYPTO_memcmp(expected.data(), given.data(), given.size()) == 0;
-    if (context.admitted) co_return co_await next(context);
 Middleware refuse_repeated_headers() {
   std::vector<std::string_view> once = {"x-api-key", "authorization", "content-type", "x-async"};
   for (const auto& field : setting_fields()) {
@@ -215,6 +214,19 @@ Middleware refuse_repeated_headers() {
   };
 }
 
+Middleware authenticate(const std::string& key, RateLimiter& limiter, Metrics& metrics, Pause after_wrong) {
+  return [expected = digest(key), &limiter, &metrics, after_wrong = std::move(after_wrong)](
+             Context& context, const Next& next) -> Task<net::Response> {
+    net::Origin* const origin = context.request.origin;
+    if (context.route != nullptr && context.route->access != Access::key) {
+      if (context.route->access == Access::health && origin != nullptr) origin->ask_for_health();
+      co_return co_await next(context);
+    }
+    const auto key = presented_key(context.request.headers);
+    const Digest given = digest(key.value_or(""));
+    context.admitted = key && CRYPTO_memcmp(expected.data(), given.data(), given.size()) == 0;
+    if (context.admitted && origin != nullptr && !origin->show_key()) co_return no_room(context);
+    if (context.admitted) co_return co_await next(context);
 
     const auto decision = co_await limiter.admit("auth:" + rate_key(context.client));
     if (!decision.allowed) {

@@ -12,7 +12,11 @@
 namespace infra::http {
 
 // Authentication is a property of the route, on unless the route says otherwise.
-enum class Access : std::uint8_t { key, open };
+enum class Access : std::uint8_t {
+  key,
+  open,
+  health  // open, on connections of their own: balancers ask when there is room for nobody else
+};
 enum class Rate : std::uint8_t { free, limited };
 
 using RouteHandler = std::function<Task<Result<net::Response>>(Context&)>;

@@ -105,6 +105,13 @@ class TestModels final : public ModelCatalog {
   Task<ModelList> list() override { co_return found; }
 };
 
+inline Task<std::string> all_of(ByteSource& source) {
+  std::string bytes(static_cast<std::size_t>(source.size()), '\0');
+  const auto got = co_await source.read(bytes);
+  bytes.resize(got.value_or(0));
+  co_return bytes;
+}
+
 struct TestApiOptions {
   RatePolicy rate{.limit = 0};
   bool metrics_public = false;
@@ -139,6 +146,7 @@ class TestApi {
     request.arrived = clock.steady_now();
     auto response = run_task(api_.handle(request));
     if (response.afterwards) response.afterwards();
+    if (response.file) response.body = run_task(all_of(*response.file));
     return {response.status, std::move(response.headers), std::move(response.body), body.was_read};
   }
   Answer get(std::string target) { return send({.target = std::move(target)}); }

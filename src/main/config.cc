@@ -173,6 +173,12 @@ void check_python_packages(Reader& reader, Config& config) {
     return refuse("is on a file system that is mounted noexec, from which no libraries can be loaded");
 }
 
+void check_tls(Reader& reader, const Config& config) {
+  if (config.tls_cert_file.empty() == config.tls_key_file.empty()) return;
+  reader.problem(fmt::format("{} is missing: TLS needs a certificate and its key, TLS_CERT_FILE and TLS_KEY_FILE.",
+                             config.tls_cert_file.empty() ? "TLS_CERT_FILE" : "TLS_KEY_FILE"));
+}
+
 }  // namespace
 
 namespace config_rows {
@@ -240,6 +246,7 @@ std::expected<Config, ConfigProblems> read_config(const Variables& variables, Co
   block_own_engines(config);
   const bool runs_functions = command != Command::serve || !config.fleet;
   if (runs_functions) check_python_packages(reader, config);
+  check_tls(reader, config);
   if (!reader.problems().sentences.empty()) return std::unexpected(reader.problems());
   return config;
 }

@@ -143,6 +143,16 @@ TEST(Config, SaysAllProblemsAtOnce) {
                           HasSubstr("1.0.0.0/8"), HasSubstr("INFRA_EGRESS_DNS"), HasSubstr("INFRA_EGRESS_SUBNET")));
 }
 
+TEST(Config, TlsNeedsACertificateAndItsKey) {
+  const auto of = [](Variables variables) {
+    variables["INFRA_API_KEY"] = "k";
+    return problems(variables);
+  };
+  EXPECT_THAT(of({{"TLS_CERT_FILE", "/c.pem"}}), ElementsAre(HasSubstr("TLS_KEY_FILE is missing")));
+  EXPECT_THAT(of({{"TLS_KEY_FILE", "/k.pem"}}), ElementsAre(HasSubstr("TLS_CERT_FILE is missing")));
+  EXPECT_THAT(of({{"TLS_CERT_FILE", "/c.pem"}, {"TLS_KEY_FILE", "/k.pem"}}), ElementsAre());
+}
+
 TEST(Config, OneFleetVariableAsksForAllOfThem) {
   EXPECT_THAT(problems({{"INFRA_API_KEY", "k"}, {"REDIS_HOST", "localhost"}}),
               ElementsAre(HasSubstr("AWS_REGION is missing"), HasSubstr("BUCKET_NAME is missing"),

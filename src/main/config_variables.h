@@ -39,6 +39,8 @@ struct FleetConfig {
 struct Config {
   std::uint16_t port = 0;
   std::string api_key;
+  std::filesystem::path tls_cert_file{};  // both, or neither
+  std::filesystem::path tls_key_file{};
   RatePolicy rate;
   int trusted_proxy_hops = 0;
   std::string ai_node_url;
@@ -143,6 +145,11 @@ inline constexpr auto kConfigVariables = std::to_array<ConfigVariable>({
      .worker_fallback = "8001",
      .value = config_rows::whole(0, 65535, [](Config& c) -> auto& { return c.port; }),
      .about = "HTTP port; 0 takes any free one. `infra worker` has its own `/health` and `/metrics` there"},
+    {.name = "TLS_CERT_FILE",
+     .value = Path{[](Config& c) -> auto& { return c.tls_cert_file; }},
+     .about = "a certificate with its chain, and its key, in PEM: the port then speaks HTTPS alone "
+              "([more](docs/operations.md#tls))"},
+    {.name = "TLS_KEY_FILE", .value = Path{[](Config& c) -> auto& { return c.tls_key_file; }}},
     {.name = "INFRA_DATA_DIR",
      .fallback = "./.infra",
      .value = Path{[](Config& c) -> auto& { return c.data_dir; }},

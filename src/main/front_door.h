@@ -36,6 +36,7 @@ class FrontDoor {
 
  private:
   Task<GaugeSample> gauges();
+  Task<void> watch_descriptors();
 
   Program& program_;
   const Gauges gauges_;

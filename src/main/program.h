@@ -6,6 +6,7 @@
 #include "adapters/system/system_random.h"
 #include "app/id_source.h"
 #include "main/config.h"
+#include "net/http/tls.h"
 #include "net/loops/event_loops.h"
 #include "ports/clock.h"
 #include "ports/executor.h"
@@ -29,7 +30,8 @@ struct Program {
   Executor& executor;
   Clock& clock;
   int bound_socket = -1;  // the HTTP port's, from before privileges were given up; the door's from its opening on
-  aws::OpenFile open_secret = aws::open_plainly;  // what secret_files() lists
+  aws::OpenFile open_secret = aws::open_plainly;    // what secret_files() lists
+  const std::shared_ptr<const net::TlsPort> tls{};  // null: the port speaks plain HTTP
   SystemRandom random{};
   app::IdSource ids{clock, random};
   Metrics metrics{};

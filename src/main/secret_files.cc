@@ -9,16 +9,20 @@
 namespace infra {
 
 std::vector<std::string> secret_files(const Config& config, const Variables& variables) {
-  if (!config.fleet) return {};
-  std::vector<std::string> files = aws::credential_files(variables);
+  std::vector<std::string> files;
+  if (!config.tls_cert_file.empty()) files = {config.tls_cert_file.string(), config.tls_key_file.string()};
+  if (!config.fleet) return files;
+  std::ranges::copy(aws::credential_files(variables), std::back_inserter(files));
   if (config.fleet->redis.tls && !config.fleet->redis.ca_file.empty()) files.push_back(config.fleet->redis.ca_file);
   return files;
 }
 
 std::vector<std::filesystem::path> absolute_paths(const std::vector<std::string>& files) {
   std::vector<std::filesystem::path> paths;
-  std::ranges::transform(files, std::back_inserter(paths),
-                         [](const std::string& file) { return std::filesystem::absolute(file).lexically_normal(); });
+  std::ranges::transform(files, std::back_inserter(paths), [](const std::string& file) {
+    std::error_code ignored;  // without a current folder it stays as it is, and is not found
+    return std::filesystem::absolute(file, ignored).lexically_normal();
+  });
   return paths;
 }
 

@@ -29,6 +29,7 @@
 #include "main/secret_files.h"
 #include "main/service_manager.h"
 #include "main/start_warnings.h"
+#include "main/tls_files.h"
 #include "main/unknown_variables.h"
 #include "main/worker_host.h"
 #include "net/http/listening_socket.h"
@@ -60,12 +61,14 @@ int give_up(const Error& error) {
   return give_up({error.message});
 }
 
-// SIGTERM and SIGINT are waited for, never handled: blocked here, before any thread exists.
-sigset_t block_stop_signals() {
+// SIGTERM and SIGINT are waited for, never handled: blocked here, before any thread exists. SIGHUP as well, where there
+// are TLS files to be read again.
+sigset_t block_signals(bool hang_up) {
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
+  if (hang_up) sigaddset(&signals, SIGHUP);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
   return signals;
@@ -77,6 +80,7 @@ constexpr std::chrono::seconds kSameWish{1};
 // A signal that comes later than that after the first ends the program at once; sandboxes die with it.
 void exit_on_second_signal(sigset_t signals) {
   const auto first = std::chrono::steady_clock::now();
+  sigdelset(&signals, SIGHUP);
   std::thread([signals, first] {
     int received = 0;
     do {
@@ -173,6 +177,7 @@ struct Setting {
   int landlock;  // which version functions have
   std::string examples;
   const ServiceManager& manager;
+  std::shared_ptr<net::TlsPort> tls;  // null: none
 };
 
 Result<std::unique_ptr<Platform>> open_platform(const Setting& setting, Program& program) {
@@ -197,7 +202,8 @@ int serve_until_stopped(const Setting& setting, DataFolder folder, LeftBehind le
                   .executor = executor,
                   .clock = clock,
                   .bound_socket = setting.bound_socket,
-                  .open_secret = setting.open_secret};
+                  .open_secret = setting.open_secret,
+                  .tls = setting.tls};
   auto platform = open_platform(setting, program);
   if (!platform) return give_up(platform.error());
   const auto port = (*platform)->start(setting.address);
@@ -205,6 +211,7 @@ int serve_until_stopped(const Setting& setting, DataFolder folder, LeftBehind le
 
   log::info("listening", {{"address", setting.address},
                           {"port", *port},
+                          {"tls", setting.tls != nullptr},
                           {"engines", config.fleet ? "fleet" : "embedded"},
                           {"isolation", config.isolate},
                           {"landlock", setting.landlock}});
@@ -215,7 +222,7 @@ int serve_until_stopped(const Setting& setting, DataFolder folder, LeftBehind le
     fmt::print(stderr, "{}", walk_through(*port, key, setting.examples));
   }
   int received = 0;
-  sigwait(&signals, &received);
+  while (sigwait(&signals, &received) == 0 && received == SIGHUP) reload_tls(config, setting.open_secret, *setting.tls);
   exit_on_second_signal(signals);
   log::info("stopping", {{"signal", received}});
   setting.manager.stopping(config.shutdown_timeout + kEndAfterDeadline);
@@ -249,12 +256,15 @@ int run_server(Command command, const ServerOptions& options) {
   const std::string examples = examples_folder().string();
   const int landlock = config->isolate ? sandbox::landlock_version() : 0;
 
+  const std::string address = listen_address(command, options.address);
+  auto tls = open_tls(*config);
+  if (!tls) return give_up(tls.error());
+
   const ServiceManager manager = ServiceManager::connect();
-  const sigset_t signals = block_stop_signals();
+  const sigset_t signals = block_signals(*tls != nullptr);
   raise_descriptor_limit();
   const auto become = whom_to_become(options.user, data);
   if (!become) return give_up(become.error());
-  const std::string address = listen_address(command, options.address);
   for (const auto& warning : start_warnings(command, *config, address)) log::warn(warning);
   const auto bound_socket = net::bind_listener(address, config->port);
   if (!bound_socket) return give_up(bound_socket.error());
@@ -306,7 +316,8 @@ int run_server(Command command, const ServerOptions& options) {
                         .bound_socket = *bound_socket,
                         .landlock = landlock,
                         .examples = examples,
-                        .manager = manager};
+                        .manager = manager,
+                        .tls = std::move(*tls)};
   return serve_until_stopped(setting, std::move(*folder), std::move(*left), signals);
 }
 

@@ -19,10 +19,10 @@ std::vector<std::string> start_warnings(Command command, const Config& config, c
                     "`openssl rand -hex 24` prints",
                     config.api_key.size(), kShortKey));
   }
-  if (command == Command::serve && is_every_address(address)) {
+  if (command == Command::serve && config.tls_cert_file.empty() && is_every_address(address)) {
     warnings.emplace_back(
-        "infra listens on all addresses without TLS: keys, inputs and results cross the network as plain text; put a "
-        "proxy with TLS in front, or listen on one address with --address");
+        "infra listens on all addresses without TLS: keys, inputs and results cross the network as plain text; set "
+        "TLS_CERT_FILE and TLS_KEY_FILE, or put a proxy with TLS in front and listen on loopback with --address");
   }
   return warnings;
 }

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/byte_source.h"
 #include "core/error.h"
 #include "core/function.h"
 #include "core/task.h"
@@ -30,7 +31,13 @@ class CodeStore {
   // Small objects under a key of [A-Za-z0-9._/-] ("results/<id>.json"). put replaces.
   virtual Task<Result<void>> put_object(const std::string& key, std::string_view bytes) = 0;
   virtual Task<Result<std::string>> get_object(const std::string& key) = 0;  // not_found
-  virtual Task<Result<void>> remove_object(const std::string& key) = 0;      // absent is no error
+  // The same object, read as it is wanted. A read fails, or the end comes early, where the engine loses it meanwhile.
+  virtual Task<Result<ByteSourcePtr>> open_object(const std::string& key) {
+    auto bytes = co_await get_object(key);
+    if (!bytes) co_return fail(std::move(bytes.error()));
+    co_return std::make_shared<TextSource>(std::move(*bytes));
+  }
+  virtual Task<Result<void>> remove_object(const std::string& key) = 0;  // absent is no error
 };
 
 }  // namespace infra

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <memory>
 
+#include "adapters/files/file_source.h"
 #include "adapters/system/posix_file.h"
 #include "core/error_codes.h"
 #include "core/executable.h"
@@ -179,6 +180,13 @@ Task<Result<std::string>> FileCodeStore::get_object(const std::string& key) {
   if (auto ok = check_object_key(key); !ok) co_return fail(ok.error());
   auto result = std::make_shared<Result<std::string>>();
   co_await executor_.offload([result, path = objects_ / key] { *result = read_file(path); });
+  co_return std::move(*result);
+}
+
+Task<Result<ByteSourcePtr>> FileCodeStore::open_object(const std::string& key) {
+  if (auto ok = check_object_key(key); !ok) co_return fail(ok.error());
+  auto result = std::make_shared<Result<ByteSourcePtr>>();
+  co_await executor_.offload([this, result, path = objects_ / key] { *result = open_file_source(path, executor_); });
   co_return std::move(*result);
 }
 

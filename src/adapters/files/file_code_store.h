@@ -40,6 +40,7 @@ class FileCodeStore final : public CodeStore {
   Task<Result<void>> retire_bundle(const CodeRef& code) override;
   Task<Result<void>> put_object(const std::string& key, std::string_view bytes) override;
   Task<Result<std::string>> get_object(const std::string& key) override;
+  Task<Result<ByteSourcePtr>> open_object(const std::string& key) override;
   Task<Result<void>> remove_object(const std::string& key) override;
 
   // Deletes the retired bundles that are unused and past their grace, and output files that are older than log rows by

@@ -220,7 +220,9 @@ class OllamaAiEndpoint final : public AiEndpoint {
   OllamaAiEndpoint(net::EventLoops& loops, SharedState state, std::shared_ptr<ServerCount> count, int listening_socket)
       : loops_(loops), state_(std::move(state)), counted_(std::move(count)) {
     counted_.server = std::make_unique<net::HttpServer>(
-        loops, net::HttpServerOptions{.max_connections = kMaxConnections},
+        loops,
+        net::HttpServerOptions{
+            .connections = {.table = kMaxConnections, .share = 0, .reserve = 0, .closing = kMaxConnections}},
         [state = state_](net::Request& request) { return handle(state, request); }, refuse);
     if (const auto started = counted_.server->start_on(listening_socket); !started) {
       log::error("The AI proxy can't serve a sandbox's socket.", {{"reason", started.error().message}});

@@ -44,6 +44,8 @@ class GzipBody : public BodyStream {
     }
   }
 
+  [[nodiscard]] bool try_hold(std::uint64_t bytes) override { return packed_.try_hold(bytes); }
+  Task<Result<void>> hold(std::uint64_t bytes) override { return packed_.hold(bytes); }
   [[nodiscard]] std::optional<std::uint64_t> content_length() const override { return std::nullopt; }
 
  private:

@@ -2,6 +2,7 @@
 #include "net/http/http_server.h"
 
 #include <fmt/format.h>
+#include <netinet/tcp.h>
 #include <unistd.h>
 
 #include <boost/asio/as_tuple.hpp>
@@ -30,10 +31,21 @@ using Acceptor = asio::basic_socket_acceptor<tcp, asio::io_context::executor_typ
 
 namespace {
 
-constexpr int kBacklog = 4096;  // the kernel lowers it to net.core.somaxconn
-constexpr std::size_t kMaxRefusing = 128;
+constexpr int kBacklog = 4096;            // the kernel lowers it to net.core.somaxconn
 constexpr milliseconds kAcceptPause{50};  // when descriptors or memory have run out
-constexpr milliseconds kCloseCheck{20};   // whether the loops still run, while closing waits for them
+constexpr milliseconds kClosingPause{5};  // until connections that were told to close have closed
+constexpr milliseconds kHurryInterval{500};
+// What the kernel keeps of an answer that the client does not take.
+constexpr int kUnsentBytes = 128 * 1024;
+constexpr milliseconds kCloseCheck{20};  // whether the loops still run, while closing waits for them
+
+// Set once, because accepted sockets begin with their listener's options: answers go out at once, and one that is not
+// read costs the kernel little.
+void set_options(Acceptor& acceptor) {
+  ErrorCode ignored;
+  acceptor.set_option(tcp::no_delay(true), ignored);
+  (void)setsockopt(acceptor.native_handle(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &kUnsentBytes, sizeof(kUnsentBytes));
+}
 
 Result<void> adopt(Acceptor& acceptor, int listening_socket) {
   const auto refuse = [&](const std::string& reason) {
@@ -79,35 +91,67 @@ class OpenListener {
   std::shared_ptr<ServerShared> server_;
 };
 
+bool is_out_of_descriptors(const ErrorCode& error) {
+  return error == boost::system::errc::too_many_files_open ||
+         error == boost::system::errc::too_many_files_open_in_system;
+}
+
 Task<void> serve(std::shared_ptr<Connection> connection) {
   co_await connection->run();
 }
 
 }  // namespace
 
-struct HttpServer::State : std::enable_shared_from_this<HttpServer::State> {
-  struct LoopLane {
-    asio::io_context& loop;
-    std::shared_ptr<Lane> connections = std::make_shared<Lane>();
-  };
+ServerShared::ServerShared(HttpServerOptions o, Handler h, ErrorHandler e)
+    : options(std::move(o)),
+      handler(std::move(h)),
+      error_handler(std::move(e)),
+      table(options.connections, options.on_closed),
+      bytes(
+          options.body_bytes,
+          [this](double pressure) {
+            if (options.overload != nullptr) options.overload->report(Resource::buffered_bytes, pressure);
+          },
+          [this] { hurry(); }) {}
 
+const Pace& ServerShared::pace(std::uint64_t held) const {
+  const bool holds = held >= kMuchHeld;
+  if (holds && bytes.is_short()) return kHurriedPace;
+  const Overload* const overload = options.overload;
+  if (overload == nullptr || !overload->active(Action::close_slow)) return options.pace;
+  const bool all = overload->is_cause(Resource::connections, Action::close_slow) ||
+                   overload->is_cause(Resource::descriptors, Action::close_slow);
+  return all || holds ? kHurriedPace : options.pace;
+}
+
+void ServerShared::hurry() {
+  const SteadyTime now = std::chrono::steady_clock::now();
+  SteadyTime last = hurried_;
+  if (now - last < kHurryInterval || !hurried_.compare_exchange_strong(last, now)) return;
+  for (const auto& lane : lanes) {
+    asio::post(lane->loop, [lane] {
+      for (Connection* connection : lane->connections) connection->hurry();
+    });
+  }
+}
+
+struct HttpServer::State : std::enable_shared_from_this<HttpServer::State> {
   State(EventLoops& loops, HttpServerOptions options, Handler handler, ErrorHandler error_handler)
-      : shared(std::make_shared<ServerShared>()), acceptor(loops.next()) {
-    shared->options = std::move(options);
-    shared->handler = std::move(handler);
-    shared->error_handler = std::move(error_handler);
-    for (std::size_t i = 0; i < loops.size(); ++i) lanes.push_back(LoopLane{.loop = loops.loop(i)});
+      : shared(std::make_shared<ServerShared>(std::move(options), std::move(handler), std::move(error_handler))),
+        acceptor(loops.next()) {
+    for (std::size_t i = 0; i < loops.size(); ++i) shared->lanes.push_back(std::make_shared<Lane>(loops.loop(i)));
   }
 
   void begin();
   static Task<void> accept(std::shared_ptr<State> self, OpenListener listener);
-  void admit(ServerSocket socket, const LoopLane& lane);
+  void admit(ServerSocket socket, const tcp::endpoint& peer, const std::shared_ptr<Lane>& lane);
+  [[nodiscard]] milliseconds pause_before_next() const;
   // Each is ready when it has been done on its own thread, or when that thread ended without doing it.
-  [[nodiscard]] static std::future<void> post_close(const LoopLane& lane, void (Connection::*end)());
+  [[nodiscard]] static std::future<void> post_close(const std::shared_ptr<Lane>& lane, void (Connection::*end)());
   [[nodiscard]] std::future<void> post_stop_listening();
+  [[nodiscard]] bool loops_have_ended() const { return shared->lanes.front()->loop.stopped(); }
 
   std::shared_ptr<ServerShared> shared;
-  std::vector<LoopLane> lanes;
   Acceptor acceptor;
   std::uint16_t port = 0;
 };
@@ -116,41 +160,58 @@ void HttpServer::State::begin() {
   ErrorCode error;
   port = acceptor.local_endpoint(error).port();
   acceptor.non_blocking(true, error);
+  set_options(acceptor);
   spawn_on(acceptor.get_executor().context(), "HTTP listener", accept(shared_from_this(), OpenListener(shared)));
+}
+
+// Meanwhile newcomers wait in the kernel's line.
+milliseconds HttpServer::State::pause_before_next() const {
+  const Overload* const overload = shared->options.overload;
+  if (overload != nullptr && overload->active(Action::stop_accepting)) return kAcceptPause;
+  return shared->table.may_accept() ? milliseconds(0) : kClosingPause;
 }
 
 Task<void> HttpServer::State::accept(std::shared_ptr<State> self, OpenListener /*listener*/) {
   asio::steady_timer pause(self->acceptor.get_executor());
-  for (std::size_t turn = 0; self->acceptor.is_open(); ++turn) {
-    const LoopLane& lane = self->lanes[turn % self->lanes.size()];
-    auto [error, socket] = co_await self->acceptor.async_accept(lane.loop, asio::as_tuple(asio::use_awaitable));
-    if (!error) {
-      try {
-        self->admit(std::move(socket), lane);
-      } catch (...) {  // that client's, and nobody else's
-        report_task_failure("HTTP connection", std::current_exception());
+  const auto& lanes = self->shared->lanes;
+  for (std::size_t turn = 0; self->acceptor.is_open();) {
+    milliseconds wait = self->pause_before_next();
+    if (wait == milliseconds(0)) {
+      const auto& lane = lanes[turn % lanes.size()];
+      tcp::endpoint peer;
+      auto [error, socket] =
+          co_await self->acceptor.async_accept(lane->loop, peer, asio::as_tuple(asio::use_awaitable));
+      if (!error) {
+        try {
+          self->admit(std::move(socket), peer, lane);
+        } catch (...) {  // that client's, and nobody else's
+          report_task_failure("HTTP connection", std::current_exception());
+        }
+        ++turn;
+      } else if (error != asio::error::connection_aborted && error != asio::error::operation_aborted) {
+        wait = kAcceptPause;
+        if (is_out_of_descriptors(error) && self->shared->options.overload != nullptr)
+          self->shared->options.overload->report(Resource::descriptors, 1);
       }
-    } else if (error != asio::error::connection_aborted && error != asio::error::operation_aborted) {
-      pause.expires_after(kAcceptPause);
-      (void)co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
     }
+    if (wait == milliseconds(0)) continue;
+    pause.expires_after(wait);
+    (void)co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
   }
 }
 
-void HttpServer::State::admit(ServerSocket socket, const LoopLane& lane) {
+void HttpServer::State::admit(ServerSocket socket, const tcp::endpoint& peer, const std::shared_ptr<Lane>& lane) {
   ++shared->accepted;
-  const bool room = shared->served < shared->options.max_connections;
-  if (!room && shared->refusing >= kMaxRefusing) return;  // closes it
-  auto connection = std::make_shared<Connection>(shared, lane.connections, std::move(socket),
-                                                 room ? Admission::served : Admission::refused);
-  spawn_on(lane.loop, "HTTP connection", serve(std::move(connection)));
+  auto connection = std::make_shared<Connection>(shared, lane, std::move(socket), peer);
+  connection->enter();
+  spawn_on(lane->loop, "HTTP connection", serve(std::move(connection)));
 }
 
-std::future<void> HttpServer::State::post_close(const LoopLane& lane, void (Connection::*end)()) {
+std::future<void> HttpServer::State::post_close(const std::shared_ptr<Lane>& lane, void (Connection::*end)()) {
   std::promise<void> done;
   std::future<void> future = done.get_future();
-  asio::post(lane.loop, [connections = lane.connections, end, done = std::move(done)]() mutable {
-    for (Connection* connection : *connections) (connection->*end)();
+  asio::post(lane->loop, [lane, end, done = std::move(done)]() mutable {
+    for (Connection* connection : lane->connections) (connection->*end)();
     done.set_value();
   });
   return future;
@@ -197,7 +258,7 @@ std::uint16_t HttpServer::port() const {
 void HttpServer::stop_accepting() {
   state_->shared->draining = true;
   (void)state_->post_stop_listening();
-  for (const State::LoopLane& lane : state_->lanes) (void)State::post_close(lane, &Connection::close_if_idle);
+  for (const auto& lane : state_->shared->lanes) (void)State::post_close(lane, &Connection::close_if_idle);
 }
 
 Task<bool> HttpServer::drained(SteadyTime deadline) {
@@ -210,6 +271,14 @@ std::uint64_t HttpServer::accepted() const {
   return state_->shared->accepted;
 }
 
+ConnectionTable::Count HttpServer::connections() const {
+  return state_->shared->table.count();
+}
+
+std::uint64_t HttpServer::buffered_bytes() const {
+  return state_->shared->bytes.used();
+}
+
 std::size_t HttpServer::requests_in_flight() const {
   return state_->shared->requests_in_flight;
 }
@@ -217,14 +286,14 @@ std::size_t HttpServer::requests_in_flight() const {
 void HttpServer::close() {
   state_->shared->draining = true;
   // Where the loops have ended their coroutines are gone, and posted work would never run.
-  if (state_->lanes.front().loop.stopped()) return;
+  if (state_->loops_have_ended()) return;
   std::vector<std::future<void>> done;
   done.push_back(state_->post_stop_listening());
-  for (const State::LoopLane& lane : state_->lanes) done.push_back(State::post_close(lane, &Connection::abort));
+  for (const auto& lane : state_->shared->lanes) done.push_back(State::post_close(lane, &Connection::abort));
   for (const std::future<void>& one : done) {
     // The loops may stop meanwhile, with what was posted still in them.
     while (one.wait_for(kCloseCheck) != std::future_status::ready) {
-      if (state_->lanes.front().loop.stopped()) return;
+      if (state_->loops_have_ended()) return;
     }
   }
 }

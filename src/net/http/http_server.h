@@ -5,11 +5,17 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "core/error.h"
+#include "core/limits.h"
 #include "core/time.h"
+#include "net/http/connection_table.h"
 #include "net/http/http_types.h"
+#include "net/http/patience.h"
+#include "net/http/tls.h"
 #include "net/loops/event_loops.h"
+#include "telemetry/overload.h"
 
 namespace infra::net {
 
@@ -27,10 +33,18 @@ struct HttpServerOptions {
   std::uint16_t port = 0;             // 0: any free one
   int bound_socket = -1;              // of bind_listener(), which start() then takes in place of binding one
   std::size_t max_header_bytes = 32 * 1024;
-  std::size_t max_connections = 10'000;  // one more is answered 503 and closed
-  milliseconds header_timeout{10'000};   // from the first byte of a request to the end of its header
-  milliseconds idle_timeout{75'000};     // between requests; longer than load balancers' 60 s
-  milliseconds body_timeout{30'000};     // without a byte of the body
+  ConnectionLimits connections{};
+  milliseconds first_request_timeout{10'000};     // from a connection's beginning to the end of its first header
+  milliseconds header_timeout{10'000};            // from the first byte of a later request to the end of its header
+  milliseconds idle_timeout{75'000};              // between requests; longer than load balancers' 60 s
+  Pace pace{};                                    // of bodies, both ways
+  std::uint64_t body_bytes = 128 * limits::kMiB;  // of all bodies that are kept in memory at once
+  milliseconds body_bytes_timeout{30'000};        // for those that find no room
+  std::shared_ptr<const TlsPort> tls{};           // null: plain HTTP
+  Overload* overload = nullptr;                   // told of connections and bytes, and obeyed; outlives the connections
+  // A connection was closed that had done nothing wrong by itself: "share", "table" or "reserve" for another one,
+  // "slow" for what it did not send or read. Any thread, no blocking.
+  std::function<void(std::string_view why)> on_closed{};
 };
 
 // Its loops must outlive it. After close() handlers that run go on to their end, so what they use must outlive the
@@ -55,6 +69,8 @@ class HttpServer {
   Task<bool> drained(SteadyTime deadline);
   [[nodiscard]] std::size_t requests_in_flight() const;
   [[nodiscard]] std::uint64_t accepted() const;  // connections since the start
+  [[nodiscard]] ConnectionTable::Count connections() const;
+  [[nodiscard]] std::uint64_t buffered_bytes() const;  // of bodies
   // Closes everything now. Any non-event thread. The destructor does it too.
   void close();
 

@@ -18,6 +18,7 @@ void Connection::begin_body(const RequestHead& head) {
   body_done_ = head.framing == Framing::none;
   continue_owed_ = head.expects_continue && buffer_.empty();
   body_error_.reset();
+  sending_ = {};
   remaining_ = head.content_length;
   announced_.reset();
   if (head.framing != Framing::chunked) announced_ = head.content_length;
@@ -25,6 +26,25 @@ void Connection::begin_body(const RequestHead& head) {
 
 std::optional<std::uint64_t> Connection::content_length() const {
   return announced_;
+}
+
+bool Connection::try_hold(std::uint64_t bytes) {
+  const bool taken = server_->bytes.try_take(bytes);
+  if (taken) held_ += bytes;
+  return taken;
+}
+
+Task<Result<void>> Connection::hold(std::uint64_t bytes) {
+  set_deadline(SteadyTime::max());  // it is not the client that is waited for
+  const auto deadline = std::chrono::steady_clock::now() + server_->options.body_bytes_timeout;
+  if (!co_await server_->bytes.take(bytes, deadline)) {
+    co_return fail(Error{errors::overloaded,
+                         "The requests and answers under way fill the memory that there is for them; try again in a "
+                         "moment.",
+                         std::chrono::seconds(1)});
+  }
+  held_ += bytes;
+  co_return Result<void>{};
 }
 
 Task<Result<std::size_t>> Connection::read(std::span<char> buffer) {
@@ -47,8 +67,7 @@ Task<Result<std::size_t>> Connection::read_length(std::span<char> buffer) {
     std::ranges::copy(buffer_.data().substr(0, got), buffer.begin());
     buffer_.consume(got);
   } else {
-    set_deadline(std::chrono::steady_clock::now() + server_->options.body_timeout);
-    got = co_await receive(buffer);
+    got = co_await receive_body(buffer);
     if (got == 0) co_return fail(broken_off());
   }
   remaining_ -= got;
@@ -67,8 +86,7 @@ Task<Result<std::size_t>> Connection::read_chunks(std::span<char> buffer) {
     if (room.empty()) {
       co_return fail(errors::body_incomplete, "A chunk header or the trailer of the body is too long.");
     }
-    set_deadline(std::chrono::steady_clock::now() + server_->options.body_timeout);
-    const std::size_t got = co_await receive(room);
+    const std::size_t got = co_await receive_body(room);
     if (got == 0) co_return fail(broken_off());
     buffer_.commit(got);
   }

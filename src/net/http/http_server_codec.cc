@@ -217,7 +217,7 @@ std::optional<std::size_t> header_length(std::string_view bytes, std::size_t sea
 }
 
 bool sends_body(const Response& response, ResponseFraming framing) {
-  return !framing.head && may_have_body(response.status) && !response.body.empty();
+  return !framing.head && may_have_body(response.status) && response.size() > 0;
 }
 
 void write_head(const Response& response, ResponseFraming framing, std::string& out) {
@@ -233,10 +233,10 @@ void write_head(const Response& response, ResponseFraming framing, std::string& 
       append_header(name, value, out);
     }
   }
-  if (framing.head && response.body.empty() && is_decimal(own_length)) {
+  if (framing.head && response.size() == 0 && is_decimal(own_length)) {
     append_header("Content-Length", own_length, out);
   } else if (may_have_body(response.status)) {
-    fmt::format_to(std::back_inserter(out), "Content-Length: {}\r\n", response.body.size());
+    fmt::format_to(std::back_inserter(out), "Content-Length: {}\r\n", response.size());
   }
   if (!framing.keep_alive) {
     out.append("Connection: close\r\n");

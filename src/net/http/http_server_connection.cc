@@ -4,9 +4,12 @@
 #include <fmt/format.h>
 
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <exception>
+#include <utility>
 
+#include "core/client_address.h"
 #include "core/error_codes.h"
 #include "telemetry/task_failures.h"
 
@@ -20,6 +23,8 @@ namespace {
 
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kPieceBytes = 16 * 1024;
+constexpr std::size_t kTlsRecordBytes = 16 * 1024;
+constexpr std::size_t kFilePieceBytes = 64 * 1024;
 constexpr std::uint64_t kMaxDiscardedBytes = 64 * 1024 * 1024;
 constexpr std::chrono::seconds kMaxDiscardTime{10};
 // How long the client may take to close its side after ours is closed.
@@ -30,10 +35,7 @@ SteadyTime now() {
 }
 
 // IPv4 clients of a dual-stack listener look like those of an IPv4 one.
-std::string peer_text(const ServerSocket& socket) {
-  ErrorCode error;
-  const tcp::endpoint peer = socket.remote_endpoint(error);
-  if (error) return {};
+std::string peer_text(const tcp::endpoint& peer) {
   const asio::ip::address address = peer.address();
   if (address.is_v6() && address.to_v6().is_v4_mapped()) {
     return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()).to_string();
@@ -60,37 +62,51 @@ class Counted {
 }  // namespace
 
 Connection::Connection(std::shared_ptr<ServerShared> server, std::shared_ptr<Lane> lane, ServerSocket socket,
-                       Admission admission)
+                       const tcp::endpoint& peer)
     : server_(std::move(server)),
       lane_(std::move(lane)),
       socket_(std::move(socket)),
-      admission_(admission),
+      peer_(peer_text(peer)),
+      accepted_(now()),
       timer_(socket_.get_executor()) {
-  ++(admission_ == Admission::served ? server_->served : server_->refusing);
   ++server_->open;
 }
 
 Connection::~Connection() {
-  lane_->erase(this);
+  lane_->connections.erase(this);
+  give_back_held();
   ErrorCode ignored;
   socket_.close(ignored);  // before the count says so
-  --(admission_ == Admission::served ? server_->served : server_->refusing);
+  place_.reset();
+  server_->report_connections();
   server_->release_open();
 }
 
+void Connection::enter() {
+  place_.emplace(server_->table, rate_key(peer_), accepted_, [weak = weak_from_this(), &loop = lane_->loop] {
+    asio::post(loop, [weak] {
+      if (const auto self = weak.lock()) self->abort();
+    });
+  });
+  server_->report_connections();
+}
+
 Task<void> Connection::run() {
-  lane_->insert(this);
+  lane_->connections.insert(this);
   ErrorCode ignored;
-  socket_.set_option(tcp::no_delay(true), ignored);
   socket_.non_blocking(true, ignored);
-  peer_ = peer_text(socket_);
   Next next = Next::keep;
-  if (admission_ == Admission::refused) {
+  if (server_->options.tls != nullptr) {
+    tls_.emplace(*server_->options.tls->current(), socket_.native_handle());
+    if (!co_await shake_hands()) co_return;
+  }
+  if (place_->standing() == Standing::reserve && server_->table.limits().reserve == 0) {
     next = co_await refuse(Error{errors::too_many_connections, "The server has too many connections; try again later.",
                                  std::chrono::seconds(1)});
   }
   while (next == Next::keep) next = co_await serve_request();
   if (next == Next::discard) co_await discard_and_close();
+  if (tls_) tls_->say_goodbye();
   socket_.shutdown(tcp::socket::shutdown_both, ignored);
 }
 
@@ -100,9 +116,12 @@ void Connection::close_if_idle() {
 }
 
 void Connection::abort() {
-  aborted_ = true;
   ErrorCode ignored;
   socket_.close(ignored);
+}
+
+void Connection::hurry() {
+  if (waiting_ != nullptr) set_deadline(waiting_->deadline(server_->pace(held_)));
 }
 
 Task<Connection::Next> Connection::serve_request() {
@@ -134,7 +153,10 @@ Task<Result<std::size_t>> Connection::receive_header() {
     }
     idle_ = !begun;
     if (idle_ && server_->draining) co_return 0;
-    if (idle_) {
+    if (first_) {
+      header_deadline = accepted_ + server_->options.first_request_timeout;
+      set_deadline(header_deadline);
+    } else if (idle_) {
       set_deadline(now() + server_->options.idle_timeout);
     } else if (header_deadline == SteadyTime::max()) {
       header_deadline = now() + server_->options.header_timeout;
@@ -153,15 +175,22 @@ Task<Result<std::size_t>> Connection::receive_header() {
 
 Task<Connection::Next> Connection::answer(RequestHead head) {
   const Counted in_flight(server_->requests_in_flight);
+  first_ = false;
+  place_->begin_request(request_.arrived);
   begin_body(head);
   request_.peer = peer_;
   request_.body = this;
+  request_.origin = this;
   ResponseFraming framing{.http_1_0 = head.http_1_0, .head = request_.method == "HEAD"};
   set_deadline(SteadyTime::max());
   const Response response = co_await call_handler();
+  // A stranger's answer is not waited for where room is needed, a client's is.
+  if (!place_->is_client()) place_->end_request();
   skip_buffered_body();
   framing.keep_alive = head.keep_alive && body_done_ && !server_->draining && !asks_to_close(response);
   const bool sent = co_await send(response, framing);
+  place_->end_request();
+  give_back_held();
   if (response.afterwards) response.afterwards();
   if (!sent) co_return Next::close;
   if (framing.keep_alive) {
@@ -189,16 +218,44 @@ Task<Connection::Next> Connection::refuse(Error error) {
 }
 
 Task<bool> Connection::send(const Response& response, ResponseFraming framing) {
+  reading_ = {};
   write_head(response, framing, head_text_);
-  const auto body = sends_body(response, framing) ? asio::buffer(response.body) : asio::const_buffer();
-  return write_all({asio::buffer(head_text_), body});
+  if (!sends_body(response, framing)) return write_all({asio::buffer(head_text_), {}});
+  if (response.file != nullptr) return send_file(*response.file);
+  held_ += response.body.size();
+  server_->bytes.take_anyway(response.body.size());
+  if (tls_ && head_text_.size() + response.body.size() <= kTlsRecordBytes) {  // one record instead of two
+    head_text_ += response.body;
+    return write_all({asio::buffer(head_text_), {}});
+  }
+  return write_all({asio::buffer(head_text_), asio::buffer(response.body)});
+}
+
+// Once its head is out, only breaking off can tell that a file can't be read to its end.
+Task<bool> Connection::send_file(ByteSource& file) {
+  std::vector<char> piece(static_cast<std::size_t>(std::min<std::uint64_t>(file.size(), kFilePieceBytes)));
+  bool begun = false;
+  for (std::uint64_t left = file.size(); left > 0;) {
+    set_deadline(SteadyTime::max());
+    const auto room = std::span(piece).first(static_cast<std::size_t>(std::min<std::uint64_t>(left, piece.size())));
+    const Result<std::size_t> got = co_await file.read(room);
+    if (!got || *got == 0) co_return false;
+    const auto head = begun ? asio::const_buffer() : asio::buffer(head_text_);
+    if (!co_await write_all({head, asio::buffer(piece.data(), *got)})) co_return false;
+    begun = true;
+    left -= *got;
+  }
+  co_return true;
 }
 
 Task<bool> Connection::write_all(std::array<asio::const_buffer, 2> buffers) {
   while (true) {
     // Most answers fit into the socket at once, which saves the way through the loop.
     ErrorCode error;
-    std::size_t sent = socket_.write_some(buffers, error);
+    auto step = TlsStream::Step::write;
+    std::size_t sent = tls_ ? write_encrypted(buffers[buffers[0].size() == 0 ? 1 : 0], error, step)
+                            : socket_.write_some(buffers, error);
+    reading_.moved(sent);
     for (asio::const_buffer& buffer : buffers) {
       const std::size_t part = std::min(sent, buffer.size());
       buffer += part;
@@ -207,17 +264,27 @@ Task<bool> Connection::write_all(std::array<asio::const_buffer, 2> buffers) {
     if (error && error != asio::error::would_block && error != asio::error::interrupted) co_return false;
     if (asio::buffer_size(buffers) == 0) co_return true;
     if (error != asio::error::would_block) continue;
-    set_deadline(now() + server_->options.body_timeout);
-    const auto [wait_error] = co_await socket_.async_wait(tcp::socket::wait_write, kAwait);
-    if (wait_error) co_return false;
+    begin_wait(reading_);
+    const bool ready = co_await ready_for(step);
+    end_wait();
+    if (!ready) co_return false;
   }
 }
 
 // 0 at the end of what the client sends, whatever ended it.
 Task<std::size_t> Connection::receive(std::span<char> into) {
+  if (tls_) co_return co_await receive_decrypted(into);
   const auto [error, got] = co_await socket_.async_read_some(asio::buffer(into.data(), into.size()), kAwait);
   request_.arrived = now();
   co_return error ? 0 : got;
+}
+
+Task<std::size_t> Connection::receive_body(std::span<char> into) {
+  begin_wait(sending_);
+  const std::size_t got = co_await receive(into);
+  end_wait();
+  sending_.moved(got);
+  co_return got;
 }
 
 Task<void> Connection::discard_and_close() {
@@ -230,6 +297,7 @@ Task<void> Connection::discard_and_close() {
     if (!got || *got == 0) break;
     allowed -= std::min<std::uint64_t>(allowed, *got);
   }
+  if (tls_) tls_->say_goodbye();
   ErrorCode ignored;
   socket_.shutdown(tcp::socket::shutdown_send, ignored);
   while (allowed > 0) {
@@ -246,6 +314,22 @@ void Connection::set_deadline(SteadyTime deadline) {
   if (deadline_ < armed_until_) arm(deadline_);
 }
 
+void Connection::begin_wait(Patience& patience) {
+  waiting_ = &patience;
+  patience.begin_wait(now());
+  set_deadline(patience.deadline(server_->pace(held_)));
+}
+
+void Connection::end_wait() {
+  waiting_->end_wait(now());
+  if (timed_out_ && hard_deadline_ == SteadyTime::max()) server_->tell_closed("slow");
+  waiting_ = nullptr;
+}
+
+void Connection::give_back_held() {
+  server_->bytes.give_back(std::exchange(held_, 0));
+}
+
 void Connection::arm(SteadyTime at) {
   armed_until_ = at;
   timer_.expires_at(at);
@@ -257,6 +341,8 @@ void Connection::arm(SteadyTime at) {
 
 void Connection::on_timer() {
   armed_until_ = SteadyTime::max();
+  // What was short may be there again.
+  if (waiting_ != nullptr) deadline_ = std::min(waiting_->deadline(server_->pace(held_)), hard_deadline_);
   if (deadline_ == SteadyTime::max()) return;
   if (now() < deadline_) return arm(deadline_);
   timed_out_ = true;

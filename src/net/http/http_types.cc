@@ -11,6 +11,7 @@ namespace infra::net {
 namespace {
 
 constexpr std::size_t kReadPiece = 16 * 1024;
+constexpr std::uint64_t kSmallBody = 64 * 1024;
 
 char lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
@@ -50,7 +51,6 @@ std::size_t Headers::count(std::string_view name) const {
       std::ranges::count_if(all_, [&](const Header& header) { return same_name(header.first, name); }));
 }
 
-void Headers::add(std::string name, std::string value) {
 std::string Headers::joined(std::string_view name) const {
   std::string list;
   bool first = true;
@@ -62,6 +62,7 @@ std::string Headers::joined(std::string_view name) const {
   return list;
 }
 
+void Headers::add(std::string name, std::string value) {
   all_.emplace_back(std::move(name), std::move(value));
 }
 
@@ -79,19 +80,32 @@ void Headers::set(std::string_view name, std::string value) {
 Task<Result<std::string>> read_all(BodyStream& body, std::uint64_t max_bytes) {
   const std::optional<std::uint64_t> announced = body.content_length();
   if (announced && *announced > max_bytes) co_return body_too_large(max_bytes);
+  // Of an unknown length most are small; a longer one holds at once what it may become, so that of those who wait for
+  // more none has what another waits for.
+  std::uint64_t held = announced ? *announced : std::min(kSmallBody, max_bytes);
+  if (!body.try_hold(held)) {
+    if (auto waited = co_await body.hold(held); !waited) co_return fail(std::move(waited.error()));
+  }
   std::string text;
   std::size_t used = 0;
   while (true) {
+    if (used == held && !announced && held < max_bytes) {
+      if (!body.try_hold(max_bytes - held)) {
+        if (auto waited = co_await body.hold(max_bytes - held); !waited) co_return fail(std::move(waited.error()));
+      }
+      held = max_bytes;
+    }
     // Announced lengths are allocated piece by piece too: a client must send bytes to cost memory. A body may come in
     // many small reads, so room is made, and cleared, only when there is none.
     if (used == text.size()) {
-      const std::uint64_t room = std::min<std::uint64_t>(std::max(kReadPiece, used), max_bytes - used + 1);
-      text.resize(used + static_cast<std::size_t>(announced ? std::min(room, *announced - used + 1) : room));
+      const std::uint64_t one_more = announced || held == max_bytes ? 1 : 0;  // in which the end, or too much, shows
+      const auto room = std::min<std::uint64_t>(std::max(kReadPiece, used), held - used + one_more);
+      text.resize(used + static_cast<std::size_t>(room));
     }
     Result<std::size_t> got = co_await body.read(std::span(text).subspan(used));
     if (!got) co_return fail(std::move(got.error()));
     used += *got;
-    if (used > max_bytes) co_return body_too_large(max_bytes);
+    if (used > held) co_return body_too_large(max_bytes);
     if (*got == 0) {
       text.resize(used);
       co_return text;

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/byte_source.h"
 #include "core/error.h"
 #include "core/task.h"
 #include "core/time.h"
@@ -23,9 +24,9 @@ class Headers {
   // Names are compared without case. Nullopt if absent; the first one if there are several.
   [[nodiscard]] std::optional<std::string_view> find(std::string_view name) const;
   [[nodiscard]] std::size_t count(std::string_view name) const;
-  void add(std::string name, std::string value);
   // All lines of that name as the one list that they are (RFC 9110, 5.3), in order; empty if absent.
   [[nodiscard]] std::string joined(std::string_view name) const;
+  void add(std::string name, std::string value);
   void set(std::string_view name, std::string value);  // replaces all of that name
   void clear() { all_.clear(); }
   [[nodiscard]] const std::vector<Header>& all() const { return all_; }
@@ -41,8 +42,22 @@ class BodyStream {
   // Fills the front of `buffer`; 0 at the end. `invalid` (code body_incomplete) if the client breaks off or the framing
   // is malformed, `timeout` (code body_timeout) if it stalls.
   virtual Task<Result<std::size_t>> read(std::span<char> buffer) = 0;
+  // Called before that many bytes of it, more than before, are kept in memory; they count until the request has been
+  // answered. False if they have to be waited for.
+  [[nodiscard]] virtual bool try_hold(std::uint64_t /*bytes*/) { return true; }
+  // Waits for them. `unavailable` (code overloaded) if they do not become free.
+  virtual Task<Result<void>> hold(std::uint64_t /*bytes*/) { co_return Result<void>{}; }
   // Content-Length, if there is one.
   [[nodiscard]] virtual std::optional<std::uint64_t> content_length() const = 0;
+};
+
+// The connection of a request. Who may keep one when there are many depends on what is asked on it, and by whom.
+class Origin {
+ public:
+  virtual ~Origin() = default;
+  // The request has the key. False if there are more connections than there may be, and no room for this one.
+  [[nodiscard]] virtual bool show_key() = 0;
+  virtual void ask_for_health() = 0;  // without a key
 };
 
 struct Request {
@@ -52,6 +67,7 @@ struct Request {
   Headers headers;
   std::string peer;            // the socket's address, without port
   BodyStream* body = nullptr;  // never null in a handler
+  Origin* origin = nullptr;    // null if there is no connection
   SteadyTime arrived;          // when the last of it so far was read from the socket
 };
 
@@ -59,11 +75,14 @@ struct Response {
   int status = 200;
   Headers headers;
   std::string body;                       // Content-Length is added by the server
+  ByteSourcePtr file = {};                // in place of `body`: read as the client takes it
   std::function<void()> afterwards = {};  // called once it has been written, or can't be: work without a waiter
+
+  [[nodiscard]] std::uint64_t size() const { return file != nullptr ? file->size() : body.size(); }
 };
 
 // Reads the whole body, at most `max_bytes` of it: `too_large` (code body_too_large) as soon as more is announced or
-// arrives.
+// arrives. What it keeps is held (BodyStream::hold) before it is read.
 Task<Result<std::string>> read_all(BodyStream& body, std::uint64_t max_bytes);
 
 // "a%20b" -> "a b"; nullopt if a '%' is not followed by two hex digits.

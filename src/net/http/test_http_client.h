@@ -18,11 +18,19 @@ namespace infra::net {
 
 class TestClient {
  public:
-  explicit TestClient(std::uint16_t port) : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  // `from`: the last byte of its address in 127.0.0.0/24; `room`: what its kernel takes in unread, if not as usual.
+  explicit TestClient(std::uint16_t port, std::uint8_t from = 1, int room = 0)
+      : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     // Only a broken server meets this; no test waits for it.
     const timeval limit{.tv_sec = 20, .tv_usec = 0};
     ::setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
     ::setsockopt(socket_, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+    if (room > 0) ::setsockopt(socket_, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
+    sockaddr_in own{};
+    own.sin_family = AF_INET;
+    own.sin_addr.s_addr = htonl((INADDR_LOOPBACK & ~0xffU) | from);
+    if (from != 1 && ::bind(socket_, reinterpret_cast<const sockaddr*>(&own), sizeof(own)) != 0)
+      ADD_FAILURE() << "bind: errno " << errno;
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_port = htons(port);

@@ -8,12 +8,14 @@
 #include <atomic>
 #include <chrono>
 #include <future>
+#include <limits>
 #include <memory>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "core/error_codes.h"
 #include "net/http/http_server.h"
 #include "net/http/test_http_client.h"
 #include "net/loops/event_loops.h"
@@ -50,6 +52,31 @@ inline Response answer_error(const Error& error) {
   return text(status_of(error.kind), error.code);
 }
 
+// What of it is asked for, and when it fails.
+struct TestFileState {
+  std::uint64_t size = 10 * 1024 * 1024;
+  std::uint64_t fails_at = std::numeric_limits<std::uint64_t>::max();
+  std::atomic<std::uint64_t> read = 0;  // over all
+};
+
+class TestFile final : public ByteSource {
+ public:
+  explicit TestFile(TestFileState& state) : state_(state) {}
+  [[nodiscard]] std::uint64_t size() const override { return state_.size; }
+  Task<Result<std::size_t>> read(std::span<char> buffer) override {
+    if (read_ >= state_.fails_at) co_return fail(errors::disk_error, "told to fail");
+    const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), state_.size - read_));
+    for (std::size_t i = 0; i < count; ++i) buffer[i] = static_cast<char>('a' + (read_ + i) % 23);
+    read_ += count;
+    state_.read += count;
+    co_return count;
+  }
+
+ private:
+  TestFileState& state_;
+  std::uint64_t read_ = 0;
+};
+
 class HttpServerTest : public testing::Test {
  protected:
   ~HttpServerTest() override { loops_.stop(); }
@@ -67,6 +94,14 @@ class HttpServerTest : public testing::Test {
     if (request.path == "/refuse") co_return text(401, "no");
     if (request.path == "/empty") co_return text(204, "");
     if (request.path == "/throw") throw std::runtime_error("thrown by a test");
+    if (request.path == "/keyed") co_return text(request.origin->show_key() ? 200 : 503, "keyed");
+    if (request.path == "/health") {
+      request.origin->ask_for_health();
+      co_return text(200, "well");
+    }
+    if (request.path == "/file") {
+      co_return Response{.status = 200, .headers = {}, .body = {}, .file = std::make_shared<TestFile>(file_)};
+    }
     if (request.path == "/large") co_return text(200, std::string(8 * 1024 * 1024, 'x'));
     if (request.path == "/split") {
       Response response = text(200, "");
@@ -124,6 +159,7 @@ class HttpServerTest : public testing::Test {
   std::shared_ptr<OneShotEvent> entered_ = OneShotEvent::create();
   std::shared_ptr<OneShotEvent> gate_ = OneShotEvent::create();
   std::promise<std::string> read_error_;
+  TestFileState file_;
   std::atomic<int> handled_ = 0;
   std::unique_ptr<HttpServer> server_;
 };

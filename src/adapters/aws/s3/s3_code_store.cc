@@ -5,6 +5,7 @@
 #include <charconv>
 #include <utility>
 
+#include "adapters/aws/s3/s3_source.h"
 #include "adapters/aws/s3/s3_upload.h"
 #include "core/error_codes.h"
 #include "core/executable.h"
@@ -178,6 +179,11 @@ Task<Result<std::string>> S3CodeStore::get_object(const std::string& key) {
   auto got = co_await bucket_.get(key, {}, aws::kS3PartBytes, kMaxAnswerBytes);
   if (!got) co_return fail(got.error());
   co_return std::move(got->body);
+}
+
+Task<Result<ByteSourcePtr>> S3CodeStore::open_object(const std::string& key) {
+  if (auto allowed = check_object_key(key); !allowed) co_return fail(allowed.error());
+  co_return co_await aws::open_s3_source(bucket_, key);
 }
 
 Task<Result<void>> S3CodeStore::remove_object(const std::string& key) {

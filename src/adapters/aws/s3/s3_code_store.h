@@ -19,7 +19,8 @@ namespace infra {
 // A retired bundle is not deleted, because jobs in the queue may still name it: it is written anew under the tag
 // infra=retired, and the bucket's lifecycle rule deletes it when the queue's retention is over (docs/aws.md).
 //
-// Memory: an upload and a download each hold one part (aws::kS3PartBytes), however large the bundle is.
+// Memory: an upload and a download each hold one part (aws::kS3PartBytes), however large the bundle is; an object that
+// is opened holds a part of kSourcePartBytes.
 class S3CodeStore final : public CodeStore {
  public:
   // Throws std::filesystem::filesystem_error if the cache's folder can't be made.
@@ -32,6 +33,7 @@ class S3CodeStore final : public CodeStore {
   Task<Result<void>> retire_bundle(const CodeRef& code) override;
   Task<Result<void>> put_object(const std::string& key, std::string_view bytes) override;
   Task<Result<std::string>> get_object(const std::string& key) override;
+  Task<Result<ByteSourcePtr>> open_object(const std::string& key) override;
   Task<Result<void>> remove_object(const std::string& key) override;
 
  private:
