@@ -65,8 +65,10 @@ Result<app::Invocation> read_invocation(std::string_view body) {
 }
 
 net::Response result_response(const JobResult& result, const RequestId& id) {
-  if (result.status == RunStatus::error && result.error_code == errors::shutting_down) {
-    return error_response({errors::shutting_down, result.error_message, std::chrono::seconds{1}}, id, &id);
+  // Nothing is wrong with the run: it is to be sent again.
+  for (const auto& passing : {errors::shutting_down, errors::no_descriptors}) {
+    if (result.status == RunStatus::error && result.error_code == passing)
+      return error_response({passing, result.error_message, std::chrono::seconds{1}}, id, &id);
   }
   return json_response(result.status == RunStatus::error ? 500 : 200, to_json(result));
 }

@@ -121,6 +121,9 @@ TEST_F(Runs, AFailedRunIsAnAnswerAndAPlatformsErrorA500) {
   expect_error(stopped, 503, "shutting_down");
   EXPECT_EQ(stopped.header("Retry-After"), "1");
   EXPECT_EQ(stopped.text("jobId"), stopped.header("x-request-id"));
+  const auto lacking = outcome(RunStatus::error, "no_descriptors");
+  expect_error(lacking, 503, "no_descriptors");
+  EXPECT_EQ(lacking.header("Retry-After"), "1");
 }
 
 TEST_F(Runs, AnEndedWaitNamesTheJobThatGoesOn) {

@@ -27,6 +27,28 @@ TEST_F(SpawnerTest, RefusalsSayWhy) {
   EXPECT_TRUE(launch());
 }
 
+// Each descriptor that a sandbox brings may be the one too many.
+TEST_F(SpawnerTest, WithoutFreeDescriptorsNothingIsLaunchedAndNothingIsLeft) {
+  rlimit usual{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &usual), 0);
+  for (const int left : {0, 1, 7, static_cast<int>(kMaxPassedFds) - 1}) {
+    rlimit few = usual;
+    const int lowest = ::dup(0);
+    few.rlim_cur = static_cast<rlim_t>(lowest + left);
+    ::close(lowest);
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
+    const auto lacking = launcher_->launch({.runtime = Runtime::python, .version = version('a'), .memory_mb = 128});
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &usual), 0);
+    ASSERT_FALSE(lacking) << left;
+    EXPECT_EQ(lacking.error().code, "no_descriptors") << left;
+    EXPECT_EQ(lacking.error().kind, ErrorKind::unavailable);
+    EXPECT_TRUE(eventually([&] { return launcher_->counts()->running == 0; }));
+  }
+  auto sandbox = launch();
+  ASSERT_TRUE(sandbox);
+  EXPECT_EQ(run(*sandbox, "out = 1"), "1");
+}
+
 TEST_F(SpawnerTest, ASymbolicLinkIsNoVersion) {
   fs::create_directory_symlink(folder_.path(), folder_.path() / "versions" / version('c'));
   EXPECT_FALSE(launcher_->launch({.runtime = Runtime::python, .version = version('c'), .memory_mb = 128}));

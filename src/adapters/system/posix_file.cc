@@ -31,6 +31,9 @@ std::unexpected<Error> disk_error(std::string_view doing, int error_number) {
   if (error_number == ENOSPC || error_number == EDQUOT) {
     return fail(errors::disk_full, "The disk of the data folder is full; free some space there and try again.");
   }
+  if (error_number == EMFILE || error_number == ENFILE) {
+    return fail(errors::no_descriptors, fmt::format("Too many files are open while {}; try again in a moment.", doing));
+  }
   return fail(errors::disk_error,
               fmt::format("The data folder failed while {}: {}.", doing, std::system_category().message(error_number)));
 }

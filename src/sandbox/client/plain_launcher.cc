@@ -24,6 +24,7 @@
 #include "core/error_codes.h"
 #include "core/mutex.h"
 #include "sandbox/protocol/output_folder.h"
+#include "sandbox/system/descriptors.h"
 #include "sandbox/system/unique_fd.h"
 
 namespace infra::sandbox {
@@ -32,7 +33,7 @@ namespace {
 namespace fs = std::filesystem;
 
 std::unexpected<Error> launch_failed(std::string_view step, int error) {
-  return fail(errors::sandbox_failed,
+  return fail(is_out_of_descriptors(error) ? errors::no_descriptors : errors::sandbox_failed,
               fmt::format("The function's process could not be started: {}: {}.", step, std::strerror(error)));
 }
 

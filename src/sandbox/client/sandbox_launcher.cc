@@ -157,8 +157,13 @@ Result<std::unique_ptr<Sandbox>> SandboxLauncher::launch(const LaunchRequest& re
     return fail(errors::no_free_slot, "all sandboxes of this worker are in use");
   }
   if (reply->event.kind == SpawnerEventKind::no_egress) return no_egress(get_text(reply->event.text));
+  if (reply->cut) {
+    connection_->tell({.op = SpawnerOp::kill, .runtime = 0, .id = 0, .sandbox = reply->event.sandbox});
+    return fail(errors::no_descriptors, "the sandbox's descriptors found no room: Infra has too many files open");
+  }
   if (reply->event.kind != SpawnerEventKind::launched) {
-    return fail(errors::sandbox_failed,
+    const bool short_of = reply->event.kind == SpawnerEventKind::no_descriptors;
+    return fail(short_of ? errors::no_descriptors : errors::sandbox_failed,
                 "the sandbox could not be started: " + std::string(get_text(reply->event.text)));
   }
   return std::make_unique<SpawnedSandbox>(connection_, disks_, std::move(*reply));

@@ -77,16 +77,20 @@ void SpawnerConnection::tell(const SpawnerRequest& request) {
 void SpawnerConnection::receive() {
   SpawnerEvent event;
   PassedFds fds;
-  while (receive_message(spawner_.socket.get(), event, &fds) == Received::message) take(event, std::exchange(fds, {}));
+  while (true) {
+    const Received received = receive_message(spawner_.socket.get(), event, &fds);
+    if (received != Received::message && received != Received::cut) break;
+    take(event, std::exchange(fds, {}), received == Received::cut);
+  }
   spawner_died();
 }
 
-void SpawnerConnection::take(const SpawnerEvent& event, PassedFds fds) {
+void SpawnerConnection::take(const SpawnerEvent& event, PassedFds fds, bool cut) {
   if (event.kind == SpawnerEventKind::ended) return take_end(event);
   const MutexLock lock(mutex_);
   const auto waiter = waiting_.find(event.id);
   if (waiter == waiting_.end()) return;
-  Reply reply{.event = event, .fds = std::move(fds), .life = nullptr};
+  Reply reply{.event = event, .fds = std::move(fds), .cut = cut, .life = nullptr};
   if (event.kind == SpawnerEventKind::launched) {
     reply.life = std::make_shared<SandboxLife>();
     sandboxes_.emplace(event.sandbox, reply.life);

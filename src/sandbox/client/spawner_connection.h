@@ -39,6 +39,7 @@ class SpawnerConnection {
   struct Reply {
     SpawnerEvent event;
     PassedFds fds;
+    bool cut = false;                   // some of `fds` are lacking, because this process has none free
     std::shared_ptr<SandboxLife> life;  // of `launched`
   };
 
@@ -54,7 +55,7 @@ class SpawnerConnection {
 
  private:
   void receive();
-  void take(const SpawnerEvent& event, PassedFds fds);
+  void take(const SpawnerEvent& event, PassedFds fds, bool cut);
   void take_end(const SpawnerEvent& event);
   void spawner_died();
 

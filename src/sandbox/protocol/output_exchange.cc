@@ -47,28 +47,23 @@ bool send_entry(int socket, const OutputEntry& entry) {
   return send_message(socket, message, file);
 }
 
-OutputEntry entry_of(const OutputMessage& message, UniqueFd file) {
-  const auto why = from_number<LeftOut>(message.left_out).value_or(LeftOut::unreadable);
+OutputEntry entry_of(const OutputMessage& message, UniqueFd file, bool cut) {
+  auto why = from_number<LeftOut>(message.left_out).value_or(LeftOut::unreadable);
+  if (why == LeftOut::no && cut) why = LeftOut::no_descriptors;
   const std::size_t size = std::min<std::size_t>(message.name_size, message.name.size());
   return {.name = std::string(message.name.data(), size),
           .left_out = why == LeftOut::no && !file.valid() ? LeftOut::unreadable : why,
           .file = std::move(file)};
 }
 
-// False when `deadline` has passed or the peer is gone.
-bool wait_for_message(int socket, OutputMessage& message, PassedFds& fds, steady_clock::time_point deadline) {
+// `closed` also when `deadline` has passed.
+Received wait_for_message(int socket, OutputMessage& message, PassedFds& fds, steady_clock::time_point deadline) {
   while (true) {
-    switch (receive_message(socket, message, &fds, false)) {
-      case Received::message:
-        return true;
-      case Received::closed:
-        return false;
-      case Received::nothing:
-        break;
-    }
+    const Received received = receive_message(socket, message, &fds, false);
+    if (received != Received::nothing) return received;
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - steady_clock::now()).count();
     pollfd readable{socket, POLLIN, 0};
-    if (left <= 0 || ::poll(&readable, 1, static_cast<int>(left)) == 0) return false;
+    if (left <= 0 || ::poll(&readable, 1, static_cast<int>(left)) == 0) return Received::closed;
   }
 }
 
@@ -78,13 +73,14 @@ bool ask(int socket, OutputTree& tree, steady_clock::time_point deadline) {
   while (true) {
     OutputMessage message;
     PassedFds fds;
-    if (!wait_for_message(socket, message, fds, deadline)) return false;
+    const Received received = wait_for_message(socket, message, fds, deadline);
+    if (received == Received::closed) return false;
     if (message.last != 0) {
       tree.emptied = message.emptied != 0;
       tree.unnamed = message.unnamed;
       return true;
     }
-    tree.entries.push_back(entry_of(message, std::move(fds[0])));
+    tree.entries.push_back(entry_of(message, std::move(fds[0]), received == Received::cut));
   }
 }
 
@@ -110,6 +106,7 @@ void serve_output(OutputServer& server) {
     case Received::nothing:
       return;
     case Received::closed:
+    case Received::cut:  // a request brings no descriptors
       server.requests.reset();
       return;
     case Received::message:

@@ -28,6 +28,8 @@ std::string_view in_words(LeftOut why) {
       return "could not be stored";
     case LeftOut::no_room:
       return "has no room on the platform's disk";
+    case LeftOut::no_descriptors:
+      return "could not be taken: the platform has too many files open";
   }
   return "is not kept";
 }

@@ -25,7 +25,8 @@ enum class LeftOut : std::uint32_t {
   too_many_entries,  // the rest of the folder has not been looked at
   out_of_reach,      // none of the folder could be looked at
   not_stored,
-  no_room,  // the platform's disk, or the function's part of it, is full
+  no_room,         // the platform's disk, or the function's part of it, is full
+  no_descriptors,  // the platform had none free for it
 };
 
 [[nodiscard]] std::string_view in_words(LeftOut why);  // "is over 10 MiB"
@@ -48,6 +49,6 @@ struct OutputTree {
 namespace infra {
 
 template <>
-inline constexpr sandbox::LeftOut kLastOf<sandbox::LeftOut> = sandbox::LeftOut::no_room;
+inline constexpr sandbox::LeftOut kLastOf<sandbox::LeftOut> = sandbox::LeftOut::no_descriptors;
 
 }  // namespace infra

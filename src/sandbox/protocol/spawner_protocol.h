@@ -38,8 +38,9 @@ enum class SpawnerEventKind : std::uint32_t {
   start_failed,  // or: it can't, and `text` says why
   launched,      // with kMaxPassedFds descriptors; usage is the preparation's, which no call is charged for
   no_free_slot,
-  launch_failed,  // `text` says which step
-  ended,          // of its own accord at any time, once for each launched sandbox
+  launch_failed,   // `text` says which step
+  no_descriptors,  // the same, and it is only that some lacked
+  ended,           // of its own accord at any time, once for each launched sandbox
   usage,
   listed,
   unknown_sandbox,  // it has ended before the request came

@@ -193,6 +193,7 @@ Result<UniqueFd> build_elsewhere(const RootSources& from) {
   PassedFds fds;
   const Received received = receive_message(ours.get(), report, &fds);
   ::waitpid(builder, nullptr, 0);
+  if (received == Received::cut) return system_failure("receiving a root", EMFILE);
   if (received != Received::message) return system_failure("building a root", EPIPE);
   if (report.kind != InitReportKind::built) return fail(errors::sandbox_failed, std::string(get_text(report.text)));
   return std::move(fds[0]);

@@ -142,6 +142,7 @@ bool SpawnerProcess::take_requests() {
       case Received::nothing:
         return true;
       case Received::closed:
+      case Received::cut:  // a request brings no descriptors
         return false;
       case Received::message:
         handle(request);
@@ -171,18 +172,18 @@ bool SpawnerProcess::prepare(std::size_t index, const SandboxKind& kind) {
   slot.kind = kind;
   content_ = false;
   if (auto created = cgroups_.create(static_cast<int>(index)); !created) {
-    slot.failure = created.error().message;
+    note_failure(slot, created.error());
     return false;
   }
   int ends[2] = {-1, -1};
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
-    slot.failure = system_failure("socketpair").error().message;
+    note_failure(slot, system_failure("socketpair").error());
     return false;
   }
   slot.report.reset(ends[0]);
   const UniqueFd theirs(ends[1]);
   if (auto started = start_init(index, kind, theirs.get()); !started) {
-    slot.failure = started.error().message;
+    note_failure(slot, started.error());
     slot.report.reset();
     if (slot.network >= 0) egress_.give_back(std::exchange(slot.network, -1));
     (void)cgroups_.remove(static_cast<int>(index));
@@ -268,7 +269,7 @@ void SpawnerProcess::give_own_runner(std::size_t index) {
   Slot& slot = slots_[index];
   for (const auto& file : cgroups_.join_files(static_cast<int>(index))) {
     if (auto placed = write_cgroup(file, std::to_string(slot.init_pid)); !placed) {
-      slot.failure = placed.error().message;
+      note_failure(slot, placed.error());
       return kill(slot);  // what is outside its groups has no limits
     }
   }
@@ -280,7 +281,7 @@ void SpawnerProcess::command(std::size_t index) {
   Slot& slot = slots_[index];
   slot.state = State::launching;
   if (auto limited = cgroups_.limit(static_cast<int>(index), static_cast<int>(slot.memory_mb)); !limited) {
-    slot.failure = limited.error().message;
+    note_failure(slot, limited.error());
     return kill(slot);
   }
   slot.prepared = used_in_all(index);
@@ -298,6 +299,9 @@ void SpawnerProcess::take_reports(std::size_t index) {
         unwatch(slots_[index].report);
         slots_[index].report.reset();
         return;
+      case Received::cut:
+        note_failure(slots_[index], system_failure("receiving a sandbox's descriptors", EMFILE).error());
+        return kill(slots_[index]);
       case Received::message:
         take_report(index, report, std::move(fds));
     }
@@ -344,6 +348,11 @@ void SpawnerProcess::tell_launched(std::size_t index) {
   const std::array<int, kUsageProbes + 1> own{processes.get(), usage.cpu.get(), usage.peak.get(), usage.disk.get(),
                                               slot.counters.get()};
   std::ranges::transform(own, rest, [&](int fd) { return fd >= 0 ? fd : null.get(); });
+  if (std::ranges::any_of(fds, [](int fd) { return fd < 0; })) {
+    note_failure(slot, system_failure("opening a sandbox's counters", EMFILE).error());
+    slot.state = State::launching;  // as which its end is told
+    return kill(slot);
+  }
   SpawnerEvent launched{
       .kind = SpawnerEventKind::launched, .ai_port = slot.ai_port, .id = slot.request, .sandbox = slot.sandbox};
   launched.cpu_us = slot.prepared.cpu_us;
@@ -384,12 +393,20 @@ void SpawnerProcess::tell_end(std::size_t index) {
     if (slot.state == State::preparing || slot.has_status) prewarm_.failed(slot.kind);  // not one that was given up
     return;
   }
-  SpawnerEvent failed{.kind = SpawnerEventKind::launch_failed, .ai_port = 0, .id = slot.request};
+  SpawnerEvent failed{
+      .kind = slot.short_of_descriptors ? SpawnerEventKind::no_descriptors : SpawnerEventKind::launch_failed,
+      .ai_port = 0,
+      .id = slot.request};
   const bool out_of_memory = cgroups_.out_of_memory(static_cast<int>(index));
   put_text(failed.text, !slot.failure.empty() ? slot.failure
                         : out_of_memory       ? std::string("the memory limit is too small to start it")
                                               : std::string("it was killed while it started"));
   send(failed);
+}
+
+void SpawnerProcess::note_failure(Slot& slot, const Error& error) {
+  slot.failure = error.message;
+  slot.short_of_descriptors = error.code == errors::no_descriptors;
 }
 
 void SpawnerProcess::clear(std::size_t index) {

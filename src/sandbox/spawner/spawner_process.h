@@ -61,6 +61,7 @@ class SpawnerProcess {
     bool has_status = false;
     int wait_status = 0;
     std::string failure;
+    bool short_of_descriptors = false;  // and that alone is the failure
   };
   [[nodiscard]] bool wait_for_events();
   [[nodiscard]] bool take_requests();
@@ -93,6 +94,7 @@ class SpawnerProcess {
   void tell_launched(std::size_t index);
   void take_exit(std::size_t index);
   void tell_end(std::size_t index);
+  static void note_failure(Slot& slot, const Error& error);
   void clear(std::size_t index);
   void kill(const Slot& slot) const;
   [[nodiscard]] SharedLocks::Suspect suspect(std::size_t index, std::int64_t most) const;

@@ -77,6 +77,7 @@ void SpawnerProcess::launch(const SpawnerRequest& request) {
   content_ = false;
   if (is_new && !prepare(static_cast<std::size_t>(slot - slots_.begin()), kind)) {
     prewarm_.failed(kind);
+    if (slot->short_of_descriptors) refusal.kind = SpawnerEventKind::no_descriptors;
     put_text(refusal.text, slot->failure);
     return send(refusal);
   }

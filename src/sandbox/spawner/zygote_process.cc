@@ -116,7 +116,7 @@ std::vector<Zygote::Answer> Zygote::listen() {
     ZygoteReply reply;
     const Received received = receive_message(socket_.get(), reply, nullptr, false);
     if (received == Received::nothing) break;
-    if (received == Received::closed) {
+    if (received != Received::message) {
       const bool was_ready = ready_;
       give_up_asked(answers);
       end();

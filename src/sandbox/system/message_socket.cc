@@ -64,7 +64,8 @@ Received receive_bytes(int socket, std::span<std::byte> message, PassedFds* fds,
   if (got < 0) return Received::closed;
   take_fds(header, fds);
   const bool whole = static_cast<std::size_t>(got) == message.size() && (header.msg_flags & MSG_TRUNC) == 0;
-  return whole ? Received::message : Received::closed;
+  if (!whole) return Received::closed;
+  return (header.msg_flags & MSG_CTRUNC) == 0 ? Received::message : Received::cut;
 }
 
 void put_text(std::array<char, kTextBytes>& field, std::string_view text) {

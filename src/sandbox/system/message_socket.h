@@ -16,7 +16,12 @@ inline constexpr std::size_t kTextBytes = 240;    // of a field for words
 
 using PassedFds = std::array<UniqueFd, kMaxPassedFds>;
 
-enum class Received { message, closed, nothing };
+enum class Received {
+  message,
+  cut,  // a message, but this process had no room for all of its descriptors; those that came are given
+  closed,
+  nothing
+};
 
 // False if the peer is gone. Never raises SIGPIPE.
 bool send_bytes(int socket, std::span<const std::byte> message, std::span<const int> fds);

@@ -8,11 +8,13 @@
 
 #include "core/error.h"
 #include "core/error_codes.h"
+#include "sandbox/system/descriptors.h"
 
 namespace infra::sandbox {
 
 [[nodiscard]] inline std::unexpected<Error> system_failure(std::string_view step, int error = errno) {
-  return fail(errors::sandbox_failed, std::string(step) + ": " + std::strerror(error));
+  return fail(is_out_of_descriptors(error) ? errors::no_descriptors : errors::sandbox_failed,
+              std::string(step) + ": " + std::strerror(error));
 }
 
 }  // namespace infra::sandbox

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "core/error_codes.h"
+
 namespace infra::worker {
 
 Task<Result<InstancePtr>> InstanceSource::obtain(const Job& job, const Use& use) {
@@ -16,8 +18,13 @@ Task<Result<InstancePtr>> InstanceSource::obtain(const Job& job, const Use& use)
   }
   auto code = co_await deps_.code.acquire(job.code, key.sha256, job.runtime, job.function_id.value);
   if (!code) co_return fail(code.error());
-  if (auto reserved = co_await deps_.places.reserve(key); !reserved) co_return fail(reserved.error());
-  co_return co_await start(std::move(key), std::move(*code), use);
+  while (true) {
+    if (auto reserved = co_await deps_.places.reserve(key); !reserved) co_return fail(reserved.error());
+    auto started = co_await start(key, *code, use);
+    // An idle instance has as many descriptors as a new one needs.
+    if (started || started.error().code != errors::no_descriptors || !co_await deps_.places.end_one_idle())
+      co_return started;
+  }
 }
 
 Task<Result<InstancePtr>> InstanceSource::start(InstanceKey key, CodeClaim code, const Use& use) {

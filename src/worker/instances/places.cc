@@ -54,6 +54,13 @@ Task<void> Places::end(InstancePtr instance) {
   return end(std::move(instances));
 }
 
+Task<bool> Places::end_one_idle() {
+  InstancePtr idle = pool_.take_least_valuable(clock_.steady_now());
+  if (!idle) co_return false;
+  co_await end(std::move(idle));
+  co_return true;
+}
+
 // Ending one blocks until its processes are gone; its place is free only then.
 Task<void> Places::end(std::vector<InstancePtr> instances) {
   if (instances.empty()) co_return;

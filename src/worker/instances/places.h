@@ -35,6 +35,8 @@ class Places {
 
   // After a call: it waits for its next one, or ends.
   Task<void> put_back_or_end(InstancePtr instance);
+  // The one that is missed least. False if none is idle.
+  Task<bool> end_one_idle();
   // With their places. Returns when their processes are gone.
   Task<void> end(std::vector<InstancePtr> instances);
   Task<void> end(InstancePtr instance);

@@ -70,7 +70,9 @@ Task<Attempt> CallFunction::call_in(const InstancePtr& instance, const Job& job,
 Attempt CallFunction::not_started(const Job& job, const Error& error, bool may_retry) const {
   Attempt attempt;
   attempt.interrupted = deps_.lifecycle.phase() == Phase::stopping;
-  attempt.hand_on = deps_.others_take_over && error.code == errors::code_store_unavailable;
+  // Nothing has begun: when others have closed theirs there will be some, here or at another worker.
+  attempt.hand_on =
+      error.code == errors::no_descriptors || (deps_.others_take_over && error.code == errors::code_store_unavailable);
   attempt.retry_later = !attempt.interrupted && may_retry && error.kind == ErrorKind::unavailable;
   // A bundle that breaks a rule or does not compile is the function's own fault; anything else is the platform's.
   const bool own_fault =

@@ -19,7 +19,8 @@ struct Attempt {
   JobResult result;
   bool interrupted = false;  // killed, or not begun, because the worker stops
   bool retry_later = false;  // an engine is away: the lease is let go, and the queue hands the job out again
-  bool hand_on = false;      // the code store is away, no fault of the job's: tried again, then given back
+  bool hand_on = false;      // the code store is away, or descriptors lack, no fault of the job's: tried again, then
+                             // given back
 };
 
 // Any thread.

@@ -64,11 +64,12 @@ Task<Result<bool>> RunJob::run_or_break(const Delivery& delivery, const RunGate:
     attempt = co_await deps_.function.call(job, may_retry);
   }
   co_await deps_.gate.leave(ticket, job, held_back(delivery, attempt.result));
-  if (attempt.hand_on) {
+  // Who waits for it here is told, and may come again.
+  if (attempt.hand_on && deps_.give_back.is_allowed_for(job)) {
     co_await deps_.give_back.give_back(delivery.receipt);
     co_return false;
   }
-  if (attempt.retry_later) co_return false;
+  if (attempt.retry_later && !attempt.hand_on) co_return false;
   if (attempt.interrupted) {
     if (deps_.give_back.is_allowed_for(job)) {
       co_await deps_.give_back.give_back(delivery.receipt);
