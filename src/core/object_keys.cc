@@ -35,8 +35,9 @@ std::string build_key(std::string_view bundle_sha256, std::string_view machine) 
   return fmt::format("{}/2/{}/{}", object_folders::builds.name, bundle_sha256, machine);
 }
 
-std::string output_key(const FunctionId& function, const RequestId& request, std::string_view name) {
-  const std::string folder = fmt::format("{}/{}/{}/", object_folders::outputs.name, function.value, request.value);
+std::string output_key(const FunctionId& function, const RequestId& request, std::string_view name, int attempt) {
+  std::string folder = fmt::format("{}/{}/{}/", object_folders::outputs.name, function.value, request.value);
+  if (attempt > 1) folder += fmt::format("{}/{}/", kHashedFolder, attempt);
   const bool is_plain = check_object_key(name) && name.substr(0, name.find('/')) != kHashedFolder;
   if (is_plain) return folder + std::string(name);
   return fmt::format("{}{}/{}", folder, kHashedFolder, sha256_of(name));

@@ -38,8 +38,10 @@ inline constexpr std::array all = {functions, builds, outputs, results, payloads
 [[nodiscard]] std::string build_key(std::string_view bundle_sha256, std::string_view machine);
 
 // A run's output file; a name that no object may have is hashed: …/_/<SHA-256>. If an id is none of ours, the key may
-// be one that every store refuses.
-[[nodiscard]] std::string output_key(const FunctionId& function, const RequestId& request, std::string_view name);
+// be one that every store refuses. A job that is started again has other objects, …/_/<attempt>/…: a worker that lost
+// the job can't write over what its successor kept.
+[[nodiscard]] std::string output_key(const FunctionId& function, const RequestId& request, std::string_view name,
+                                     int attempt = 1);
 
 [[nodiscard]] std::string result_key(const RequestId& request);
 [[nodiscard]] std::string payload_key(const RequestId& request);

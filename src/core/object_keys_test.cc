@@ -72,6 +72,18 @@ TEST(OutputKey, EveryOtherNameIsHashedIntoAKeyOfItsOwn) {
   EXPECT_EQ(keys.size(), names.size());
 }
 
+TEST(OutputKey, EachStartOfAJobHasKeysOfItsOwn) {
+  std::set<std::string> keys;
+  for (const int attempt : {1, 2, 3}) {
+    for (const char* name : {"a", "a b", "2/a", "_/2/a"}) {
+      keys.insert(output_key(kFunction, kRequest, name, attempt));
+      EXPECT_TRUE(check_object_key(*keys.rbegin()));
+    }
+  }
+  EXPECT_EQ(keys.size(), 12U);
+  EXPECT_EQ(output_key(kFunction, kRequest, "a", 1), std::string(kFolder) + "a");
+}
+
 TEST(OutputKey, AForeignIdMakesAKeyThatEveryStoreRefuses) {
   EXPECT_FALSE(check_object_key(output_key({"../x"}, kRequest, "a")));
   EXPECT_FALSE(check_object_key(output_key(kFunction, {".."}, "a")));

@@ -124,6 +124,15 @@ TEST_F(Logs, WhatIsNotThereIsTold) {
   }
 }
 
+TEST_F(Logs, AnOutputFileIsTheLastStartsThatKeptIt) {
+  const RequestId request{std::string(kUnknown)};
+  const std::string file = "/functions/f/logs/" + request.value + "/files/a";
+  for (const int attempt : {2, 1, 3}) {
+    ASSERT_TRUE(run_task(api_.code.put_object(output_key({"f"}, request, "a", attempt), std::to_string(attempt))));
+    EXPECT_EQ(api_.get(file).body, attempt == 3 ? "3" : "2");
+  }
+}
+
 TEST_F(Logs, AnOutputFileIsADownloadWhateverIsInIt) {
   const RequestId request{std::string(kUnknown)};
   const std::string files = "/functions/f/logs/" + request.value + "/files/";
