@@ -4,6 +4,7 @@
 #include "app/adopt_result.h"
 #include "app/deploy_function.h"
 #include "app/invoke_function.h"
+#include "app/settle_in_steps.h"
 #include "app/settle_job.h"
 #include "core/error_codes.h"
 #include "core/operator_error_codes.h"
@@ -208,7 +209,8 @@ class SettleTest : public AppTest {
     return testing::metric_value(metrics_, R"(function_invocations_total{functionId="f",status="SUCCESS"})");
   }
 
-  SettleJob settle_{results_, recorder_, logs_, queue_, clock_, events_, &metrics_};
+  SettleInSteps store_{results_, recorder_, queue_};
+  SettleJob settle_{store_, results_, logs_, clock_, events_, &metrics_};
 };
 
 TEST_F(SettleTest, TellsKeepsRecordsAndOnlyThenDeletes) {

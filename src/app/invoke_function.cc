@@ -26,6 +26,7 @@ Task<Result<SharedResult>> InvokeFunction::run(Invocation invocation) {
   auto function = co_await functions_.find(invocation.function);
   if (!function) co_return fail(function.error());
   if (function->code.key.empty()) co_return fail(function_has_no_code());
+  if (auto taken = check_quarantine(*function); !taken) co_return fail(taken.error());
 
   Job job;
   job.request_id = std::move(invocation.id);
@@ -44,6 +45,17 @@ Task<Result<SharedResult>> InvokeFunction::run(Invocation invocation) {
   auto result = co_await hand_out(std::move(job));
   if (!result && !job_goes_on(result.error())) co_await forget(limits_.limiter, run);
   co_return result;
+}
+
+Result<void> InvokeFunction::check_quarantine(const Function& function) const {
+  if (limits_.quarantine == nullptr) return {};
+  const auto remaining = limits_.quarantine->remaining(function.id, function.code);
+  if (!remaining) return {};
+  metrics_.count("function_quarantined_refusals_total");
+  return fail(Error{errors::function_quarantined,
+                    "Three jobs of this version of the function were lost with their worker within an hour; upload new "
+                    "code, or try again when the hour is over.",
+                    std::chrono::ceil<std::chrono::seconds>(*remaining)});
 }
 
 // Where the limiter is away, the job goes on: a worker lets it wait for its place, so that the limit holds all the

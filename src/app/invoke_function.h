@@ -9,6 +9,7 @@
 #include "ports/concurrency_limiter.h"
 #include "ports/function_store.h"
 #include "ports/job_queue.h"
+#include "ports/quarantine.h"
 #include "ports/result_bus.h"
 #include "telemetry/event_ring.h"
 #include "telemetry/metrics.h"
@@ -26,9 +27,10 @@ struct Invocation {
 };
 
 struct InvokeLimits {
-  ConcurrencyLimiter& limiter;         // of functions that have a limit of runs at once
-  int max_waiting = 100;               // a function's runs beyond those that may go on at once
-  const Overload* overload = nullptr;  // null: asynchronous runs are always taken
+  ConcurrencyLimiter& limiter;             // of functions that have a limit of runs at once
+  int max_waiting = 100;                   // a function's runs beyond those that may go on at once
+  const Overload* overload = nullptr;      // null: asynchronous runs are always taken
+  const Quarantine* quarantine = nullptr;  // null: there is none
 };
 
 // Whether what run() fails with ended the wait only: the job goes on, and its id says where its result will be.
@@ -46,13 +48,15 @@ class InvokeFunction {
         metrics_(metrics),
         limits_(limits) {}
 
-  // `conflict` (code function_has_no_code) for a row that names none. `rate_limited` (code function_busy) when as many
-  // runs as may wait for this function's limit do; storage_full or overloaded for an async one while load is shed;
-  // nothing is left of it. Sync: the result. Async: null once the job is durable. `timeout` (code wait_timeout) and
-  // `unavailable` (code shutting_down) mean that only the wait ended: the job's result will be at its id.
+  // `conflict` (code function_has_no_code) for a row that names none. `unavailable` (code function_quarantined) for a
+  // version whose jobs took their worker down. `rate_limited` (code function_busy) when as many runs as may wait for
+  // this function's limit do; storage_full or overloaded for an async one while load is shed; nothing is left of it.
+  // Sync: the result. Async: null once the job is durable. `timeout` (code wait_timeout) and `unavailable` (code
+  // shutting_down) mean that only the wait ended: the job's result will be at its id.
   Task<Result<SharedResult>> run(Invocation invocation);
 
  private:
+  [[nodiscard]] Result<void> check_quarantine(const Function& function) const;
   Task<Result<void>> admit(const Job& job);
   Task<Result<SharedResult>> hand_out(Job job);
   Task<Result<SharedResult>> run_sync(Job job);

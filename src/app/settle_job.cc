@@ -22,17 +22,14 @@ Task<Result<void>> SettleJob::settle(const Delivery& delivery, JobResult result)
   recent_runs_.take_in(delivery.job, result);
   const auto shared = std::make_shared<const JobResult>(std::move(result));
   events_.run_finished(*shared);  // before the waiter is told, which may ask for it at once
-  if (auto told = co_await results_.publish(delivery.job, shared); !told) co_return told;
-
-  if (!is_recorded(delivery.job)) co_return co_await finish_message(delivery, *shared);
-
   // The row decides who counts: of two workers with one job, the one whose row was put.
-  const LogRow row = make_log_row(*shared, delivery.job.accepted_at, clock_.now());
-  const auto won = co_await recorder_.record(row);
+  std::optional<LogRow> row;
+  if (is_recorded(delivery.job)) row = make_log_row(*shared, delivery.job.accepted_at, clock_.now());
+  const auto won = co_await store_.put(delivery, shared, std::move(row));
   if (!won) co_return fail(won.error());
   if (*won && metrics_ != nullptr)
     metrics_->run(shared->function_id, shared->status, shared->duration_ms, shared->handler_ms);
-  co_return co_await finish_message(delivery, *shared);
+  co_return Result<void>{};
 }
 
 // No row of ours says what came of it.
@@ -41,11 +38,6 @@ Task<Result<bool>> SettleJob::has_result(const RequestId& id) {
   if (stored) co_return stored->result != nullptr;
   if (stored.error().kind == ErrorKind::not_found) co_return false;
   co_return fail(stored.error());
-}
-
-Task<Result<void>> SettleJob::finish_message(const Delivery& delivery, const JobResult& result) {
-  if (delivery.receives > limits::kMaxReceives) co_return co_await queue_.bury(delivery.receipt, result.error_message);
-  co_return co_await queue_.acknowledge(delivery.receipt);
 }
 
 }  // namespace infra::app

@@ -227,6 +227,10 @@ inline constexpr ErrorEntry function_busy{
     "function_busy", ErrorKind::rate_limited, kAnswer,
     "The function runs as often at once as its maxConcurrency says, and as many runs as may wait do.",
     "Come back after Retry-After, or raise maxConcurrency."};
+inline constexpr ErrorEntry function_quarantined{
+    "function_quarantined", ErrorKind::unavailable, kAnswer,
+    "Three jobs of this version of the function were lost with their worker within an hour.",
+    "Upload new code, or come back after Retry-After; look into the log for what ended the worker."};
 inline constexpr ErrorEntry queue_full{"queue_full", ErrorKind::unavailable, kAnswer,
                                        "More jobs wait than the queue may hold.", "Come back after Retry-After."};
 inline constexpr ErrorEntry payload_too_large{

@@ -46,7 +46,8 @@ inline constexpr int kMaxOutputDepth = 8;  // folders, /output itself among them
 inline constexpr std::chrono::seconds kSyncWait{290};
 inline constexpr std::chrono::seconds kVisibility{30};
 inline constexpr std::chrono::seconds kVisibilityRenewal{10};
-inline constexpr int kMaxReceives = 3;
+inline constexpr int kMaxReceives = 3;  // starts of a job whose worker is lost each time; lost jobs of a version, too
+inline constexpr std::chrono::hours kQuarantine{1};
 inline constexpr std::chrono::seconds kResultTtl{3600};
 inline constexpr std::chrono::hours kLogTtl{30 * 24};
 inline constexpr std::size_t kMaxLogMessageBytes = 350'000;  // keeps a DynamoDB item under its 400 KB

@@ -70,7 +70,12 @@ Task<Result<net::Response>> FunctionsHandler::get(Context& context) {
   if (!id) co_return fail(id.error());
   const auto function = co_await functions_.find(*id);
   if (!function) co_return fail(function.error());
-  co_return json_response(200, to_json(*function));
+  std::string json = to_json(*function);
+  const auto quarantine = quarantine_ == nullptr ? std::nullopt : quarantine_->remaining(*id, function->code);
+  if (quarantine) {
+    json.insert(json.size() - 1, fmt::format(R"(,"quarantinedUntil":"{}")", to_iso8601(clock_.now() + *quarantine)));
+  }
+  co_return json_response(200, std::move(json));
 }
 
 Task<Result<net::Response>> FunctionsHandler::update(Context& context) {

@@ -4,14 +4,17 @@
 #include "app/deploy_function.h"
 #include "http/route.h"
 #include "ports/function_store.h"
+#include "ports/quarantine.h"
 #include "ports/staging.h"
 
 namespace infra::http {
 
 class FunctionsHandler {
  public:
-  FunctionsHandler(app::DeployFunction& deploy, FunctionStore& functions, Staging& staging)
-      : deploy_(deploy), functions_(functions), staging_(staging) {}
+  // `quarantine` may be null: there is none.
+  FunctionsHandler(app::DeployFunction& deploy, FunctionStore& functions, Staging& staging, const Clock& clock,
+                   const Quarantine* quarantine)
+      : deploy_(deploy), functions_(functions), staging_(staging), clock_(clock), quarantine_(quarantine) {}
 
   Task<Result<net::Response>> upload(Context& context);
   Task<Result<net::Response>> list(Context& context);
@@ -23,6 +26,8 @@ class FunctionsHandler {
   app::DeployFunction& deploy_;
   FunctionStore& functions_;
   Staging& staging_;
+  const Clock& clock_;
+  const Quarantine* const quarantine_;
 };
 
 }  // namespace infra::http

@@ -45,6 +45,18 @@ TEST(Functions, OneIsShownWithTheContractsFields) {
   EXPECT_EQ(api.get("/functions/f").json().at("avgHandlerDuration"), 3.333);
 }
 
+TEST(Functions, AQuarantineIsShownUntilItIsOver) {
+  TestApi api;
+  const CodeRef code = api.add_function("f").code;
+  EXPECT_FALSE(api.get("/functions/f").json().as_object().contains("quarantinedUntil"));
+  api.quarantine.lasting[version_of({"f"}, code)] = std::chrono::minutes{1};
+  EXPECT_EQ(api.get("/functions/f").text("quarantinedUntil"), to_iso8601(api.clock.now() + std::chrono::minutes{1}));
+  const auto refused = api.run("f", "{}");
+  expect_error(refused, 503, "function_quarantined", "new code");
+  EXPECT_EQ(refused.header("Retry-After"), "60");
+  EXPECT_TRUE(api.worker.jobs.empty());
+}
+
 TEST(Functions, ComeInPagesWhoseLinksKeepPrefixAndLimit) {
   TestApi api;
   for (const char* id : {"a", "b", "c", "d", "e"}) api.add_function(id);

@@ -127,7 +127,10 @@ class TestApi {
   explicit TestApi(TestApiOptions options = {})
       : limiter_(options.rate, clock),
         invoke_(functions, worker, worker, clock, events, metrics,
-                {.limiter = concurrency_, .max_waiting = options.max_waiting, .overload = &overload}),
+                {.limiter = concurrency_,
+                 .max_waiting = options.max_waiting,
+                 .overload = &overload,
+                 .quarantine = &quarantine}),
         health_(options.probes, executor_, clock),
         api_(settings_of(options), routes(options.metrics_public), limiter_, ids_, clock, metrics, events) {}
   TestApi(const TestApi&) = delete;
@@ -183,6 +186,7 @@ class TestApi {
   fakes::Journal journal;
   fakes::FakeFunctions functions{journal};
   testing::MemoryObjects code;
+  fakes::FakeQuarantine quarantine;
   testing::MemoryStaging staging;
   fakes::FakeReader bundle;  // what every ZIP holds
   fakes::FakeLogs logs{journal};
@@ -217,7 +221,7 @@ class TestApi {
   app::ReadOutputFile read_output_file_{functions, code};
   app::AdviseMemory advise_{functions, logs, deploy_, clock};
   app::HealthMonitor health_;
-  FunctionsHandler functions_handler_{deploy_, functions, staging};
+  FunctionsHandler functions_handler_{deploy_, functions, staging, clock, &quarantine};
   RunsHandler runs_handler_{invoke_, worker};
   LogsHandler logs_handler_{read_logs_, read_output_file_};
   AdviceHandler advice_handler_{advise_};

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "app/settle_in_steps.h"
 #include "app/settle_job.h"
 #include "core/error_codes.h"
 #include "ports/job_queue.h"
@@ -21,7 +22,7 @@ namespace infra::http {
 class TestWorker final : public JobQueue, public ResultBus {
  public:
   TestWorker(fakes::Journal& journal, fakes::FakeLogs& logs, const Clock& clock, EventRing& events, Metrics& metrics)
-      : journal_(journal), recorder_(journal, logs), settle_(*this, recorder_, logs, *this, clock, events, &metrics) {}
+      : journal_(journal), recorder_(journal, logs), settle_(store_, *this, logs, clock, events, &metrics) {}
 
   // Gives back what it was given.
   static JobResult echo(const Job& job) {
@@ -101,6 +102,7 @@ class TestWorker final : public JobQueue, public ResultBus {
   fakes::FakeRecorder recorder_;
   std::map<RequestId, SharedResult> results_;  // null: accepted
   bool abandoned_ = false;
+  app::SettleInSteps store_{*this, recorder_, *this};
   app::SettleJob settle_;
 };
 

@@ -24,6 +24,7 @@ struct ControllerEngines {
   JobQueue& queue;
   ResultBus& results;
   LogStore& logs;
+  const Quarantine& quarantine;
   Staging& staging;
   WorkerRegistry& workers;
   std::vector<HealthProbe*> probes;

@@ -13,8 +13,10 @@
 #include "adapters/sqlite/sqlite_code_use.h"
 #include "adapters/sqlite/sqlite_function_store.h"
 #include "adapters/sqlite/sqlite_log_store.h"
+#include "adapters/sqlite/sqlite_quarantine.h"
 #include "adapters/sqlite/sqlite_result_bus.h"
 #include "adapters/sqlite/sqlite_run_recorder.h"
+#include "adapters/sqlite/sqlite_settlement_store.h"
 #include "adapters/sqlite/store_quota.h"
 #include "adapters/system/file_staging.h"
 #include "app/watch_functions.h"
@@ -50,8 +52,10 @@ double share(std::uint64_t used, std::uint64_t most) {
 
 // In the order of construction: each part uses only what stands above it.
 struct EmbeddedPlatform::Parts {
-  Parts(Program& p, sandbox::Launcher& launcher, std::unique_ptr<Database> d, std::unique_ptr<SqliteJobQueue> q);
+  Parts(Program& p, sandbox::Launcher& launcher, std::unique_ptr<Database> d, std::unique_ptr<SqliteJobQueue> q,
+        std::unique_ptr<SqliteQuarantine> quarantined);
 
+  void tell_of_strikes();
   Task<void> record_worker();
   Task<void> sweep_on();
   Task<void> keep_quota();
@@ -63,10 +67,12 @@ struct EmbeddedPlatform::Parts {
   RetentionClock retention{program.folder.path(), program.clock};
   std::unique_ptr<Database> database;
   std::unique_ptr<SqliteJobQueue> queue;
+  std::unique_ptr<SqliteQuarantine> quarantine;
   SqliteFunctionStore functions{*database};
   SqliteLogStore logs{*database};
   SqliteRunRecorder recorder{*database, functions};
   SqliteResultBus results{*database};
+  SqliteSettlementStore settlements{*database, results, recorder, *queue};
   SqliteCodeUse code_use{*database, *queue};
   SqliteRetiredCode retired{*database};
   FileCodeStore code;
@@ -87,21 +93,24 @@ struct EmbeddedPlatform::Parts {
 };
 
 EmbeddedPlatform::Parts::Parts(Program& p, sandbox::Launcher& launcher, std::unique_ptr<Database> d,
-                               std::unique_ptr<SqliteJobQueue> q)
+                               std::unique_ptr<SqliteJobQueue> q, std::unique_ptr<SqliteQuarantine> quarantined)
     : program(p),
       database(std::move(d)),
       queue(std::move(q)),
+      quarantine(std::move(quarantined)),
       code(program.folder.path(), program.executor, program.clock, code_use, retired, output_rules(disk)),
       host(program, make_worker_id(program.ids), WorkerHost::Company::alone,
            {.launcher = launcher,
             .http = http,
             .queue = *queue,
             .code = code,
+            .settlements = settlements,
             .results = results,
-            .recorder = recorder,
             .logs = logs,
             .limiter = concurrency,
-            .has_room = disk.has_room()}),
+            .has_room = disk.has_room(),
+            .quarantine = *quarantine,
+            .suspects = queue.get()}),
       controller(program, {.limiter = limiter,
                            .concurrency = concurrency,
                            .http = http,
@@ -110,6 +119,7 @@ EmbeddedPlatform::Parts::Parts(Program& p, sandbox::Launcher& launcher, std::uni
                            .queue = *queue,
                            .results = results,
                            .logs = logs,
+                           .quarantine = *quarantine,
                            .staging = staging,
                            .workers = workers,
                            .probes = {&database_probe, &code_probe, &host.probe()},
@@ -118,6 +128,28 @@ EmbeddedPlatform::Parts::Parts(Program& p, sandbox::Launcher& launcher, std::uni
                            .egress = &host.egress_check(),
                            .observer = &host.worker().keep_warm(),
                            .waiting_jobs = [this] { return host.waiting_jobs(); }}) {}
+
+void EmbeddedPlatform::Parts::tell_of_strikes() {
+  const EpochStart& start = queue->epoch_start();
+  if (start.struck > 0) {
+    log::warn("the program before this one was lost: each job that it had handed out has a strike",
+              {{"jobs", start.struck}});
+  }
+  for (std::int64_t i = 0; i < start.struck; ++i) program.metrics.count("job_strikes_total");
+  for (const auto& [version, jobs] : start.suspects) {
+    log::warn("jobs of a function run alone, because the program may have died of them",
+              {{"functionId", version.function.value}, {"version", version.code}, {"jobs", jobs}});
+  }
+  for (const JobResult& result : start.given_up) {
+    log::error("a job is given up: the program was lost each of the three times that it was handed out",
+               {{"requestId", result.request_id.value},
+                {"functionId", result.function_id.value},
+                {"code", result.error_code}});
+    program.events.run_finished(result);
+    program.metrics.run(result.function_id, result.status, result.duration_ms, result.handler_ms);
+    program.metrics.count("jobs_given_up_total");
+  }
+}
 
 Task<void> EmbeddedPlatform::Parts::record_worker() {
   co_await workers.record(host.heartbeat());
@@ -164,6 +196,8 @@ Task<void> EmbeddedPlatform::Parts::shut_down() {
   const SteadyTime deadline = program.clock.steady_now() + program.config.shutdown_timeout;
   host.worker().stop_taking();
   co_await controller.shut_down(deadline, [this, deadline] { return host.worker().drain(deadline); });
+  const auto ended = co_await queue->end_epoch();
+  if (!ended) log::warn("the stop could not be written down, and counts as a crash", {{"code", ended.error().code}});
 }
 
 Result<std::unique_ptr<EmbeddedPlatform>> EmbeddedPlatform::open(Program& program, sandbox::Launcher& launcher) {
@@ -171,8 +205,12 @@ Result<std::unique_ptr<EmbeddedPlatform>> EmbeddedPlatform::open(Program& progra
   if (!database) return fail(database.error());
   auto queue = SqliteJobQueue::open(**database);
   if (!queue) return fail(queue.error());
-  return std::unique_ptr<EmbeddedPlatform>(
-      new EmbeddedPlatform(std::make_unique<Parts>(program, launcher, std::move(*database), std::move(*queue))));
+  auto quarantine = SqliteQuarantine::open(**database);
+  if (!quarantine) return fail(quarantine.error());
+  auto parts =
+      std::make_unique<Parts>(program, launcher, std::move(*database), std::move(*queue), std::move(*quarantine));
+  parts->tell_of_strikes();
+  return std::unique_ptr<EmbeddedPlatform>(new EmbeddedPlatform(std::move(parts)));
 }
 
 EmbeddedPlatform::EmbeddedPlatform(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}

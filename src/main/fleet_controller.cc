@@ -68,6 +68,7 @@ FleetController::Parts::Parts(Program& p, const Variables& variables)
                            .queue = engines.queue,
                            .results = results,
                            .logs = engines.logs,
+                           .quarantine = engines.quarantine,
                            .staging = staging,
                            .workers = engines.workers,
                            .probes = {&functions_probe, &engines.logs_probe, &engines.code_probe, &engines.queue_probe,
@@ -147,6 +148,8 @@ Result<std::uint16_t> FleetController::start(const std::string& address) {
                    [&parts] { return parts.disk.watch_on(parts.stopping, {}); });
   spawn_supervised(program.executor, program.clock, "watching workers",
                    [&parts] { return parts.engines.workers.watch(); });
+  spawn_supervised(program.executor, program.clock, "watching the quarantine",
+                   [&parts] { return parts.engines.quarantine.watch(); });
   return port;
 }
 

@@ -54,6 +54,7 @@ FleetEngines::FleetEngines(Program& program, const Variables& variables, SqsQueu
       code(s3, fleet.bucket, {.folder = program.folder.path() / "bundles"}, program.executor, program.clock),
       workers(redis, program.clock),
       concurrency(redis),
+      quarantine(redis, program.clock),
       queue(sqs, fleet.queue_url, code, program.clock, program.executor, program.metrics,
             {.bucket = fleet.bucket,
              .reference_worker_alive = [this] { return workers.reference_worker_alive(); },

@@ -12,6 +12,7 @@
 #include "adapters/aws/sqs/sqs_job_queue.h"
 #include "adapters/aws/sqs/sqs_probe.h"
 #include "adapters/redis/redis_concurrency_limiter.h"
+#include "adapters/redis/redis_quarantine.h"
 #include "adapters/redis/redis_worker_registry.h"
 #include "main/program.h"
 #include "net/http/http_client.h"
@@ -39,6 +40,7 @@ class FleetEngines {
   S3CodeStore code;
   RedisWorkerRegistry workers;
   RedisConcurrencyLimiter concurrency;
+  RedisQuarantine quarantine;
   SqsJobQueue queue;
   DynamoDbLogStore logs;
   DynamoDbRunRecorder recorder;

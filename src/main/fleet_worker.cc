@@ -6,6 +6,7 @@
 #include "adapters/redis/redis_announcements.h"
 #include "adapters/redis/redis_probe.h"
 #include "adapters/redis/redis_result_bus.h"
+#include "app/settle_in_steps.h"
 #include "app/watch_functions.h"
 #include "async/supervised.h"
 #include "main/disk_watch.h"
@@ -46,6 +47,7 @@ struct FleetWorker::Parts {
   FleetEngines engines;
   RedisResultBus results;
   LeasedJobQueue queue;
+  app::SettleInSteps settlements{results, engines.recorder, queue};
   WorkerHost host;
   DynamoDbFunctionStore functions;
   std::atomic<bool> stopping = false;
@@ -62,7 +64,7 @@ FleetWorker::Parts::Parts(Program& p, const Variables& variables, sandbox::Launc
     : program(p),
       engines(program, variables, {}),
       results(engines.redis, engines.code, program.clock, program.executor, RedisBusOptions{}),
-      queue(engines.queue, engines.redis, id, program.random,
+      queue(engines.queue, engines.redis, id, program.clock, program.random,
             [this](std::string receipt, milliseconds pause) {
               return put_off(engines.queue, std::move(receipt), pause);
             }),
@@ -71,11 +73,12 @@ FleetWorker::Parts::Parts(Program& p, const Variables& variables, sandbox::Launc
             .http = engines.http,
             .queue = queue,
             .code = engines.code,
+            .settlements = settlements,
             .results = results,
-            .recorder = engines.recorder,
             .logs = engines.logs,
             .limiter = engines.concurrency,
-            .has_room = disk.has_room()}),
+            .has_room = disk.has_room(),
+            .quarantine = engines.quarantine}),
       functions(engines.dynamodb, engines.fleet.functions_table, program.clock, {}),
       heartbeats(program.config, engines.workers, engines.http, program.clock,
                  [this] { return host.heartbeat(stopping ? "stopping" : "healthy"); }),
@@ -148,6 +151,8 @@ Result<std::uint16_t> FleetWorker::start(const std::string& address) {
   spawn_supervised(program.executor, program.clock, "looking at functions", [&parts] { return parts.look_again(); });
   spawn_supervised(program.executor, program.clock, "watching the disk",
                    [&parts] { return parts.disk.watch_on(parts.stopping, {}); });
+  spawn_supervised(program.executor, program.clock, "watching the quarantine",
+                   [&parts] { return parts.engines.quarantine.watch(); });
   spawn_supervised(program.executor, program.clock, "heartbeats", [&parts] { return parts.heartbeats.beat_on(); });
   return port;
 }

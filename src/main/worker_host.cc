@@ -8,6 +8,7 @@
 #include <thread>
 #include <utility>
 
+#include "core/error_codes.h"
 #include "telemetry/log.h"
 
 namespace infra {
@@ -65,7 +66,7 @@ WorkerHost::WorkerHost(Program& program, WorkerId id, Company company, WorkerEng
     : id_(std::move(id)),
       clock_(program.clock),
       ai_proxy_(program.loops, engines.http, program.clock, program.config.ai_node_url),
-      settle_(engines.results, engines.recorder, engines.logs, engines.queue, program.clock, program.events,
+      settle_(engines.settlements, engines.results, engines.logs, program.clock, program.events,
               // In a fleet the controller that accepted a run counts it, when it hears of its result.
               company == Company::fleet ? nullptr : &program.metrics),
       worker_({.queue = engines.queue,
@@ -82,13 +83,17 @@ WorkerHost::WorkerHost(Program& program, WorkerId id, Company company, WorkerEng
                .on_finished =
                    [&metrics = program.metrics, company](const JobResult& result, const Job& job) {
                      metrics.job(job.runtime, result.status, result.cold_start, result.duration_ms);
+                     if (result.error_code == errors::worker_lost) metrics.count("jobs_given_up_total");
                      // On one machine a sync run has its request's line.
                      if (company == Company::fleet || job.mode == RunMode::async) log_run(result);
                    },
                .on_not_reused =
                    [&metrics = program.metrics](Runtime runtime, worker::Leftover left) {
                      metrics.count("worker_instances_not_reused_total", to_string(runtime), worker::to_string(left));
-                   }},
+                   },
+               .suspects = engines.suspects,
+               .quarantine = &engines.quarantine,
+               .on_lost = [&metrics = program.metrics](const Job&) { metrics.count("worker_runs_lost_total"); }},
               worker_options(engines, company, program.config)),
       egress_check_(engines.launcher, program.executor),
       probe_(engines.launcher) {}

@@ -32,11 +32,13 @@ struct WorkerEngines {
   net::HttpClient& http;
   JobQueue& queue;
   CodeStore& code;
+  SettlementStore& settlements;
   ResultBus& results;
-  RunRecorder& recorder;
   LogStore& logs;
   ConcurrencyLimiter& limiter;
   std::function<bool(std::uint64_t bytes)> has_room;  // on the disk that code is unpacked on
+  Quarantine& quarantine;
+  SuspectQueue* suspects = nullptr;  // of the queue; null if it has none
 };
 
 // Referenced objects must outlive it.

@@ -87,7 +87,9 @@ Worker::Worker(WorkerDeps deps, WorkerOptions options)
              .lifecycle = lifecycle_,
              .clock = deps_.clock,
              .id = deps_.id,
-             .on_finished = deps_.on_finished}),
+             .quarantine = deps_.quarantine,
+             .on_finished = deps_.on_finished,
+             .on_lost = deps_.on_lost}),
       jobs_({.queue = deps_.queue,
              .gate = gate_,
              .leases = leases_,
@@ -96,11 +98,14 @@ Worker::Worker(WorkerDeps deps, WorkerOptions options)
              .tasks = tasks_,
              .lifecycle = lifecycle_,
              .clock = deps_.clock}),
+      suspects_(deps_.suspects, lifecycle_,
+                [this](Delivery delivery) { return jobs_.run_beside(std::move(delivery)); }),
       receive_on_each_thread_(options.receive_on_each_thread) {}
 
 Task<void> Worker::run() {
   tasks_.spawn("housekeeping", supervised(deps_.clock, "housekeeping", [this] { return housekeeping_.run(); }));
   tasks_.spawn("starting ahead", supervised(deps_.clock, "starting ahead", [this] { return keep_warm_.run(); }));
+  tasks_.spawn("suspects", supervised(deps_.clock, "suspects", [this] { return suspects_.run(); }));
   if (receive_on_each_thread_) jobs_.help_on_each_thread();
   co_await jobs_.run();
   co_await tasks_.join();
@@ -136,7 +141,7 @@ Task<void> Worker::drain(SteadyTime deadline) {
 WorkerStatus Worker::status() const {
   const std::chrono::duration<double> uptime = deps_.clock.steady_now() - started_;
   return {.pools = pool_.idle_by_runtime(),
-          .active_jobs = gate_.running(),
+          .active_jobs = gate_.running() + jobs_.running_beside(),
           .waiting_jobs = gate_.parked(),
           .capacity = capacity_,
           .uptime_seconds = uptime.count()};

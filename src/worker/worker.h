@@ -16,7 +16,9 @@
 #include "ports/concurrency_limiter.h"
 #include "ports/executor.h"
 #include "ports/job_queue.h"
+#include "ports/quarantine.h"
 #include "ports/settlement.h"
+#include "ports/suspect_queue.h"
 #include "worker/code/builds.h"
 #include "worker/code/unpacked_code.h"
 #include "worker/instances/housekeeping.h"
@@ -26,6 +28,7 @@
 #include "worker/instances/places.h"
 #include "worker/instances/warm_pool.h"
 #include "worker/jobs/job_loop.h"
+#include "worker/jobs/suspects.h"
 #include "worker/tasks/lifecycle.h"
 #include "worker/tasks/task_group.h"
 
@@ -59,6 +62,9 @@ struct WorkerDeps {
   std::function<void(const JobResult&, const Job&)> on_finished;
   // Called for every instance that is ended for what its last call left behind. Any event thread; may be empty.
   std::function<void(Runtime, Leftover)> on_not_reused{};
+  SuspectQueue* suspects = nullptr;           // of the queue; null if it has none
+  Quarantine* quarantine = nullptr;           // null: there is none
+  std::function<void(const Job&)> on_lost{};  // a run was stopped, because another worker has its job. The same
 };
 
 struct WorkerStatus {
@@ -118,6 +124,7 @@ class Worker {
   Leases leases_;
   RunJob runs_;
   JobLoop jobs_;
+  Suspects suspects_;
   const bool receive_on_each_thread_;
 };
 

@@ -40,13 +40,18 @@ TEST(SqliteJobQueue, AcceptedAsyncJobsSurviveAKillAndLeasesDoNot) {
   world.copy_files_to(after.path());
   const auto database = world.open(after.path());
   const auto queue = open_queue(*database);
+  std::vector<std::string> ids;
+  for (int i = 0; i < 2; ++i) {  // those that were handed out are suspects
+    const auto suspect = world.run(queue->receive_suspect());
+    ASSERT_TRUE(suspect && *suspect);
+    EXPECT_EQ((*suspect)->receives, 1);  // the crash cost none
+    ids.push_back((*suspect)->job.request_id.value);
+    ASSERT_TRUE(world.run(queue->acknowledge((*suspect)->receipt)));
+  }
   const auto got = world.run(queue->receive(10, milliseconds{0}));
   ASSERT_TRUE(got);
-  ASSERT_EQ(got->size(), 5U);
-  for (std::size_t i = 0; i < 5; ++i) {
-    EXPECT_EQ((*got)[i].job.request_id.value, fmt::format("a{}", i));
-    EXPECT_EQ((*got)[i].receives, 1);  // the crash cost none
-  }
+  for (const auto& delivery : *got) ids.push_back(delivery.job.request_id.value);
+  EXPECT_EQ(ids, (std::vector<std::string>{"a0", "a1", "a2", "a3", "a4"}));
 }
 
 TEST(SqliteJobQueue, AnExpiredLeaseIsRememberedOverARestart) {
@@ -62,7 +67,7 @@ TEST(SqliteJobQueue, AnExpiredLeaseIsRememberedOverARestart) {
   world.copy_files_to(after.path());
   const auto database = world.open(after.path());
   const auto queue = open_queue(*database);
-  EXPECT_EQ(world.run(queue->receive(1, milliseconds{0}))->at(0).receives, 3);
+  EXPECT_EQ((*world.run(queue->receive_suspect()))->receives, 3);
 }
 
 TEST(SqliteJobQueue, EnqueueReturnsOnlyAfterTheCommit) {

@@ -12,6 +12,7 @@
 #include "adapters/system/system_random.h"
 #include "contract/embedded_world.h"
 #include "contract/job_queue_contract.h"
+#include "core/operator_error_codes.h"
 #include "integration/redis_world.h"
 
 namespace infra::testing {
@@ -37,7 +38,7 @@ class LeasedSqlite : public EmbeddedWorld {
   net::RedisClient redis_{loops, server_.options()};
   SystemRandom random_;
   std::unique_ptr<SqliteJobQueue> queue_;
-  LeasedJobQueue leased_{*queue_, redis_, {"w-1"}, random_, [](std::string, milliseconds) { return ignore(); }};
+  LeasedJobQueue leased_{*queue_, redis_, {"w-1"}, clock, random_, [](std::string, milliseconds) { return ignore(); }};
 };
 
 INSTANTIATE_TYPED_TEST_SUITE_P(Leased, JobQueueContract, LeasedSqlite);
@@ -56,6 +57,7 @@ class Copies final : public JobQueue {
     co_return got;
   }
   Task<Result<void>> extend(const std::string& receipt) override {
+    if (dead.contains(receipt)) co_return fail(errors::receipt_dead, "It was visible.");
     extended.insert(receipt);
     co_return Result<void>{};
   }
@@ -72,7 +74,7 @@ class Copies final : public JobQueue {
   Task<Result<QueueDepth>> depth() override { co_return QueueDepth{}; }
 
   std::deque<Delivery> waiting;
-  std::set<std::string> acknowledged, given_back, extended;
+  std::set<std::string> acknowledged, given_back, extended, dead;
   int receives = 0;
 };
 
@@ -98,8 +100,8 @@ class LeasedJobQueueTest : public ::testing::Test {
   Copies copies_;
   SystemRandom random_;
   std::map<std::string, milliseconds> put_off_;
-  LeasedJobQueue one_{copies_, world_.redis, {"w-1"}, random_, postpone()};
-  LeasedJobQueue two_{copies_, world_.redis, {"w-2"}, random_, postpone()};
+  LeasedJobQueue one_{copies_, world_.redis, {"w-1"}, world_.clock, random_, postpone()};
+  LeasedJobQueue two_{copies_, world_.redis, {"w-2"}, world_.clock, random_, postpone()};
 };
 
 TEST_F(LeasedJobQueueTest, ACopyOfAJobThatRunsIsPutOffUntilTheLeaseMayEnd) {
@@ -162,6 +164,47 @@ TEST_F(LeasedJobQueueTest, ALateCopyOfAFinishedJobIsNotFresh) {
   const auto got = receive(two_);
   ASSERT_EQ(got.size(), 1U);
   EXPECT_FALSE(got[0].fresh);
+}
+
+// A renewal of the one that lost it says so; a dead receipt alone does not.
+TEST_F(LeasedJobQueueTest, OnlyTheLeaseSaysThatAJobIsLost) {
+  copies_.add("job", "first");
+  ASSERT_EQ(receive(one_).size(), 1U);
+  copies_.dead = {"first"};
+  EXPECT_TRUE(world_.run(one_.extend("first"))) << "the message was visible for a while, and nobody has the job";
+  world_.advance(limits::kVisibility + milliseconds{1});
+  copies_.add("job", "second", false);
+  ASSERT_EQ(receive(two_).size(), 1U);
+  copies_.dead.clear();
+  const auto lost = world_.run(one_.extend("first"));
+  ASSERT_FALSE(lost);
+  EXPECT_EQ(lost.error().kind, ErrorKind::not_found);
+  EXPECT_TRUE(world_.run(two_.extend("second"))) << "the loser's renewal has changed nothing";
+}
+
+TEST_F(LeasedJobQueueTest, AWorkerHasOneJobAtATimeThatWasLostBefore) {
+  for (const char* id : {"a", "b", "c"}) copies_.add(id, std::string("first ") + id);
+  ASSERT_EQ(receive(one_).size(), 3U);
+  world_.advance(limits::kVisibility + milliseconds{1});
+  for (const char* id : {"a", "b"}) copies_.add(id, id, false);
+  copies_.add("new", "new");
+  const auto got = receive(two_);
+  ASSERT_EQ(got.size(), 2U);
+  EXPECT_EQ(got[0].receipt, "a");
+  EXPECT_EQ(got[1].receipt, "new");
+  EXPECT_EQ(put_off_.at("b"), milliseconds{1000});
+  world_.advance(milliseconds{7000});
+  copies_.add("b", "b", false);
+  EXPECT_TRUE(receive(two_).empty());
+  EXPECT_EQ(put_off_.at("b"), milliseconds{7000}) << "as long as the first one has run";
+  ASSERT_TRUE(world_.run(two_.acknowledge("a")));
+  copies_.add("b", "b again", false);
+  const auto next = receive(two_);
+  ASSERT_EQ(next.size(), 1U);
+  EXPECT_EQ(next[0].receives, 2) << "putting it off was no start";
+  world_.advance(limits::kVisibility + milliseconds{1});  // it is not renewed: its worker has let it go
+  copies_.add("c", "c", false);
+  EXPECT_EQ(receive(two_).size(), 1U);
 }
 
 TEST_F(LeasedJobQueueTest, WithoutRedisNothingIsTaken) {

@@ -19,6 +19,7 @@
 #include "ports/function_store.h"
 #include "ports/job_queue.h"
 #include "ports/log_store.h"
+#include "ports/quarantine.h"
 #include "ports/random.h"
 #include "ports/result_bus.h"
 #include "ports/run_recorder.h"
@@ -179,6 +180,22 @@ class FakeLimiter : public ConcurrencyLimiter {
 
  private:
   Journal& journal_;
+};
+
+// Versions that are in quarantine, for as long as it says.
+class FakeQuarantine : public Quarantine {
+ public:
+  std::map<CodeVersion, milliseconds> lasting;
+  std::vector<RequestId> lost;
+
+  [[nodiscard]] std::optional<milliseconds> remaining(const FunctionId& function, const CodeRef& code) const override {
+    const auto found = lasting.find(version_of(function, code));
+    return found == lasting.end() ? std::nullopt : std::optional(found->second);
+  }
+  Task<void> note_lost(const Job& job) override {
+    lost.push_back(job.request_id);
+    co_return;
+  }
 };
 
 class FakeWaiter : public ResultWaiter {

@@ -29,21 +29,38 @@ Result<std::int64_t> JobLine::reserve(const Job& job, std::uint64_t bytes) {
   return next_seq_++;
 }
 
-void JobLine::release(std::uint64_t bytes) {
+void JobLine::release(const QueuedJob& durable) {
   const MutexLock lock(mutex_);
+  promises_ -= durable.start_recorded ? 1 : 0;
   --durable_jobs_;
-  durable_bytes_ -= bytes;
+  durable_bytes_ -= durable.bytes;
 }
 
-void JobLine::put(QueuedJob durable) {
+bool JobLine::promise_receiver(const Job& job) {
   const MutexLock lock(mutex_);
+  if (closed_ || !ready_.empty() || promises_ >= receivers_.size()) return false;
+  if (suspects_.find(job.function_id, job.code)) return false;
+  ++promises_;
+  return true;
+}
+
+void JobLine::put(QueuedJob durable, const Job& job) {
+  const MutexLock lock(mutex_);
+  promises_ -= durable.start_recorded ? 1 : 0;
+  durable.suspicion = suspects_.find(job.function_id, job.code);
   make_ready(std::move(durable));
 }
 
-void JobLine::restore(QueuedJob durable) {
+void JobLine::accuse(const CodeVersion& version) {
+  const MutexLock lock(mutex_);
+  suspects_.accuse(version);
+}
+
+void JobLine::restore(QueuedJob durable, const FunctionId& function, const CodeRef& code) {
   const MutexLock lock(mutex_);
   ++durable_jobs_;
   durable_bytes_ += durable.bytes;
+  durable.suspicion = suspects_.find(function, code);
   make_ready(std::move(durable));
 }
 
@@ -53,7 +70,9 @@ Result<void> JobLine::put_in_memory(std::shared_ptr<const Job> job, std::uint64_
   if (!memory_ids_.insert(job->request_id).second) return queued_already();
   memory_bytes_ += bytes;
   ++memory_code_[job->code.sha256];
-  make_ready({.seq = next_seq_++, .bytes = bytes, .job = std::move(job)});
+  QueuedJob queued{.seq = next_seq_++, .bytes = bytes, .job = std::move(job)};
+  queued.suspicion = suspects_.find(queued.job->function_id, queued.job->code);
+  make_ready(std::move(queued));
   return {};
 }
 
@@ -68,13 +87,31 @@ std::vector<HandOver> JobLine::take(std::size_t max, SteadyTime lease_end) {
     }
     QueuedJob queued = std::move(next->second);
     next = ready_.erase(next);
-    const std::uint64_t hand_over = next_hand_over_++;
-    taken.push_back({queued, fmt::format("{}-{}", queued.seq, hand_over)});
-    const std::int64_t seq = queued.seq;
-    lease_ends_.emplace(lease_end, seq);
-    leases_.emplace(seq, Lease{std::move(queued), hand_over, lease_end});
+    taken.push_back(lease(std::move(queued), lease_end));
   }
   return taken;
+}
+
+HandOver JobLine::lease(QueuedJob queued, SteadyTime end) {
+  const std::uint64_t hand_over = next_hand_over_++;
+  HandOver out{queued, fmt::format("{}-{}", queued.seq, hand_over)};
+  const std::int64_t seq = queued.seq;
+  queued.start_recorded = false;  // of the next hand-over
+  lease_ends_.emplace(end, seq);
+  leases_.emplace(seq, Lease{std::move(queued), hand_over, end});
+  return out;
+}
+
+std::optional<HandOver> JobLine::take_suspect(SteadyTime lease_end) {
+  const MutexLock lock(mutex_);
+  auto queued = closed_ ? std::nullopt : suspects_.take_oldest();
+  if (!queued) return std::nullopt;
+  return lease(std::move(*queued), lease_end);
+}
+
+bool JobLine::has_suspects() const {
+  const MutexLock lock(mutex_);
+  return !closed_ && suspects_.has_suspects();
 }
 
 std::vector<QueuedJob> JobLine::expire(SteadyTime now) {
@@ -126,11 +163,17 @@ bool JobLine::give_back(const std::string& receipt, SteadyTime now) {
 void JobLine::remove(std::int64_t seq) {
   const MutexLock lock(mutex_);
   if (const auto lease = leases_.find(seq); lease != leases_.end()) {
-    forget(lease->second.queued);
+    QueuedJob gone = lease->second.queued;
     drop_lease(lease);
+    forget(std::move(gone));
   } else if (const auto waiting = ready_.find(seq); waiting != ready_.end()) {
-    forget(waiting->second);
+    QueuedJob gone = std::move(waiting->second);
     ready_.erase(waiting);
+    forget(std::move(gone));
+  } else if (const auto* suspect = suspects_.find(seq)) {
+    QueuedJob gone = *suspect;
+    suspects_.erase(seq);
+    forget(std::move(gone));
   }
 }
 
@@ -146,6 +189,13 @@ void JobLine::leave(const std::shared_ptr<Signal>& signal) {
   receivers_.remove_if([&](const Receiver& receiver) { return receiver.signal == signal; });
 }
 
+bool JobLine::enlist_for_suspects(const std::shared_ptr<Signal>& signal) {
+  const MutexLock lock(mutex_);
+  if (closed_ || !suspects_.has_suspects() || suspects_.size() > 0) return false;
+  for_suspects_ = signal;
+  return true;
+}
+
 void JobLine::wake_one() {
   const MutexLock lock(mutex_);
   if (!ready_.empty()) wake_next();
@@ -154,7 +204,9 @@ void JobLine::wake_one() {
 void JobLine::close() {
   const MutexLock lock(mutex_);
   closed_ = true;
+  for (auto& sync : suspects_.take_sync()) make_ready(std::move(sync));
   while (!receivers_.empty()) wake_next();
+  wake_for_suspects();
 }
 
 bool JobLine::closed() const {
@@ -169,7 +221,7 @@ void JobLine::add_dead(std::int64_t count) {
 
 QueueDepth JobLine::depth() const {
   const MutexLock lock(mutex_);
-  return {.ready = static_cast<std::int64_t>(ready_.size()),
+  return {.ready = static_cast<std::int64_t>(ready_.size() + suspects_.size()),
           .in_flight = static_cast<std::int64_t>(leases_.size()),
           .dead = dead_};
 }
@@ -200,6 +252,11 @@ JobLine::Leases::const_iterator JobLine::find(const std::string& text, SteadyTim
 }
 
 void JobLine::make_ready(QueuedJob queued) {
+  if (SuspectLine::takes(queued) && !(closed_ && queued.job)) {
+    suspects_.add(std::move(queued));
+    wake_for_suspects();
+    return;
+  }
   const std::int64_t seq = queued.seq;
   ready_.emplace(seq, std::move(queued));
   wake_next();
@@ -210,7 +267,9 @@ void JobLine::drop_lease(Leases::const_iterator lease) {
   leases_.erase(lease);
 }
 
-void JobLine::forget(const QueuedJob& queued) {
+void JobLine::forget(QueuedJob queued) {
+  for (auto& cleared : suspects_.absolve(queued)) make_ready(std::move(cleared));
+  if (!suspects_.has_suspects()) wake_for_suspects();
   if (!queued.job) {
     --durable_jobs_;
     durable_bytes_ -= queued.bytes;
@@ -220,6 +279,10 @@ void JobLine::forget(const QueuedJob& queued) {
   memory_bytes_ -= queued.bytes;
   const auto code = memory_code_.find(queued.job->code.sha256);
   if (code != memory_code_.end() && --code->second == 0) memory_code_.erase(code);
+}
+
+void JobLine::wake_for_suspects() {
+  if (const auto signal = std::exchange(for_suspects_, nullptr)) signal->notify();
 }
 
 void JobLine::wake_next() {

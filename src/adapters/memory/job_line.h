@@ -15,6 +15,8 @@
 #include <utility>
 #include <vector>
 
+#include "adapters/memory/queued_job.h"
+#include "adapters/memory/suspect_line.h"
 #include "core/error.h"
 #include "core/job.h"
 #include "core/mutex.h"
@@ -31,18 +33,6 @@ struct QueueBounds {
   std::uint64_t durable_bytes = 64ULL * 1024 * 1024 * 1024;
 };
 
-struct QueuedJob {
-  std::int64_t seq = 0;  // its place: lower is older
-  int receives = 0;      // hand-overs that count
-  std::uint64_t bytes = 0;
-  std::shared_ptr<const Job> job = nullptr;  // null for a durable one: its row holds it
-};
-
-struct HandOver {
-  QueuedJob queued;
-  std::string receipt;
-};
-
 // Any thread.
 class JobLine {
  public:
@@ -51,13 +41,21 @@ class JobLine {
 
   // A place for a durable job, invisible until it is put; given up by release(). `queue_full`, `conflict`.
   [[nodiscard]] Result<std::int64_t> reserve(const Job& job, std::uint64_t bytes);
-  void release(std::uint64_t bytes);
-  void put(QueuedJob durable);
-  void restore(QueuedJob durable);  // at the start: takes its place without regard to the bounds
+  void release(const QueuedJob& durable);
+  // While it is being written: true if a receiver waits who will be given this job, so that its start can be recorded
+  // with it (QueuedJob::start_recorded). The promise ends with put() or release().
+  [[nodiscard]] bool promise_receiver(const Job& job);
+  void put(QueuedJob durable, const Job& job);
+  // At the start, without regard to the bounds: first all suspects' versions, then all jobs.
+  void accuse(const CodeVersion& version);
+  void restore(QueuedJob durable, const FunctionId& function, const CodeRef& code);
   [[nodiscard]] Result<void> put_in_memory(std::shared_ptr<const Job> job, std::uint64_t bytes);
 
   // Hands out the oldest, leased until `lease_end`.
   [[nodiscard]] std::vector<HandOver> take(std::size_t max, SteadyTime lease_end);
+  // Hands out the oldest of those that take() does not give, because they or their versions are suspects.
+  [[nodiscard]] std::optional<HandOver> take_suspect(SteadyTime lease_end);
+  [[nodiscard]] bool has_suspects() const;  // false once the line is closed
   // Makes jobs with dead leases visible again, one receive dearer. Gives the durable ones.
   [[nodiscard]] std::vector<QueuedJob> expire(SteadyTime now);
   [[nodiscard]] std::optional<SteadyTime> next_expiry() const;
@@ -72,8 +70,11 @@ class JobLine {
   // which need not be woken on another. False if there is something already, or if the line is closed.
   [[nodiscard]] bool enlist(const std::shared_ptr<Signal>& signal);
   void leave(const std::shared_ptr<Signal>& signal);
+  // The same for the one receiver of suspects, and false also if there are none any more.
+  [[nodiscard]] bool enlist_for_suspects(const std::shared_ptr<Signal>& signal);
   void wake_one();
-  void close();  // no receiver waits any more, and only sync jobs are handed out
+  // No receiver waits any more, and only sync jobs are handed out, suspects or not.
+  void close();
   [[nodiscard]] bool closed() const;
 
   void add_dead(std::int64_t count);
@@ -98,19 +99,24 @@ class JobLine {
   [[nodiscard]] static std::optional<Receipt> parse(const std::string& receipt);
   [[nodiscard]] Leases::const_iterator find(const std::string& receipt, SteadyTime now) const INFRA_REQUIRES(mutex_);
   void make_ready(QueuedJob queued) INFRA_REQUIRES(mutex_);
+  [[nodiscard]] HandOver lease(QueuedJob queued, SteadyTime end) INFRA_REQUIRES(mutex_);
   void drop_lease(Leases::const_iterator lease) INFRA_REQUIRES(mutex_);
-  void forget(const QueuedJob& queued) INFRA_REQUIRES(mutex_);
+  void forget(QueuedJob queued) INFRA_REQUIRES(mutex_);
   void wake_next() INFRA_REQUIRES(mutex_);
+  void wake_for_suspects() INFRA_REQUIRES(mutex_);
 
   const QueueBounds bounds_;
   mutable Mutex mutex_;
   std::int64_t next_seq_ INFRA_GUARDED_BY(mutex_);
   std::uint64_t next_hand_over_ INFRA_GUARDED_BY(mutex_) = 1;
   std::map<std::int64_t, QueuedJob> ready_ INFRA_GUARDED_BY(mutex_);  // by place
+  SuspectLine suspects_ INFRA_GUARDED_BY(mutex_);
+  std::shared_ptr<Signal> for_suspects_ INFRA_GUARDED_BY(mutex_);  // who waits for one; or null
   Leases leases_ INFRA_GUARDED_BY(mutex_);
   std::set<std::pair<SteadyTime, std::int64_t>> lease_ends_ INFRA_GUARDED_BY(mutex_);
   std::list<Receiver> receivers_ INFRA_GUARDED_BY(mutex_);  // longest waiting first
-  std::size_t durable_jobs_ INFRA_GUARDED_BY(mutex_) = 0;   // waiting, handed out, or being written
+  std::size_t promises_ INFRA_GUARDED_BY(mutex_) = 0;
+  std::size_t durable_jobs_ INFRA_GUARDED_BY(mutex_) = 0;  // waiting, handed out, or being written
   std::uint64_t durable_bytes_ INFRA_GUARDED_BY(mutex_) = 0;
   std::uint64_t memory_bytes_ INFRA_GUARDED_BY(mutex_) = 0;
   std::unordered_set<RequestId> memory_ids_ INFRA_GUARDED_BY(mutex_);

@@ -2,17 +2,22 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
 #include "core/error_codes.h"
 #include "core/limits.h"
+#include "core/operator_error_codes.h"
 #include "telemetry/log.h"
 
 namespace infra {
 namespace {
 
 constexpr milliseconds kMemory{3'600'000};  // how long starts are remembered
+// Until a second suspect is looked at again, here or elsewhere: as long as the first one has run by then, because most
+// are short and a long one is not to be asked after every second.
+constexpr milliseconds kShortestPause{1'000};
 
 std::string number(milliseconds time) {
   return std::to_string(time.count());
@@ -64,9 +69,14 @@ return 1
 
 }  // namespace
 
-LeasedJobQueue::LeasedJobQueue(JobQueue& inner, net::RedisClient& redis, WorkerId worker, Random& random,
-                               Postpone postpone)
-    : inner_(inner), redis_(redis), worker_(std::move(worker)), random_(random), postpone_(std::move(postpone)) {}
+LeasedJobQueue::LeasedJobQueue(JobQueue& inner, net::RedisClient& redis, WorkerId worker, const Clock& clock,
+                               Random& random, Postpone postpone)
+    : inner_(inner),
+      redis_(redis),
+      worker_(std::move(worker)),
+      clock_(clock),
+      random_(random),
+      postpone_(std::move(postpone)) {}
 
 std::string LeasedJobQueue::new_holder() {
   std::array<std::byte, 8> bytes{};
@@ -94,7 +104,7 @@ Task<Result<std::vector<Delivery>>> LeasedJobQueue::receive(int max, millisecond
   co_return granted;
 }
 
-// False: the job runs elsewhere, or Redis doesn't say.
+// False: the job runs elsewhere, or is a suspect too many here, or Redis doesn't say.
 Task<bool> LeasedJobQueue::acquire(Delivery& delivery) {
   Lease lease{.key = "infra:lease:" + delivery.job.request_id.value, .holder = new_holder()};
   const auto reply =
@@ -111,9 +121,43 @@ Task<bool> LeasedJobQueue::acquire(Delivery& delivery) {
   }
   delivery.receives = static_cast<int>(reply->elements[2].integer);
   delivery.fresh = delivery.fresh && delivery.receives == 1;
+  const auto pause = delivery.receives > 1 ? take_suspects_place(delivery.receipt) : std::nullopt;
+  if (pause) {
+    if (auto released = co_await let_go(lease, 1); !released) {
+      const MutexLock lock(mutex_);
+      doubts_.push_back({std::move(lease), delivery.receipt});
+      co_return false;
+    }
+    co_await postpone_(delivery.receipt, *pause);
+    co_return false;
+  }
   const MutexLock lock(mutex_);
   leases_.insert_or_assign(delivery.receipt, std::move(lease));
   co_return true;
+}
+
+std::optional<milliseconds> LeasedJobQueue::take_suspects_place(const std::string& receipt) {
+  const MutexLock lock(mutex_);
+  const SteadyTime now = clock_.steady_now();
+  if (!suspect_.empty() && now < suspect_until_) {
+    const auto running_for = std::chrono::ceil<milliseconds>(now - suspect_since_);
+    return std::clamp<milliseconds>(running_for, kShortestPause, limits::kVisibility);
+  }
+  suspect_ = receipt;
+  suspect_since_ = now;
+  suspect_until_ = now + limits::kVisibility;
+  return std::nullopt;
+}
+
+void LeasedJobQueue::keep_suspects_place(const std::string& receipt) {
+  const MutexLock lock(mutex_);
+  if (suspect_ == receipt) suspect_until_ = clock_.steady_now() + limits::kVisibility;
+}
+
+void LeasedJobQueue::forget(const std::string& receipt) {
+  const MutexLock lock(mutex_);
+  leases_.erase(receipt);
+  if (suspect_ == receipt) suspect_.clear();
 }
 
 // Before anything else is taken: an unused lease would keep its job waiting, and its start would count.
@@ -159,23 +203,29 @@ std::optional<LeasedJobQueue::Lease> LeasedJobQueue::find(const std::string& rec
   return found->second;
 }
 
-// The message first: it decides whose the job is. A lease that can't be renewed runs out, and the run goes on.
+// The message first, so that it is out of sight for as long as the lease lives. Its word does not count: a receipt that
+// is dead because the queue was away for a while says nothing of who has the job.
 Task<Result<void>> LeasedJobQueue::extend(const std::string& receipt) {
   const auto lease = find(receipt);
   auto extended = co_await inner_.extend(receipt);
-  if (lease) {
-    co_await redis_.eval(renew_script(), lease->key, {lease->holder, number(limits::kVisibility), number(kMemory)});
+  if (!lease) co_return extended;
+  const auto renewed =
+      co_await redis_.eval(renew_script(), lease->key, {lease->holder, number(limits::kVisibility), number(kMemory)});
+  if (!renewed && !extended) co_return fail(renewed.error());
+  if (!renewed) co_return extended;
+  if (renewed->integer == 0) {
+    forget(receipt);
+    co_return fail(errors::receipt_dead, "Another worker has the job's lease.");
   }
+  keep_suspects_place(receipt);
+  if (!extended && extended.error().kind == ErrorKind::not_found) co_return Result<void>{};
   co_return extended;
 }
 
 Task<void> LeasedJobQueue::finish(std::string receipt) {
   const auto lease = find(receipt);
   if (!lease) co_return;
-  {
-    const MutexLock lock(mutex_);
-    leases_.erase(receipt);
-  }
+  forget(receipt);
   (void)co_await let_go(*lease, 0);
 }
 
@@ -195,9 +245,9 @@ Task<Result<void>> LeasedJobQueue::bury(const std::string& receipt, const std::s
 Task<Result<void>> LeasedJobQueue::give_back(const std::string& receipt) {
   if (const auto lease = find(receipt)) {
     const auto released = co_await let_go(*lease, 1);
-    const MutexLock lock(mutex_);
-    leases_.erase(receipt);
+    forget(receipt);
     if (!released) {
+      const MutexLock lock(mutex_);
       doubts_.push_back({*lease, receipt});
       co_return Result<void>{};
     }

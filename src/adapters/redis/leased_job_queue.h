@@ -1,14 +1,17 @@
 // Leases over a queue that may hand a job out twice: no request id runs in two places at a time, and what is counted is
-// how often a job was started, not how often its message was received.
+// how often a job was started, not how often its message was received. A job whose lease ran out before may have taken
+// its worker down: a worker has one of them at a time.
 #pragma once
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/mutex.h"
 #include "net/redis/redis_client.h"
+#include "ports/clock.h"
 #include "ports/job_queue.h"
 #include "ports/random.h"
 
@@ -22,11 +25,13 @@ class LeasedJobQueue final : public JobQueue {
   // Makes a message visible again after a while; best effort.
   using Postpone = std::function<Task<void>(std::string receipt, milliseconds pause)>;
 
-  LeasedJobQueue(JobQueue& inner, net::RedisClient& redis, WorkerId worker, Random& random, Postpone postpone);
+  LeasedJobQueue(JobQueue& inner, net::RedisClient& redis, WorkerId worker, const Clock& clock, Random& random,
+                 Postpone postpone);
 
   Task<Result<void>> enqueue(const Job& job) override { return inner_.enqueue(job); }
   // `unavailable` without asking the queue while Redis is away: a job without a lease could run twice.
   Task<Result<std::vector<Delivery>>> receive(int max, milliseconds wait) override;
+  // Where Redis answers, the lease alone decides whose the job is.
   Task<Result<void>> extend(const std::string& receipt) override;
   Task<Result<void>> acknowledge(const std::string& receipt) override;
   // While Redis is away the message is held, and given back by the first receive() that reaches Redis again.
@@ -48,6 +53,11 @@ class LeasedJobQueue final : public JobQueue {
   };
 
   Task<bool> acquire(Delivery& delivery);
+  // Nullopt: it has the place. Else another suspect does, whose place ends with its lease at the latest: how long this
+  // one is to be put off.
+  [[nodiscard]] std::optional<milliseconds> take_suspects_place(const std::string& receipt);
+  void keep_suspects_place(const std::string& receipt);
+  void forget(const std::string& receipt);
   Task<Result<void>> settle_doubts();
   Task<void> hold_doubts();
   Task<Result<void>> let_go(Lease lease, int starts);
@@ -58,11 +68,15 @@ class LeasedJobQueue final : public JobQueue {
   JobQueue& inner_;
   net::RedisClient& redis_;
   const WorkerId worker_;
+  const Clock& clock_;
   Random& random_;
   const Postpone postpone_;
   mutable Mutex mutex_;
   std::map<std::string, Lease> leases_ INFRA_GUARDED_BY(mutex_);  // by receipt
   std::vector<Doubt> doubts_ INFRA_GUARDED_BY(mutex_);
+  std::string suspect_ INFRA_GUARDED_BY(mutex_);  // its receipt; empty: there is none
+  SteadyTime suspect_since_ INFRA_GUARDED_BY(mutex_);
+  SteadyTime suspect_until_ INFRA_GUARDED_BY(mutex_);
 };
 
 }  // namespace infra

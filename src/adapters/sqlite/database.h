@@ -8,6 +8,7 @@
 #include <deque>
 #include <filesystem>
 #include <functional>
+#include <future>
 #include <memory>
 #include <optional>
 #include <string>
@@ -55,7 +56,11 @@ class Database {
   // Waits for the commit. `committed` is called on the writer thread, after the commit and before the caller resumes.
   template <typename T>
   Task<Result<T>> write(std::function<Result<T>(sqlite::Connection&)> work,
-                        std::function<void(const Result<T>&)> committed = nullptr, Haste haste = Haste::urgent);
+                        std::function<void(const Result<T>&)> committed = nullptr, Haste haste = Haste::urgent,
+                        std::size_t bytes = 0);
+  // The same for the start of the program: blocks the calling thread.
+  template <typename T>
+  Result<T> write_now(std::function<Result<T>(sqlite::Connection&)> work);
 
   // Does not wait for the commit, but for room: memory stays bounded however fast writes come.
   Task<void> write_behind(Write write);
@@ -135,7 +140,7 @@ class DatabaseProbe final : public HealthProbe {
 
 template <typename T>
 Task<Result<T>> Database::write(std::function<Result<T>(sqlite::Connection&)> work,
-                                std::function<void(const Result<T>&)> committed, Haste haste) {
+                                std::function<void(const Result<T>&)> committed, Haste haste, std::size_t bytes) {
   struct Pending {
     std::function<Result<T>(sqlite::Connection&)> work;
     std::function<void(const Result<T>&)> committed;
@@ -155,9 +160,27 @@ Task<Result<T>> Database::write(std::function<Result<T>(sqlite::Connection&)> wo
                 if (pending->committed) pending->committed(*pending->result);
                 pending->done->notify();
               },
+          .bytes = bytes,
           .urgent = haste == Haste::urgent});
   co_await pending->done->wait_until(SteadyTime::max());
   co_return std::move(*pending->result);
+}
+
+template <typename T>
+Result<T> Database::write_now(std::function<Result<T>(sqlite::Connection&)> work) {
+  std::promise<Result<T>> done;
+  std::optional<Result<T>> result;
+  submit({.apply = [&](sqlite::Connection& connection) -> Result<void> {
+            result = work(connection);
+            if (!*result) return fail(result->error());
+            return {};
+          },
+          .settled =
+              [&](const Result<void>& outcome) {
+                if (!outcome) result = fail(outcome.error());
+                done.set_value(std::move(*result));
+              }});
+  return done.get_future().get();
 }
 
 template <typename T>

@@ -87,7 +87,17 @@ ALTER TABLE jobs ADD COLUMN keep_warm INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE jobs ADD COLUMN max_concurrency INTEGER NOT NULL DEFAULT 0;
 )sql";
 
-constexpr std::array kSteps = {kFirst, kRunProfiles, kFunctionSettings};
+// Lives of the program, and what it had handed out when one of them broke off. A table of its own: a job's row may hold
+// megabytes, which each change of a column would write anew.
+constexpr const char* kStrikes = R"sql(
+CREATE TABLE epochs(epoch INTEGER PRIMARY KEY, begun_at INTEGER NOT NULL, stopped_at INTEGER);
+CREATE TABLE job_starts(seq INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, strikes INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE lost_runs(function_id TEXT NOT NULL, code TEXT NOT NULL, at INTEGER NOT NULL);
+CREATE TABLE quarantines(
+  function_id TEXT NOT NULL, code TEXT NOT NULL, until INTEGER NOT NULL, PRIMARY KEY(function_id, code)) WITHOUT ROWID;
+)sql";
+
+constexpr std::array kSteps = {kFirst, kRunProfiles, kFunctionSettings, kStrikes};
 
 Result<void> take_steps(sqlite::Connection& connection) {
   const auto version = connection.query_integer("PRAGMA user_version");

@@ -24,19 +24,28 @@ std::uint64_t size_of(const Job& job) {
   return bytes;
 }
 
-Result<std::shared_ptr<JobLine>> read_line(Connection& connection, const QueueBounds& bounds) {
+constexpr std::string_view kLine =
+    "SELECT j.seq, j.receives, j.bytes, ifnull(s.strikes, 0), j.function_id, j.code_key, j.code_sha256 "
+    "FROM jobs j LEFT JOIN job_starts s ON s.seq=j.seq WHERE j.dead_at IS NULL ORDER BY j.seq";
+
+Result<std::shared_ptr<JobLine>> read_line(Connection& connection, const QueueBounds& bounds, const EpochStart& start) {
   const auto last = connection.query_integer("SELECT ifnull(max(seq), 0) FROM jobs");
   const auto dead = connection.query_integer("SELECT count(*) FROM jobs WHERE dead_at IS NOT NULL");
   if (!last || !dead) return fail(last ? dead.error() : last.error());
   auto line = std::make_shared<JobLine>(bounds, *last + 1, *dead);
-  auto rows = connection.prepare("SELECT seq, receives, bytes FROM jobs WHERE dead_at IS NULL ORDER BY seq");
+  for (const auto& [version, jobs] : start.suspects) {
+    for (int i = 0; i < jobs; ++i) line->accuse(version);
+  }
+  auto rows = connection.prepare(kLine);
   while (true) {
     const auto row = rows.step();
     if (!row) return fail(row.error());
     if (!*row) return line;
     line->restore({.seq = rows.integer(0),
                    .receives = static_cast<int>(rows.integer(1)),
-                   .bytes = static_cast<std::uint64_t>(rows.integer(2))});
+                   .bytes = static_cast<std::uint64_t>(rows.integer(2)),
+                   .strikes = static_cast<int>(rows.integer(3))},
+                  {rows.text(4)}, {.key = rows.text(5), .sha256 = rows.text(6)});
   }
 }
 
@@ -69,10 +78,20 @@ class WaitingReceiver {
 }  // namespace
 
 Result<std::unique_ptr<SqliteJobQueue>> SqliteJobQueue::open(Database& database, QueueBounds bounds) {
+  auto start = database.write_now<EpochStart>(
+      [now = database.clock().now()](Connection& connection) { return begin_epoch(connection, now); });
+  if (!start) return fail(start.error());
   auto line = database.read_now<std::shared_ptr<JobLine>>(
-      [&bounds](Connection& connection) { return read_line(connection, bounds); });
+      [&](Connection& connection) { return read_line(connection, bounds, *start); });
   if (!line) return fail(line.error());
-  return std::unique_ptr<SqliteJobQueue>(new SqliteJobQueue(database, std::move(*line)));
+  return std::unique_ptr<SqliteJobQueue>(new SqliteJobQueue(database, std::move(*start), std::move(*line)));
+}
+
+Task<Result<void>> SqliteJobQueue::end_epoch() {
+  co_return co_await database_.write<void>(
+      [epoch = start_.epoch, now = database_.clock().now()](Connection& connection) {
+        return infra::end_epoch(connection, epoch, now);
+      });
 }
 
 Task<Result<void>> SqliteJobQueue::enqueue(const Job& job) {
@@ -86,12 +105,16 @@ Task<Result<void>> SqliteJobQueue::enqueue_durable(std::shared_ptr<const Job> jo
   const std::uint64_t bytes = size_of(*job);
   const auto seq = line_->reserve(*job, bytes);
   if (!seq) co_return fail(seq.error());
-  const QueuedJob queued{.seq = *seq, .bytes = bytes};
+  const auto queued = std::make_shared<QueuedJob>(QueuedJob{.seq = *seq, .bytes = bytes});
   co_return co_await database_.write<void>(
-      [job, queued](Connection& connection) { return insert_job(connection, *job, queued); },
+      [job, queued, line = line_, epoch = start_.epoch](Connection& connection) -> Result<void> {
+        if (auto inserted = insert_job(connection, *job, *queued); !inserted) return inserted;
+        queued->start_recorded = line->promise_receiver(*job);
+        return queued->start_recorded ? record_start(connection, queued->seq, epoch) : Result<void>{};
+      },
       // On the writer thread: the worker need not wait until this coroutine has its turn.
-      [line = line_, queued](const Result<void>& outcome) {
-        outcome ? line->put(queued) : line->release(queued.bytes);
+      [job, queued, line = line_](const Result<void>& outcome) {
+        outcome ? line->put(*queued, *job) : line->release(*queued);
       });
 }
 
@@ -131,36 +154,79 @@ void SqliteJobQueue::expire_leases() {
   }
 }
 
+Task<Result<std::optional<Delivery>>> SqliteJobQueue::receive_suspect() {
+  Clock& clock = database_.clock();
+  while (true) {
+    expire_leases();
+    const SteadyTime now = clock.steady_now();
+    if (auto taken = line_->take_suspect(now + limits::kVisibility)) {
+      std::vector<HandOver> one;
+      one.push_back(std::move(*taken));
+      auto deliveries = co_await fill_in(std::move(one));
+      if (!deliveries) co_return fail(deliveries.error());
+      if (!deliveries->empty()) co_return std::move(deliveries->front());
+      continue;
+    }
+    if (!line_->has_suspects()) co_return std::nullopt;
+    const auto signal = clock.make_signal();
+    if (!line_->enlist_for_suspects(signal)) continue;
+    co_await signal->wait_until(std::min(line_->next_expiry().value_or(SteadyTime::max()), now + limits::kVisibility));
+  }
+}
+
 Task<Result<std::vector<Delivery>>> SqliteJobQueue::fill_in(std::vector<HandOver> taken) {
-  using Jobs = std::vector<std::shared_ptr<const Job>>;  // null: the row is gone
+  auto jobs = co_await read_rows(taken);
+  const auto recorded = jobs ? co_await record_starts(taken, *jobs) : Result<void>(fail(jobs.error()));
+  if (!recorded) {
+    for (const auto& hand_over : taken) (void)line_->give_back(hand_over.receipt, database_.clock().steady_now());
+    co_return fail(recorded.error());
+  }
+  std::vector<Delivery> deliveries;
+  for (std::size_t i = 0; i < taken.size(); ++i) {
+    const QueuedJob& queued = taken[i].queued;
+    if (!(*jobs)[i]) {
+      line_->remove(queued.seq);
+      continue;
+    }
+    deliveries.push_back({.job = *(*jobs)[i],
+                          .receipt = std::move(taken[i].receipt),
+                          .receives = queued.receives + 1,
+                          .fresh = queued.receives == 0 && queued.strikes == 0});
+  }
+  co_return deliveries;
+}
+
+Task<Result<SqliteJobQueue::Jobs>> SqliteJobQueue::read_rows(const std::vector<HandOver>& taken) {
   Jobs jobs;
   std::vector<std::int64_t> rows;
   for (const auto& hand_over : taken) {
     jobs.push_back(hand_over.queued.job);
     if (!hand_over.queued.job) rows.push_back(hand_over.queued.seq);
   }
-  if (!rows.empty()) {
-    auto read = co_await database_.read<Jobs>([rows](Connection& connection) { return read_jobs(connection, rows); });
-    if (!read) {
-      for (const auto& hand_over : taken) (void)line_->give_back(hand_over.receipt, database_.clock().steady_now());
-      co_return fail(read.error());
-    }
-    auto next = read->begin();
-    for (auto& job : jobs) {
-      if (!job) job = std::move(*next++);
-    }
+  if (rows.empty()) co_return jobs;
+  auto read = co_await database_.read<Jobs>([rows](Connection& connection) { return read_jobs(connection, rows); });
+  if (!read) co_return fail(read.error());
+  auto next = read->begin();
+  for (auto& job : jobs) {
+    if (!job) job = std::move(*next++);
   }
-  std::vector<Delivery> deliveries;
+  co_return jobs;
+}
+
+// In one group with the settlement of the job whose slot this is, which waits for company.
+Task<Result<void>> SqliteJobQueue::record_starts(const std::vector<HandOver>& taken, const Jobs& jobs) {
+  std::vector<std::int64_t> rows;
   for (std::size_t i = 0; i < taken.size(); ++i) {
-    if (!jobs[i]) {
-      line_->remove(taken[i].queued.seq);
-      continue;
-    }
-    const int earlier = taken[i].queued.receives;
-    deliveries.push_back(
-        {.job = *jobs[i], .receipt = std::move(taken[i].receipt), .receives = earlier + 1, .fresh = earlier == 0});
+    const QueuedJob& queued = taken[i].queued;
+    if (jobs[i] && !queued.job && !queued.start_recorded) rows.push_back(queued.seq);
   }
-  co_return deliveries;
+  if (rows.empty()) co_return Result<void>{};
+  co_return co_await database_.write<void>([rows, epoch = start_.epoch](Connection& connection) -> Result<void> {
+    for (const std::int64_t seq : rows) {
+      if (auto done = record_start(connection, seq, epoch); !done) return done;
+    }
+    return {};
+  });
 }
 
 Task<Result<void>> SqliteJobQueue::extend(const std::string& receipt) {
@@ -169,44 +235,69 @@ Task<Result<void>> SqliteJobQueue::extend(const std::string& receipt) {
   co_return fail(errors::receipt_dead, "The hand-over has ended; the job may be with another worker.");
 }
 
-Task<Result<void>> SqliteJobQueue::acknowledge(const std::string& receipt) {
+std::optional<Database::Write> SqliteJobQueue::ending(const std::string& receipt,
+                                                      std::optional<std::string> buried_for) {
   const auto queued = line_->leased(receipt, database_.clock().steady_now());
-  if (!queued) co_return Result<void>{};
-  if (queued->job) {
-    line_->remove(queued->seq);
-    co_return Result<void>{};
+  if (!queued) return std::nullopt;
+  const bool buried = buried_for.has_value();
+  Database::Write write;
+  if (buried) {
+    const DeadLetter letter{.at = database_.clock().now(), .reason = std::move(*buried_for)};
+    write.apply = [queued = *queued, letter](Connection& connection) -> Result<void> {
+      if (queued.job) {
+        if (auto inserted = insert_job(connection, *queued.job, queued); !inserted) return inserted;
+      }
+      if (auto dropped = drop_start(connection, queued.seq); !dropped) return dropped;
+      return mark_dead(connection, queued, letter);
+    };
+  } else if (queued->job) {
+    write.apply = [](Connection&) { return Result<void>{}; };
+  } else {
+    write.apply = [seq = queued->seq](Connection& connection) -> Result<void> {
+      if (auto dropped = drop_start(connection, seq); !dropped) return dropped;
+      return connection.prepare("DELETE FROM jobs WHERE seq=?").bind(seq).run();
+    };
   }
-  co_return co_await database_.write<void>(
-      [seq = queued->seq](Connection& connection) {
-        return connection.prepare("DELETE FROM jobs WHERE seq=?").bind(seq).run();
-      },
-      [line = line_, seq = queued->seq](const Result<void>& outcome) {
-        if (outcome) line->remove(seq);
-      },
-      Database::Haste::none);
+  write.settled = [line = line_, seq = queued->seq, buried](const Result<void>& outcome) {
+    if (!outcome) return;
+    line->remove(seq);
+    if (buried) line->add_dead(1);
+  };
+  return write;
 }
 
+Task<Result<void>> SqliteJobQueue::acknowledge(const std::string& receipt) {
+  const auto queued = line_->leased(receipt, database_.clock().steady_now());
+  if (queued && queued->job) line_->remove(queued->seq);  // it is in memory alone
+  if (!queued || queued->job) co_return Result<void>{};
+  if (auto write = ending(receipt, std::nullopt)) {
+    co_return co_await database_.write<void>(write->apply, write->settled, Database::Haste::none);
+  }
+  co_return Result<void>{};
+}
+
+// The next start of the job is behind this in the writer's line.
 Task<Result<void>> SqliteJobQueue::give_back(const std::string& receipt) {
-  (void)line_->give_back(receipt, database_.clock().steady_now());  // a dead receipt's job is visible already
+  const auto queued = line_->leased(receipt, database_.clock().steady_now());
+  if (!queued) co_return Result<void>{};  // a dead receipt's job is visible already
+  const auto give_back = [line = line_, receipt, &clock = database_.clock()] {
+    (void)line->give_back(receipt, clock.steady_now());
+  };
+  if (queued->job) {
+    give_back();
+    co_return Result<void>{};
+  }
+  // Without it on the disk a crash costs a strike more, and the job is given back all the same.
+  co_await database_.write<void>(
+      [seq = queued->seq](Connection& connection) { return take_start_back(connection, seq); },
+      [give_back](const Result<void>&) { give_back(); }, Database::Haste::none);
   co_return Result<void>{};
 }
 
 Task<Result<void>> SqliteJobQueue::bury(const std::string& receipt, const std::string& reason) {
-  const auto queued = line_->leased(receipt, database_.clock().steady_now());
-  if (!queued) co_return Result<void>{};
-  const DeadLetter letter{.at = database_.clock().now(), .reason = reason};
-  co_return co_await database_.write<void>(
-      [queued = *queued, letter](Connection& connection) -> Result<void> {
-        if (queued.job) {
-          if (auto inserted = insert_job(connection, *queued.job, queued); !inserted) return inserted;
-        }
-        return mark_dead(connection, queued, letter);
-      },
-      [line = line_, seq = queued->seq](const Result<void>& outcome) {
-        if (!outcome) return;
-        line->remove(seq);
-        line->add_dead(1);
-      });
+  auto write = ending(receipt, reason);
+  if (!write) co_return Result<void>{};
+  co_return co_await database_.write<void>(std::move(write->apply), std::move(write->settled));
 }
 
 void SqliteJobQueue::wake_receivers() {

@@ -94,6 +94,10 @@ Result<Stored> look_up(Connection& connection, const RequestId& id, WallTime now
 
 }  // namespace
 
+Result<void> keep_result(Connection& connection, const RequestId& id, const JobResult& result, WallTime expires_at) {
+  return insert_row(connection, make_row(id, result, expires_at));
+}
+
 SqliteResultBus::SqliteResultBus(Database& database) : database_(database), room_(std::make_shared<WaitingRoom>()) {}
 SqliteResultBus::~SqliteResultBus() = default;
 
@@ -111,19 +115,24 @@ Task<Result<void>> SqliteResultBus::forget(const RequestId& id) {
   co_return Result<void>{};
 }
 
-Task<Result<void>> SqliteResultBus::publish(const Job& job, SharedResult result) {
+Task<Database::Write> SqliteResultBus::tell(const Job& job, SharedResult result) {
   const RequestId id = job.request_id;
-  const bool durable = job.mode == RunMode::async;
   const WallTime expires_at = database_.clock().now() + limits::kResultTtl;
   const auto first = room_->deliver(id, result, expires_at);  // the waiting request before the disk
   // If it waits on this thread: its answer goes out before this goes on.
-  if (!durable) co_await database_.executor().yield();
+  if (job.mode == RunMode::sync) co_await database_.executor().yield();
   const auto row = std::make_shared<const ResultRow>(make_row(id, *first, expires_at));
-  auto apply = [row](Connection& connection) { return insert_row(connection, *row); };
   database_.written().add(job.function_id.value, row->value.size() + row->json.size());
-  auto settled = [room = room_, id](const Result<void>&) { room->settled(id); };
-  if (durable) co_return co_await database_.write<void>(apply, settled);
-  co_await database_.write_behind({.apply = apply, .settled = settled, .bytes = row->value.size() + row->json.size()});
+  co_return Database::Write{.apply = [row](Connection& connection) { return insert_row(connection, *row); },
+                            .settled = [room = room_, id](const Result<void>&) { room->settled(id); },
+                            .bytes = row->value.size() + row->json.size()};
+}
+
+Task<Result<void>> SqliteResultBus::publish(const Job& job, SharedResult result) {
+  const bool durable = job.mode == RunMode::async;
+  Database::Write write = co_await tell(job, std::move(result));
+  if (durable) co_return co_await database_.write<void>(std::move(write.apply), std::move(write.settled));
+  co_await database_.write_behind(std::move(write));
   co_return Result<void>{};
 }
 

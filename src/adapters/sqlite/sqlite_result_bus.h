@@ -13,6 +13,10 @@ namespace infra {
 
 class WaitingRoom;
 
+// The first result of an id stays.
+[[nodiscard]] Result<void> keep_result(sqlite::Connection& connection, const RequestId& id, const JobResult& result,
+                                       WallTime expires_at);
+
 class SqliteResultBus final : public ResultBus {
  public:
   explicit SqliteResultBus(Database& database);
@@ -23,6 +27,8 @@ class SqliteResultBus final : public ResultBus {
   Task<Result<void>> mark_pending(const RequestId& id) override;
   Task<Result<void>> forget(const RequestId& id) override;
   Task<Result<void>> publish(const Job& job, SharedResult result) override;
+  // Tells the waiter. What is left is the write that publish() makes, as a part of a larger one.
+  Task<Database::Write> tell(const Job& job, SharedResult result);
   Task<Result<StoredResult>> find(const RequestId& id) override;
   void abandon_waiters() override;
 

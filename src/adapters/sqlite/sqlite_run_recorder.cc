@@ -43,22 +43,36 @@ Result<void> add_to_counters(Connection& connection, const LogRow& row) {
 
 }  // namespace
 
+Result<bool> put_run(Connection& connection, const LogRow& row) {
+  auto put = insert_row(connection, row);
+  if (!put || !*put) return put;
+  if (auto counted = add_to_counters(connection, row); !counted) return fail(counted.error());
+  return true;
+}
+
+Database::Write SqliteRunRecorder::writing(std::shared_ptr<const LogRow> row, std::shared_ptr<bool> won) const {
+  return {.apply = [row, won](Connection& connection) -> Result<void> {
+            const auto put = put_run(connection, *row);
+            if (!put) return fail(put.error());
+            *won = *put;
+            return {};
+          },
+          .settled =
+              [row, won, cache = cache_, &written = database_.written()](const Result<void>& outcome) {
+                if (!outcome || !*won) return;
+                cache->count(*row);
+                written.add(row->function_id.value, row->message.size());
+              },
+          .bytes = row->message.size()};
+}
+
 Task<Result<bool>> SqliteRunRecorder::record(const LogRow& row) {
-  const auto shared = std::make_shared<const LogRow>(row);
-  co_return co_await database_.write<bool>(
-      [shared](Connection& connection) -> Result<bool> {
-        auto put = insert_row(connection, *shared);
-        if (!put || !*put) return put;
-        // An error undoes the row as well.
-        if (auto counted = add_to_counters(connection, *shared); !counted) return fail(counted.error());
-        return true;
-      },
-      [shared, cache = cache_, &written = database_.written()](const Result<bool>& put) {
-        if (!put || !*put) return;
-        cache->count(*shared);
-        written.add(shared->function_id.value, shared->message.size());
-      },
-      Database::Haste::none);  // the run's waiter has been told
+  auto won = std::make_shared<bool>(false);
+  const Database::Write write = writing(std::make_shared<const LogRow>(row), won);
+  // The run's waiter has been told.
+  const auto written = co_await database_.write<void>(write.apply, write.settled, Database::Haste::none);
+  if (!written) co_return fail(written.error());
+  co_return *won;
 }
 
 }  // namespace infra

@@ -9,6 +9,9 @@
 
 namespace infra {
 
+// Row and counters; true if the row was put. An error is to undo both.
+[[nodiscard]] Result<bool> put_run(sqlite::Connection& connection, const LogRow& row);
+
 class SqliteRunRecorder final : public RunRecorder {
  public:
   // Keeps the counters in the memory of `functions` as they are on disk.
@@ -16,6 +19,8 @@ class SqliteRunRecorder final : public RunRecorder {
       : database_(database), cache_(functions.cache()) {}
 
   Task<Result<bool>> record(const LogRow& row) override;
+  // What record() writes, as a part of a larger write. `won` is set as put_run() says.
+  [[nodiscard]] Database::Write writing(std::shared_ptr<const LogRow> row, std::shared_ptr<bool> won) const;
 
  private:
   Database& database_;

@@ -51,7 +51,7 @@ std::uint64_t bytes_of(const std::vector<OutputFile>& files) {
   return bytes;
 }
 
-Task<sandbox::LeftOut> keep_file(CodeStore& code, Executor& executor, const sandbox::OutputEntry& entry,
+Task<sandbox::LeftOut> keep_file(CodeStore& code, Executor& executor, const sandbox::OutputEntry& entry, int attempt,
                                  JobResult& result) {
   if (!is_output_name(entry.name)) co_return sandbox::LeftOut::bad_name;
   std::string bytes;
@@ -65,7 +65,7 @@ Task<sandbox::LeftOut> keep_file(CodeStore& code, Executor& executor, const sand
     in_holes = bytes_in_holes(entry.file.get(), bytes.size());
   });
   if (left_out != sandbox::LeftOut::no) co_return left_out;
-  const std::string key = output_key(result.function_id, result.request_id, entry.name);
+  const std::string key = output_key(result.function_id, result.request_id, entry.name, attempt);
   const auto put = co_await code.put_object(key, bytes);
   if (!put) {
     log::warn("an output file could not be stored",
@@ -96,10 +96,12 @@ std::string note_of(const std::vector<sandbox::OutputEntry>& left_out, std::size
 
 }  // namespace
 
-Task<void> keep_output(CodeStore& code, Executor& executor, sandbox::OutputTree output, JobResult& result) {
+Task<void> keep_output(CodeStore& code, Executor& executor, sandbox::OutputTree output, int attempt,
+                       JobResult& result) {
   std::vector<sandbox::OutputEntry> left_out;
   for (auto& entry : output.entries) {
-    if (entry.left_out == sandbox::LeftOut::no) entry.left_out = co_await keep_file(code, executor, entry, result);
+    if (entry.left_out == sandbox::LeftOut::no)
+      entry.left_out = co_await keep_file(code, executor, entry, attempt, result);
     entry.file.reset();
     if (entry.left_out != sandbox::LeftOut::no) left_out.push_back(std::move(entry));
   }

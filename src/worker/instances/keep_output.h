@@ -10,8 +10,9 @@
 
 namespace infra::worker {
 
-// One file at a time is in memory. `result` has its ids, and its stderr, to which the note is added. A store that is
-// away is no reason to fail the run, whose effects are there: the note says so.
-Task<void> keep_output(CodeStore& code, Executor& executor, sandbox::OutputTree output, JobResult& result);
+// One file at a time is in memory. `attempt` is which start of the job this was: each has objects of its own. `result`
+// has its ids, and its stderr, to which the note is added. A store that is away is no reason to fail the run, whose
+// effects are there: the note says so.
+Task<void> keep_output(CodeStore& code, Executor& executor, sandbox::OutputTree output, int attempt, JobResult& result);
 
 }  // namespace infra::worker

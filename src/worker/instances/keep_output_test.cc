@@ -60,7 +60,7 @@ class KeepOutputTest : public ::testing::Test {
   void leave_out(std::string name, sandbox::LeftOut why) {
     tree_.entries.push_back({.name = std::move(name), .left_out = why, .file = sandbox::UniqueFd()});
   }
-  void keep() { loop_.run(keep_output(store_, loop_, std::move(tree_), result_)); }
+  void keep(int attempt = 1) { loop_.run(keep_output(store_, loop_, std::move(tree_), attempt, result_)); }
   [[nodiscard]] std::vector<std::string> kept() const {
     std::vector<std::string> names;
     for (const auto& file : result_.output_files) names.push_back(file.name);
@@ -87,6 +87,15 @@ TEST_F(KeepOutputTest, FilesAreStoredAndListed) {
   EXPECT_EQ(store_.objects.at("outputs/f1/r1/a/b.txt"), "bytes");
   EXPECT_EQ(store_.objects.at("outputs/f1/r1/large"), large);
   EXPECT_EQ(result_.err, "printed");
+}
+
+TEST_F(KeepOutputTest, AStartThatLostItsJobWritesOverNothingOfTheNext) {
+  add("a", "the winner's");
+  keep(2);
+  add("a", "the loser's");
+  keep(1);
+  ASSERT_THAT(kept(), ElementsAre("a", "a"));
+  EXPECT_EQ(store_.objects.at(result_.output_files[0].key), "the winner's");
 }
 
 TEST_F(KeepOutputTest, AFileThatGrewIsReadNoFurtherThanItsBound) {

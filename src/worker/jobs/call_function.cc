@@ -18,11 +18,13 @@ JobResult refused(const Job& job, const Error& error) {
 
 }  // namespace
 
-Task<Attempt> CallFunction::call(const Job& job, bool may_retry) {
+Task<Attempt> CallFunction::call(const Delivery& delivery, bool may_retry, Hold& hold) {
+  const Job& job = delivery.job;
   std::optional<JobResult> cold_result;
   std::exception_ptr broken;
   const auto obtained = co_await deps_.instances.obtain(job, [&](const InstancePtr& cold) {
     try {
+      const Hold::Guard guard(hold, [cold] { cold->abort(); });
       cold_result = cold->call(job, deps_.calls.begin(cold, job));
     } catch (...) {
       broken = std::current_exception();
@@ -34,7 +36,7 @@ Task<Attempt> CallFunction::call(const Job& job, bool may_retry) {
   Attempt attempt;
   try {
     if (broken) std::rethrow_exception(broken);
-    attempt = co_await call_in(instance, job, std::move(cold_result));
+    attempt = co_await call_in(instance, delivery, hold, std::move(cold_result));
   } catch (...) {
     broken = std::current_exception();
   }
@@ -49,19 +51,22 @@ Task<Attempt> CallFunction::call(const Job& job, bool may_retry) {
 }
 
 // A new instance has a result already.
-Task<Attempt> CallFunction::call_in(const InstancePtr& instance, const Job& job, std::optional<JobResult> cold_result) {
+Task<Attempt> CallFunction::call_in(const InstancePtr& instance, const Delivery& delivery, Hold& hold,
+                                    std::optional<JobResult> cold_result) {
+  const Job& job = delivery.job;
   Attempt attempt;
   if (cold_result) {
     attempt.result = std::move(*cold_result);
   } else {
+    const Hold::Guard guard(hold, [instance] { instance->abort(); });
     const CallSetup setup = deps_.calls.begin(instance, job);
     attempt.result = co_await instance->call(job, setup, deps_.executor);
   }
   deps_.calls.end(instance);
-  attempt.interrupted = instance->state() == State::interrupted;
+  attempt.interrupted = hold.lost() || instance->state() == State::interrupted;
   sandbox::OutputTree output = instance->take_output();
   if (!attempt.interrupted && !output.entries.empty()) {
-    co_await keep_output(deps_.code, deps_.executor, std::move(output), attempt.result);
+    co_await keep_output(deps_.code, deps_.executor, std::move(output), delivery.receives, attempt.result);
   }
   if (!attempt.interrupted) tell_of_leftover(job, instance->leftover());
   co_return attempt;

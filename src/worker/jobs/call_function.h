@@ -10,8 +10,10 @@
 #include "core/task.h"
 #include "ports/code_store.h"
 #include "ports/executor.h"
+#include "ports/job_queue.h"
 #include "worker/instances/instance_source.h"
 #include "worker/instances/ongoing_calls.h"
+#include "worker/jobs/hold.h"
 
 namespace infra::worker {
 
@@ -39,10 +41,12 @@ class CallFunction {
 
   explicit CallFunction(Deps deps) : deps_(std::move(deps)) {}
 
-  Task<Attempt> call(const Job& job, bool may_retry);
+  // Where `hold` is lost meanwhile nothing is kept of it.
+  Task<Attempt> call(const Delivery& delivery, bool may_retry, Hold& hold);
 
  private:
-  Task<Attempt> call_in(const InstancePtr& instance, const Job& job, std::optional<JobResult> cold_result);
+  Task<Attempt> call_in(const InstancePtr& instance, const Delivery& delivery, Hold& hold,
+                        std::optional<JobResult> cold_result);
   [[nodiscard]] Attempt not_started(const Job& job, const Error& error, bool may_retry) const;
   void tell_of_leftover(const Job& job, Leftover leftover) const;
 

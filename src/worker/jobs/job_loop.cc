@@ -89,8 +89,12 @@ Task<void> JobLoop::receive_alone() {
   }
 }
 
+bool JobLoop::is_given_back(const Delivery& delivery) const {
+  return deps_.lifecycle.phase() != Phase::running && deps_.give_back.is_allowed_for(delivery.job);
+}
+
 void JobLoop::accept(Delivery delivery) {
-  if (deps_.lifecycle.phase() != Phase::running && deps_.give_back.is_allowed_for(delivery.job)) {
+  if (is_given_back(delivery)) {
     deps_.tasks.spawn("giving a job back", deps_.give_back.give_back(std::move(delivery.receipt)));
     return;
   }
@@ -98,14 +102,26 @@ void JobLoop::accept(Delivery delivery) {
   deps_.tasks.spawn("job", handle(std::move(delivery), deps_.gate.queue_up()));
 }
 
+Task<void> JobLoop::run_beside(Delivery delivery) {
+  if (is_given_back(delivery)) {
+    co_await deps_.give_back.give_back(std::move(delivery.receipt));
+    co_return;
+  }
+  ++active_jobs_;
+  ++beside_;
+  co_await handle(std::move(delivery), deps_.gate.beside());
+  --beside_;
+}
+
 Task<void> JobLoop::handle(Delivery delivery, RunGate::TicketPtr ticket) {
-  const auto renewal = deps_.leases.renew(delivery, ticket);
+  const auto hold = std::make_shared<Hold>();
+  const auto renewal = deps_.leases.renew(delivery, ticket, hold);
   const std::string& request = delivery.job.request_id.value;
   bool done = false;
   std::exception_ptr broken;
   try {
     co_await deps_.gate.take_slot(ticket);
-    done = co_await deps_.runs.run(delivery, ticket);
+    done = co_await deps_.runs.run(delivery, ticket, *hold);
   } catch (...) {
     broken = std::current_exception();
   }

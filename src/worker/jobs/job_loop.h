@@ -37,11 +37,15 @@ class JobLoop {
   // received on the thread that put them.
   void help_on_each_thread();
 
+  // Runs a job in a slot of its own, and returns when it is done with.
+  Task<void> run_beside(Delivery delivery);
+
   // While the worker drains: returns when the queue has handed out its last job and all are done with, or at
   // `deadline`.
   Task<void> wait_until_drained(SteadyTime deadline);
 
   void notify_all() { changed_.notify_all(); }  // a slot is free, or the phase has changed
+  [[nodiscard]] int running_beside() const { return beside_; }
 
  private:
   Task<void> receive_until_stopped();
@@ -49,11 +53,13 @@ class JobLoop {
   Task<void> receive_alone();
   Task<void> help();
   void accept(Delivery delivery);
+  [[nodiscard]] bool is_given_back(const Delivery& delivery) const;
   Task<void> handle(Delivery delivery, RunGate::TicketPtr ticket);
 
   const Deps deps_;
   Condition changed_;
   std::atomic<int> active_jobs_ = 0;       // accepted and not done with, those that wait for a permit included
+  std::atomic<int> beside_ = 0;            // of them, in slots of their own
   std::atomic<int> helpers_ = 0;           // that receive besides run()
   std::atomic<bool> queue_empty_ = false;  // said by the last receive while draining
 };

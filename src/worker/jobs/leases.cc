@@ -11,10 +11,10 @@ void Leases::Renewal::end() const {
   if (permit_) permit_->notify();
 }
 
-Leases::Renewal Leases::renew(const Delivery& delivery, const RunGate::TicketPtr& ticket) {
+Leases::Renewal Leases::renew(const Delivery& delivery, const RunGate::TicketPtr& ticket, const HoldPtr& hold) {
   Renewal renewal;
   renewal.lease_ = clock_.make_signal();
-  tasks_.spawn("lease renewal", renew_lease(delivery.receipt, renewal.lease_));
+  tasks_.spawn("lease renewal", renew_lease(delivery.receipt, hold, renewal.lease_));
   if (delivery.job.max_concurrency > 0) {
     renewal.permit_ = clock_.make_signal();
     tasks_.spawn("permit renewal",
@@ -24,11 +24,15 @@ Leases::Renewal Leases::renew(const Delivery& delivery, const RunGate::TicketPtr
   return renewal;
 }
 
-Task<void> Leases::renew_lease(std::string receipt, std::shared_ptr<Signal> over) {
+Task<void> Leases::renew_lease(std::string receipt, HoldPtr hold, std::shared_ptr<Signal> over) {
   while (!co_await over->wait_until(clock_.steady_now() + limits::kVisibilityRenewal)) {
     const auto extended = co_await caught("lease renewal", queue_.extend(receipt));
-    // The job goes on either way: if another worker has it by now, settlement lets one of the two win.
-    if (!extended) log::warn("a job's lease could not be extended", {{"code", extended.error().code}});
+    if (extended) continue;
+    log::warn("a job's lease could not be extended", {{"code", extended.error().code}});
+    // An engine that is away says nothing of whose the job is: it goes on, and settlement lets one of two win.
+    if (extended.error().kind != ErrorKind::not_found) continue;
+    hold->lose();
+    co_return;
   }
 }
 

@@ -6,6 +6,7 @@
 
 #include "ports/clock.h"
 #include "ports/job_queue.h"
+#include "worker/jobs/hold.h"
 #include "worker/jobs/run_gate.h"
 #include "worker/tasks/task_group.h"
 
@@ -27,10 +28,11 @@ class Leases {
   Leases(JobQueue& queue, RunGate& gate, TaskGroup& tasks, Clock& clock)
       : queue_(queue), gate_(gate), tasks_(tasks), clock_(clock) {}
 
-  [[nodiscard]] Renewal renew(const Delivery& delivery, const RunGate::TicketPtr& ticket);
+  // A renewal that hears that the hand-over has ended loses the hold, and is the last.
+  [[nodiscard]] Renewal renew(const Delivery& delivery, const RunGate::TicketPtr& ticket, const HoldPtr& hold);
 
  private:
-  Task<void> renew_lease(std::string receipt, std::shared_ptr<Signal> over);
+  Task<void> renew_lease(std::string receipt, HoldPtr hold, std::shared_ptr<Signal> over);
   Task<void> renew_permit(RunGate::TicketPtr ticket, LimitedRun run, std::shared_ptr<Signal> over);
 
   JobQueue& queue_;

@@ -19,6 +19,7 @@ class CountingQueue : public MemoryQueue {
   Task<Result<void>> extend(const std::string& receipt) override {
     extended.add();
     if (receipt == "dead") co_return fail(errors::receipt_dead, "It is another worker's.");
+    if (receipt == "away") co_return fail(errors::engine_unavailable, "Nobody says whose it is.");
     co_return Result<void>();
   }
   testing::EventCounter extended;
@@ -57,10 +58,11 @@ class LeasesTest : public ::testing::Test {
   TaskGroup tasks_{loop_, clock_};
   RunGate gate_{limiter_, clock_, {}, [](const Job&) { return false; }, [] {}};
   Leases leases_{queue_, gate_, tasks_, clock_};
+  const HoldPtr hold_ = std::make_shared<Hold>();
 };
 
 TEST_F(LeasesTest, AJobsLeaseIsRenewedUntilItIsOver) {
-  const auto renewal = leases_.renew(delivery(0), gate_.queue_up());
+  const auto renewal = leases_.renew(delivery(0), gate_.queue_up(), hold_);
   pass(limits::kVisibilityRenewal - milliseconds(1), 1);
   EXPECT_EQ(queue_.extended.value(), 0);
   for (int round = 1; round <= 3; ++round) {
@@ -75,7 +77,7 @@ TEST_F(LeasesTest, AJobsLeaseIsRenewedUntilItIsOver) {
 }
 
 TEST_F(LeasesTest, ALimitedFunctionsJobRenewsItsPermitToo) {
-  const auto renewal = leases_.renew(delivery(1), gate_.queue_up());
+  const auto renewal = leases_.renew(delivery(1), gate_.queue_up(), hold_);
   pass(limits::kVisibilityRenewal, 2);
   await(queue_.extended, 1);
   await(limiter_.renewed, 1);
@@ -83,12 +85,38 @@ TEST_F(LeasesTest, ALimitedFunctionsJobRenewsItsPermitToo) {
 }
 
 TEST_F(LeasesTest, ALeaseThatCannotBeExtendedIsTriedAgain) {
-  const auto renewal = leases_.renew(delivery(0, "dead"), gate_.queue_up());
+  const auto renewal = leases_.renew(delivery(0, "away"), gate_.queue_up(), hold_);
   for (int round = 1; round <= 2; ++round) {
     pass(limits::kVisibilityRenewal, 1);
     await(queue_.extended, round);
   }
+  EXPECT_FALSE(hold_->lost());
   renewal.end();
+}
+
+TEST_F(LeasesTest, ALeaseThatIsLostStopsWhatRunsAndIsNotRenewed) {
+  testing::EventCounter stopped;
+  const Hold::Guard running(*hold_, [&] { stopped.add(); });
+  const auto renewal = leases_.renew(delivery(0, "dead"), gate_.queue_up(), hold_);
+  pass(limits::kVisibilityRenewal, 1);
+  await(stopped, 1);
+  EXPECT_TRUE(hold_->lost());
+  loop_.run(loop_.yield());
+  pass(limits::kVisibilityRenewal, 0);
+  EXPECT_EQ(queue_.extended.value(), 1);
+  renewal.end();
+}
+
+TEST(HoldTest, WhatBeginsAfterTheLossIsStoppedAtOnceAndWhatIsOverIsNot) {
+  Hold hold;
+  int stopped = 0;
+  {
+    const Hold::Guard over(hold, [&] { ++stopped; });
+  }
+  hold.lose();
+  EXPECT_EQ(stopped, 0);
+  const Hold::Guard late(hold, [&] { ++stopped; });
+  EXPECT_EQ(stopped, 1);
 }
 
 }  // namespace

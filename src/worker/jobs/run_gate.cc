@@ -32,6 +32,7 @@ std::uint64_t size_of(const Job& job) {
 
 struct RunGate::Standing {
   bool slot = false;
+  bool beside = false;
   bool leaving = false;
   std::optional<std::uint64_t> held_back;
   bool woken = false;
@@ -69,6 +70,12 @@ RunGate::TicketPtr RunGate::queue_up() {
   return ticket;
 }
 
+RunGate::TicketPtr RunGate::beside() {
+  auto ticket = std::make_shared<Ticket>();
+  ticket->standing_.beside = true;
+  return ticket;
+}
+
 void RunGate::line_up_again(const TicketPtr& ticket) {
   const MutexLock lock(mutex_);
   Standing& standing = standing_of(ticket);
@@ -87,7 +94,7 @@ Task<void> RunGate::take_slot(TicketPtr ticket) {
     {
       const MutexLock lock(mutex_);
       Standing& standing = standing_of(ticket);
-      if (standing.slot) co_return;
+      if (standing.slot || standing.beside) co_return;
       signal = standing.signal = clock_.make_signal();
     }
     co_await signal->wait_until(clock_.steady_now() + kForever);
@@ -211,6 +218,7 @@ bool RunGate::park(const TicketPtr& ticket, const Job& job) {
   {
     const MutexLock lock(mutex_);
     const std::uint64_t bytes = size_of(job);
+    if (standing_of(ticket).beside) return false;
     if (parked_ >= limits_.parked || parked_bytes_ + bytes > limits_.parked_bytes) return false;
     ++parked_;
     parked_bytes_ += bytes;

@@ -41,6 +41,8 @@ class RunGate {
   // Joins the line for a slot; take_slot() waits for it.
   [[nodiscard]] TicketPtr queue_up();
   Task<void> take_slot(TicketPtr ticket);
+  // For a slot beside those that are counted: it has it.
+  [[nodiscard]] static TicketPtr beside();
 
   // With a slot. At once for a function without a limit; else as soon as it has a permit of its function. False if it
   // gave up: then it may have no slot.

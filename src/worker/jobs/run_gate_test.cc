@@ -273,5 +273,23 @@ TEST_F(SharedGateTest, OthersGetTheirTurn) {
   }
 }
 
+TEST_F(RunGateTest, ASlotBesideTheOthersIsHadAtOnceAndTakesNoneOfThem) {
+  const auto first = visit("a", 0);
+  const auto second = visit("b", 0);
+  eventually([&] { return first->runs && second->runs; });
+  const auto beside = RunGate::beside();
+  Job job;
+  job.function_id = {"c"};
+  loop_.run(gate_->take_slot(beside));
+  EXPECT_TRUE(loop_.run(gate_->take_permit(beside, job)));
+  EXPECT_EQ(gate_->running(), 2);
+  loop_.run(gate_->leave(beside, job));
+  loop_.run(gate_->close(beside, job, true));
+  EXPECT_EQ(gate_->running(), 2);
+  EXPECT_EQ(gate_->free_slots(), 0);
+  end(first);
+  end(second);
+}
+
 }  // namespace
 }  // namespace infra::worker

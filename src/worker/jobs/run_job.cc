@@ -19,37 +19,48 @@ constexpr milliseconds kStoreRetry{1000};  // while the code store is away
 constexpr milliseconds kStorePatience{20'000};
 constexpr int kMaxRefusals = 10;  // of an engine that answers, but not with yes
 
-// What a job that is not even tried gets.
-std::optional<JobResult> refusal_of(const Delivery& delivery) {
-  if (delivery.cannot_run) return platform_error(delivery.job, *delivery.cannot_run);
-  if (delivery.receives <= limits::kMaxReceives) return std::nullopt;
-  return platform_error(delivery.job,
-                        {errors::worker_lost, "The job was started several times, and its worker was lost each time."});
-}
-
 // The bytes of a job and its result, while its waiter does not listen yet.
 std::optional<std::uint64_t> held_back(const Delivery& delivery, const JobResult& result) {
   if (delivery.tell_from == SteadyTime{}) return std::nullopt;
   return delivery.job.input.size() + result.out.size() + result.err.size() + result.value.size();
 }
 
+bool is_given_up(const Delivery& delivery) {
+  return !delivery.cannot_run && delivery.receives > limits::kMaxReceives;
+}
+
 }  // namespace
 
-Task<bool> RunJob::run(const Delivery& delivery, const RunGate::TicketPtr& ticket) {
+// What a job that is not even tried gets.
+std::optional<JobResult> RunJob::refusal_of(const Delivery& delivery) const {
+  if (delivery.cannot_run) return platform_error(delivery.job, *delivery.cannot_run);
+  if (is_given_up(delivery)) {
+    return platform_error(
+        delivery.job, {errors::worker_lost, "The job was started several times, and its worker was lost each time."});
+  }
   const Job& job = delivery.job;
-  const auto done = co_await caught("job", run_or_break(delivery, ticket), job.request_id.value);
+  if (deps_.quarantine == nullptr || !deps_.quarantine->remaining(job.function_id, job.code)) return std::nullopt;
+  return platform_error(job, {errors::worker_lost,
+                              "The job was not started: other jobs of this version of its function took their "
+                              "worker down again and again."});
+}
+
+Task<bool> RunJob::run(const Delivery& delivery, const RunGate::TicketPtr& ticket, Hold& hold) {
+  const Job& job = delivery.job;
+  const auto done = co_await caught("job", run_or_break(delivery, ticket, hold), job.request_id.value);
   if (done) co_return *done;
   (void)co_await caught("end of a job", deps_.gate.leave(ticket, job), job.request_id.value);
   co_await settle(delivery, platform_error(job, done.error()));
   co_return true;
 }
 
-Task<Result<bool>> RunJob::run_or_break(const Delivery& delivery, const RunGate::TicketPtr& ticket) {
+Task<Result<bool>> RunJob::run_or_break(const Delivery& delivery, const RunGate::TicketPtr& ticket, Hold& hold) {
   const Job& job = delivery.job;
   if (!delivery.fresh && co_await was_settled(delivery)) co_return true;
   if (auto refusal = refusal_of(delivery)) {
     co_await deps_.gate.leave(ticket, job, held_back(delivery, *refusal));
     co_await settle(delivery, std::move(*refusal));
+    if (deps_.quarantine != nullptr && is_given_up(delivery)) co_await deps_.quarantine->note_lost(job);
     co_return true;
   }
   const bool permitted = !deps_.give_back.is_due_for(job) && co_await deps_.gate.take_permit(ticket, job);
@@ -57,13 +68,18 @@ Task<Result<bool>> RunJob::run_or_break(const Delivery& delivery, const RunGate:
   const bool may_retry = deps_.give_back.is_allowed_for(job) && delivery.receives < limits::kMaxReceives;
   Attempt attempt;
   attempt.interrupted = !permitted;
-  if (permitted) attempt = co_await deps_.function.call(job, may_retry);
+  if (permitted) attempt = co_await deps_.function.call(delivery, may_retry, hold);
   // It keeps its slot meanwhile: a worker whose store is away takes few jobs.
   while (attempt.hand_on && deps_.clock.steady_now() - begun < kStorePatience &&
          co_await deps_.lifecycle.wait_within(Phase::running, kStoreRetry)) {
-    attempt = co_await deps_.function.call(job, may_retry);
+    attempt = co_await deps_.function.call(delivery, may_retry, hold);
   }
   co_await deps_.gate.leave(ticket, job, held_back(delivery, attempt.result));
+  if (hold.lost()) {
+    log::warn("a run was stopped: its job is another worker's by now", {{"requestId", job.request_id.value}});
+    if (deps_.on_lost) deps_.on_lost(job);
+    co_return false;
+  }
   // Who waits for it here is told, and may come again.
   if (attempt.hand_on && deps_.give_back.is_allowed_for(job)) {
     co_await deps_.give_back.give_back(delivery.receipt);
