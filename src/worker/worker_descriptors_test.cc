@@ -81,7 +81,7 @@ class WorkerDescriptorsTest : public ::testing::Test, public sandbox::Launcher {
                                            .on_finished = {}},
                                 WorkerOptions{}};
 
-  void SetUp() override { loop_.spawn(worker_->run()); }
+  void SetUp() override { loop_.spawn("test", worker_->run()); }
   void TearDown() override { loop_.run(worker_->drain(std::chrono::steady_clock::now())); }
 };
 

@@ -54,7 +54,7 @@ class LeaseTest : public ::testing::Test, public sandbox::Launcher {
     job.timeout = std::chrono::hours(1);
     job.mode = RunMode::async;
     queue_.add(job);
-    loop_.spawn(worker_->run());
+    loop_.spawn("test", worker_->run());
     eventually([&] { return called_.value() == 1; });
   }
   template <typename Condition>
