@@ -4,21 +4,24 @@
 
 #include <algorithm>
 #include <array>
-#include <boost/json.hpp>
 #include <cmath>
 #include <limits>
 
 #include "core/duration.h"
+#include "core/json_cursor.h"
 #include "core/json_members.h"
+#include "core/json_scalar.h"
 #include "core/json_text.h"
-#include "core/json_value.h"
 #include "core/operator_error_codes.h"
 #include "core/text.h"
 
 namespace infra {
 namespace {
 
-namespace json = boost::json;
+constexpr std::size_t kMostOutputFiles = 1000;  // that a reference worker's result may name
+
+constexpr std::size_t kLongestCharacter = 4;
+constexpr std::size_t kRoomBeside = 2048;  // in a result's text for all but its long members
 
 constexpr std::array<std::string_view, 4> kStatusNames = {"SUCCESS", "FAILED", "TIMEOUT", "ERROR"};
 
@@ -29,70 +32,69 @@ std::uint64_t fnv1a(std::string_view text) {
   return hash;
 }
 
-std::optional<double> number_field(const json::object& object, std::string_view name) {
-  const auto* value = object.if_contains(name);
-  if (value == nullptr || !value->is_number()) return std::nullopt;
-  return value->to_number<double>();
-}
-
-std::int64_t whole_field(const json::object& object, std::string_view name) {
-  const auto value = number_field(object, name);
+std::int64_t whole_field(const RawObject& object, std::string_view name) {
+  const auto value = object.number(name);
   return value && std::abs(*value) < 9e18 ? static_cast<std::int64_t>(*value) : 0;
 }
 
 // Nullopt where there is no number, or none that an int holds.
-std::optional<int> int_field(const json::object& object, std::string_view name) {
-  const auto value = number_field(object, name);
+std::optional<int> int_field(const RawObject& object, std::string_view name) {
+  const auto value = object.number(name);
   if (!value || std::abs(*value) > std::numeric_limits<int>::max()) return std::nullopt;
   return static_cast<int>(*value);
 }
 
-void read_output_files(const json::object& object, std::vector<OutputFile>& files) {
-  const auto* list = object.if_contains("outputFiles");
-  if (list == nullptr || !list->is_array()) return;
-  for (const auto& entry : list->get_array()) {
-    if (entry.is_string()) files.push_back({.name = std::string(entry.get_string()), .key = {}, .name_only = true});
-    if (!entry.is_object()) continue;
-    const auto& file = entry.get_object();
-    files.push_back({text_of(file, "name"), whole_field(file, "size"), text_of(file, "key"), text_of(file, "sha256")});
-  }
+std::optional<OutputFile> output_file_of(std::string_view entry) {
+  if (auto name = json_string_value(entry)) return OutputFile{.name = std::move(*name), .key = {}, .name_only = true};
+  const auto file = RawObject::read(entry);
+  if (!file) return std::nullopt;
+  return OutputFile{file->string("name"), whole_field(*file, "size"), file->string("key"), file->string("sha256")};
+}
+
+void read_output_files(const RawObject& object, std::vector<OutputFile>& files) {
+  JsonCursor list(object.text("outputFiles").value_or(""));
+  if (!list.take('[') || list.take(']')) return;
+  do {
+    const auto entry = list.value();
+    if (!entry) return;
+    if (auto file = output_file_of(*entry)) files.push_back(std::move(*file));
+  } while (files.size() < kMostOutputFiles && list.take(','));
 }
 
 // Reference workers say SUCCESS and FAILED; what else one may say is judged as their controllers do.
-std::optional<RunStatus> status_of(const json::object& object) {
-  if (const auto status = parse_run_status(text_of(object, "status"))) return status;
+std::optional<RunStatus> status_of(const RawObject& object) {
+  if (const auto status = parse_run_status(object.string("status"))) return status;
   const auto exit_code = int_field(object, "exitCode");
   if (!exit_code) return std::nullopt;
   return *exit_code == 0 ? RunStatus::success : RunStatus::failed;
 }
 
 // Reference workers know no microseconds, and those of several ages have several names for the rest.
-void read_durations(const json::object& object, JobResult& r) {
+void read_durations(const RawObject& object, JobResult& r) {
   constexpr double kLongestMs = 1e12;
-  const auto exact_us = number_field(object, "durationUs");
+  const auto exact_us = object.number("durationUs");
   r.of_reference_worker = !exact_us;
   if (exact_us) r.duration_ms = *exact_us / 1000;
   for (const char* name : {"durationMs", "duration_ms", "durationMillis"}) {
-    if (!exact_us && r.duration_ms == 0) r.duration_ms = number_field(object, name).value_or(0);
+    if (!exact_us && r.duration_ms == 0) r.duration_ms = object.number(name).value_or(0);
   }
   r.duration_ms = std::clamp(r.duration_ms, 0.0, kLongestMs);
-  r.handler_ms = number_field(object, "handlerDurationMs");
+  r.handler_ms = object.number("handlerDurationMs");
 }
 
 // Whole microseconds; a reference worker's is a fraction of the run's duration.
-void read_cpu_usage(const json::object& object, JobResult& r) {
+void read_cpu_usage(const RawObject& object, JobResult& r) {
   r.cpu_usage_us = whole_field(object, "cpuUsage");
-  const auto share = number_field(object, "cpuUsage");
+  const auto share = object.number("cpuUsage");
   if (!share || *share == std::floor(*share)) return;
   r.cpu_share = share;
   r.cpu_usage_us = whole_us(*share * r.duration_ms);
 }
 
 std::string output_file_json(const OutputFile& file) {
-  if (file.name_only) return json_quote(replace_invalid_utf8(file.name));
-  return fmt::format(R"({{"name":{},"size":{},"sha256":{},"key":{}}})", json_quote(replace_invalid_utf8(file.name)),
-                     file.size_bytes, file.sha256.empty() ? "null" : json_quote(file.sha256),
-                     json_quote(replace_invalid_utf8(file.key)));
+  if (file.name_only) return json_quote(file.name);
+  return fmt::format(R"({{"name":{},"size":{},"sha256":{},"key":{}}})", json_quote(file.name), file.size_bytes,
+                     file.sha256.empty() ? "null" : json_quote(file.sha256), json_quote(file.key));
 }
 
 }  // namespace
@@ -108,14 +110,23 @@ std::optional<RunStatus> parse_run_status(std::string_view text) {
 }
 
 std::string to_json(const JobResult& r) {
-  std::string text = fmt::format(
-      R"({{"requestId":{},"functionId":{},"workerId":{},"status":"{}","exitCode":{},"stdout":{},"stderr":{},"result":{})",
-      json_quote(r.request_id.value), json_quote(r.function_id.value), json_quote(r.worker_id.value),
-      to_string(r.status), r.exit_code, json_quote(replace_invalid_utf8(r.out)),
-      json_quote(replace_invalid_utf8(r.err)), r.value.empty() ? "null" : r.value);
+  return to_json(r, r.value);
+}
+
+std::string to_json(const JobResult& r, std::string_view value) {
+  std::string text =
+      fmt::format(R"({{"requestId":{},"functionId":{},"workerId":{},"status":"{}","exitCode":{},"stdout":)",
+                  json_quote(r.request_id.value), json_quote(r.function_id.value), json_quote(r.worker_id.value),
+                  to_string(r.status), r.exit_code);
+  // Once, and all of it: growing would copy what was written.
+  text.reserve(kRoomBeside + json_string_size(r.out) + json_string_size(r.err) + value.size());
+  append_json_string(text, r.out);
+  text += R"(,"stderr":)";
+  append_json_string(text, r.err);
+  text += R"(,"result":)";
+  text += value.empty() ? "null" : value;
   if (!r.error_code.empty()) {
-    text += fmt::format(R"(,"error":{},"code":{})", json_quote(replace_invalid_utf8(r.error_message)),
-                        json_quote(r.error_code));
+    text += fmt::format(R"(,"error":{},"code":{})", json_quote(r.error_message), json_quote(r.error_code));
   }
   text += fmt::format(
       R"(,"durationMs":{},"durationUs":{},"handlerDurationMs":{},"peakMemoryBytes":{},"allocatedMemoryMb":{})",
@@ -137,38 +148,35 @@ Result<JobResult> parse_job_result(std::string_view text) {
   const auto invalid = [](std::string why) { return fail(errors::invalid_result, std::move(why)); };
   const auto raw = RawObject::read(text);
   if (!raw) return invalid("A result must be a JSON object.");
-  json::object object;
-  for (const auto& member : raw->members()) {
-    if (member.name != "result") object.emplace(member.name, raw->value(member.name));
-  }
+  const RawObject& object = *raw;
   const auto status = status_of(object);
   if (!status) return invalid("A result must have a status (SUCCESS, FAILED, TIMEOUT or ERROR) or an exitCode.");
 
   JobResult r;
-  r.request_id = {text_of(object, "requestId")};
-  r.function_id = {text_of(object, "functionId")};
-  r.worker_id = {text_of(object, "workerId")};
+  r.request_id = {object.string("requestId")};
+  r.function_id = {object.string("functionId")};
+  r.worker_id = {object.string("workerId")};
   r.status = *status;
   r.exit_code = int_field(object, "exitCode").value_or(0);
-  r.out = text_of(object, "stdout");
-  r.err = text_of(object, "stderr");
-  r.value = std::string(raw->text("result").value_or("null"));  // Boost.JSON would write 3.1 as 3.1E0
-  r.error_code = text_of(object, "code");
-  r.error_message = text_of(object, "error");
+  r.out = object.string("stdout");
+  r.err = object.string("stderr");
+  r.value = std::string(object.text("result").value_or("null"));
+  r.error_code = object.string("code");
+  r.error_message = object.string("error");
   read_durations(object, r);
   r.peak_memory_bytes = whole_field(object, "peakMemoryBytes");
   r.allocated_memory_mb = int_field(object, "allocatedMemoryMb").value_or(0);
   read_cpu_usage(object, r);
-  if (const auto* cold = object.if_contains("coldStart")) r.cold_start = cold->is_bool() && cold->get_bool();
+  r.cold_start = object.is_true("coldStart");
   r.network_rx = whole_field(object, "networkRx");
   r.network_tx = whole_field(object, "networkTx");
   r.disk_read = whole_field(object, "diskRead");
   r.disk_write = whole_field(object, "diskWrite");
   read_output_files(object, r.output_files);
   r.llm_tokens = whole_field(object, "llm_token_count");
-  r.optimization_tip = text_of(object, "optimizationTip");
+  r.optimization_tip = object.string("optimizationTip");
   r.recommended_memory_mb = int_field(object, "recommendedMemoryMb");
-  r.estimated_savings = text_of(object, "estimatedSavings");
+  r.estimated_savings = object.string("estimatedSavings");
   return r;
 }
 
@@ -205,14 +213,17 @@ std::optional<RunProfile> profile_of(const JobResult& result) {
 }
 
 LogRow make_log_row(const JobResult& result, WallTime accepted_at, WallTime now) {
-  std::string message = replace_invalid_utf8(result.out);
-  for (const std::string* part : {&result.err, &result.error_message}) {
+  std::string message;
+  std::size_t whole = 0;
+  for (const std::string* part : {&result.out, &result.err, &result.error_message}) {
     if (part->empty() || (part == &result.error_message && result.err.find(*part) != std::string::npos)) continue;
-    if (!message.empty() && message.back() != '\n') message += '\n';
-    message += replace_invalid_utf8(*part);
+    const bool unended = !message.empty() && message.back() != '\n';
+    if (unended) message += '\n';
+    whole += part->size() + (unended ? 1 : 0);
+    // No more of it than may stay, and one character, of which the last may be a part.
+    message += replace_invalid_utf8(std::string_view(*part).substr(0, limits::kMaxLogMessageBytes + kLongestCharacter));
   }
   if (message.size() > limits::kMaxLogMessageBytes) {
-    const std::size_t whole = message.size();
     message.resize(cut_utf8(message, limits::kMaxLogMessageBytes).size());
     message += fmt::format("\n[cut: {} of {} bytes are kept]", message.size(), whole);
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,6 +14,8 @@
 #include "core/time.h"
 
 namespace infra {
+
+class ByteClaim;
 
 enum class RunStatus : std::uint8_t {
   success,
@@ -60,12 +63,15 @@ struct JobResult {
   std::string optimization_tip;
   std::optional<int> recommended_memory_mb;
   std::string estimated_savings;
-  bool of_reference_worker = false;  // read from a text without durationUs, which ours have
+  bool of_reference_worker = false;          // read from a text without durationUs, which ours have
+  std::shared_ptr<const ByteClaim> claim{};  // what its value is counted against until nobody has it; small ones: none
 };
 
 // The contract's JSON: durationMs is rounded up, durationUs exact. Invalid UTF-8 in stdout or stderr is replaced by
 // U+FFFD, so that the text is always valid JSON.
 [[nodiscard]] std::string to_json(const JobResult& result);
+// The same with `value` for the returned one.
+[[nodiscard]] std::string to_json(const JobResult& result, std::string_view value);
 
 // Reads what to_json() or a reference worker wrote; missing fields keep their defaults, and a missing or unknown status
 // follows from the exit code. `invalid` if it is no result.

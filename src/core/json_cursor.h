@@ -1,20 +1,17 @@
-// Walks over JSON text by its grammar (RFC 8259) and builds nothing, so that whatever is valid can be passed on as it
-// was written: numbers of any size, a surrogate's escape without its other half. It does not recurse: no text exhausts
-// a stack.
+// Walks over JSON text that is there as a whole, value by value, by the scanner's grammar.
 #pragma once
 
 #include <cstddef>
 #include <optional>
 #include <string_view>
 
-namespace infra {
+#include "core/json_scanner.h"
 
-// How deep a value that a client sends or a function returns may be nested.
-inline constexpr std::size_t kMaxJsonDepth = 499;
+namespace infra {
 
 class JsonCursor {
  public:
-  enum class Fault { none, syntax, too_deep };
+  using Fault = JsonScanner::Fault;
 
   // Takes a BOM at the start as part of it.
   explicit JsonCursor(std::string_view text);
@@ -37,14 +34,7 @@ class JsonCursor {
   bool fail(std::string_view expected, Fault fault = Fault::syntax);  // false
 
  private:
-  bool skip_value();
-  bool skip_string();
-  bool skip_escape();
-  bool skip_number();
-  bool skip_digits();
-  bool skip_word(std::string_view word);
-  bool skip_name();
-  void skip_plain_text();
+  std::optional<std::string_view> step_over(JsonScanner scanner);
 
   std::string_view text_;
   std::size_t at_ = 0;

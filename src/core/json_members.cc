@@ -5,21 +5,15 @@
 #include <algorithm>
 
 #include "core/error_codes.h"
+#include "core/json_cursor.h"
+#include "core/json_scalar.h"
 #include "core/json_value.h"
 #include "core/text.h"
 
 namespace infra {
 namespace {
 
-constexpr std::size_t kMaxMembers = 64;
 constexpr std::size_t kShownNameBytes = 64;
-
-// Of a string whose text is valid.
-std::string unescaped(std::string_view quoted) {
-  if (quoted.find('\\') == std::string_view::npos) return std::string(quoted.substr(1, quoted.size() - 2));
-  const auto value = parse_json(quoted);
-  return value && value->is_string() ? std::string(value->get_string()) : std::string();
-}
 
 // What bytes that are no JSON are instead, where they show it: by their BOM, or by where an ASCII character's zero
 // bytes are (RFC 4627, 3). Empty if they don't.
@@ -34,6 +28,17 @@ std::string_view foreign_form(std::string_view bytes) {
   return zero(0) != zero(1) ? "UTF-16" : "";
 }
 
+// Of a document that does not begin as an object: another value, or none.
+RawObject::Refusal no_object(std::string_view document) {
+  JsonCursor cursor(document);
+  const bool value = cursor.value().has_value();
+  if (value && cursor.at_end()) return {RawObject::Problem::no_object};
+  if (value) cursor.fail("nothing more is expected");
+  const bool deep = cursor.fault() == JsonCursor::Fault::too_deep;
+  return {deep ? RawObject::Problem::too_deep : RawObject::Problem::no_json, cursor.position(),
+          deep ? std::string() : std::string(cursor.expected())};
+}
+
 std::string no_json(std::string_view body, const RawObject::Refusal& refusal) {
   const auto form = foreign_form(body);
   if (form == "gzip") return "The body is gzip; send it with the header Content-Encoding: gzip.";
@@ -45,45 +50,31 @@ std::string no_json(std::string_view body, const RawObject::Refusal& refusal) {
 }  // namespace
 
 std::expected<RawObject, RawObject::Refusal> RawObject::read(std::string_view document) {
-  JsonCursor cursor(document);
-  std::string name;
-  const auto broken = [&] {
-    const bool deep = cursor.fault() == JsonCursor::Fault::too_deep;
-    return std::unexpected(deep ? Refusal{Problem::too_deep, cursor.position(), name}
-                                : Refusal{Problem::no_json, cursor.position(), std::string(cursor.expected())});
-  };
-  if (cursor.next() != '{') {
-    if (!cursor.value()) return broken();
-    if (cursor.at_end()) return std::unexpected(Refusal{Problem::no_object});
-    cursor.fail("nothing more is expected");
-    return broken();
+  JsonObjectScanner scanner;
+  if (scanner.take(document) && scanner.finish()) return of(document, scanner.members());
+  switch (scanner.fault()) {
+    case JsonObjectScanner::Fault::no_object:
+      return std::unexpected(no_object(document));
+    case JsonObjectScanner::Fault::too_deep:
+      return std::unexpected(Refusal{Problem::too_deep, scanner.position(),
+                                     json_string_value(scanner.last_name().in(document)).value_or("")});
+    case JsonObjectScanner::Fault::too_many:
+      return std::unexpected(Refusal{Problem::too_many});
+    default:
+      return std::unexpected(Refusal{Problem::no_json, scanner.position(), std::string(scanner.expected())});
   }
-  cursor.take('{');
+}
+
+std::expected<RawObject, RawObject::Refusal> RawObject::of(std::string_view document,
+                                                           const std::vector<MemberRange>& members) {
   RawObject object;
-  object.members_.reserve(8);
-  bool more = !cursor.take('}');
-  while (more) {
-    const auto quoted = cursor.string();
-    if (!quoted) return broken();
-    name = unescaped(*quoted);
-    if (object.text(name)) return std::unexpected(Refusal{Problem::duplicate, 0, name});
-    if (object.members_.size() == kMaxMembers) return std::unexpected(Refusal{Problem::too_many});
-    if (!cursor.take(':')) {
-      cursor.fail("a colon is expected");
-      return broken();
-    }
-    const auto value = cursor.value();
-    if (!value) return broken();
-    object.members_.push_back({name, *value});
-    more = cursor.take(',');
-    if (!more && !cursor.take('}')) {
-      cursor.fail("a comma or } is expected");
-      return broken();
-    }
+  object.members_.reserve(members.size());
+  for (const auto& member : members) {
+    std::string name = json_string_value(member.name.in(document)).value_or("");
+    if (object.text(name)) return std::unexpected(Refusal{Problem::duplicate, 0, std::move(name)});
+    object.members_.push_back({std::move(name), member.value.in(document)});
   }
-  if (cursor.at_end()) return object;
-  cursor.fail("nothing more is expected");
-  return broken();
+  return object;
 }
 
 std::optional<std::string_view> RawObject::text(std::string_view name) const {
@@ -98,8 +89,13 @@ boost::json::value RawObject::value(std::string_view name) const {
 }
 
 std::string RawObject::string(std::string_view name) const {
-  const auto found = value(name);
-  return found.is_string() ? std::string(found.get_string()) : std::string();
+  const auto raw = text(name);
+  return raw ? json_string_value(*raw).value_or("") : std::string();
+}
+
+std::optional<double> RawObject::number(std::string_view name) const {
+  const auto raw = text(name);
+  return raw ? json_number_value(*raw) : std::nullopt;
 }
 
 Result<RawObject> read_members(std::string_view body) {
@@ -112,7 +108,7 @@ Result<RawObject> read_members(std::string_view body) {
     case RawObject::Problem::duplicate:
       return fail(errors::duplicate_field, fmt::format("The body has \"{}\" twice.", name));
     case RawObject::Problem::too_many:
-      return invalid(fmt::format("The body has more than {} fields.", kMaxMembers));
+      return invalid(fmt::format("The body has more than {} fields.", JsonObjectScanner::kMaxMembers));
     case RawObject::Problem::no_object:
       return invalid("The body must be a JSON object.");
     case RawObject::Problem::too_deep:

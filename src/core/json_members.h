@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "core/error.h"
-#include "core/json_cursor.h"
+#include "core/json_object_scanner.h"
 
 namespace infra {
 
@@ -33,6 +33,9 @@ class RawObject {
   // Checks the whole document: each member's value may be kMaxJsonDepth levels deep, and there may be 64 members. A BOM
   // at its start is skipped.
   [[nodiscard]] static std::expected<RawObject, Refusal> read(std::string_view document);
+  // Of a document that has been scanned.
+  [[nodiscard]] static std::expected<RawObject, Refusal> of(std::string_view document,
+                                                            const std::vector<MemberRange>& members);
 
   [[nodiscard]] const std::vector<RawMember>& members() const { return members_; }
   [[nodiscard]] std::optional<std::string_view> text(std::string_view name) const;
@@ -40,6 +43,9 @@ class RawObject {
   [[nodiscard]] boost::json::value value(std::string_view name) const;
   // Empty for what is no string.
   [[nodiscard]] std::string string(std::string_view name) const;
+  // Nullopt for what is no number, or none that a double holds.
+  [[nodiscard]] std::optional<double> number(std::string_view name) const;
+  [[nodiscard]] bool is_true(std::string_view name) const { return text(name) == "true"; }
 
  private:
   std::vector<RawMember> members_;

@@ -7,8 +7,11 @@
 
 namespace infra {
 
-// `text` as a JSON string with its quotes. Must be valid UTF-8.
+// `text` as a JSON string with its quotes. Each byte that belongs to no UTF-8 character becomes U+FFFD.
 [[nodiscard]] std::string json_quote(std::string_view text);
+void append_json_string(std::string& json, std::string_view text);
+// How many bytes that is.
+[[nodiscard]] std::size_t json_string_size(std::string_view text);
 
 // At most three decimals, the shortest form: 3.1, 12, 0.005; null for what is no finite number.
 [[nodiscard]] std::string json_number(double value);
