@@ -194,14 +194,18 @@ class SettleTest : public AppTest {
     delivery.job.function_id = {"f"};
     return delivery;
   }
-  JobResult result() {
+  JobResult result(FunctionId function = {"f"}) {
     JobResult result;
     result.request_id = id_;
-    result.function_id = {"f"};
+    result.function_id = std::move(function);
     result.status = RunStatus::success;
     result.duration_ms = 5;
     result.handler_ms = 2.5;
     return result;
+  }
+  Result<void> settle(const Delivery& delivery, JobResult result) {
+    settle_.complete(delivery.job, result);
+    return run_task(settle_.settle(delivery, std::make_shared<const JobResult>(std::move(result))));
   }
 
   RequestId id_ = ids_.request_id();
@@ -214,7 +218,7 @@ class SettleTest : public AppTest {
 };
 
 TEST_F(SettleTest, TellsKeepsRecordsAndOnlyThenDeletes) {
-  ASSERT_TRUE(run_task(settle_.settle(delivery(), result())));
+  ASSERT_TRUE(settle(delivery(), result()));
   EXPECT_THAT(journal_.calls, ElementsAre("results.publish", "recorder.record", "queue.acknowledge"));
   EXPECT_EQ(counted(), 1);
   ASSERT_THAT(logs_.rows, SizeIs(1));
@@ -231,15 +235,15 @@ TEST_F(SettleTest, AResultIsToldWithWhatTheRunsBeforeItAdvise) {
   small.peak_memory_bytes = 40 << 20;
   for (int i = 1; i <= 10; ++i) {
     once.job.request_id = small.request_id = ids_.request_id();
-    ASSERT_TRUE(run_task(settle_.settle(once, small)));
+    ASSERT_TRUE(settle(once, small));
     EXPECT_EQ(results_.published.back()->recommended_memory_mb.has_value(), i >= 10) << i;
-    ASSERT_TRUE(run_task(settle_.settle(once, small)));  // it came again, and its row was there: no second run
+    ASSERT_TRUE(settle(once, small));  // it came again, and its row was there: no second run
   }
 }
 
 TEST_F(SettleTest, SecondSettlementIsNotCountedButDeletesItsMessage) {
-  ASSERT_TRUE(run_task(settle_.settle(delivery(), result())));
-  ASSERT_TRUE(run_task(settle_.settle(delivery(2), result())));
+  ASSERT_TRUE(settle(delivery(), result()));
+  ASSERT_TRUE(settle(delivery(2), result()));
   EXPECT_THAT(logs_.rows, SizeIs(1));
   EXPECT_EQ(counted(), 1);
   EXPECT_EQ(journal_.calls.back(), "queue.acknowledge");
@@ -250,7 +254,7 @@ TEST_F(SettleTest, MessageStaysWhenAnythingBeforeItFails) {
     journal_.calls.clear();
     journal_.failing = step;
     logs_.rows.clear();
-    EXPECT_FALSE(run_task(settle_.settle(delivery(), result()))) << step;
+    EXPECT_FALSE(settle(delivery(), result())) << step;
     EXPECT_EQ(journal_.calls.back(), step);
   }
   EXPECT_THAT(told(), SizeIs(1));  // however often it is tried
@@ -258,19 +262,19 @@ TEST_F(SettleTest, MessageStaysWhenAnythingBeforeItFails) {
 
 TEST_F(SettleTest, ItsEventIsThereBeforeWhoeverWaitsIsTold) {
   journal_.failing = "results.publish";
-  EXPECT_FALSE(run_task(settle_.settle(delivery(), result())));
+  EXPECT_FALSE(settle(delivery(), result()));
   EXPECT_THAT(told(), ElementsAre("Function Executed: f"));
   EXPECT_EQ(events_.newest_first().front().run->duration_ms, 5);
 }
 
 TEST_F(SettleTest, WhatWasReceivedTooOftenIsBuried) {
-  ASSERT_TRUE(run_task(settle_.settle(delivery(limits::kMaxReceives + 1), result())));
+  ASSERT_TRUE(settle(delivery(limits::kMaxReceives + 1), result()));
   EXPECT_EQ(journal_.calls.back(), "queue.bury");
 }
 
 TEST_F(SettleTest, KnowsWhatIsSettled) {
   EXPECT_FALSE(run_task(settle_.is_settled(delivery().job)).value());
-  ASSERT_TRUE(run_task(settle_.settle(delivery(), result())));
+  ASSERT_TRUE(settle(delivery(), result()));
   EXPECT_TRUE(run_task(settle_.is_settled(delivery().job)).value());
   journal_.failing = "logs.find";
   EXPECT_FALSE(run_task(settle_.is_settled(delivery().job)).has_value());
@@ -279,7 +283,7 @@ TEST_F(SettleTest, KnowsWhatIsSettled) {
 TEST_F(SettleTest, AReferenceControllersJobIsToldAndNeitherLoggedNorCounted) {
   id_ = {"6f1c2f6e-6a55-4a0c-9d2b-0d6d1b1f7a11"};
   EXPECT_FALSE(run_task(settle_.is_settled(delivery().job)).value());
-  ASSERT_TRUE(run_task(settle_.settle(delivery(), result())));
+  ASSERT_TRUE(settle(delivery(), result()));
   EXPECT_THAT(journal_.calls, ElementsAre("results.publish", "queue.acknowledge"));
   EXPECT_EQ(counted(), 0);
   results_.stored = results_.published.back();
@@ -289,10 +293,8 @@ TEST_F(SettleTest, AReferenceControllersJobIsToldAndNeitherLoggedNorCounted) {
 TEST_F(SettleTest, AJobWhoseFunctionNobodyKnowsIsToldAndHasNoRow) {
   Delivery nameless = delivery();
   nameless.job.function_id = {};
-  JobResult refused = result();
-  refused.function_id = {};
   EXPECT_FALSE(run_task(settle_.is_settled(nameless.job)).value());
-  ASSERT_TRUE(run_task(settle_.settle(nameless, refused)));
+  ASSERT_TRUE(settle(nameless, result({})));
   EXPECT_THAT(journal_.calls, ElementsAre("results.publish", "queue.acknowledge"));
 }
 

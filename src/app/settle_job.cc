@@ -18,9 +18,11 @@ Task<Result<bool>> SettleJob::is_settled(const Job& job) {
   co_return fail(row.error());
 }
 
-Task<Result<void>> SettleJob::settle(const Delivery& delivery, JobResult result) {
-  recent_runs_.take_in(delivery.job, result);
-  const auto shared = std::make_shared<const JobResult>(std::move(result));
+void SettleJob::complete(const Job& job, JobResult& result) {
+  recent_runs_.take_in(job, result);
+}
+
+Task<Result<void>> SettleJob::settle(const Delivery& delivery, SharedResult shared) {
   events_.run_finished(*shared);  // before the waiter is told, which may ask for it at once
   // The row decides who counts: of two workers with one job, the one whose row was put.
   std::optional<LogRow> row;
@@ -35,7 +37,7 @@ Task<Result<void>> SettleJob::settle(const Delivery& delivery, JobResult result)
 // No row of ours says what came of it.
 Task<Result<bool>> SettleJob::has_result(const RequestId& id) {
   const auto stored = co_await results_.find(id);
-  if (stored) co_return stored->result != nullptr;
+  if (stored) co_return stored->finished();
   if (stored.error().kind == ErrorKind::not_found) co_return false;
   co_return fail(stored.error());
 }

@@ -22,7 +22,8 @@ class SettleJob : public Settlement {
       : store_(store), results_(results), logs_(logs), clock_(clock), events_(events), metrics_(metrics) {}
 
   Task<Result<bool>> is_settled(const Job& job) override;
-  Task<Result<void>> settle(const Delivery& delivery, JobResult result) override;
+  void complete(const Job& job, JobResult& result) override;
+  Task<Result<void>> settle(const Delivery& delivery, SharedResult result) override;
 
  private:
   Task<Result<bool>> has_result(const RequestId& id);

@@ -5,8 +5,8 @@
 #include "core/duration.h"
 #include "core/error_codes.h"
 #include "core/json_members.h"
+#include "core/json_scalar.h"
 #include "core/json_text.h"
-#include "core/json_value.h"
 #include "core/text.h"
 #include "http/error_response.h"
 #include "http/json_fields.h"
@@ -28,8 +28,7 @@ Result<std::string> text_member(const RawMember& member, bool optional, const Er
   if (!member.text.starts_with('"')) {
     return fail(refusal, fmt::format("{} must be a string.", member.name));
   }
-  const auto value = parse_json(member.text);
-  return std::string(value->get_string());
+  return json_string_value(member.text).value_or("");
 }
 
 Result<void> read_member(app::Invocation& invocation, const RawMember& member) {
@@ -127,10 +126,9 @@ Task<Result<net::Response>> RunsHandler::status(Context& context) {
   if (!uuid_version(id)) {
     co_return fail(errors::job_not_found, "There is no such job; a job id is a UUID, as POST /run gave it.");
   }
-  const auto stored = co_await results_.find({id});
+  auto stored = co_await results_.find({id});
   if (!stored) co_return fail(stored.error());
-  if (!stored->result) co_return json_response(200, R"({"status":"pending"})");
-  co_return json_response(200, to_json(*stored->result));
+  co_return json_response(200, stored->finished() ? std::move(stored->json) : R"({"status":"pending"})");
 }
 
 }  // namespace infra::http

@@ -45,7 +45,9 @@ class TestWorker final : public JobQueue, public ResultBus {
     jobs.push_back(job);
     auto result = outcome(job);
     if (!result) co_return Result<void>{};
-    co_return co_await settle_.settle({.job = job, .receipt = "r"}, std::move(*result));
+    settle_.complete(job, *result);
+    co_return co_await settle_.settle({.job = job, .receipt = "r"},
+                                      std::make_shared<const JobResult>(std::move(*result)));
   }
   Task<Result<std::vector<Delivery>>> receive(int, milliseconds) override { co_return std::vector<Delivery>{}; }
   Task<Result<void>> extend(const std::string&) override { co_return Result<void>{}; }
@@ -77,7 +79,7 @@ class TestWorker final : public JobQueue, public ResultBus {
     if (auto ok = journal_.note("results.find"); !ok) co_return fail(ok.error());
     const auto found = results_.find(id);
     if (found == results_.end()) co_return fail(errors::job_not_found, "There is no such job.");
-    co_return StoredResult{found->second};
+    co_return StoredResult{found->second ? to_json(*found->second) : std::string()};
   }
   void abandon_waiters() override { abandoned_ = true; }
 

@@ -24,8 +24,10 @@ class ResultWaiter {
   virtual Task<Result<SharedResult>> wait_until(SteadyTime deadline) = 0;
 };
 
+// As the contract has it and as it was written, checked and not built anew.
 struct StoredResult {
-  SharedResult result;  // null: accepted and not finished ("pending")
+  std::string json{};  // empty: accepted and not finished ("pending")
+  [[nodiscard]] bool finished() const { return !json.empty(); }
 };
 
 // Every method may be called from any event thread, and fails with `unavailable` when the engine does not answer.

@@ -72,8 +72,8 @@ class DiaryQueue : public MemoryQueue {
 class DiarySettlement : public MemorySettlement {
  public:
   DiarySettlement(MemoryQueue& queue, Diary& diary) : MemorySettlement(queue), diary_(diary) {}
-  Task<Result<void>> settle(const Delivery& delivery, JobResult result) override {
-    diary_.note(result.request_id.value + ": settled " + result.error_code);
+  Task<Result<void>> settle(const Delivery& delivery, std::shared_ptr<const JobResult> result) override {
+    diary_.note(result->request_id.value + ": settled " + result->error_code);
     return MemorySettlement::settle(delivery, std::move(result));
   }
 

@@ -50,7 +50,7 @@ class ResultBusContract : public ::testing::Test {
   std::string state(const std::string& id) {
     const auto found = find(id);
     if (!found) return found.error().kind == ErrorKind::not_found ? "none" : found.error().message;
-    return found->result ? found->result->out : "pending";
+    return found->finished() ? parse_job_result(found->json)->out : "pending";
   }
   struct Waited {
     std::optional<Result<SharedResult>> outcome;
@@ -113,8 +113,8 @@ TYPED_TEST_P(ResultBusContract, PendingThenResultThenExpired) {
     this->publish(id, "done", mode);
     EXPECT_EQ(this->state(id), "done");
     const auto found = this->find(id);
-    EXPECT_EQ(found->result->value, R"({"pi":3.1,"s":"ü"})");
-    EXPECT_EQ(found->result->handler_ms, 1.5);
+    EXPECT_EQ(parse_job_result(found->json)->value, R"({"pi":3.1,"s":"ü"})");
+    EXPECT_EQ(parse_job_result(found->json)->handler_ms, 1.5);
     this->engine_.advance(limits::kResultTtl - milliseconds{1} - TypeParam::kSlack);
     EXPECT_EQ(this->state(id), "done");
     this->engine_.advance(milliseconds{1} + TypeParam::kSlack);

@@ -41,7 +41,7 @@ TEST(SqliteResultBus, AnAcceptedJobIsNeverUnknown) {
   for (int i = 0; !done; i = (i + 1) % kJobs) {
     ASSERT_TRUE(world.run(world.bus().find({id(i)}))) << id(i);  // pending or finished, with no gap in between
   }
-  for (int i = 0; i < kJobs; ++i) EXPECT_TRUE(world.run(world.bus().find({id(i)}))->result);
+  for (int i = 0; i < kJobs; ++i) EXPECT_TRUE(world.run(world.bus().find({id(i)}))->finished());
 }
 
 TEST(SqliteResultBus, ASyncResultIsFoundWhileItIsOnItsWayToTheDisk) {
@@ -51,8 +51,8 @@ TEST(SqliteResultBus, ASyncResultIsFoundWhileItIsOnItsWayToTheDisk) {
   const auto found = world.run(world.bus().find({"r"}));
   writer.release();
   ASSERT_TRUE(found);
-  ASSERT_TRUE(found->result);
-  EXPECT_EQ(found->result->out, "quick");
+  ASSERT_TRUE(found->finished());
+  EXPECT_EQ(parse_job_result(found->json)->out, "quick");
 }
 
 TEST(SqliteResultBus, ResultsSurviveARestartAndExpiredOnesAreSwept) {
@@ -69,7 +69,7 @@ TEST(SqliteResultBus, ResultsSurviveARestartAndExpiredOnesAreSwept) {
       [](sqlite::Connection& connection) { return connection.query_integer("SELECT count(*) FROM results"); });
   EXPECT_EQ(rows.value(), 1);
   SqliteResultBus bus(*database);
-  EXPECT_EQ(world.run(bus.find({"new"}))->result->out, "2");
+  EXPECT_EQ(parse_job_result(world.run(bus.find({"new"}))->json)->out, "2");
 }
 
 }  // namespace

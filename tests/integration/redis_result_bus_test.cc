@@ -86,7 +86,7 @@ class RedisResultBusTest : public ::testing::Test {
   std::string state(const std::string& id, RedisResultBus& bus) {
     const auto found = world_.run(bus.find({id}));
     if (!found) return found.error().kind == ErrorKind::not_found ? "none" : "unavailable";
-    return found->result ? found->result->out : "pending";
+    return found->finished() ? parse_job_result(found->json)->out : "pending";
   }
   std::string state(const std::string& id) { return state(id, world_.bus()); }
   std::unique_ptr<ResultWaiter> expect(const std::string& id) {
@@ -117,6 +117,34 @@ TEST_F(RedisResultBusTest, ALargeResultIsAnnouncedByItsIdAndKeptInTheBucket) {
   ASSERT_TRUE(world_.run(worker_.publish(job(kId, RunMode::sync), make_result(kId, large))));
   EXPECT_EQ(await(*waiter), large);
   EXPECT_TRUE(world_.bucket.find("results/" + kId + ".json"));
+  EXPECT_EQ(world_.ask({"GET", "job:" + kId}), R"({"status":"SUCCESS","requestId":")" + kId +
+                                                   R"(","functionId":"f","resultKey":"results/)" + kId + R"(.json"})");
+  EXPECT_EQ(state(kId), large);
+}
+
+TEST_F(RedisResultBusTest, WhereTheBucketHasLostALargeResultItIsUnknownAndWhereItIsAwayUnavailable) {
+  ASSERT_TRUE(world_.run(worker_.publish(job(kId, RunMode::sync), make_result(kId, std::string(100'000, 'x')))));
+  ASSERT_TRUE(world_.run(world_.bucket.remove_object("results/" + kId + ".json")));
+  EXPECT_EQ(state(kId), "none");
+  world_.bucket.fail_with(Error{errors::code_store_unavailable, "Not now."});
+  EXPECT_EQ(state(kId), "unavailable");
+}
+
+TEST_F(RedisResultBusTest, TheFirstLargeResultStays) {
+  const std::string large(100'000, 'x');
+  ASSERT_TRUE(world_.run(worker_.publish(job(kId, RunMode::sync), make_result(kId, large))));
+  const auto waiter = expect(kId);
+  ASSERT_TRUE(world_.run(worker_.publish(job(kId, RunMode::sync), make_result(kId, "small"))));
+  EXPECT_EQ(await(*waiter), large);
+  EXPECT_EQ(state(kId), large);
+}
+
+TEST_F(RedisResultBusTest, AControllerThatListensForTheResultItselfFindsAllOfItInRedis) {
+  const std::string large(100'000, 'x');
+  Job foreign = job(kForeignId, RunMode::sync);
+  foreign.reply_to.clear();
+  ASSERT_TRUE(world_.run(worker_.publish(foreign, make_result(kForeignId, large))));
+  EXPECT_EQ(parse_job_result(world_.ask({"GET", "job:" + kForeignId}))->out, large);
 }
 
 TEST_F(RedisResultBusTest, ALostAnnouncementIsFoundByLookingAgain) {
@@ -232,8 +260,8 @@ TEST_F(RedisResultBusTest, WhatAReferenceWorkerLeavesOutComesFromTheRunThatWasAc
   RedisWorld::eventually([&] { return other.foreign == 1; });
   EXPECT_EQ(other.recorded().function_id.value, "f-1");  // the one that was kept, not the worker's
   const auto found = world_.run(other.bus().find({kId}));
-  ASSERT_TRUE(found && found->result);
-  EXPECT_EQ(found->result->function_id.value, "f-1");
+  ASSERT_TRUE(found && found->finished());
+  EXPECT_EQ(parse_job_result(found->json)->function_id.value, "f-1");
 }
 
 TEST_F(RedisResultBusTest, AnInputThatAReferenceWorkerCannotSeeMakesAnError) {
@@ -251,8 +279,8 @@ TEST_F(RedisResultBusTest, AnInputThatAReferenceWorkerCannotSeeMakesAnError) {
   EXPECT_EQ(world_.controller.recorded().status, RunStatus::error);
   RedisWorld::eventually([&] {  // until it is kept it is not told at all, and never as what the worker wrote
     const auto stored = world_.run(world_.bus().find({kId}));
-    EXPECT_TRUE(stored && (!stored->result || stored->result->error_code == "input_not_seen"));
-    return stored && stored->result != nullptr;
+    EXPECT_TRUE(stored && (!stored->finished() || parse_job_result(stored->json)->error_code == "input_not_seen"));
+    return stored && stored->finished();
   });
 }
 

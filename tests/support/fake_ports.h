@@ -226,7 +226,7 @@ class FakeResults : public ResultBus {
     co_return journal_.note("results.publish");
   }
   Task<Result<StoredResult>> find(const RequestId&) override {
-    if (stored) co_return StoredResult{stored};
+    if (stored) co_return StoredResult{to_json(*stored)};
     co_return fail(errors::unknown_job, "none");
   }
   void abandon_waiters() override {}

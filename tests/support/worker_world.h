@@ -263,14 +263,15 @@ class MemorySettlement : public Settlement {
     const MutexLock lock(mutex_);
     co_return settled_before.contains(job.request_id.value);
   }
-  Task<Result<void>> settle(const Delivery& delivery, JobResult result) override {
+  void complete(const Job&, JobResult&) override {}
+  Task<Result<void>> settle(const Delivery& delivery, std::shared_ptr<const JobResult> result) override {
     {
       const MutexLock lock(mutex_);
       if (failures_left > 0) {
         --failures_left;
         co_return fail(errors::engine_unavailable, "Not now.");
       }
-      results_[result.request_id.value] = std::move(result);
+      results_[result->request_id.value] = *result;
     }
     changed_.notify_all();
     co_return co_await queue_.acknowledge(delivery.receipt);

@@ -6,8 +6,11 @@
 #include <vector>
 
 #include "adapters/memory/waiting_room.h"
+#include "adapters/redis/job_key_text.h"
 #include "adapters/redis/reference_result.h"
+#include "adapters/redis/result_texts.h"
 #include "core/error_codes.h"
+#include "core/json_members.h"
 #include "core/limits.h"
 #include "core/mutex.h"
 #include "core/object_keys.h"
@@ -19,16 +22,12 @@ namespace {
 
 constexpr std::string_view kPending = R"({"status":"pending"})";
 constexpr std::string_view kReferencePrefix = "result:";
-constexpr std::size_t kAnnouncedWhole = 64 * 1024;  // a larger result is announced by its id
 constexpr std::chrono::seconds kWatchInterval{5};
 constexpr std::chrono::seconds kRetryInterval{1};
 constexpr std::size_t kReadsAtOnce = 32;        // concurrently
 constexpr std::chrono::seconds kTakeOver{5};    // the time that another controller has to keep what it accepted
 constexpr std::size_t kMaxTakingOver = 10'000;  // results that a controller waits for at a time
 
-std::string job_key(const RequestId& id) {
-  return "job:" + id.value;
-}
 std::string ttl_seconds() {
   return std::to_string(limits::kResultTtl.count());
 }
@@ -54,19 +53,11 @@ return 0
   return kScript;
 }
 
-// What is stored under a job's key. Null: pending, or nothing that can be read.
-SharedResult read_result(std::string_view text, const RequestId& id) {
-  auto result = parse_job_result(text);
-  if (!result) return nullptr;
-  if (result->request_id.empty()) result->request_id = id;
-  return std::make_shared<const JobResult>(std::move(*result));
-}
-
 }  // namespace
 
 struct RedisResultBus::State : std::enable_shared_from_this<State> {
   State(net::RedisClient& r, CodeStore& b, Clock& c, Executor& e, RedisBusOptions o)
-      : redis(r), bucket(b), clock(c), executor(e), options(std::move(o)) {}
+      : redis(r), bucket(b), clock(c), executor(e), texts(r, b, e), options(std::move(o)) {}
 
   bool deliver(const RequestId& id, const SharedResult& result);
 
@@ -94,6 +85,7 @@ struct RedisResultBus::State : std::enable_shared_from_this<State> {
   CodeStore& bucket;
   Clock& clock;
   Executor& executor;
+  ResultTexts texts;
   const RedisBusOptions options;
   WaitingRoom room;
   OpenRuns open;
@@ -118,20 +110,17 @@ Task<Result<void>> RedisResultBus::State::mark(RequestId id) {
   co_return Result<void>{};
 }
 
-// Null if Redis has no result; `known` says whether it knows the id at all.
+// Null if there is no result, or none that can be read.
 Task<Result<SharedResult>> RedisResultBus::State::read_store(RequestId id, bool& known) {
-  const auto reply = co_await redis.command({"GET", job_key(id)}, job_key(id));
-  if (!reply) co_return fail(reply.error());
-  known = !reply->is_nil();
-  co_return known ? read_result(reply->text, id) : nullptr;
+  auto text = co_await texts.stored(id, known);
+  if (!text) co_return fail(text.error());
+  co_return co_await texts.parse(std::move(*text), std::move(id));
 }
 
-// Null if the bucket has none.
 Task<Result<SharedResult>> RedisResultBus::State::read_bucket(RequestId id) {
-  const auto text = co_await bucket.get_object(result_key(id));
-  if (text) co_return read_result(*text, id);
-  if (text.error().kind == ErrorKind::not_found) co_return SharedResult{};
-  co_return fail(text.error());
+  auto text = co_await texts.kept(id);
+  if (!text) co_return fail(text.error());
+  co_return co_await texts.parse(std::move(*text), std::move(id));
 }
 
 // An announcement that is only an id.
@@ -340,24 +329,29 @@ Task<Result<void>> RedisResultBus::publish(const Job& job, SharedResult result) 
   const auto state = state_;
   const RequestId id = job.request_id;
   const std::string reply_to = job.reply_to;
+  const bool foreign = reply_to.empty();  // a reference controller listens for the result itself, and reads all of it
   std::string text = to_json(*result);
+  std::string status(to_string(result->status));
+  std::string stands;
   if (job.mode == RunMode::async || text.size() > kAnnouncedWhole) {
     auto earlier = co_await state->bucket.get_object(result_key(id));
     if (earlier) {
       text = std::move(*earlier);
+      if (const auto first = RawObject::read(text)) status = first->string("status");
     } else if (earlier.error().kind != ErrorKind::not_found) {
       co_return fail(earlier.error());
     } else if (auto kept = co_await state->bucket.put_object(result_key(id), text); !kept) {
       co_return fail(kept.error());
     }
+    if (!foreign && text.size() > kAnnouncedWhole) stands = pointer_text(id, status, result->function_id.value);
   }
-  const auto held = co_await state->redis.eval(keep_script(), job_key(id), {text, ttl_seconds()});
+  const auto held =
+      co_await state->redis.eval(keep_script(), job_key(id), {stands.empty() ? text : stands, ttl_seconds()});
   if (!held) co_return fail(held.error());
   if (!held->is_nil()) text = held->text;
 
-  const bool foreign = reply_to.empty();  // a reference controller listens for the result itself
   const std::string channel = foreign ? std::string(kReferencePrefix) + id.value : reply_to;
-  const bool whole = foreign || text.size() <= kAnnouncedWhole;
+  const bool whole = foreign || (text.size() <= kAnnouncedWhole && kind_of(text) != JobKeyText::pointer);
   const auto told = co_await state->redis.command({"PUBLISH", channel, whole ? text : id.value}, "");
   if (!told) co_return fail(told.error());
   co_return Result<void>{};
@@ -366,14 +360,20 @@ Task<Result<void>> RedisResultBus::publish(const Job& job, SharedResult result) 
 Task<Result<StoredResult>> RedisResultBus::find(const RequestId& id) {
   const auto state = state_;
   bool known = false;
-  auto stored = co_await state->read_store(id, known);
+  auto stored = co_await state->texts.stored(id, known);
+  ToldResult first;
+  if (stored) first = co_await state->texts.tell(std::move(*stored), id);
+  const bool found = !first.json.empty();
   // Where a reference worker wrote its result, the controller that accepted the run has kept the complete one.
-  const bool may_lack = stored && *stored && (*stored)->of_reference_worker && uuid_version(id.value) == 7;
-  if (stored && (*stored || known) && !may_lack) co_return StoredResult{*stored};
-  auto kept = co_await state->read_bucket(id);
-  if (kept && *kept) co_return StoredResult{*kept};
+  const bool may_lack = found && first.of_reference_worker && uuid_version(id.value) == 7;
+  if (stored && (found || known) && !may_lack) co_return StoredResult{std::move(first.json)};
+  auto kept = co_await state->texts.kept(id);
+  if (kept) {
+    ToldResult second = co_await state->texts.tell(std::move(*kept), id);
+    if (!second.json.empty()) co_return StoredResult{std::move(second.json)};
+  }
   if (!stored) co_return fail(stored.error());
-  if (*stored) co_return StoredResult{state->is_incomplete(id) ? nullptr : *stored};
+  if (found) co_return StoredResult{state->is_incomplete(id) ? std::string() : std::move(first.json)};
   if (!kept) co_return fail(kept.error());
   co_return fail(errors::unknown_job, "There is no such job, or its result has expired.");
 }

@@ -5,6 +5,7 @@
 #include "adapters/memory/waiting_room.h"
 #include "adapters/sqlite/row_codec.h"
 #include "core/error_codes.h"
+#include "core/json_members.h"
 #include "core/limits.h"
 #include "core/operator_error_codes.h"
 
@@ -55,25 +56,35 @@ class SeatedWaiter final : public ResultWaiter {
 struct ResultRow {
   RequestId id;
   WallTime expires_at;
-  std::string value;
+  SharedResult result;  // whose value is a column
   std::string json;
 };
 
-ResultRow make_row(const RequestId& id, const JobResult& result, WallTime expires_at) {
-  JobResult rest = result;
-  rest.value = "null";
-  return {id, expires_at, result.value, to_json(rest)};
+ResultRow make_row(const RequestId& id, SharedResult result, WallTime expires_at) {
+  std::string json = to_json(*result, "null");
+  return {id, expires_at, std::move(result), std::move(json)};
 }
 
 Result<void> insert_row(Connection& connection, const ResultRow& row) {
   auto statement = connection.prepare(kInsert);
-  return statement.bind(row.id.value).bind(to_column(row.expires_at)).bind(row.value).bind(row.json).run();
+  return statement.bind(row.id.value).bind(to_column(row.expires_at)).bind(row.result->value).bind(row.json).run();
 }
 
 struct Stored {
-  SharedResult result;  // or null
+  std::string json;  // of the result, or empty
   bool queued = false;
 };
+
+// A row's text with the value where null stands for it. Empty if there is no such place.
+std::string with_value(std::string_view json, std::string_view value) {
+  const auto object = RawObject::read(json);
+  const auto place = object ? object->text("result") : std::nullopt;
+  if (!place) return {};
+  const auto begin = static_cast<std::size_t>(place->data() - json.data());
+  std::string whole;
+  whole.reserve(json.size() + value.size());
+  return whole.append(json.substr(0, begin)).append(value).append(json.substr(begin + place->size()));
+}
 
 // Both tables in one read transaction: a job's row goes only after its result is there.
 Result<Stored> look_up(Connection& connection, const RequestId& id, WallTime now) {
@@ -81,15 +92,14 @@ Result<Stored> look_up(Connection& connection, const RequestId& id, WallTime now
   const auto row = found.bind(id.value).bind(to_column(now)).step();
   if (!row) return fail(row.error());
   if (*row) {
-    auto result = parse_job_result(found.text(1));
-    if (!result) return fail(errors::stored_result_broken, "The stored result can't be read.");
-    result->value = found.text(0);
-    return Stored{std::make_shared<const JobResult>(std::move(*result)), false};
+    Stored stored{.json = with_value(found.text(1), found.text(0))};
+    if (stored.json.empty()) return fail(errors::stored_result_broken, "The stored result can't be read.");
+    return stored;
   }
   auto job = connection.prepare(kFindJob);
   const auto queued = job.bind(id.value).step();
   if (!queued) return fail(queued.error());
-  return Stored{nullptr, *queued};
+  return Stored{.json = {}, .queued = *queued};
 }
 
 }  // namespace
@@ -121,11 +131,12 @@ Task<Database::Write> SqliteResultBus::tell(const Job& job, SharedResult result)
   const auto first = room_->deliver(id, result, expires_at);  // the waiting request before the disk
   // If it waits on this thread: its answer goes out before this goes on.
   if (job.mode == RunMode::sync) co_await database_.executor().yield();
-  const auto row = std::make_shared<const ResultRow>(make_row(id, *first, expires_at));
-  database_.written().add(job.function_id.value, row->value.size() + row->json.size());
+  const auto row = std::make_shared<const ResultRow>(make_row(id, first, expires_at));
+  const std::size_t bytes = row->result->value.size() + row->json.size();
+  database_.written().add(job.function_id.value, bytes);
   co_return Database::Write{.apply = [row](Connection& connection) { return insert_row(connection, *row); },
                             .settled = [room = room_, id](const Result<void>&) { room->settled(id); },
-                            .bytes = row->value.size() + row->json.size()};
+                            .bytes = bytes};
 }
 
 Task<Result<void>> SqliteResultBus::publish(const Job& job, SharedResult result) {
@@ -144,8 +155,8 @@ Task<Result<StoredResult>> SqliteResultBus::find(const RequestId& id) {
   auto stored =
       co_await database_.read<Stored>([id, now](Connection& connection) { return look_up(connection, id, now); });
   if (!stored) co_return fail(stored.error());
-  if (stored->result) co_return StoredResult{std::move(stored->result)};
-  if (glimpse.on_its_way) co_return StoredResult{glimpse.on_its_way};
+  if (!stored->json.empty()) co_return StoredResult{std::move(stored->json)};
+  if (glimpse.on_its_way) co_return StoredResult{to_json(*glimpse.on_its_way)};
   if (stored->queued || glimpse.pending) co_return StoredResult{};
   co_return fail(errors::job_not_found, "There is no job with this id, or its result has expired.");
 }

@@ -133,22 +133,24 @@ void RunJob::tell_of_end(const JobResult& result, const Job& job) const {
 
 Task<void> RunJob::settle(const Delivery& delivery, JobResult result) {
   result.worker_id = deps_.id;
+  deps_.settlement.complete(delivery.job, result);
+  const auto shared = std::make_shared<const JobResult>(std::move(result));
   if (delivery.tell_from > SteadyTime{}) co_await deps_.clock.sleep_until(delivery.tell_from);
   milliseconds pause = kFirstRetry;
   for (int refusals = 0; refusals < kMaxRefusals;) {
     const auto settled =
-        co_await caught("settlement", deps_.settlement.settle(delivery, result), result.request_id.value);
+        co_await caught("settlement", deps_.settlement.settle(delivery, shared), shared->request_id.value);
     if (settled) {
-      tell_of_end(result, delivery.job);
+      tell_of_end(*shared, delivery.job);
       co_return;
     }
-    log::warn("settling failed", {{"requestId", result.request_id.value}, {"code", settled.error().code}});
+    log::warn("settling failed", {{"requestId", shared->request_id.value}, {"code", settled.error().code}});
     if (deps_.lifecycle.phase() == Phase::stopping) co_return;
     if (settled.error().kind != ErrorKind::unavailable) ++refusals;
     co_await deps_.clock.sleep_until(deps_.clock.steady_now() + pause);
     pause = std::min(pause * 2, kLongestRetry);
   }
-  log::error("giving up on settling; the lease runs out", {{"requestId", result.request_id.value}});
+  log::error("giving up on settling; the lease runs out", {{"requestId", shared->request_id.value}});
 }
 
 }  // namespace infra::worker

@@ -51,8 +51,8 @@ std::optional<double> number_in(std::string_view text) {
 
 // A number, or the text of one.
 std::optional<double> number_of(const RawObject& fields, std::string_view name) {
-  const auto found = fields.value(name);
-  return found.is_number() ? found.to_number<double>() : number_in(fields.string(name));
+  const auto number = fields.number(name);
+  return number ? number : number_in(fields.string(name));
 }
 
 void read_settings(const RawObject& fields, Job& job) {
