@@ -18,6 +18,7 @@
 #include "core/json_text.h"
 #include "core/mutex.h"
 #include "core/sliding_window.h"
+#include "core/token_bucket.h"
 #include "net/http/http_server.h"
 #include "telemetry/log.h"
 
@@ -79,16 +80,18 @@ struct Flight {
 
 // Shared by an endpoint and its requests, which may outlive it for a moment.
 struct EndpointState {
-  EndpointState(net::HttpClient& h, const Clock& c, std::string url, const AiProxyLimits& l)
-      : http(h), clock(c), node_url(std::move(url)), limits(l) {}
+  EndpointState(net::HttpClient& h, Clock& c, std::string url, const AiProxyLimits& l)
+      : http(h), clock(c), node_url(std::move(url)), limits(l), requests(l.requests) {}
 
   net::HttpClient& http;
-  const Clock& clock;
+  Clock& clock;
   const std::string node_url;
   const AiProxyLimits limits;
   std::atomic<std::int64_t> tokens{0};
 
   Mutex mutex;
+  TokenBucket requests INFRA_GUARDED_BY(mutex);
+  std::unordered_set<std::shared_ptr<Signal>> waiting INFRA_GUARDED_BY(mutex);  // for their turn
   SlidingWindow window INFRA_GUARDED_BY(mutex);
   std::unordered_set<std::shared_ptr<Flight>> flights INFRA_GUARDED_BY(mutex);
   bool closed INFRA_GUARDED_BY(mutex) = false;
@@ -116,9 +119,23 @@ struct EndpointState {
     flights.erase(flight);
   }
 
+  // Null if the turn has come, or never will.
+  std::shared_ptr<Signal> line_up(SteadyTime& due) {
+    const MutexLock lock(mutex);
+    const SteadyTime now = clock.steady_now();
+    due = closed ? now : requests.take(now);
+    return due == now ? nullptr : *waiting.insert(clock.make_signal()).first;
+  }
+
+  void leave_line(const std::shared_ptr<Signal>& turn) {
+    const MutexLock lock(mutex);
+    waiting.erase(turn);
+  }
+
   void call_off_all() {
     const MutexLock lock(mutex);
     closed = true;
+    for (const auto& turn : waiting) turn->notify();
     for (const auto& flight : flights) {
       boost::asio::post(flight->called_off.get_executor(), [flight] { flight->called_off.cancel(); });
     }
@@ -153,6 +170,16 @@ class Admission {
   std::optional<net::Response> refusal;
 };
 
+// A function that asks without pause waits here, and its connections with it: a request costs this program more than
+// its sender, and nobody is charged for that.
+Task<void> wait_for_turn(SharedState state) {
+  SteadyTime due;
+  const auto turn = state->line_up(due);
+  if (turn == nullptr) co_return;
+  co_await turn->wait_until(due);
+  state->leave_line(turn);
+}
+
 Task<void> until_called_off(std::shared_ptr<Flight> flight) {
   co_await flight->called_off.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
 }
@@ -177,6 +204,7 @@ Task<net::Response> forward(SharedState state, std::shared_ptr<Flight> flight, s
 }
 
 Task<net::Response> handle(SharedState state, net::Request& request) {
+  co_await wait_for_turn(state);
   if (request.path != "/api/generate" && request.path != "/api/chat") {
     co_return error_answer(404, "Only /api/generate and /api/chat are here.");
   }
@@ -222,7 +250,8 @@ class OllamaAiEndpoint final : public AiEndpoint {
     counted_.server = std::make_unique<net::HttpServer>(
         loops,
         net::HttpServerOptions{
-            .connections = {.table = kMaxConnections, .share = 0, .reserve = 0, .closing = kMaxConnections}},
+            .connections = {.table = kMaxConnections, .share = 0, .reserve = 0, .closing = kMaxConnections},
+            .before_accept = [state = state_] { return wait_for_turn(state); }},
         [state = state_](net::Request& request) { return handle(state, request); }, refuse);
     if (const auto started = counted_.server->start_on(listening_socket); !started) {
       log::error("The AI proxy can't serve a sandbox's socket.", {{"reason", started.error().message}});
@@ -249,7 +278,7 @@ class OllamaAiEndpoint final : public AiEndpoint {
 
 }  // namespace
 
-OllamaAiProxy::OllamaAiProxy(net::EventLoops& loops, net::HttpClient& http, const Clock& clock, std::string node_url,
+OllamaAiProxy::OllamaAiProxy(net::EventLoops& loops, net::HttpClient& http, Clock& clock, std::string node_url,
                              AiProxyLimits limits)
     : loops_(loops),
       http_(http),

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "core/token_bucket.h"
 #include "net/http/http_client.h"
 #include "net/loops/event_loops.h"
 #include "ports/ai_proxy.h"
@@ -19,6 +20,8 @@ struct AiProxyLimits {
   std::uint64_t max_answer_bytes = 4 * 1024 * 1024;
   int max_concurrent = 4;
   int max_per_minute = 60;
+  // Of requests whatever they ask, and of connections: what is beyond is neither accepted nor read until its turn.
+  TokenPace requests{.burst = 60, .interval = milliseconds(100)};
   milliseconds max_generation{900'000};  // as long as a function may run
 };
 
@@ -27,7 +30,7 @@ class ServerCount;  // of endpoints whose servers are not closed yet
 class OllamaAiProxy final : public AiProxy {
  public:
   // All are borrowed, by the endpoints too: they go first, then this, then the loops may stop.
-  OllamaAiProxy(net::EventLoops& loops, net::HttpClient& http, const Clock& clock, std::string node_url,
+  OllamaAiProxy(net::EventLoops& loops, net::HttpClient& http, Clock& clock, std::string node_url,
                 AiProxyLimits limits = {});
 
   // Waits until the last endpoint's server is closed, so not on an event thread.
@@ -40,7 +43,7 @@ class OllamaAiProxy final : public AiProxy {
  private:
   net::EventLoops& loops_;
   net::HttpClient& http_;
-  const Clock& clock_;
+  Clock& clock_;
   std::string node_url_;
   AiProxyLimits limits_;
   std::shared_ptr<ServerCount> servers_;

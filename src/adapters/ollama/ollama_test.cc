@@ -233,6 +233,40 @@ TEST_F(OllamaTest, BoundsCallsInFlightAndDiesUnderThem) {
   EXPECT_EQ(status("POST", "/api/generate"), 0);
 }
 
+// Whatever is asked: a refusal costs this program as much as a generation that it passes on.
+TEST_F(OllamaTest, AFloodWaitsUnreadAndGoesOnAtItsPace) {
+  const TokenPace pace{.burst = 4, .interval = milliseconds(100)};
+  constexpr int kAsked = 10;
+  serve({.requests = pace});
+  std::atomic<int> answered = 0;
+  std::thread flood([&] {
+    for (int i = 0; i < kAsked; ++i) {
+      EXPECT_EQ(status("GET", "/api/generate", ""), 405);
+      ++answered;
+    }
+  });
+  clock_.await_sleepers(1);
+  EXPECT_LT(answered, pace.burst);
+  milliseconds took{0};
+  for (; answered < kAsked; took += milliseconds(10)) {
+    clock_.advance(milliseconds(10));
+    std::this_thread::sleep_for(milliseconds(1));
+  }
+  flood.join();
+  EXPECT_GE(took, pace.interval * (1 + kAsked - pace.burst));  // the connection counts, too
+}
+
+TEST_F(OllamaTest, WhoWaitsForItsTurnIsLetGoWithTheEndpoint) {
+  serve({.requests = {.burst = 1, .interval = std::chrono::hours(1)}});
+  int seen = -1;
+  std::thread caller([&] { seen = status("POST", "/api/generate"); });
+  clock_.await_sleepers(2);  // the request, and the next connection
+  endpoint_.reset();
+  caller.join();
+  EXPECT_TRUE(seen == 0 || seen == 503) << seen;
+  EXPECT_EQ(node_.last_body(), "");
+}
+
 TEST_F(OllamaTest, AnEndpointMayDieOnAnEventThread) {
   serve();
   EXPECT_EQ(status("POST", "/api/generate"), 200);

@@ -1,9 +1,9 @@
 #include "adapters/ollama/token_count.h"
 
 #include <algorithm>
-#include <boost/json.hpp>
 
-#include "core/json_value.h"
+#include "core/json_members.h"
+#include "core/text.h"
 
 namespace infra {
 namespace {
@@ -16,18 +16,17 @@ std::string_view last_line(std::string_view text) {
   return line_break == std::string_view::npos ? text : text.substr(line_break + 1);
 }
 
-std::int64_t count_at(const boost::json::object& object, std::string_view name) {
-  const auto* const value = object.if_contains(name);
-  return value != nullptr && value->is_int64() ? std::clamp<std::int64_t>(value->get_int64(), 0, INT32_MAX) : 0;
+std::int64_t count_at(const RawObject& object, std::string_view name) {
+  const auto count = parse_whole(object.text(name).value_or(""));
+  return std::clamp<std::int64_t>(count.value_or(0), 0, INT32_MAX);
 }
 
 }  // namespace
 
 std::int64_t count_tokens(std::string_view answer) {
-  auto value = parse_json(last_line(answer));
-  if (!value) value = parse_json(answer);  // one object over several lines
-  if (!value || !value->is_object()) return 0;
-  return count_at(value->get_object(), "prompt_eval_count") + count_at(value->get_object(), "eval_count");
+  auto object = RawObject::read(last_line(answer));
+  if (!object) object = RawObject::read(answer);  // one object over several lines
+  return object ? count_at(*object, "prompt_eval_count") + count_at(*object, "eval_count") : 0;
 }
 
 }  // namespace infra

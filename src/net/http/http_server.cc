@@ -175,6 +175,7 @@ Task<void> HttpServer::State::accept(std::shared_ptr<State> self, OpenListener /
   asio::steady_timer pause(self->acceptor.get_executor());
   const auto& lanes = self->shared->lanes;
   for (std::size_t turn = 0; self->acceptor.is_open();) {
+    if (self->shared->options.before_accept) co_await self->shared->options.before_accept();
     milliseconds wait = self->pause_before_next();
     if (wait == milliseconds(0)) {
       const auto& lane = lanes[turn % lanes.size()];

@@ -42,6 +42,7 @@ struct HttpServerOptions {
   milliseconds body_bytes_timeout{30'000};        // for those that find no room
   std::shared_ptr<const TlsPort> tls{};           // null: plain HTTP
   Overload* overload = nullptr;                   // told of connections and bytes, and obeyed; outlives the connections
+  std::function<Task<void>()> before_accept{};    // awaited before each connection is taken; may be empty
   // A connection was closed that had done nothing wrong by itself: "share", "table" or "reserve" for another one,
   // "slow" for what it did not send or read. Any thread, no blocking.
   std::function<void(std::string_view why)> on_closed{};
