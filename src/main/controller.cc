@@ -42,6 +42,7 @@ Task<GaugeSample> Controller::gauges() {
     sample.queue = {.ready = depth->ready, .in_flight = depth->in_flight, .dead = depth->dead};
   }
   if (engines_.waiting_jobs) sample.jobs_waiting = engines_.waiting_jobs();
+  if (engines_.answers) sample.answers = engines_.answers();
   if (engines_.refresh_workers) co_await engines_.refresh_workers();
   if (const auto workers = co_await engines_.workers.list()) {
     for (const auto& worker : *workers) {

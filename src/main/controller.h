@@ -33,6 +33,7 @@ struct ControllerEngines {
   EgressCheck* egress = nullptr;                  // the same
   FunctionObserver* observer = nullptr;           // the same
   std::function<int()> waiting_jobs{};            // at that worker; may be empty
+  std::function<ByteBudget::Use()> answers{};     // the same of its large answers
 };
 
 // Referenced objects must outlive it.

@@ -127,7 +127,8 @@ EmbeddedPlatform::Parts::Parts(Program& p, sandbox::Launcher& launcher, std::uni
                            .preparer = &host.worker().preparer(),
                            .egress = &host.egress_check(),
                            .observer = &host.worker().keep_warm(),
-                           .waiting_jobs = [this] { return host.waiting_jobs(); }}) {}
+                           .waiting_jobs = [this] { return host.waiting_jobs(); },
+                           .answers = [this] { return host.answers(); }}) {}
 
 void EmbeddedPlatform::Parts::tell_of_strikes() {
   const EpochStart& start = queue->epoch_start();

@@ -119,7 +119,10 @@ Task<void> FleetWorker::Parts::look_again() {
 
 Task<GaugeSample> FleetWorker::Parts::gauges() const {
   const auto beat = host.heartbeat();
-  co_return GaugeSample{.jobs_running = beat.active_jobs, .jobs_waiting = host.waiting_jobs(), .pools = beat.pools};
+  co_return GaugeSample{.jobs_running = beat.active_jobs,
+                        .jobs_waiting = host.waiting_jobs(),
+                        .answers = host.answers(),
+                        .pools = beat.pools};
 }
 
 Task<void> FleetWorker::Parts::shut_down() {

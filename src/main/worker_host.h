@@ -54,7 +54,8 @@ class WorkerHost {
   [[nodiscard]] EgressCheck& egress_check() { return egress_check_; }
   [[nodiscard]] HealthProbe& probe() { return probe_; }
   [[nodiscard]] int waiting_jobs() const { return worker_.status().waiting_jobs; }  // any thread
-  [[nodiscard]] Heartbeat heartbeat(std::string status = "healthy") const;          // any thread
+  [[nodiscard]] ByteBudget::Use answers() const { return worker_.status().answers; }
+  [[nodiscard]] Heartbeat heartbeat(std::string status = "healthy") const;  // any thread
 
  private:
   const WorkerId id_;

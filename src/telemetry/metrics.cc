@@ -121,6 +121,10 @@ std::string Metrics::render(const GaugeSample& sample) {
   add_programs();
   set("jobs_running", sample.jobs_running);
   if (sample.jobs_waiting) set("worker_jobs_waiting", *sample.jobs_waiting);
+  if (sample.answers) {
+    set("worker_answer_bytes", static_cast<std::int64_t>(sample.answers->bytes));
+    set("worker_answers_waiting", static_cast<std::int64_t>(sample.answers->waiting));
+  }
   set("http_requests_in_flight", sample.requests_in_flight);
   for (const auto& [runtime, count] : sample.pools) set("worker_pool_instances", count, runtime);
   if (sample.queue) {

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <type_traits>
 
+#include "core/byte_budget.h"
 #include "core/job_result.h"
 #include "core/runtime.h"
 #include "telemetry/metric_table.h"
@@ -28,6 +29,7 @@ struct GaugeSample {
   std::optional<Queue> queue{};  // none: it can't be asked now, and no depth is told
   std::int64_t jobs_running = 0;
   std::optional<std::int64_t> jobs_waiting{};  // at this program's own worker; none if it has none
+  std::optional<ByteBudget::Use> answers{};    // the same of its worker's large answers
   std::int64_t requests_in_flight = 0;
   std::map<std::string, int> pools;  // runtime -> warm instances
 };

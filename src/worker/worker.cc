@@ -6,11 +6,12 @@
 #include <utility>
 
 #include "async/supervised.h"
-
+#include "core/limits.h"
 namespace infra::worker {
 namespace {
 
 constexpr auto kForever = std::chrono::hours(24);
+constexpr std::uint64_t kFrameBytes = 64 * limits::kMiB;  // for all that runners say at a time, and what becomes of it
 
 // What a build holds in the books of the pool, as if it were an instance of a function of its own.
 InstanceKey build_place(const std::string& sha256) {
@@ -29,6 +30,7 @@ Worker::Worker(WorkerDeps deps, WorkerOptions options)
       started_(deps_.clock.steady_now()),
       capacity_(std::min(options.max_concurrent, deps_.launcher.capacity())),
       ended_(deps_.clock.make_signal()),
+      frames_(kFrameBytes),
       lifecycle_(deps_.clock),
       tasks_(deps_.executor, deps_.clock),
       pool_({.instances = deps_.launcher.capacity(),
@@ -37,9 +39,10 @@ Worker::Worker(WorkerDeps deps, WorkerOptions options)
       places_(pool_, deps_.executor, deps_.clock, lifecycle_, [this] { keep_warm_.notify_all(); }),
       builds_(deps_.code, deps_.launcher, deps_.executor, deps_.clock,
               {.enter = [this](const std::string& sha256) { return places_.reserve(build_place(sha256)); },
-               .leave = [this](const std::string& sha256) { places_.release(build_place(sha256)); }}),
+               .leave = [this](const std::string& sha256) { places_.release(build_place(sha256)); },
+               .frames = &frames_}),
       code_(deps_.versions_root, deps_.code, deps_.bundles, builds_, deps_.executor, deps_.clock, options.unpacked),
-      calls_(deps_.clock, lifecycle_, options.default_model),
+      calls_(deps_.clock, lifecycle_, options.default_model, frames_),
       instances_({.pool = pool_,
                   .places = places_,
                   .code = code_,
@@ -143,6 +146,7 @@ WorkerStatus Worker::status() const {
   return {.pools = pool_.idle_by_runtime(),
           .active_jobs = gate_.running() + jobs_.running_beside(),
           .waiting_jobs = gate_.parked(),
+          .answers = frames_.use(),
           .capacity = capacity_,
           .uptime_seconds = uptime.count()};
 }

@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 
+#include "core/byte_budget.h"
 #include "ports/ai_proxy.h"
 #include "ports/bundle_reader.h"
 #include "ports/clock.h"
@@ -70,7 +71,8 @@ struct WorkerDeps {
 struct WorkerStatus {
   std::map<Runtime, int> pools;  // idle warm instances
   int active_jobs = 0;
-  int waiting_jobs = 0;  // for their function's limit
+  int waiting_jobs = 0;     // for their function's limit
+  ByteBudget::Use answers;  // large ones
   int capacity = 0;
   double uptime_seconds = 0;
 };
@@ -106,6 +108,7 @@ class Worker {
   const int capacity_;
   const std::shared_ptr<Signal> ended_;
 
+  ByteBudget frames_;
   Lifecycle lifecycle_;
   TaskGroup tasks_;
 

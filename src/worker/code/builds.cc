@@ -3,14 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <boost/json.hpp>
 #include <fstream>
 
 #include "core/at_end.h"
 #include "core/bundle_rules.h"
 #include "core/error_codes.h"
 #include "core/executable.h"
-#include "core/json_value.h"
+#include "core/json_members.h"
+#include "core/json_scalar.h"
 #include "core/object_keys.h"
 #include "core/text.h"
 #include "telemetry/log.h"
@@ -21,7 +21,6 @@ namespace infra::worker {
 namespace {
 
 namespace fs = std::filesystem;
-namespace json = boost::json;
 using std::chrono::steady_clock;
 
 constexpr std::size_t kMaxWords = 16 * 1024;  // of a compiler
@@ -40,7 +39,7 @@ std::unexpected<Error> stopping() {
 
 // Whole lines, as many as are allowed.
 std::string bounded(std::string_view words) {
-  std::string text = replace_invalid_utf8(cut_utf8(words, kMaxWords));
+  std::string text(cut_utf8(words, kMaxWords));
   if (words.size() <= kMaxWords) return text;
   text.resize(text.rfind('\n') + 1);
   return text + "[cut: the first errors are kept]";
@@ -60,16 +59,16 @@ Result<std::string> read_answer(std::string answer) {
                          "ELF")) {
     return answer;
   }
-  boost::system::error_code error;
-  const auto parsed = json::parse(answer, error);
-  if (error || !parsed.is_object()) return broken_source("The compiler's answer could not be read.");
-  const std::string lacking = text_of(parsed.get_object(), "missing");
+  const auto words = RawObject::read(answer);
+  if (!words) return broken_source("The compiler's answer could not be read.");
+  const std::string lacking = words->string("missing");
   for (const auto& runtime : kRuntimes) {
     if (!lacking.empty() && lacking == runtime.compiler) return missing(runtime);
   }
-  const std::string note = replace_invalid_utf8(cut_utf8(text_of(parsed.get_object(), "note"), kMaxNote));
-  return broken_source("The code does not compile:\n" + bounded(text_of(parsed.get_object(), "failed")) +
-                       (note.empty() ? "" : "\n" + note));
+  const std::string note = json_string_value(words->text("note").value_or(""), kMaxNote).value_or("");
+  // A character more than is kept shows that there is more.
+  const auto failed = json_string_value(words->text("failed").value_or(""), kMaxWords + 4).value_or("");
+  return broken_source("The code does not compile:\n" + bounded(failed) + (note.empty() ? "" : "\n" + note));
 }
 
 Result<void> write_program(const fs::path& folder, const std::string& program) {
@@ -142,10 +141,11 @@ Result<std::string> Builds::compile_blocking(const Source& source) {
 
 Result<std::string> Builds::talk(sandbox::Sandbox& sandbox, const Source& source) {
   if (auto ready = await_ready(sandbox.handles(), "The compiler's sandbox"); !ready) return fail(ready.error());
-  auto built = exchange(sandbox.handles(), fmt::format(R"({{"runtime":"{}"}})", to_string(source.runtime)),
-                        steady_clock::now() + limits_.time);
+  auto built =
+      exchange(sandbox.handles(), {.kind = kProgramFrame, .budget = room_.frames, .owner = source.sha256},
+               fmt::format(R"({{"runtime":"{}"}})", to_string(source.runtime)), steady_clock::now() + limits_.time);
   if (built.end == ExchangeEnd::answered) {
-    return read_answer(std::move(built.answer));
+    return read_answer(std::move(built.answer.text));
   }
   if (built.end == ExchangeEnd::timed_out) {
     return broken_source(fmt::format("Compiling took longer than {} ms.", limits_.time.count()));

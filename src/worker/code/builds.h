@@ -9,6 +9,7 @@
 #include <set>
 #include <string>
 
+#include "core/byte_budget.h"
 #include "core/mutex.h"
 #include "ports/clock.h"
 #include "ports/code_store.h"
@@ -31,6 +32,7 @@ class Builds {
   struct Room {
     std::function<Task<Result<void>>(const std::string& sha256)> enter;
     std::function<void(const std::string& sha256)> leave;
+    ByteBudget* frames = nullptr;  // what the compiler's answers are counted in while they are read
   };
 
   Builds(CodeStore& store, sandbox::Launcher& launcher, Executor& executor, Clock& clock, Room room,

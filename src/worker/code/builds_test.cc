@@ -143,7 +143,8 @@ class BuildsTest : public ::testing::Test {
 
   Builds::Room room() {
     return {.enter = [this](const std::string&) { return enter(); },
-            .leave = [this](const std::string&) { --inside_; }};
+            .leave = [this](const std::string&) { --inside_; },
+            .frames = &frames_};
   }
   Task<Result<void>> enter() {
     ++inside_;
@@ -156,6 +157,7 @@ class BuildsTest : public ::testing::Test {
     return ::stat((version_ / kBuiltProgram).c_str(), &info) == 0 && (info.st_mode & 0111) == 0111;
   }
 
+  ByteBudget frames_{64 * limits::kMiB};
   testing::TempFolder folder_;
   fs::path version_ = folder_.path() / "versions" / kSha;
   TestLoop loop_;

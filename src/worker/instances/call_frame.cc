@@ -4,11 +4,11 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
+#include <optional>
 
 #include "core/error_codes.h"
-#include "core/job_result.h"
 #include "core/json_members.h"
+#include "core/json_scalar.h"
 #include "core/json_text.h"
 #include "core/text.h"
 
@@ -19,6 +19,7 @@ namespace {
 // runner.
 constexpr std::size_t kMaxPayloadVariable = 100 * 1024;
 constexpr std::size_t kMaxMessage = 16 * 1024;
+constexpr std::size_t kMaxWord = 256;
 constexpr std::array kFailures = {&errors::import_error,    &errors::handler_missing,  &errors::handler_error,
                                   &errors::result_not_json, &errors::result_too_large, &errors::exited};
 
@@ -51,38 +52,27 @@ std::string members_of(const Environment& env) {
   return members;
 }
 
-bool is_true(const RawObject& frame, std::string_view name) {
-  return frame.text(name) == "true";
-}
-
 std::optional<double> time_of(const RawObject& frame) {
-  const auto value = frame.value("handlerMs");
-  if (!value.is_number()) return std::nullopt;
-  const double time = value.to_number<double>();
-  return std::isfinite(time) && time >= 0 && time < 1e9 ? std::optional(time) : std::nullopt;
+  const auto time = frame.number("handlerMs");
+  return time && *time >= 0 && *time < 1e9 ? time : std::nullopt;
 }
 
 std::unexpected<Error> no_answer(std::string why) {
   return fail(errors::runner_broken, std::move(why));
 }
 
-Result<RawObject> parse_frame(std::string_view text) {
-  auto frame = RawObject::read(text);
-  if (frame) return std::move(*frame);
-  if (frame.error().problem == RawObject::Problem::too_deep) {
-    return fail(errors::result_not_json,
-                fmt::format("The function's result is nested more than {} levels deep.", kMaxJsonDepth));
-  }
-  return no_answer("The answer is not a JSON object.");
+// A text of the protocol's own words; another one has no meaning, however long it is.
+std::string word_of(const RawObject& frame, std::string_view name) {
+  return json_string_value(frame.text(name).value_or(""), kMaxWord).value_or("");
 }
 
 Result<Answer> read_failure(const RawObject& frame, Answer answer) {
-  const std::string code = frame.string("code");
+  const std::string code = word_of(frame, "code");
   const auto known = std::ranges::find_if(kFailures, [&](const ErrorEntry* entry) { return code == *entry; });
   if (known == kFailures.end()) return no_answer("The answer has an unknown code.");
   answer.failure = *known;
-  answer.message = cut_utf8(frame.string("message"), kMaxMessage);
-  answer.reusable = is_true(frame, "reusable");
+  answer.message = json_string_value(frame.text("message").value_or(""), kMaxMessage).value_or("");
+  answer.reusable = frame.is_true("reusable");
   return answer;
 }
 
@@ -101,29 +91,31 @@ std::string to_start_json(const CallFrame& call) {
   return fmt::format(R"({{"env":{{{}}}}})", members_of(lasting_environment(call)));
 }
 
-Result<Answer> parse_answer(std::string_view text, const RequestId& request_id) {
-  const auto frame = parse_frame(text);
-  if (!frame) return fail(frame.error());
-  if (frame->string("requestId") != request_id.value) return no_answer("The answer is not this call's.");
+Result<Answer> parse_answer(Frame whole, const RequestId& request_id) {
+  const auto frame = RawObject::of(whole.text, whole.members);
+  if (!frame) return no_answer("The answer has a member twice.");
+  if (word_of(*frame, "requestId") != request_id.value) return no_answer("The answer is not this call's.");
   Answer answer;
   answer.handler_ms = time_of(*frame);
-  if (frame->string("left") == to_string(Leftover::threads)) answer.left = Leftover::threads;
-  if (!is_true(*frame, "ok")) return read_failure(*frame, std::move(answer));
+  if (word_of(*frame, "left") == to_string(Leftover::threads)) answer.left = Leftover::threads;
+  if (!frame->is_true("ok")) return read_failure(*frame, std::move(answer));
   answer.ok = true;
-  answer.reusable = !frame->text("reusable") || is_true(*frame, "reusable");
-  answer.plain = is_true(*frame, "plain");
+  answer.reusable = !frame->text("reusable") || frame->is_true("reusable");
+  answer.plain = frame->is_true("plain");
   if (answer.plain) {
-    const auto code = frame->value("exitCode");
-    if (!code.is_int64()) return no_answer("A script's answer has no exit code.");
-    answer.exit_code = static_cast<int>(code.get_int64() & 0xff);  // wait(2) has no more
+    const auto code = parse_whole(frame->text("exitCode").value_or(""));
+    if (!code) return no_answer("A script's answer has no exit code.");
+    answer.exit_code = static_cast<int>(*code & 0xff);  // wait(2) has no more
     return answer;
   }
   const auto value = frame->text("value");
   if (!value) return no_answer("The answer has no value.");
-  answer.value = *value;
-  if (answer.value.size() > limits::kMaxResultBytes)
-    return no_answer("The result is larger than a runner lets through.");
-  if (value->starts_with('"')) answer.text = frame->string("value");
+  if (value->size() > limits::kMaxResultBytes) return no_answer("The result is larger than a runner lets through.");
+  answer.text = json_string_value(*value);
+  const auto begin = static_cast<std::size_t>(value->data() - whole.text.data());
+  whole.text.resize(begin + value->size());
+  whole.text.erase(0, begin);
+  answer.value = std::move(whole.text);
   return answer;
 }
 

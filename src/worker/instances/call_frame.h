@@ -11,6 +11,7 @@
 #include "core/job.h"
 #include "core/time.h"
 #include "worker/instances/leftovers.h"
+#include "worker/runner/frame_reader.h"
 
 namespace infra::worker {
 
@@ -41,7 +42,7 @@ struct Answer {
   std::optional<double> handler_ms;
 };
 
-// `invalid` if it is no answer to the call `request_id`; `too_large` if it is nested too deeply to be read.
-[[nodiscard]] Result<Answer> parse_answer(std::string_view json, const RequestId& request_id);
+// `invalid` if it is no answer to the call `request_id`. The frame's text becomes the value's, without another copy.
+[[nodiscard]] Result<Answer> parse_answer(Frame frame, const RequestId& request_id);
 
 }  // namespace infra::worker

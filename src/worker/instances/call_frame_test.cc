@@ -1,6 +1,7 @@
 // A runner's answer comes from a process that user code shares: what is read out of it must be valid whatever it says.
 #include "worker/instances/call_frame.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <boost/json.hpp>
@@ -10,9 +11,15 @@
 namespace infra::worker {
 namespace {
 
+Result<Answer> read_answer(std::string_view text, const RequestId& request) {
+  FrameReader reader(kAnswerFrame);
+  if (reader.take(framed(text)) != FrameReader::State::whole) return fail(reader.refusal());
+  return parse_answer(reader.take_frame(), request);
+}
+
 // The answer whose members are given in braces, to the call "r".
 Result<Answer> read(std::string members) {
-  return parse_answer(R"({"requestId":"r",)" + members.erase(0, 1), {"r"});
+  return read_answer(R"({"requestId":"r",)" + members.erase(0, 1), {"r"});
 }
 
 TEST(CallFrameTest, TheValueIsTakenAsItWasWritten) {
@@ -47,11 +54,35 @@ TEST(CallFrameTest, WhatIsNoAnswerIsRefused) {
   }
 }
 
+// Each would be a million values if it were read as one.
+TEST(CallFrameTest, WhatStandsWhereAWordIsExpectedIsNotBuilt) {
+  std::string values = "[0";
+  for (int i = 0; i < 1'000'000; ++i) values += ",0";
+  values += ']';
+  for (const auto* name : {"requestId", "handlerMs", "left", "code", "message", "exitCode", "reusable", "other"}) {
+    const std::string text = fmt::format(R"({{"ok":false,"code":"exited","{}":{}}})", name, values);
+    const auto answer = name == std::string_view("requestId") ? read_answer(text, {"r"}) : read(text);
+    EXPECT_TRUE(!answer || answer->message.empty()) << name;
+  }
+}
+
+TEST(CallFrameTest, TheValuesTextIsTheFramesOwn) {
+  FrameReader reader(kAnswerFrame);
+  ASSERT_EQ(reader.take(framed(R"({"requestId":"r","ok":true,"value":[)" +
+                               std::string(100'000, '0').replace(0, 1, "1") + "]}")),
+            FrameReader::State::whole);
+  Frame frame = reader.take_frame();
+  const char* const where = frame.text.data();
+  const auto answer = parse_answer(std::move(frame), {"r"});
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->value.data(), where);
+}
+
 TEST(CallFrameTest, AnAnswerToAnotherCallIsRefused) {
-  EXPECT_TRUE(parse_answer(R"({"requestId":"r","ok":true,"value":1})", {"r"}).has_value());
+  EXPECT_TRUE(read_answer(R"({"requestId":"r","ok":true,"value":1})", {"r"}).has_value());
   for (const auto* text : {"", "[]", R"({"ok":true,"value":1})", R"({"requestId":"q","ok":true,"value":1})",
                            R"({"requestId":7,"ok":true,"value":1})", R"({"ok":true,"value":{"requestId":"r"}})"}) {
-    const auto answer = parse_answer(text, {"r"});
+    const auto answer = read_answer(text, {"r"});
     ASSERT_FALSE(answer.has_value()) << text;
     EXPECT_EQ(answer.error().code, "runner_broken") << text;
   }

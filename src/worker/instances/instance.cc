@@ -36,6 +36,12 @@ constexpr milliseconds kSoon{5};
 // on virtual machines, twice a call, and what it knew by heart.
 constexpr std::chrono::microseconds kAtOnce{300};
 constexpr std::size_t kSmallInput = 64 * 1024;  // goes into the socket at once
+// Of a large answer: its value, that again as stdout's last line, and what of the two is written to be stored.
+constexpr std::uint64_t kCostOfAnswer = 4;
+
+Asked ask_for_answer(const Job& job, const CallSetup& setup) {
+  return {.kind = kAnswerFrame, .budget = setup.frames, .owner = job.function_id.value, .cost = kCostOfAnswer};
+}
 
 int held_by(const sandbox::SandboxUsage& used) {
   return static_cast<int>(used.peak_memory_bytes / static_cast<std::int64_t>(limits::kMiB)) + kUncountedMb;
@@ -152,7 +158,8 @@ void Instance::begin(CallUnderWay& call) {
                         .deadline = call.setup.deadline,
                         .ai_port = ai_ ? sandbox_->handles().ai_port : std::uint16_t{0}};
   const bool starts = is_compiled(key_.runtime) && found.first;
-  call.conversation.emplace(sandbox_->handles(), to_json(frame), starts ? to_start_json(frame) : std::string());
+  call.conversation.emplace(sandbox_->handles(), ask_for_answer(job, call.setup), to_json(frame),
+                            starts ? to_start_json(frame) : std::string());
   call.deadline = steady_clock::now() + job.timeout;
 }
 
@@ -164,7 +171,7 @@ bool Instance::is_answered_at_once(CallUnderWay& call) const {
 // Whether it is answered, and nothing is left to do that blocks.
 bool Instance::is_answered_for_good(CallUnderWay& call) const {
   if (!call.conversation->receive() || sandbox_->has_output()) return false;
-  call.answer = parse_answer(call.conversation->answer(), call.job.request_id);
+  call.answer = parse_answer(call.conversation->take_answer(), call.job.request_id);
   return !is_killed_script(*call.answer);
 }
 
@@ -172,7 +179,10 @@ void Instance::take_answer(CallUnderWay& call) {
   JobResult& result = call.result;
   call.talk = call.conversation->finish(call.deadline);
   if (call.talk.end == ExchangeEnd::answered && !call.answer)
-    call.answer = parse_answer(call.talk.answer, call.job.request_id);
+    call.answer = parse_answer(std::move(call.talk.answer), call.job.request_id);
+  const bool large = call.answer && *call.answer && (*call.answer)->value.size() > kSmallFrame;
+  if (large) result.claim = std::move(call.talk.claim);  // else nothing is left of what it was for
+  call.talk.claim.reset();
   call.used = sandbox_->usage();
   call.after = sandbox_->look();
   const bool may_have_output = call.talk.end == ExchangeEnd::answered && !call.found_no_output;
@@ -211,9 +221,9 @@ Result<void> Instance::load_code(const Job& job, const CallSetup& setup) {
                         .ai_port = ai_ ? sandbox_->handles().ai_port : std::uint16_t{0},
                         .only_load = true};
   const auto deadline = steady_clock::now() + std::min(job.timeout, kLoadPatience);
-  const Exchange talk = exchange(sandbox_->handles(), to_json(frame), deadline);
+  Exchange talk = exchange(sandbox_->handles(), ask_for_answer(job, setup), to_json(frame), deadline);
   if (talk.end == ExchangeEnd::answered) {
-    const auto answer = parse_answer(talk.answer, job.request_id);
+    const auto answer = parse_answer(std::move(talk.answer), job.request_id);
     if (answer && answer->ok) return {};
     if (answer && answer->failure != nullptr) return fail(answer->failure->as(ErrorKind::unusable), answer->message);
   }
@@ -244,17 +254,15 @@ void Instance::apply_end(CallUnderWay& call) {
   if (ended == ExchangeEnd::timed_out) return apply_timeout(result, job);
   // One that closed the socket and went on was killed by us: its signal says nothing.
   if (ended == ExchangeEnd::closed && !outlived_socket) return apply_exit(result, exit, job.memory_mb);
+  if (call.talk.refusal) return apply_refusal(result, *call.talk.refusal);
   if (ended == ExchangeEnd::broken || outlived_socket) return apply_broken(result);
-  const Result<Answer>& answer = *call.answer;
-  if (!answer) {
-    if (answer.error().kind != ErrorKind::too_large) return apply_broken(result, answer.error().message);
-    return set_failure(result, RunStatus::failed, answer.error(), 1);
-  }
+  Result<Answer>& answer = *call.answer;
+  if (!answer) return apply_refusal(result, answer.error());
   if (script_killed && exit.out_of_memory) return apply_exit(result, exit, job.memory_mb);
   const bool reusable = answer->reusable && !script_killed && output_.emptied;
   if (reusable) call.end = CallEnd::reusable;
   leftover_ = reusable ? answer->left : Leftover::nothing;
-  apply_answer(result, *answer, key_.runtime);
+  apply_answer(result, std::move(*answer), key_.runtime);
 }
 
 Leftover Instance::leftover_in(const sandbox::SandboxState& now) const {

@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "core/byte_budget.h"
 #include "core/job_result.h"
 #include "core/task.h"
 #include "ports/ai_proxy.h"
@@ -25,9 +26,10 @@ using InstancePtr = std::shared_ptr<Instance>;
 struct CallUnderWay;
 
 struct CallSetup {
-  std::string model_id;  // never empty
-  WallTime deadline;     // what the function is told
-  bool alone = false;    // no other call runs: a processor may be kept awake for this one
+  std::string model_id;          // never empty
+  WallTime deadline;             // what the function is told
+  bool alone = false;            // no other call runs: a processor may be kept awake for this one
+  ByteBudget* frames = nullptr;  // what large answers are counted in
 };
 
 class Instance {

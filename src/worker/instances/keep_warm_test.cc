@@ -81,7 +81,8 @@ class KeepWarmTest : public ::testing::Test, public sandbox::Launcher {
   Places places_{pool_, loop_, clock_, lifecycle_, [this] { keep_warm_.notify_all(); }};
   Builds builds_{bundles_, *this, loop_, clock_, {.enter = {}, .leave = {}}};
   UnpackedCode code_{folder_.path() / "versions", bundles_, bundles_, builds_, loop_, clock_};
-  OngoingCalls calls_{clock_, lifecycle_, "model"};
+  ByteBudget frames_{limits::kMiB};
+  OngoingCalls calls_{clock_, lifecycle_, "model", frames_};
   InstanceSource instances_{
       {.pool = pool_, .places = places_, .code = code_, .launcher = *this, .ai = nullptr, .executor = loop_}};
   KeepWarm keep_warm_{{.pool = pool_,

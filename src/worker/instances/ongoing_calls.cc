@@ -12,7 +12,8 @@ CallSetup OngoingCalls::begin(const InstancePtr& instance, const Job& job) {
   if (lifecycle_.phase() == Phase::stopping) instance->abort();  // abort_all() may have looked before it was in the set
   return {.model_id = job.model_id.empty() ? default_model_ : job.model_id,
           .deadline = clock_.now() + job.timeout,
-          .alone = alone};
+          .alone = alone,
+          .frames = &frames_};
 }
 
 void OngoingCalls::end(const InstancePtr& instance) {

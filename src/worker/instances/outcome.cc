@@ -14,6 +14,7 @@ constexpr int kTimedOut = 124;   // as timeout(1) of coreutils has it
 constexpr int kSignalled = 128;  // plus the signal, as a shell has it
 
 void append_line(std::string& text, std::string_view line) {
+  text.reserve(text.size() + 1 + line.size());  // growing by steps would take twice that
   if (!text.empty() && text.back() != '\n') text += '\n';
   text += line;
 }
@@ -40,7 +41,7 @@ void set_failure(JobResult& result, RunStatus status, const Error& error, int ex
   result.error_message = error.message;
 }
 
-void apply_answer(JobResult& result, const Answer& answer, Runtime runtime) {
+void apply_answer(JobResult& result, Answer answer, Runtime runtime) {
   result.handler_ms = answer.handler_ms;
   if (!answer.ok) return set_failure(result, RunStatus::failed, {*answer.failure, answer.message}, kFailed);
   if (answer.plain && answer.exit_code != 0) {
@@ -55,9 +56,13 @@ void apply_answer(JobResult& result, const Answer& answer, Runtime runtime) {
                        answer.exit_code);
   }
   result.status = RunStatus::success;
-  result.value = answer.value;
-  const bool is_nothing = answer.value == "null" && !answer.text;
-  if (!is_nothing) append_line(result.out, printed(answer, runtime));
+  const bool is_nothing = answer.value == "null";
+  if (answer.text && result.out.empty()) {
+    result.out = std::move(*answer.text);
+  } else if (!is_nothing) {
+    append_line(result.out, printed(answer, runtime));
+  }
+  result.value = std::move(answer.value);
 }
 
 void apply_timeout(JobResult& result, const Job& job) {
@@ -96,6 +101,11 @@ void apply_broken(JobResult& result, std::string_view detail) {
                fmt::format("The function disturbed the process that runs it, and its answer could not be read.{}{}",
                            detail.empty() ? "" : " ", detail)},
               kFailed);
+}
+
+void apply_refusal(JobResult& result, const Error& why) {
+  if (why.code == errors::runner_broken) return apply_broken(result, why.message);
+  set_failure(result, RunStatus::failed, why, kFailed);
 }
 
 }  // namespace infra::worker

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <sched.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -12,7 +13,6 @@
 #include <cstring>
 
 #include "core/error_codes.h"
-#include "core/job_result.h"
 #include "core/limits.h"
 #include "core/text.h"
 
@@ -21,19 +21,15 @@ namespace {
 
 using std::chrono::steady_clock;
 
-constexpr std::size_t kMaxFrame = 32 * limits::kMiB;   // docs/runner-protocol.md
 constexpr auto kStartTime = std::chrono::seconds(20);  // a cold Node.js takes 0.1 s; a loaded machine many times that
-constexpr std::size_t kHeader = 4;
-constexpr std::size_t kChunk = 64 * 1024;  // a pipe's capacity, which a function can't raise
+constexpr std::size_t kChunk = kSmallFrame;            // a pipe's capacity, which a function can't raise
+// For what is left of a large frame, once there is room for it: room that others wait for. Written in one go it takes
+// milliseconds, and on a small share of a loaded machine seconds.
+constexpr auto kLargeFrameTime = std::chrono::seconds(10);
 // What is thrown away is read at one pipe's fill a pause: reading it as fast as it comes would cost the worker as much
 // time as the function, and none of it counts against the function's share.
 constexpr int kDiscardPauseMs = 1;
-
-std::string framed(std::string_view body) {
-  std::string frame(kHeader, '\0');
-  for (std::size_t i = 0; i < kHeader; ++i) frame[i] = static_cast<char>((body.size() >> (8 * i)) & 0xff);
-  return frame.append(body);
-}
+constexpr int kUnheardMs = 10;  // between looks for room, where no descriptor is left to be told by
 
 // False at the end of the stream. Bounded, because a function may write as fast as this reads.
 bool read_pipe(int fd, Captured& into, int rounds = 64) {
@@ -75,11 +71,14 @@ std::string Captured::take() {
   return taken;
 }
 
-Conversation::Conversation(const sandbox::SandboxHandles& handles, std::string_view question, std::string_view before)
+Conversation::Conversation(const sandbox::SandboxHandles& handles, const Asked& asked, std::string_view question,
+                           std::string_view before)
     : handles_(handles),
+      asked_(asked),
       outgoing_((before.empty() ? "" : framed(before)) + (question.empty() ? "" : framed(question))),
+      reader_(asked.kind),
       polled_{pollfd{handles.control, POLLIN, 0}, pollfd{handles.stdout_pipe, POLLIN, 0},
-              pollfd{handles.stderr_pipe, POLLIN, 0}} {}
+              pollfd{handles.stderr_pipe, POLLIN, 0}, pollfd{-1, POLLIN, 0}} {}
 
 bool Conversation::send() {
   if (!ended_ && sent_ < outgoing_.size()) send_some();
@@ -103,28 +102,49 @@ bool Conversation::watch(steady_clock::time_point until) {
 Exchange Conversation::finish(steady_clock::time_point deadline) {
   send();
   while (!ended_) {
-    polled_[0].events = static_cast<short>(sent_ < outgoing_.size() ? POLLIN | POLLOUT : POLLIN);
-    const int ready = ::poll(polled_.data(), polled_.size(), time_left(deadline));
-    if (ready == 0) {
-      end(ExchangeEnd::timed_out);
-    } else if (ready > 0) {
+    const bool waits = waits_for_room();
+    const bool unsent = sent_ < outgoing_.size();
+    polled_[0].events = static_cast<short>(waits ? 0 : unsent ? POLLIN | POLLOUT : POLLIN);
+    polled_[3].fd = waits ? room_.get() : -1;
+    const int left = time_left(give_up_at(deadline));
+    const bool unheard = waits && !room_.valid();
+    const int ready = ::poll(polled_.data(), polled_.size(), unheard ? std::min(left, kUnheardMs) : left);
+    if (ready > 0) {
       take_output();
       if ((polled_[0].revents & POLLOUT) != 0) send_some();
-      if ((polled_[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0 && !ended_) receive_some();
-      // One that prints without pause keeps poll() from ever timing out.
-      if (!ended_ && steady_clock::now() >= deadline) end(ExchangeEnd::timed_out);
-      if (!ended_) pause_if_discarding();
-    } else if (errno != EINTR) {
+      const bool gone = (polled_[0].revents & (POLLHUP | POLLERR)) != 0;
+      if (waits && gone && !ended_) end(ExchangeEnd::closed);
+      if ((gone || (polled_[0].revents & POLLIN) != 0) && !ended_) receive_some();
+    } else if (ready < 0 && errno != EINTR) {
       end(ExchangeEnd::broken);
     }
+    // One that prints without pause keeps poll() from ever timing out.
+    const auto now = steady_clock::now();
+    if (!ended_ && now >= deadline) end(ExchangeEnd::timed_out);
+    if (!ended_ && now >= give_up_at(deadline)) refuse({errors::runner_broken, "The answer stopped before its end."});
+    if (!ended_) pause_if_discarding();
   }
   drain_output(handles_, result_.out, result_.err);
+  result_.answer = reader_.take_frame();
+  result_.claim = std::move(claim_);
   return std::move(result_);
 }
 
 void Conversation::end(ExchangeEnd how) {
   result_.end = how;
   ended_ = true;
+  if (how == ExchangeEnd::answered) return;
+  reader_ = FrameReader(asked_.kind);  // what has come of it
+  claim_.reset();
+}
+
+void Conversation::refuse(Error why) {
+  end(ExchangeEnd::broken);
+  result_.refusal = std::move(why);
+}
+
+steady_clock::time_point Conversation::give_up_at(steady_clock::time_point deadline) const {
+  return reading_large_ ? std::min(deadline, due_) : deadline;
 }
 
 void Conversation::take_output() {
@@ -149,28 +169,50 @@ void Conversation::send_some() {
 }
 
 void Conversation::receive_some() {
+  if (waits_for_room()) return;
   std::array<char, kChunk> chunk;
   const ssize_t count = ::recv(handles_.control, chunk.data(), chunk.size(), MSG_DONTWAIT);
   if (count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR)) return end(ExchangeEnd::closed);
-  if (count < 0) return;
-  incoming_.append(chunk.data(), static_cast<std::size_t>(count));
-  if (incoming_.size() < kHeader) return;
-  std::size_t size = 0;
-  for (std::size_t i = 0; i < kHeader; ++i) size |= std::size_t{static_cast<unsigned char>(incoming_[i])} << (8 * i);
-  if (size > kMaxFrame || incoming_.size() > kHeader + size) return end(ExchangeEnd::broken);
-  if (incoming_.size() < kHeader + size) return;
-  result_.answer = incoming_.substr(kHeader);
-  end(sent_ == outgoing_.size() ? ExchangeEnd::answered : ExchangeEnd::broken);
+  if (count > 0) take({chunk.data(), static_cast<std::size_t>(count)});
 }
 
-Exchange exchange(const sandbox::SandboxHandles& handles, std::string_view question,
+void Conversation::take(std::string_view bytes) {
+  switch (reader_.take(bytes)) {
+    case FrameReader::State::refused:
+      return refuse(reader_.refusal());
+    case FrameReader::State::reading:
+      if (!claim_ && reader_.size().value_or(0) > kSmallFrame) claim_room();
+      return;
+    case FrameReader::State::whole:
+      return end(sent_ == outgoing_.size() ? ExchangeEnd::answered : ExchangeEnd::broken);
+  }
+}
+
+void Conversation::claim_room() {
+  if (asked_.budget == nullptr) return refuse({errors::runner_broken, "The answer is too large to be read."});
+  room_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  claim_ = asked_.budget->claim(asked_.owner, *reader_.size() * asked_.cost,
+                                [room = room_.get()] { (void)::eventfd_write(room, 1); });
+}
+
+// Before the rest of a large frame is read.
+bool Conversation::waits_for_room() {
+  if (!claim_ || reading_large_) return false;
+  if (!claim_->granted()) return true;
+  reading_large_ = true;
+  due_ = steady_clock::now() + kLargeFrameTime;
+  reader_.reserve();
+  return false;
+}
+
+Exchange exchange(const sandbox::SandboxHandles& handles, const Asked& asked, std::string_view question,
                   steady_clock::time_point deadline) {
-  return Conversation(handles, question).finish(deadline);
+  return Conversation(handles, asked, question).finish(deadline);
 }
 
 Result<void> await_ready(const sandbox::SandboxHandles& handles, std::string_view what) {
-  Exchange hello = exchange(handles, "", steady_clock::now() + kStartTime);
-  if (hello.end == ExchangeEnd::answered && hello.answer == R"({"ready":true})") return {};
+  Exchange hello = exchange(handles, {.kind = kReadyFrame}, "", steady_clock::now() + kStartTime);
+  if (hello.end == ExchangeEnd::answered && hello.answer.text == R"({"ready":true})") return {};
   const std::string said = hello.err.take();
   return fail(errors::sandbox_failed,
               fmt::format("{} did not start{}{}", what, said.empty() ? "." : ": ", cut_utf8(said, 500)));

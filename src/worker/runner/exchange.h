@@ -7,10 +7,14 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
+#include "core/byte_budget.h"
 #include "sandbox/launcher.h"
+#include "worker/runner/frame_reader.h"
 
 namespace infra::worker {
 
@@ -26,21 +30,33 @@ enum class ExchangeEnd : std::uint8_t {
   answered,
   timed_out,
   closed,  // the runner is gone, or closed its end
-  broken,  // a frame that can't be one
+  broken,  // a frame that can't be one, or is not the one asked for
 };
 
 struct Exchange {
   ExchangeEnd end = ExchangeEnd::closed;
-  std::string answer;  // a whole frame's JSON text, not yet looked into
+  Frame answer;                            // of one that was answered, not yet looked into
+  std::optional<Error> refusal;            // of a broken one, where it says more than that
+  std::shared_ptr<const ByteClaim> claim;  // what the answer is counted in; null: it is small
   Captured out;
   Captured err;
+};
+
+// What is asked for, and who answers for its bytes: a large frame waits unread, and its process with it, until the
+// budget has room for it and for what becomes of it.
+struct Asked {
+  FrameKind kind;
+  ByteBudget* budget = nullptr;  // none: only what is small is read
+  std::string_view owner{};
+  std::uint64_t cost = 1;  // bytes held for each of the frame's
 };
 
 // An exchange in steps, for who need not block while the answer is on its way.
 class Conversation {
  public:
   // `before` is a frame of its own that goes first, if there is one.
-  Conversation(const sandbox::SandboxHandles& handles, std::string_view question, std::string_view before = {});
+  Conversation(const sandbox::SandboxHandles& handles, const Asked& asked, std::string_view question,
+               std::string_view before = {});
 
   // As much of the question as goes without waiting; true if that is all of it.
   bool send();
@@ -49,28 +65,39 @@ class Conversation {
   // The same until then, without sleeping: for an answer that comes sooner than a sleeping processor wakes. Other
   // threads have the processor meanwhile.
   bool watch(std::chrono::steady_clock::time_point until);
-  [[nodiscard]] const std::string& answer() const { return result_.answer; }
+  // The answer that has come; finish() gives none after it.
+  [[nodiscard]] Frame take_answer() { return reader_.take_frame(); }
   // Goes on to the end. Blocks.
   [[nodiscard]] Exchange finish(std::chrono::steady_clock::time_point deadline);
 
  private:
   void end(ExchangeEnd how);
+  void refuse(Error why);
   void take_output();
   void pause_if_discarding();
   void send_some();
   void receive_some();
+  void take(std::string_view bytes);
+  void claim_room();
+  [[nodiscard]] bool waits_for_room();
+  [[nodiscard]] std::chrono::steady_clock::time_point give_up_at(std::chrono::steady_clock::time_point deadline) const;
 
   const sandbox::SandboxHandles& handles_;
+  const Asked asked_;
   const std::string outgoing_;
   std::size_t sent_ = 0;
-  std::string incoming_;
-  std::array<pollfd, 3> polled_{};
+  FrameReader reader_;
+  sandbox::UniqueFd room_;                  // readable once the claim is granted
+  std::shared_ptr<const ByteClaim> claim_;  // goes first: it writes there
+  bool reading_large_ = false;
+  std::chrono::steady_clock::time_point due_;  // for the rest of a large frame
+  std::array<pollfd, 4> polled_{};
   Exchange result_;
   bool ended_ = false;
 };
 
 // Sends `question` (nothing if empty) and waits for the answer, reading output all the while.
-[[nodiscard]] Exchange exchange(const sandbox::SandboxHandles& handles, std::string_view question,
+[[nodiscard]] Exchange exchange(const sandbox::SandboxHandles& handles, const Asked& asked, std::string_view question,
                                 std::chrono::steady_clock::time_point deadline);
 
 // Waits for what a runner says first. `unavailable` (code sandbox_failed): `what` did not start, and what was printed.
