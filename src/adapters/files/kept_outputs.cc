@@ -29,13 +29,15 @@ struct Path {
 
 // Each folder in the name counts, also if another file of the run has made it.
 Path read_path(std::string_view path, std::uint64_t bytes) {
-  const auto function_end = std::min(path.find('/'), path.size());
-  const auto request_end = std::min(path.find('/', function_end + 1), path.size());
-  const auto folders = std::ranges::count(path.substr(request_end), '/');
-  return {.function = path.substr(0, function_end),
-          .request = path.substr(std::min(function_end + 1, path.size()),
-                                 request_end - std::min(function_end + 1, request_end)),
-          .use = use_of(bytes, static_cast<std::uint64_t>(folders))};
+  const auto up_to_slash = [&path] {
+    const std::string_view part = path.substr(0, path.find('/'));
+    path.remove_prefix(std::min(part.size() + 1, path.size()));
+    return part;
+  };
+  const std::string_view function = up_to_slash();
+  const std::string_view request = up_to_slash();
+  const auto folders = static_cast<std::uint64_t>(std::ranges::count(path, '/'));
+  return {.function = function, .request = request, .use = use_of(bytes, folders)};
 }
 
 // None if the folder is not there: most functions leave no files.
