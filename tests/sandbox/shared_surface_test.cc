@@ -219,6 +219,8 @@ TEST_F(SharedSurfaceTest, WhatWaitsInSocketsIsBoundedBesideTheMemory) {
 }
 
 TEST_F(SharedSurfaceTest, OneThatIsFrozenWithALockOnASharedFileEnds) {
+  launcher_.reset();
+  start(10);
   auto own = launch_with_tools('a');
   ASSERT_TRUE(own);
   EXPECT_EQ(run(*own, R"(
@@ -231,25 +233,28 @@ out = len(files)
             "8");
   // By a descriptor, by a child that has ended, and by a mapping alone; for writing, and for reading.
   const std::vector<std::string> ways{
-      "f = os.open('/usr/bin/env', os.O_RDONLY)\nfcntl.flock(f, fcntl.LOCK_EX)",
+      "f = os.open('/usr/bin/id', os.O_RDONLY)\nfcntl.flock(f, fcntl.LOCK_EX)",
       "f = os.open('/etc', os.O_RDONLY)\np = os.fork()\nif p == 0: fcntl.flock(f, fcntl.LOCK_SH); "
       "os._exit(0)\nos.waitpid(p, 0)",
-      "import mmap\nf = os.open('/usr/bin/env', os.O_RDONLY)\nm = mmap.mmap(f, 4096, prot=mmap.PROT_READ)\n"
-      "m2 = libc.mmap\nfcntl.flock(f, fcntl.LOCK_SH)\nos.close(f)",
+      "f = os.open('/usr/bin/env', os.O_RDONLY)\nlibc.mmap(None, 4096, 1, 2, f, 0)\n"
+      "fcntl.flock(f, fcntl.LOCK_SH)\nos.close(f)",
       "f = os.open('/runtime/runner.py', os.O_RDONLY)\nfcntl.lockf(f, fcntl.LOCK_SH)",
       "f = os.open('/usr/bin/env', os.O_RDONLY)\nfcntl.fcntl(f, 37, struct.pack('hhqqi4x', 0, 0, 0, 9, 0))",
       "f = os.open('/proc/self/ns/time', os.O_RDONLY)\nfcntl.flock(f, fcntl.LOCK_EX)"};
   own->freeze();
+  std::vector<std::unique_ptr<Sandbox>> holders;
   for (const auto& way : ways) {
-    auto holder = launch_with_tools('b');
-    ASSERT_TRUE(holder);
-    ASSERT_EQ(run(*holder, "out = ''\n" + way), "") << way;
-    ASSERT_EQ(running(), 2);
-    holder->freeze();
-    EXPECT_TRUE(eventually([&] { return running() == 1; })) << way;
-    auto other = launch_with_tools('a');
-    EXPECT_EQ(run(*other, "f = os.open('/usr/bin/env', os.O_RDONLY)\nout = attempt(fcntl.flock, f, 6)"), "None") << way;
+    holders.push_back(launch_with_tools('b'));
+    ASSERT_TRUE(holders.back());
+    ASSERT_EQ(run(*holders.back(), "out = ''\n" + way), "") << way;
   }
+  const auto all = static_cast<int>(ways.size());
+  ASSERT_EQ(running(), all + 1);
+  for (const auto& holder : holders) holder->freeze();
+  EXPECT_TRUE(eventually([&] { return running() == 1; })) << running() - 1 << " are left";
+  auto other = launch_with_tools('a');
+  ASSERT_TRUE(other);
+  EXPECT_EQ(run(*other, "f = os.open('/usr/bin/env', os.O_RDONLY)\nout = attempt(fcntl.flock, f, 6)"), "None");
   own->thaw();
   EXPECT_EQ(run(*own, "out = len(files)"), "8") << "its locks are nobody else's affair";
 }

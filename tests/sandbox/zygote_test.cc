@@ -23,6 +23,7 @@ TEST_F(ZygoteTest, AForkedRunnerHasNoPrivilegesAndNothingOfTheZygotes) {
   EXPECT_EQ(run(*sandbox, "out = open('/proc/self/environ').read()"), "");
   EXPECT_EQ(run(*sandbox, "out = os.getcwd(), os.getsid(0) == os.getpid(), os.getppid()"), "('/workspace', True, 1)");
   EXPECT_EQ(run(*sandbox, "out = open('main.py').read()"), "original");
+  EXPECT_EQ(run(*sandbox, "out = open('/proc/self/oom_score_adj').read()"), "1000\n");
   for (const char* path : {"/proc/1/mem", "/proc/1/environ", "/proc/1/fd", "/proc/1/root/etc", "/proc/1/maps"}) {
     const std::string said =
         run(*sandbox, std::string("out = os.stat('") + path + "') and (os.listdir if os.path.isdir('" + path +

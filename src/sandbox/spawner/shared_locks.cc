@@ -119,15 +119,37 @@ bool holds_one(const SharedLocks::Suspect& suspect, const std::vector<FileLock>&
   });
 }
 
+// In ticks since the machine's start; none of one that has ended. Its name, which may hold anything, ends with ')'.
+std::optional<std::uint64_t> begin_of(pid_t process) {
+  const std::string text = read_bounded("/proc/" + std::to_string(process) + "/stat");
+  std::string_view rest = text;
+  rest.remove_prefix(std::min(text.rfind(')') + 1, text.size()));
+  for (int field = 3; field < 22; ++field) (void)next_word(rest);
+  return number<std::uint64_t>(next_word(rest), 10);
+}
+
+// Those that may be a sandbox's: what was there before the spawner is none of its processes, nor is the program.
+std::vector<FileLock> locks_of_sandboxes() {
+  std::vector<FileLock> locks;
+  const pid_t spawner = ::getppid();
+  std::optional<std::uint64_t> begin;
+  each_line(read_bounded("/proc/locks"), [&](std::string_view line) {
+    const auto lock = parse_lock(line);
+    if (!lock || lock->process == spawner) return;
+    if (!begin) begin = begin_of(spawner);
+    const auto other = lock->process > 0 ? begin_of(lock->process) : std::nullopt;
+    if (!other || !begin || *other >= *begin) locks.push_back(*lock);
+  });
+  return locks;
+}
+
 [[noreturn]] void look_and_answer(const std::vector<SharedLocks::Suspect>& suspects, int answer) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-  std::vector<FileLock> locks;
   const bool wants_all = std::ranges::any_of(suspects, [](const auto& suspect) { return suspect.most == 0; });
-  each_line(wants_all ? read_bounded("/proc/locks") : "", [&](std::string_view line) {
-    if (const auto lock = parse_lock(line)) locks.push_back(*lock);
-  });
-  const auto lone = devices_of_lone_files();
+  const auto locks = wants_all ? locks_of_sandboxes() : std::vector<FileLock>();
+  const auto lone = locks.empty() ? std::set<dev_t>() : devices_of_lone_files();
   for (const auto& suspect : suspects) {
+    if (suspect.most == 0 && locks.empty()) continue;
     const SharedLocks::Finding finding{.sandbox = suspect.sandbox, .many = suspect.most > 0};
     if (finding.many ? holds_many(suspect) : holds_one(suspect, locks, lone))
       (void)!::write(answer, &finding, sizeof finding);
@@ -167,6 +189,7 @@ std::set<dev_t> own_devices(std::string_view mountinfo) {
 
 void SharedLocks::look(std::vector<Suspect>& suspects) {
   if (is_looking() || suspects.empty()) return;
+  looked_ = std::chrono::steady_clock::now();
   std::array<int, 2> ends{-1, -1};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) return;
   UniqueFd answer(ends[0]);
@@ -177,6 +200,11 @@ void SharedLocks::look(std::vector<Suspect>& suspects) {
   if (process_ < 0) return;
   suspects.clear();
   answer_ = std::move(answer);
+}
+
+std::chrono::milliseconds SharedLocks::pause_left(SteadyTime now) const {
+  if (is_looking()) return std::chrono::milliseconds::max();
+  return std::max(std::chrono::milliseconds(0), std::chrono::ceil<std::chrono::milliseconds>(looked_ + kPause - now));
 }
 
 std::vector<SharedLocks::Finding> SharedLocks::take() {

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/time.h"
 #include "sandbox/system/unique_fd.h"
 
 namespace infra::sandbox {
@@ -41,15 +42,20 @@ class SharedLocks {
     bool many = false;  // it has too many, else one on a shared file
   };
 
+  static constexpr std::chrono::milliseconds kPause{2000};  // between looks at those that were frozen meanwhile
+
   // Nothing, where a look is on already or can't be begun: `suspects` then wait for the next.
   void look(std::vector<Suspect>& suspects);
   [[nodiscard]] bool is_looking() const { return answer_.valid(); }
+  // Until the next look: never while one is on.
+  [[nodiscard]] std::chrono::milliseconds pause_left(SteadyTime now) const;
   [[nodiscard]] int answer() const { return answer_.get(); }  // to wait for; -1: none
   [[nodiscard]] std::vector<Finding> take();
 
  private:
   UniqueFd answer_;
   pid_t process_ = -1;
+  SteadyTime looked_ = SteadyTime{} - kPause;
 };
 
 }  // namespace infra::sandbox

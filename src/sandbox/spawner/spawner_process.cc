@@ -75,7 +75,6 @@ bool SpawnerProcess::wait_for_events() {
                                 {watched_.get(), POLLIN, 0},
                                 {locks_.answer(), POLLIN, 0}}};
   int patience = time_to_wait();
-  if (awake_ > 0 && flood_.can_tell()) patience = std::min(patience, static_cast<int>(LockFlood::kPause.count()));
   if (const int zygote = zygotes_.patience_ms(); zygote >= 0) patience = std::min(patience, zygote);
   const int ready_count = ::poll(polled.data(), polled.size(), patience);
   if (ready_count < 0) return errno == EINTR;
@@ -89,8 +88,9 @@ bool SpawnerProcess::wait_for_events() {
   if (ready_count == 0 && !refill(prewarm_.lacking(counter()))) {
     give_up_surplus();
     egress_.follow_links();
-    locks_.look(suspects_);
-    zygotes_.renew(std::chrono::steady_clock::now());
+    const auto now = std::chrono::steady_clock::now();
+    if (locks_.pause_left(now).count() == 0) locks_.look(suspects_);
+    zygotes_.renew(now);
   }
   return true;
 }
@@ -125,14 +125,24 @@ void SpawnerProcess::unwatch(const UniqueFd& fd) const {
 }
 
 int SpawnerProcess::time_to_wait() {
-  const bool has_more =
-      (!suspects_.empty() && !locks_.is_looking()) || zygotes_.is_due(std::chrono::steady_clock::now());
-  if (content_) return has_more ? kIdleMs : kSurplusMs;
+  const int at_most = time_to_idle_work();
+  if (content_) return at_most;
   if (prewarm_.short_of(counter())) return 0;
   if (count(State::draining) > 0) return kRetryMs;
   if (prewarm_.lacking(counter())) return kIdleMs;
   content_ = true;
-  return has_more ? kIdleMs : kSurplusMs;
+  return at_most;
+}
+
+// That is done once nothing else was asked for so long.
+int SpawnerProcess::time_to_idle_work() const {
+  const auto now = std::chrono::steady_clock::now();
+  if (zygotes_.is_due(now)) return kIdleMs;
+  std::int64_t left = kSurplusMs;
+  if (!suspects_.empty())
+    left = std::min<std::int64_t>(left, std::max<std::int64_t>(kIdleMs, locks_.pause_left(now).count()));
+  if (awake_ > 0 && flood_.can_tell()) left = std::min<std::int64_t>(left, LockFlood::kPause.count());
+  return static_cast<int>(left);
 }
 
 bool SpawnerProcess::take_requests() {

@@ -69,6 +69,7 @@ class SpawnerProcess {
   void watch(std::size_t index);
   void unwatch(const UniqueFd& fd) const;
   [[nodiscard]] int time_to_wait();
+  [[nodiscard]] int time_to_idle_work() const;
   bool refill(std::optional<SandboxKind> kind);
   void give_up_surplus();
   void end_lock_holders();
