@@ -1,5 +1,6 @@
 """Crowds of clients: thousands that only connect, and some that do not read. They cost themselves, and nobody else."""
 
+import contextlib
 import http.client
 import resource
 import socket
@@ -46,13 +47,15 @@ class Crowds(unittest.TestCase):
 
     def ask_from(self, infra, address, method, path, body=None):
         connection = http.client.HTTPConnection("127.0.0.1", infra.port, timeout=10, source_address=(address, 0))
-        return infra.request(method, path, body, connection=connection)
+        with contextlib.closing(connection):
+            return infra.request(method, path, body, connection=connection)
 
     def test_ten_thousand_connections_of_one_address_lock_nobody_out(self):
         infra = self.start()
         function = infra.deploy(ECHO)
         infra.result(function)
         client = infra.connect()  # of the same address, with the key
+        self.addCleanup(client.close)
         infra.get("/functions", connection=client)
         flood = [self.connect(infra) for _ in range(allow_descriptors(10_000))]
         for address in ("127.0.0.2", "127.0.0.1"):

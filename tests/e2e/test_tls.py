@@ -24,7 +24,9 @@ class Tls(unittest.TestCase):
 
     def connect(self):
         trusting = ssl.create_default_context(cafile=self.cert)
-        return http.client.HTTPSConnection("127.0.0.1", self.infra.port, timeout=60, context=trusting)
+        connection = http.client.HTTPSConnection("127.0.0.1", self.infra.port, timeout=60, context=trusting)
+        self.addCleanup(connection.close)
+        return connection
 
     def name_of(self, connection):
         if connection.sock is None:
