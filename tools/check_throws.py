@@ -21,8 +21,8 @@ FORBIDDEN = {
 }
 ALONE = {
     re.compile(r"asio::co_spawn\("): ({"src/net/loops/event_loops.cc"}, "starts a task without an owner: spawn_on(), or EventLoops::spawn()"),
-    re.compile(r"\(stderr\b|, stderr\)|std::cerr"): ({"src/main/", "src/cli/", "src/sandbox/spawner/spawner_main.cc"},
-                                "waits for whoever reads it: the log does not"),
+    re.compile(r"\(stderr\b|, stderr\)|std::cerr"): (
+        {"src/main/", "src/cli/", "src/sandbox/spawner/spawner_main.cc"}, "waits for whoever reads it: the log does not"),
 }
 
 

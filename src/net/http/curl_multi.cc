@@ -100,7 +100,13 @@ int CurlMulti::on_socket(curl_socket_t socket, int what) {
     return 0;
   }
   if (closed_) return 0;
-  if (found == watches_.end()) found = watches_.emplace(socket, std::make_shared<Watch>(context_, socket)).first;
+  if (found == watches_.end()) {
+    auto watch = std::make_shared<Watch>(context_);
+    boost::system::error_code refused;  // no memory to watch it with: that is its transfer's, which its time-out ends
+    watch->descriptor.assign(socket, refused);
+    if (refused) return 0;
+    found = watches_.emplace(socket, std::move(watch)).first;
+  }
   found->second->wants_read = (what & CURL_POLL_IN) != 0;
   found->second->wants_write = (what & CURL_POLL_OUT) != 0;
   arm(*found->second);

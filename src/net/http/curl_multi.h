@@ -52,7 +52,7 @@ class CurlMulti : public std::enable_shared_from_this<CurlMulti> {
  private:
   // A socket that curl wants to hear of. The descriptor only borrows it: curl opens and closes its sockets itself.
   struct Watch : std::enable_shared_from_this<Watch> {
-    Watch(boost::asio::io_context& context, curl_socket_t socket) : descriptor(context, socket) {}
+    explicit Watch(boost::asio::io_context& context) : descriptor(context) {}
     boost::asio::posix::stream_descriptor descriptor;
     bool wants_read = false, wants_write = false;  // as curl last said
     bool reading = false, writing = false;         // a wait is under way

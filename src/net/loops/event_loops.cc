@@ -215,7 +215,8 @@ Task<bool> EventLoops::readable(int descriptor, std::chrono::milliseconds patien
   const Ended ended{watch};
   watch->timer.expires_after(patience);
   watch->timer.async_wait([watch](const boost::system::error_code& error) {
-    if (!error && watch->socket.is_open()) watch->socket.cancel();
+    boost::system::error_code ignored;
+    if (!error && watch->socket.is_open()) watch->socket.cancel(ignored);
   });
   const auto [error] =
       co_await watch->socket.async_wait(asio::posix::descriptor_base::wait_read, asio::as_tuple(asio::use_awaitable));

@@ -4,11 +4,15 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
+#include <thread>
 
 namespace infra::sandbox {
 namespace {
 
+constexpr int kMostShortages = 1000;
+constexpr std::chrono::milliseconds kShortagePause{1};
 constexpr std::size_t kControlBytes = CMSG_SPACE(sizeof(int) * kMaxPassedFds);
 
 void take_fds(msghdr& header, PassedFds* fds) {
@@ -21,6 +25,21 @@ void take_fds(msghdr& header, PassedFds* fds) {
       UniqueFd owned(fd);
       if (fds != nullptr && i < fds->size()) (*fds)[i] = std::move(owned);
     }
+  }
+}
+
+// The kernel has no memory for it at the moment: that is not the end of a socket on which all sandboxes depend.
+bool is_short_of_memory(int error) {
+  return error == ENOMEM || error == ENOBUFS;
+}
+
+// As sendmsg() or recvmsg(), tried again where that helps.
+template <typename Call>
+ssize_t persistently(Call call) {
+  for (int shortages = 0;;) {
+    const ssize_t done = call();
+    if (done >= 0 || (errno != EINTR && (!is_short_of_memory(errno) || ++shortages > kMostShortages))) return done;
+    if (is_short_of_memory(errno)) std::this_thread::sleep_for(kShortagePause);
   }
 }
 
@@ -41,10 +60,7 @@ bool send_bytes(int socket, std::span<const std::byte> message, std::span<const 
     rights->cmsg_len = CMSG_LEN(fds.size_bytes());
     std::memcpy(CMSG_DATA(rights), fds.data(), fds.size_bytes());
   }
-  ssize_t sent = 0;
-  do {
-    sent = ::sendmsg(socket, &header, MSG_NOSIGNAL);
-  } while (sent < 0 && errno == EINTR);
+  const ssize_t sent = persistently([&] { return ::sendmsg(socket, &header, MSG_NOSIGNAL); });
   return sent == static_cast<ssize_t>(message.size());
 }
 
@@ -56,10 +72,8 @@ Received receive_bytes(int socket, std::span<std::byte> message, PassedFds* fds,
   header.msg_iovlen = 1;
   header.msg_control = control.data();
   header.msg_controllen = control.size();
-  ssize_t got = 0;
-  do {
-    got = ::recvmsg(socket, &header, MSG_CMSG_CLOEXEC | (wait ? 0 : MSG_DONTWAIT));
-  } while (got < 0 && errno == EINTR);
+  const ssize_t got =
+      persistently([&] { return ::recvmsg(socket, &header, MSG_CMSG_CLOEXEC | (wait ? 0 : MSG_DONTWAIT)); });
   if (got < 0 && !wait && (errno == EAGAIN || errno == EWOULDBLOCK)) return Received::nothing;
   if (got < 0) return Received::closed;
   take_fds(header, fds);

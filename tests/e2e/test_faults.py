@@ -1,0 +1,173 @@
+"""A system call that fails costs the job that it was for: from an upload to its run's settlement, each of them in turn. The
+program lives, the next job runs, and nothing of the broken one is left."""
+
+import contextlib
+import http.client
+import os
+import signal
+import subprocess
+import unittest
+
+from faults import KINDS, Faults
+from harness import SANITIZED, Infra, bundle, main, wait_for
+
+CODE = "import os\ndef handler(event, context):\n    open('/output/file', 'w').write('kept')\n    return {number}\n"
+SPARE = 4  # descriptors: a connection that is just closing, one that a pool keeps
+ANSWERED = (ConnectionError, http.client.HTTPException)  # a client's connection may be what the fault hits
+
+
+class Survivor(unittest.TestCase):
+    """A program in which something is to fail."""
+
+    def begin(self):
+        self.infra = Infra()
+        self.addCleanup(self.infra.close)
+
+    def start(self):
+        self.infra.start()
+        self.number = 0
+        self.remove(self.cycle(self.next_code()))  # what is made once is there by now
+        self.descriptors = self.open_descriptors()
+
+    def next_code(self):
+        self.number += 1
+        return bundle({"main.py": CODE.replace("{number}", str(self.number)), "folder/module.py": "", "data/x.txt": "y"})
+
+    def open_descriptors(self):
+        return len(os.listdir(f"/proc/{self.infra.process.pid}/fd"))
+
+    def leftovers(self):
+        """Folders and files that are somebody's only while he works."""
+        found = []
+        for folder in ("staging", "tmp", "versions"):
+            with contextlib.suppress(FileNotFoundError):
+                found += [name for name in os.listdir(os.path.join(self.infra.data, folder)) if folder != "versions" or "tmp" in name]
+        return found
+
+    def cycle(self, code, whole=True):
+        """Uploads and runs. What is not `whole` may fail, in the words of the contract. The function, if there is one."""
+        function = None
+        try:
+            answer = self.infra.upload(code, [("runtime", None, "python")])
+            self.assertIn(answer.status, (200,) if whole else (200, 500, 503), answer)
+            if answer.status == 200:
+                function = answer.json()["functionId"]
+                self.run_once(function, whole)
+        except ANSWERED:
+            if whole:
+                raise
+        return function
+
+    def run_once(self, function, whole):
+        answer = self.infra.run(function)
+        self.assertIn(answer.status, (200,) if whole else (200, 500, 503), answer)
+        if answer.status != 200:
+            return
+        result = answer.json()
+        self.assertIn(result["status"], ("SUCCESS",) if whole else ("SUCCESS", "ERROR", "FAILED"), result)
+        if result["status"] == "SUCCESS":
+            self.assertEqual(result["result"], self.number)
+
+    def remove(self, *functions):
+        for function in filter(None, functions):
+            self.assertIn(self.infra.request("DELETE", f"/functions/{function}").status, (200, 204))
+
+    def expect_nothing_left(self, of):
+        self.assertIsNone(self.infra.process.poll(), "the program ended")
+        with contextlib.suppress(AssertionError):
+            wait_for(lambda: self.open_descriptors() <= self.descriptors + SPARE and not self.leftovers(), 20)
+        self.assertLessEqual(self.open_descriptors(), self.descriptors + SPARE, of)
+        self.assertEqual(self.leftovers(), [], of)
+
+
+class FaultsOf(Survivor):
+    """By the kinds of calls; each in a program of its own."""
+
+    kinds = ()
+
+    def test_each_costs_one_job(self):
+        if not self.kinds:
+            self.skipTest("the classes below have kinds")
+        self.begin()
+        self.faults = Faults(self.infra.folder)
+        self.infra.env.update(self.faults.environment())
+        self.start()
+        for kind in self.kinds:
+            for error in KINDS[kind][1]:
+                self.each_of(kind, error)
+
+    def each_of(self, kind, error):
+        nth, came = 0, True
+        while came:
+            nth += 1
+            with self.subTest(kind=kind, error=os.strerror(error), nth=nth):
+                code = self.next_code()
+                self.faults.plan_for(kind, error, nth)
+                broken = self.cycle(code, whole=False)
+                came = self.faults.end()
+                self.assertIsNone(self.infra.process.poll(), "the program ended")
+                whole = self.cycle(code)  # the same code, for which nothing may have stayed as it broke
+                self.remove(broken, whole)
+        self.assertGreater(nth, 1, f"no {kind} was seen")
+        self.expect_nothing_left(kind)
+
+
+class Files(FaultsOf):
+    kinds = ("open", "mkdir", "rename")
+
+
+class Writes(FaultsOf):
+    kinds = ("write", "sync")
+
+
+class Kernel(FaultsOf):
+    kinds = ("socket", "watch")
+
+
+@unittest.skipIf(SANITIZED or os.environ.get("INFRA_SANDBOX") == "none", "of real sandboxes")
+class Spawner(Survivor):
+    """It is a static program, which strace makes fail: it and what it forks."""
+
+    CALLS = {"clone3": "ENOMEM", "openat": "EMFILE", "mkdir,mkdirat": "ENOSPC", "write": "EIO", "socketpair": "EMFILE", "pipe2": "EMFILE",
+             "sendmsg": "ENOMEM", "recvmsg": "ENOMEM", "mmap": "ENOMEM", "mount,fsconfig,fsmount,move_mount,open_tree": "ENOMEM"}
+    MOST = 25  # of one kind: a launch makes fewer
+
+    def test_each_costs_one_job(self):
+        self.begin()
+        self.start()
+        for call, error in self.CALLS.items():
+            for nth in range(1, self.MOST + 1):
+                with self.subTest(call=call, nth=nth):
+                    code = self.next_code()
+                    broken, came = self.injected(call, error, nth, code)
+                    whole = self.cycle(code)
+                    self.remove(broken, whole)
+                if not came:
+                    break
+        self.expect_nothing_left("the spawner")
+
+    def injected(self, call, error, nth, code):
+        trace = os.path.join(self.infra.folder, "trace")
+        tracer = subprocess.Popen(["strace", "-o", trace, "-p", str(self.spawner()), "-e", f"trace={call}",
+                                   "-e", f"inject={call}:error={error}:when={nth}"], stderr=subprocess.PIPE)
+        try:
+            self.assertIn(b"attached", tracer.stderr.readline())
+            broken = self.cycle(code, whole=False)
+        finally:
+            tracer.send_signal(signal.SIGINT)
+            tracer.communicate(timeout=60)
+        with open(trace, encoding="utf-8", errors="replace") as lines:
+            return broken, "(INJECTED)" in lines.read()
+
+    def spawner(self):
+        for task in os.listdir(f"/proc/{self.infra.process.pid}/task"):
+            with open(f"/proc/{self.infra.process.pid}/task/{task}/children", encoding="ascii") as children:
+                for child in children.read().split():
+                    with open(f"/proc/{child}/comm", encoding="ascii") as name:
+                        if name.read().startswith("infra-spawner"):
+                            return int(child)
+        raise AssertionError("there is no spawner")
+
+
+if __name__ == "__main__":
+    main(at_once=4)
