@@ -5,10 +5,12 @@ import os
 import sys
 from pathlib import Path
 
+import fairness
 from generator import load, raw_request, run_request
 
 ROOT = Path(__file__).resolve().parent.parent
 
+ALONE = ("memory", "fairness")  # cases that are asked for by name
 ECHO_PYTHON = "def handler(event, context):\n    return event\n"
 ECHO_NODE = "exports.handler = (event) => event;\n"
 
@@ -55,7 +57,7 @@ def main():
     parser.add_argument("--seconds", type=float, default=4, help="a case")
     parser.add_argument("--connections", type=int, nargs="+", default=[1, 32])
     parser.add_argument("--runs", type=int, default=100_000, help="of the case memory")
-    parser.add_argument("cases", nargs="*", help="health, refused, functions, run-python, run-node, run-async; memory (not among all)")
+    parser.add_argument("cases", nargs="*", help="health, refused, functions, run-python, run-node, run-async; not among all: memory, fairness")
     arguments = parser.parse_args()
 
     os.environ["INFRA_BIN"] = str(Path(arguments.program).resolve())
@@ -65,13 +67,19 @@ def main():
     try:
         known = cases(infra, harness.API_KEY)
         wanted = arguments.cases or list(known)
-        unknown = [name for name in wanted if name not in known and name != "memory"]
+        unknown = [name for name in wanted if name not in known and name not in ALONE]
         if unknown:
             parser.error(f"no such case: {', '.join(unknown)}")
-        if compared := [name for name in wanted if name != "memory"]:
+        if compared := [name for name in wanted if name not in ALONE]:
             compare(infra, arguments.generator, harness.API_KEY, compared, arguments.connections, arguments.seconds)
         if "memory" in wanted:
             watch_memory(infra, arguments.generator, harness.API_KEY, arguments.runs)
+        if "fairness" in wanted:
+            beside = harness.Infra().start()
+            try:
+                fairness.compare(infra, beside)
+            finally:
+                beside.close()
         infra.stop()
     finally:
         infra.close()

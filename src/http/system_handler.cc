@@ -10,6 +10,7 @@
 #include "http/error_response.h"
 #include "http/json_fields.h"
 #include "http/query.h"
+#include "telemetry/log.h"
 
 namespace infra::http {
 namespace {
@@ -17,19 +18,6 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::uint64_t kMaxHeartbeatBytes = 64 * 1024;
-
-// `healthStatus` goes by silence, and who is silent for too long is not listed; what a worker says of itself is
-// `status`.
-std::string worker_json(const Heartbeat& worker, WallTime now) {
-  const auto seen = std::chrono::duration_cast<milliseconds>(worker.received_at.time_since_epoch());
-  const auto ago =
-      std::max(std::chrono::round<std::chrono::seconds>(now - worker.received_at), std::chrono::seconds{0});
-  return fmt::format(
-      R"({{"workerId":{},"status":{},"healthStatus":"healthy","pools":{},"activeJobs":{},"uptimeSeconds":{},"lastSeen":{},)"
-      R"("lastSeenAgo":"{}s","receivedAt":"{}"}})",
-      json_quote(worker.worker_id.value), json_quote(worker.status), json_counts(worker.pools), worker.active_jobs,
-      json_number(worker.uptime_seconds), seen.count(), ago.count(), to_iso8601(worker.received_at));
-}
 
 std::unexpected<Error> invalid_heartbeat(std::string message) {
   return fail(errors::invalid_heartbeat, std::move(message));
@@ -114,7 +102,26 @@ Task<Result<net::Response>> SystemHandler::heartbeat(Context& context) {
   if (!heartbeat) co_return fail(heartbeat.error());
   heartbeat->received_at = clock_.now();
   if (auto recorded = co_await workers_.record(*heartbeat); !recorded) co_return fail(recorded.error());
+  if (!takes_jobs(heartbeat->worker_id) && !warned_.exchange(true)) {
+    log::warn("a worker that can take no jobs sends heartbeats: the queue of one machine is inside its program",
+              {{"workerId", heartbeat->worker_id.value}});
+  }
   co_return json_response(200, R"({"ok":true})");
+}
+
+// `healthStatus` goes by silence, and who is silent for too long is not listed; what a worker says of itself is
+// `status`. Where but one can take jobs, each says whether it does.
+std::string SystemHandler::worker_json(const Heartbeat& worker, WallTime now) const {
+  const auto seen = std::chrono::duration_cast<milliseconds>(worker.received_at.time_since_epoch());
+  const auto ago =
+      std::max(std::chrono::round<std::chrono::seconds>(now - worker.received_at), std::chrono::seconds{0});
+  const char* takes = takes_jobs(worker.worker_id) ? R"(,"takesJobs":true)" : R"(,"takesJobs":false)";
+  return fmt::format(
+      R"({{"workerId":{},"status":{},"healthStatus":"healthy","pools":{},"activeJobs":{},"uptimeSeconds":{},"lastSeen":{},)"
+      R"("lastSeenAgo":"{}s","receivedAt":"{}"{}}})",
+      json_quote(worker.worker_id.value), json_quote(worker.status), json_counts(worker.pools), worker.active_jobs,
+      json_number(worker.uptime_seconds), seen.count(), ago.count(), to_iso8601(worker.received_at),
+      only_worker_ ? takes : "");
 }
 
 Task<Result<std::vector<Heartbeat>>> SystemHandler::known_workers() {

@@ -34,6 +34,31 @@ TEST(Workers, TellOfThemselvesAndAreListed) {
   }
 }
 
+// On one machine: what another worker tells of itself is kept, and it is said that it can't ever get a job here.
+TEST(Workers, WhereOneTakesAllJobsEachSaysWhetherItDoes) {
+  TestApi api({.only_worker = WorkerId{"w-1"}});
+  for (const char* beat : {R"({"workerId":"w-1"})", R"({"workerId":"w-2","activeJobs":3})"}) {
+    EXPECT_EQ(api.send_json("POST", "/worker/heartbeat", beat).json(), (boost::json::value{{"ok", true}}));
+  }
+  const auto workers = api.get("/workers").json().at("workers").as_array();
+  ASSERT_EQ(workers.size(), 2U);
+  EXPECT_EQ(workers[0].at("takesJobs"), true);
+  EXPECT_EQ(workers[1].at("takesJobs"), false);
+  EXPECT_EQ(workers[1].at("activeJobs"), 3);
+}
+
+TEST(Workers, NoMoreAreKeptAccountOfThanMayBe) {
+  TestApi api;
+  const auto beat = [&](std::size_t id) {
+    return api.send_json("POST", "/worker/heartbeat", fmt::format(R"({{"workerId":"w-{}"}})", id));
+  };
+  for (std::size_t id = 0; id < kMostWorkers; ++id) ASSERT_EQ(beat(id).status, 200);
+  expect_error(beat(kMostWorkers), 503, "too_many_workers", "1000 other workers");
+  EXPECT_EQ(beat(0).status, 200);
+  api.clock.advance(seconds{31});
+  EXPECT_EQ(beat(kMostWorkers).status, 200) << "the others are gone";
+}
+
 TEST(Workers, WhoIsSilentForThirtySecondsIsGone) {
   TestApi api;
   api.send_json("POST", "/worker/heartbeat", kBeat);

@@ -114,6 +114,7 @@ inline Task<std::string> all_of(ByteSource& source) {
 
 struct TestApiOptions {
   RatePolicy rate{.limit = 0};
+  std::optional<WorkerId> only_worker{};
   bool metrics_public = false;
   std::vector<std::string> cors_origins{};
   int trusted_proxy_hops = 0;
@@ -132,6 +133,7 @@ class TestApi {
                  .overload = &overload,
                  .quarantine = &quarantine}),
         health_(options.probes, executor_, clock),
+        only_worker_(options.only_worker),
         api_(settings_of(options), routes(options.metrics_public), limiter_, ids_, clock, metrics, events) {}
   TestApi(const TestApi&) = delete;
   TestApi& operator=(const TestApi&) = delete;
@@ -230,7 +232,8 @@ class TestApi {
       metrics,
       events,
       {.draining = [this] { return draining; }, .gauges = [this] { return sample(); }, .overload = &overload}};
-  SystemHandler system_handler_{workers, models, clock, {}};
+  const std::optional<WorkerId> only_worker_;
+  SystemHandler system_handler_{workers, models, clock, {}, only_worker_};
   Api api_;
 };
 

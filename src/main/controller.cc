@@ -27,7 +27,7 @@ Controller::Controller(Program& program, ControllerEngines engines)
       runs_handler_(invoke_, engines_.results),
       logs_handler_(read_logs_, read_output_file_),
       advice_handler_(advise_memory_),
-      system_handler_(engines_.workers, models_, program.clock, engines_.refresh_workers),
+      system_handler_(engines_.workers, models_, program.clock, engines_.refresh_workers, engines_.only_worker),
       door_(
           program, engines_.limiter, engines_.probes, [this] { return gauges(); },
           [&](http::MonitoringHandler& status) {

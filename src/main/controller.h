@@ -29,6 +29,7 @@ struct ControllerEngines {
   WorkerRegistry& workers;
   std::vector<HealthProbe*> probes;
   std::function<Task<void>()> refresh_workers{};  // before they are listed; may be empty
+  std::optional<WorkerId> only_worker{};          // that its queue reaches; none in a fleet
   BundlePreparer* preparer = nullptr;             // the worker beside it, if there is one
   EgressCheck* egress = nullptr;                  // the same
   FunctionObserver* observer = nullptr;           // the same

@@ -124,6 +124,7 @@ EmbeddedPlatform::Parts::Parts(Program& p, sandbox::Launcher& launcher, std::uni
                            .workers = workers,
                            .probes = {&database_probe, &code_probe, &host.probe()},
                            .refresh_workers = [this] { return record_worker(); },
+                           .only_worker = host.id(),
                            .preparer = &host.worker().preparer(),
                            .egress = &host.egress_check(),
                            .observer = &host.worker().keep_warm(),

@@ -50,6 +50,7 @@ class WorkerHost {
 
   WorkerHost(Program& program, WorkerId id, Company company, WorkerEngines engines);
 
+  [[nodiscard]] const WorkerId& id() const { return id_; }
   [[nodiscard]] worker::Worker& worker() { return worker_; }
   [[nodiscard]] EgressCheck& egress_check() { return egress_check_; }
   [[nodiscard]] HealthProbe& probe() { return probe_; }

@@ -14,6 +14,8 @@
 
 namespace infra {
 
+class Turns;  // ports/turns.h
+
 // A job as handed to one worker. `receipt` names this hand-over and dies with its visibility.
 struct Delivery {
   Job job;
@@ -43,8 +45,14 @@ class JobQueue {
   // it. A queue of one machine also knows its ids: `conflict` if the request id is queued already.
   virtual Task<Result<void>> enqueue(const Job& job) = 0;
 
-  // At most `max` jobs, oldest first where the engine has an order; waits up to `wait` for the first, then gives what
-  // there is (perhaps nothing). What it gives is invisible to others for limits::kVisibility.
+  // From here on a job is handed out only in its turn, with a slot that `turns` took for it: a worker's queue is told
+  // so before its first receive(), and null when the worker is gone. Without turns the functions take turns.
+  virtual void attach(Turns* /*turns*/) {}
+  // There may be a turn for somebody: receivers that wait look again.
+  virtual void look_for_turns() {}
+
+  // At most `max` jobs, a function's oldest first where the engine has an order; waits up to `wait` for the first, then
+  // gives what there is (perhaps nothing). What it gives is invisible to others for limits::kVisibility.
   virtual Task<Result<std::vector<Delivery>>> receive(int max, milliseconds wait) = 0;
 
   // Invisible for limits::kVisibility more, from now. `not_found` if the receipt is dead.

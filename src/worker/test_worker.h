@@ -27,7 +27,7 @@ class WorkerTest : public ::testing::Test {
   explicit WorkerTest(WorkerOptions options = {}) {
     launcher_.emplace(sandbox::PlainLauncher::Options{
         .versions = root_ / "versions", .runners = test_runners(), .temporary = root_ / "instances", .capacity = 4});
-    options.max_concurrent = 2;
+    options.max_concurrent = 4;  // half of them for functions that have nothing running
     worker_.emplace(WorkerDeps{.queue = queue_,
                                .code = bundles_,
                                .bundles = bundles_,

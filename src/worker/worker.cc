@@ -78,8 +78,12 @@ Worker::Worker(WorkerDeps deps, WorkerOptions options)
                  .on_not_reused = deps_.on_not_reused}),
       give_back_(deps_.queue, lifecycle_, options.others_take_over),
       gate_(
-          deps_.limiter, deps_.clock, {.slots = capacity_, .shared = options.others_take_over},
-          [this](const Job& job) { return give_back_.is_due_for(job); }, [this] { jobs_.notify_all(); }),
+          deps_.limiter, deps_.clock, {.slots = SlotShares::of(capacity_), .shared = options.others_take_over},
+          [this](const Job& job) { return give_back_.is_due_for(job); },
+          [this] {
+            jobs_.notify_all();
+            deps_.queue.look_for_turns();
+          }),
       leases_(deps_.queue, gate_, tasks_, deps_.clock),
       runs_({.queue = deps_.queue,
              .settlement = deps_.settlement,
@@ -103,7 +107,13 @@ Worker::Worker(WorkerDeps deps, WorkerOptions options)
              .clock = deps_.clock}),
       suspects_(deps_.suspects, lifecycle_,
                 [this](Delivery delivery) { return jobs_.run_beside(std::move(delivery)); }),
-      receive_on_each_thread_(options.receive_on_each_thread) {}
+      receive_on_each_thread_(options.receive_on_each_thread) {
+  deps_.queue.attach(&gate_);
+}
+
+Worker::~Worker() {
+  deps_.queue.attach(nullptr);
+}
 
 Task<void> Worker::run() {
   tasks_.spawn("housekeeping", supervised(deps_.clock, "housekeeping", [this] { return housekeeping_.run(); }));

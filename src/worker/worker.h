@@ -80,6 +80,7 @@ struct WorkerStatus {
 class Worker {
  public:
   Worker(WorkerDeps deps, WorkerOptions options);
+  ~Worker();
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 

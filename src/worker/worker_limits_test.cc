@@ -75,6 +75,43 @@ TEST_F(LimitedRunTest, AFailureGivesThePermitBackToo) {
   eventually([&] { return limiter_.outstanding() == 0; });
 }
 
+// Nobody holds a slot while it waits for memory, and what is left of that goes to whom it is enough for.
+class LittleMemoryTest : public WorkerTest {
+ protected:
+  LittleMemoryTest() : WorkerTest({.memory_budget_mb = 320}) {}
+  Job waits_for_file(int memory_mb) {
+    Job job = python("import os, time\ndef handler(e):\n  while not os.path.exists(e): time.sleep(0.002)");
+    job.input = '"' + (root_ / "open").string() + '"';
+    job.memory_mb = memory_mb;
+    return job;
+  }
+};
+
+TEST_F(LittleMemoryTest, WhoWaitsForMemoryHoldsNoSlot) {
+  start();
+  const Job runs = waits_for_file(200);
+  queue_.add(runs);
+  eventually([&] { return worker_->status().active_jobs == 1; });
+  std::vector<Job> waiting;
+  for (int i = 0; i < 3; ++i) {
+    waiting.push_back(waits_for_file(200));
+    queue_.add(waiting.back());
+    eventually([&] { return worker_->status().waiting_jobs == i + 1; });
+  }
+  EXPECT_EQ(worker_->status().active_jobs, 1);
+  Job small = python("def handler(): return 'small'");
+  small.memory_mb = 64;
+  EXPECT_EQ(run(small).out, "small");
+  Job more = waiting[0];
+  more.request_id.value = "more";
+  queue_.add(more);
+  std::ofstream(root_ / "open") << "";
+  for (const auto& job : waiting) EXPECT_EQ(settlement_.wait_for(job.request_id.value).status, RunStatus::success);
+  EXPECT_EQ(settlement_.wait_for("more").status, RunStatus::success);
+  eventually([&] { return worker_->status().active_jobs == 0; });
+  EXPECT_EQ(worker_->status().waiting_jobs, 0);
+}
+
 TEST_F(LimitedRunTest, StoppingGivesBackWhatWaits) {
   queue_.add(limited("runs"));
   start();

@@ -1,10 +1,10 @@
-// What every WorkerRegistry promises. Instantiate with a world type that has a ManualClock `clock`, record(heartbeat)
-// and list().
+// What every WorkerRegistry promises. Instantiate with a world type that has a ManualClock `clock`, record(heartbeat),
+// list(), advance(step) and `slack`: by how much its time may go on of itself.
 #pragma once
 
 #include <gtest/gtest.h>
 
-#include <memory>
+#include <string>
 
 #include "ports/worker_registry.h"
 #include "support/manual_clock.h"
@@ -46,11 +46,11 @@ TYPED_TEST_P(WorkerRegistryContract, ListsTheLastWordOfEachById) {
 
 TYPED_TEST_P(WorkerRegistryContract, ThirtySecondsOfSilenceAreTheEnd) {
   this->record("quiet");
-  this->clock_.advance(std::chrono::seconds{15});
+  this->world_.advance(std::chrono::seconds{15});
   this->record("alive");
-  this->clock_.advance(std::chrono::seconds{15});
+  this->world_.advance(std::chrono::seconds{15} - this->world_.slack);
   EXPECT_EQ(this->alive().size(), 2U);
-  this->clock_.advance(milliseconds{1});
+  this->world_.advance(this->world_.slack + milliseconds{1});
   const auto alive = this->alive();
   ASSERT_EQ(alive.size(), 1U);
   EXPECT_EQ(alive[0].worker_id.value, "alive");
@@ -58,6 +58,23 @@ TYPED_TEST_P(WorkerRegistryContract, ThirtySecondsOfSilenceAreTheEnd) {
   EXPECT_EQ(this->alive().size(), 2U);
 }
 
-REGISTER_TYPED_TEST_SUITE_P(WorkerRegistryContract, ListsTheLastWordOfEachById, ThirtySecondsOfSilenceAreTheEnd);
+// A flood of made-up workers hides none that lives, and leaves nothing behind.
+TYPED_TEST_P(WorkerRegistryContract, KeepsAccountOfAThousandAtMost) {
+  for (std::size_t i = 0; i < kMostWorkers; ++i) this->record("w-" + std::to_string(i));
+  Heartbeat one_more;
+  one_more.worker_id = {"one more"};
+  const auto refused = this->world_.record(one_more);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, "too_many_workers");
+  EXPECT_EQ(refused.error().kind, ErrorKind::unavailable);
+  this->record("w-0", 1);
+  EXPECT_EQ(this->alive().size(), kMostWorkers);
+  this->world_.advance(std::chrono::seconds{31});
+  EXPECT_TRUE(this->world_.record(one_more));
+  EXPECT_EQ(this->alive().size(), 1U);
+}
+
+REGISTER_TYPED_TEST_SUITE_P(WorkerRegistryContract, ListsTheLastWordOfEachById, ThirtySecondsOfSilenceAreTheEnd,
+                            KeepsAccountOfAThousandAtMost);
 
 }  // namespace infra::testing

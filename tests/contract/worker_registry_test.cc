@@ -9,6 +9,9 @@ struct Memory {
   Result<void> record(const Heartbeat& heartbeat) { return run_task(registry.record(heartbeat)); }
   Result<std::vector<Heartbeat>> list() { return run_task(registry.list()); }
 
+  void advance(milliseconds step) { clock.advance(step); }
+
+  static constexpr milliseconds slack{0};
   ManualClock clock;
   MemoryWorkerRegistry registry{clock};
 };

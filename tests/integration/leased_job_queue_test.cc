@@ -6,7 +6,10 @@
 
 #include <deque>
 #include <map>
+#include <optional>
 #include <set>
+#include <utility>
+#include <vector>
 
 #include "adapters/sqlite/sqlite_job_queue.h"
 #include "adapters/system/system_random.h"
@@ -116,6 +119,69 @@ TEST_F(LeasedJobQueueTest, ACopyOfAJobThatRunsIsPutOffUntilTheLeaseMayEnd) {
   EXPECT_LE(put_off_.at("second"), limits::kVisibility);
   copies_.add("job", "fourth");
   EXPECT_TRUE(receive(one_).empty());  // nor twice on one worker
+}
+
+// Every turn that was asked for, and what is left of the slots.
+class Turnstile final : public Turns {
+ public:
+  std::map<std::string, int> slots, taken;
+  void join(const FunctionId&, RunMode) override {}
+  void withdraw(const FunctionId&, RunMode, std::size_t) override {}
+  bool any() override { return false; }
+  std::optional<FairLines::Turn> next() override { return std::nullopt; }
+  void note_client(const FunctionId&) override {}
+  bool claim(const FunctionId& function, RunMode) override {
+    if (taken[function.value] >= slots[function.value]) return false;
+    ++taken[function.value];
+    return true;
+  }
+  void drop(const FunctionId& function) override { --taken[function.value]; }
+};
+
+// A worker's choice among what it receives: what it has no slot for gets no lease, counts as no start, and is put off
+// for longer each time, so that others see it first and what is behind it comes into sight.
+TEST_F(LeasedJobQueueTest, WhatIsReceivedOutOfTurnIsPutOff) {
+  Turnstile turns;
+  turns.slots = {{"f", 1}, {"flood", 0}};
+  one_.attach(&turns);
+  const auto add = [&](const std::string& function, const std::string& id, int receives) {
+    Delivery delivery{.job = make_job(id), .receipt = id, .receives = receives, .fresh = receives == 1};
+    delivery.job.function_id = {function};
+    copies_.waiting.push_back(std::move(delivery));
+  };
+  const std::vector<std::pair<int, int>> pauses = {{1, 0},  {2, 1},    {3, 2},     {4, 4},
+                                                   {6, 16}, {100, 16}, {101, 300}, {900, 3600}};
+  for (const auto& [receives, pause] : pauses) add("flood", fmt::format("flood-{}", receives), receives);
+  add("f", "mine", 1);
+  const auto got = receive(one_);
+  ASSERT_EQ(got.size(), 1U);
+  EXPECT_EQ(got[0].receipt, "mine");
+  for (const auto& [receives, pause] : pauses) {
+    EXPECT_EQ(put_off_.at(fmt::format("flood-{}", receives)), std::chrono::seconds{pause}) << receives;
+  }
+  std::chrono::seconds all{};
+  for (int receives = 1; receives <= 1000; ++receives) {
+    add("flood", "patient", receives);
+    EXPECT_TRUE(receive(one_).empty());
+    all += std::chrono::duration_cast<std::chrono::seconds>(put_off_.at("patient"));
+  }
+  EXPECT_GT(all, std::chrono::days{14}) << "the queue's retention ends before its redrive";
+  turns.slots["flood"] = 1;
+  add("flood", "flood-900", 901);
+  const auto later = receive(one_);
+  ASSERT_EQ(later.size(), 1U);
+  EXPECT_EQ(later[0].receives, 1) << "it has not been started before";
+}
+
+TEST_F(LeasedJobQueueTest, ASlotThatWasTakenForWhatRunsElsewhereIsFreeAgain) {
+  Turnstile turns;
+  turns.slots = {{"fn-1", 1}};
+  copies_.add("job", "first");
+  ASSERT_EQ(receive(two_).size(), 1U);
+  one_.attach(&turns);
+  copies_.add("job", "second");
+  EXPECT_TRUE(receive(one_).empty());
+  EXPECT_EQ(turns.taken.at("fn-1"), 0);
 }
 
 TEST_F(LeasedJobQueueTest, ARenewedLeaseLivesAndADeadWorkersEnds) {

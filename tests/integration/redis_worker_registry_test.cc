@@ -13,8 +13,11 @@ struct OnRedis {
   Result<void> record(const Heartbeat& heartbeat) { return world.run(registry.record(heartbeat)); }
   Result<std::vector<Heartbeat>> list() { return world.run(registry.list()); }
 
+  void advance(milliseconds step) { world.advance(step); }
+
+  static constexpr milliseconds slack = RedisWorld::kSlack;
   RedisWorld world;
-  ManualClock clock;
+  ManualClock& clock = world.clock;
   RedisWorkerRegistry registry{world.redis, clock};
 };
 
@@ -33,6 +36,27 @@ TEST(RedisWorkerRegistry, EveryControllerSeesEveryWorker) {
   EXPECT_EQ(seen[0].status, "healthy");
   EXPECT_EQ(seen[0].uptime_seconds, 1.5);
   EXPECT_EQ(seen[0].timestamp, "t");
+}
+
+// Two machines' clocks are never compared: who lives is told by Redis' clock, and when it was heard of by one's own.
+TEST(RedisWorkerRegistry, AClockThatIsOffHidesNobodyAndKeepsNobodyAlive) {
+  OnRedis engine;
+  ManualClock late;
+  late.advance(std::chrono::hours{48});
+  RedisWorkerRegistry ahead(engine.world.redis, late);
+  ASSERT_TRUE(engine.record(beat("w-1", engine.clock.now())));
+  ASSERT_TRUE(engine.world.run(ahead.record(beat("w-2", late.now()))));
+  for (auto* registry : {&engine.registry, &ahead}) {
+    const WallTime now = registry == &ahead ? late.now() : engine.clock.now();
+    const auto seen = engine.world.run(registry->list()).value();
+    ASSERT_EQ(seen.size(), 2U);
+    for (const auto& worker : seen) {
+      EXPECT_LE(worker.received_at, now);
+      EXPECT_GT(worker.received_at, now - RedisWorld::kSlack);
+    }
+  }
+  engine.world.server.advance(std::chrono::seconds{31});  // and nobody's own clock
+  EXPECT_TRUE(engine.list().value().empty());
 }
 
 TEST(RedisWorkerRegistry, AReferenceWorkerIsListedWhileItSaysSo) {

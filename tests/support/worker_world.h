@@ -34,6 +34,7 @@
 #include "ports/executor.h"
 #include "ports/job_queue.h"
 #include "ports/settlement.h"
+#include "ports/turns.h"
 #include "telemetry/task_failures.h"
 
 namespace infra::worker {
@@ -145,15 +146,19 @@ class MemoryQueue : public JobQueue {
     add(job);
     co_return Result<void>();
   }
+  void attach(Turns* turns) override {
+    const MutexLock lock(mutex_);
+    turns_ = turns;
+  }
   Task<Result<std::vector<Delivery>>> receive(int max, milliseconds wait) override {
     const auto end = clock_.steady_now() + wait;
     while (true) {
       {
         const MutexLock lock(mutex_);
-        largest_receive = std::max(largest_receive.load(), max);
         std::vector<Delivery> taken;
         for (auto next = waiting_.begin(); next != waiting_.end() && static_cast<int>(taken.size()) < max;) {
-          if (woken_ && next->job.mode == RunMode::async) {
+          if ((woken_ && next->job.mode == RunMode::async) ||
+              (turns_ != nullptr && !turns_->claim(next->job.function_id, next->job.mode))) {
             ++next;
             continue;
           }
@@ -161,6 +166,7 @@ class MemoryQueue : public JobQueue {
           taken.push_back(std::move(*next));
           next = waiting_.erase(next);
         }
+        most_in_flight = std::max(most_in_flight.load(), static_cast<int>(in_flight.size()));
         if (!taken.empty() || woken_ || clock_.steady_now() >= end) co_return taken;
       }
       co_await clock_.sleep_until(clock_.steady_now() + milliseconds(2));
@@ -187,7 +193,7 @@ class MemoryQueue : public JobQueue {
   Task<Result<QueueDepth>> depth() override { co_return QueueDepth{}; }
 
   // Read them when the worker is at rest.
-  std::atomic<int> largest_receive = 0;
+  std::atomic<int> most_in_flight = 0;
   std::set<std::string> acknowledged, given_back, in_flight;
 
  private:
@@ -196,6 +202,7 @@ class MemoryQueue : public JobQueue {
   std::deque<Delivery> waiting_ INFRA_GUARDED_BY(mutex_);
   int receipts_ INFRA_GUARDED_BY(mutex_) = 0;
   bool woken_ INFRA_GUARDED_BY(mutex_) = false;
+  Turns* turns_ INFRA_GUARDED_BY(mutex_) = nullptr;
 };
 
 // Counts what runs; nobody's time is ever over.

@@ -18,12 +18,28 @@ std::unexpected<Error> queued_already() {
   return fail(errors::job_exists, "A job with this request id is queued already.");
 }
 
+// What a bound leaves to a function of which many jobs wait.
+template <typename Number>
+constexpr Number for_crowds(Number bound) {
+  return bound - bound / 8;
+}
+constexpr std::size_t kFew = 16;
+
 }  // namespace
+
+bool JobLine::has_room(const FunctionId& function, bool in_memory, std::uint64_t bytes) const {
+  const std::size_t jobs = in_memory ? memory_ids_.size() : durable_jobs_;
+  const std::uint64_t held = in_memory ? memory_bytes_ : durable_bytes_;
+  const std::size_t most_jobs = in_memory ? bounds_.memory_jobs : bounds_.durable_jobs;
+  const std::uint64_t most_bytes = in_memory ? bounds_.memory_bytes : bounds_.durable_bytes;
+  if (jobs < for_crowds(most_jobs) && held + bytes <= for_crowds(most_bytes)) return true;
+  return jobs < most_jobs && held + bytes <= most_bytes && ready_.waiting(function) < kFew;
+}
 
 Result<std::int64_t> JobLine::reserve(const Job& job, std::uint64_t bytes) {
   const MutexLock lock(mutex_);
   if (memory_ids_.contains(job.request_id)) return queued_already();
-  if (durable_jobs_ >= bounds_.durable_jobs || durable_bytes_ + bytes > bounds_.durable_bytes) return queue_full();
+  if (!has_room(job.function_id, false, bytes)) return queue_full();
   ++durable_jobs_;
   durable_bytes_ += bytes;
   return next_seq_++;
@@ -38,7 +54,7 @@ void JobLine::release(const QueuedJob& durable) {
 
 bool JobLine::promise_receiver(const Job& job) {
   const MutexLock lock(mutex_);
-  if (closed_ || !ready_.empty() || promises_ >= receivers_.size()) return false;
+  if (closed_ || !ready_.empty() || promises_ >= receivers_.size() || promises_ >= ready_.free_for_all()) return false;
   if (suspects_.find(job.function_id, job.code)) return false;
   ++promises_;
   return true;
@@ -48,7 +64,7 @@ void JobLine::put(QueuedJob durable, const Job& job) {
   const MutexLock lock(mutex_);
   promises_ -= durable.start_recorded ? 1 : 0;
   durable.suspicion = suspects_.find(job.function_id, job.code);
-  make_ready(std::move(durable));
+  make_ready(std::move(durable), job.function_id);
 }
 
 void JobLine::accuse(const CodeVersion& version) {
@@ -61,40 +77,48 @@ void JobLine::restore(QueuedJob durable, const FunctionId& function, const CodeR
   ++durable_jobs_;
   durable_bytes_ += durable.bytes;
   durable.suspicion = suspects_.find(function, code);
-  make_ready(std::move(durable));
+  make_ready(std::move(durable), function);
 }
 
 Result<void> JobLine::put_in_memory(std::shared_ptr<const Job> job, std::uint64_t bytes) {
   const MutexLock lock(mutex_);
-  if (memory_ids_.size() >= bounds_.memory_jobs || memory_bytes_ + bytes > bounds_.memory_bytes) return queue_full();
+  if (!has_room(job->function_id, true, bytes)) return queue_full();
   if (!memory_ids_.insert(job->request_id).second) return queued_already();
   memory_bytes_ += bytes;
   ++memory_code_[job->code.sha256];
-  QueuedJob queued{.seq = next_seq_++, .bytes = bytes, .job = std::move(job)};
-  queued.suspicion = suspects_.find(queued.job->function_id, queued.job->code);
-  make_ready(std::move(queued));
+  const FunctionId& function = job->function_id;
+  make_ready({.seq = next_seq_++, .bytes = bytes, .job = job, .suspicion = suspects_.find(function, job->code)},
+             function);
   return {};
+}
+
+void JobLine::attach(Turns* turns) {
+  const MutexLock lock(mutex_);
+  ready_.attach(turns);
+}
+
+void JobLine::drop_turn(const HandOver& taken) {
+  const MutexLock lock(mutex_);
+  if (!taken.in_turn) return;
+  ready_.drop_turn(*taken.queued.function);
+  wake_if_any();
 }
 
 std::vector<HandOver> JobLine::take(std::size_t max, SteadyTime lease_end) {
   const MutexLock lock(mutex_);
   std::vector<HandOver> taken;
-  auto next = ready_.begin();
-  while (taken.size() < max && next != ready_.end()) {
-    if (closed_ && next->second.job == nullptr) {
-      ++next;
-      continue;
-    }
-    QueuedJob queued = std::move(next->second);
-    next = ready_.erase(next);
-    taken.push_back(lease(std::move(queued), lease_end));
+  while (taken.size() < max) {
+    auto next = ready_.take();
+    if (!next) break;
+    taken.push_back(lease(std::move(*next), lease_end));
+    taken.back().in_turn = true;
   }
   return taken;
 }
 
 HandOver JobLine::lease(QueuedJob queued, SteadyTime end) {
   const std::uint64_t hand_over = next_hand_over_++;
-  HandOver out{queued, fmt::format("{}-{}", queued.seq, hand_over)};
+  HandOver out{.queued = queued, .receipt = fmt::format("{}-{}", queued.seq, hand_over)};
   const std::int64_t seq = queued.seq;
   queued.start_recorded = false;  // of the next hand-over
   lease_ends_.emplace(end, seq);
@@ -166,10 +190,8 @@ void JobLine::remove(std::int64_t seq) {
     QueuedJob gone = lease->second.queued;
     drop_lease(lease);
     forget(std::move(gone));
-  } else if (const auto waiting = ready_.find(seq); waiting != ready_.end()) {
-    QueuedJob gone = std::move(waiting->second);
-    ready_.erase(waiting);
-    forget(std::move(gone));
+  } else if (auto waiting = ready_.remove(seq)) {
+    forget(std::move(*waiting));
   } else if (const auto* suspect = suspects_.find(seq)) {
     QueuedJob gone = *suspect;
     suspects_.erase(seq);
@@ -179,7 +201,7 @@ void JobLine::remove(std::int64_t seq) {
 
 bool JobLine::enlist(const std::shared_ptr<Signal>& signal) {
   const MutexLock lock(mutex_);
-  if (closed_ || !ready_.empty()) return false;
+  if (closed_ || (!ready_.empty() && ready_.has_turn())) return false;
   receivers_.push_back({signal, std::this_thread::get_id()});
   return true;
 }
@@ -198,13 +220,14 @@ bool JobLine::enlist_for_suspects(const std::shared_ptr<Signal>& signal) {
 
 void JobLine::wake_one() {
   const MutexLock lock(mutex_);
-  if (!ready_.empty()) wake_next();
+  wake_if_any();
 }
 
 void JobLine::close() {
   const MutexLock lock(mutex_);
   closed_ = true;
   for (auto& sync : suspects_.take_sync()) make_ready(std::move(sync));
+  ready_.keep_durable();
   while (!receivers_.empty()) wake_next();
   wake_for_suspects();
 }
@@ -251,15 +274,21 @@ JobLine::Leases::const_iterator JobLine::find(const std::string& text, SteadyTim
   return lease;
 }
 
-void JobLine::make_ready(QueuedJob queued) {
+void JobLine::make_ready(QueuedJob queued, const FunctionId& function) {
   if (SuspectLine::takes(queued) && !(closed_ && queued.job)) {
+    if (!queued.function) queued.function = std::make_shared<const FunctionId>(function);
     suspects_.add(std::move(queued));
     wake_for_suspects();
     return;
   }
-  const std::int64_t seq = queued.seq;
-  ready_.emplace(seq, std::move(queued));
-  wake_next();
+  ready_.put(std::move(queued), function);
+  wake_if_any();
+}
+
+// One that had a place in a line.
+void JobLine::make_ready(QueuedJob queued) {
+  const auto function = queued.function;
+  make_ready(std::move(queued), *function);
 }
 
 void JobLine::drop_lease(Leases::const_iterator lease) {
@@ -283,6 +312,10 @@ void JobLine::forget(QueuedJob queued) {
 
 void JobLine::wake_for_suspects() {
   if (const auto signal = std::exchange(for_suspects_, nullptr)) signal->notify();
+}
+
+void JobLine::wake_if_any() {
+  if (!receivers_.empty() && !ready_.empty() && ready_.has_turn()) wake_next();
 }
 
 void JobLine::wake_next() {

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "adapters/memory/queued_job.h"
+#include "adapters/memory/ready_jobs.h"
 #include "adapters/memory/suspect_line.h"
 #include "core/error.h"
 #include "core/job.h"
@@ -25,7 +26,8 @@
 
 namespace infra {
 
-// How much may be unfinished before enqueue() says queue_full.
+// How much may be unfinished before enqueue() says queue_full. The last eighth is only for functions of which few jobs
+// wait.
 struct QueueBounds {
   std::size_t memory_jobs = 10'000;
   std::uint64_t memory_bytes = 256ULL * 1024 * 1024;
@@ -51,7 +53,9 @@ class JobLine {
   void restore(QueuedJob durable, const FunctionId& function, const CodeRef& code);
   [[nodiscard]] Result<void> put_in_memory(std::shared_ptr<const Job> job, std::uint64_t bytes);
 
-  // Hands out the oldest, leased until `lease_end`.
+  // Hands out those whose turn it is, leased until `lease_end`.
+  void attach(Turns* turns);
+  void drop_turn(const HandOver& taken);  // what was handed out does not run
   [[nodiscard]] std::vector<HandOver> take(std::size_t max, SteadyTime lease_end);
   // Hands out the oldest of those that take() does not give, because they or their versions are suspects.
   [[nodiscard]] std::optional<HandOver> take_suspect(SteadyTime lease_end);
@@ -72,7 +76,7 @@ class JobLine {
   void leave(const std::shared_ptr<Signal>& signal);
   // The same for the one receiver of suspects, and false also if there are none any more.
   [[nodiscard]] bool enlist_for_suspects(const std::shared_ptr<Signal>& signal);
-  void wake_one();
+  void wake_one();  // if there is something to take
   // No receiver waits any more, and only sync jobs are handed out, suspects or not.
   void close();
   [[nodiscard]] bool closed() const;
@@ -98,18 +102,23 @@ class JobLine {
   using Leases = std::map<std::int64_t, Lease>;
   [[nodiscard]] static std::optional<Receipt> parse(const std::string& receipt);
   [[nodiscard]] Leases::const_iterator find(const std::string& receipt, SteadyTime now) const INFRA_REQUIRES(mutex_);
+  void make_ready(QueuedJob queued, const FunctionId& function) INFRA_REQUIRES(mutex_);
   void make_ready(QueuedJob queued) INFRA_REQUIRES(mutex_);
   [[nodiscard]] HandOver lease(QueuedJob queued, SteadyTime end) INFRA_REQUIRES(mutex_);
   void drop_lease(Leases::const_iterator lease) INFRA_REQUIRES(mutex_);
   void forget(QueuedJob queued) INFRA_REQUIRES(mutex_);
+  void wake_if_any() INFRA_REQUIRES(mutex_);
   void wake_next() INFRA_REQUIRES(mutex_);
   void wake_for_suspects() INFRA_REQUIRES(mutex_);
+  // Whether there is room for one more job of the function, where so much of it is used.
+  [[nodiscard]] bool has_room(const FunctionId& function, bool in_memory, std::uint64_t bytes) const
+      INFRA_REQUIRES(mutex_);
 
   const QueueBounds bounds_;
   mutable Mutex mutex_;
   std::int64_t next_seq_ INFRA_GUARDED_BY(mutex_);
   std::uint64_t next_hand_over_ INFRA_GUARDED_BY(mutex_) = 1;
-  std::map<std::int64_t, QueuedJob> ready_ INFRA_GUARDED_BY(mutex_);  // by place
+  ReadyJobs ready_ INFRA_GUARDED_BY(mutex_);
   SuspectLine suspects_ INFRA_GUARDED_BY(mutex_);
   std::shared_ptr<Signal> for_suspects_ INFRA_GUARDED_BY(mutex_);  // who waits for one; or null
   Leases leases_ INFRA_GUARDED_BY(mutex_);

@@ -5,7 +5,10 @@ namespace infra {
 Task<Result<void>> MemoryWorkerRegistry::record(const Heartbeat& heartbeat) {
   const MutexLock lock(mutex_);
   const SteadyTime now = clock_.steady_now();
-  drop_silent(now);
+  if (!workers_.contains(heartbeat.worker_id) && workers_.size() >= kMostWorkers) {
+    drop_silent(now);
+    if (workers_.size() >= kMostWorkers) co_return fail(too_many_workers());
+  }
   workers_.insert_or_assign(heartbeat.worker_id, Heard{heartbeat, now});
   co_return Result<void>{};
 }

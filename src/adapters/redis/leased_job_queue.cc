@@ -19,6 +19,17 @@ constexpr milliseconds kMemory{3'600'000};  // how long starts are remembered
 // are short and a long one is not to be asked after every second.
 constexpr milliseconds kShortestPause{1'000};
 
+// By how often its message was received: about as long as it has waited already. The redrive policy counts receives, so
+// that one that waits for hours is looked at ever less often, and is not dead before the queue forgets it (14 days).
+milliseconds out_of_turn_pause(int receives) {
+  constexpr int kOften = 100;
+  constexpr int kVeryOften = 500;
+  if (receives <= 1) return milliseconds{0};
+  if (receives > kVeryOften) return std::chrono::hours{1};
+  if (receives > kOften) return std::chrono::minutes{5};
+  return std::chrono::seconds{1 << std::min(receives - 2, 4)};
+}
+
 std::string number(milliseconds time) {
   return std::to_string(time.count());
 }
@@ -99,9 +110,22 @@ Task<Result<std::vector<Delivery>>> LeasedJobQueue::receive(int max, millisecond
   if (!received) co_return received;
   std::vector<Delivery> granted;
   for (auto& delivery : *received) {
-    if (co_await acquire(delivery)) granted.push_back(std::move(delivery));
+    if (!co_await has_turn(delivery)) continue;
+    if (co_await acquire(delivery)) {
+      granted.push_back(std::move(delivery));
+    } else if (Turns* turns = turns_) {
+      turns->drop(delivery.job.function_id);
+    }
   }
   co_return granted;
+}
+
+// Before it has a lease: that would be two requests to Redis for nothing.
+Task<bool> LeasedJobQueue::has_turn(const Delivery& delivery) {
+  Turns* const turns = turns_;
+  if (turns == nullptr || turns->claim(delivery.job.function_id, delivery.job.mode)) co_return true;
+  co_await postpone_(delivery.receipt, out_of_turn_pause(delivery.receives));
+  co_return false;
 }
 
 // False: the job runs elsewhere, or is a suspect too many here, or Redis doesn't say.

@@ -3,6 +3,7 @@
 // its worker down: a worker has one of them at a time.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <optional>
@@ -14,6 +15,7 @@
 #include "ports/clock.h"
 #include "ports/job_queue.h"
 #include "ports/random.h"
+#include "ports/turns.h"
 
 namespace infra {
 
@@ -29,7 +31,10 @@ class LeasedJobQueue final : public JobQueue {
                  Postpone postpone);
 
   Task<Result<void>> enqueue(const Job& job) override { return inner_.enqueue(job); }
-  // `unavailable` without asking the queue while Redis is away: a job without a lease could run twice.
+  void attach(Turns* turns) override { turns_ = turns; }
+  // `unavailable` without asking the queue while Redis is away: a job without a lease could run twice. What is received
+  // out of turn is put off: at first for nobody, so that a worker that has a slot gets it; then for longer and longer,
+  // so that what is behind it comes into sight.
   Task<Result<std::vector<Delivery>>> receive(int max, milliseconds wait) override;
   // Where Redis answers, the lease alone decides whose the job is.
   Task<Result<void>> extend(const std::string& receipt) override;
@@ -52,6 +57,7 @@ class LeasedJobQueue final : public JobQueue {
     std::string receipt;
   };
 
+  Task<bool> has_turn(const Delivery& delivery);
   Task<bool> acquire(Delivery& delivery);
   // Nullopt: it has the place. Else another suspect does, whose place ends with its lease at the latest: how long this
   // one is to be put off.
@@ -71,6 +77,7 @@ class LeasedJobQueue final : public JobQueue {
   const Clock& clock_;
   Random& random_;
   const Postpone postpone_;
+  std::atomic<Turns*> turns_ = nullptr;
   mutable Mutex mutex_;
   std::map<std::string, Lease> leases_ INFRA_GUARDED_BY(mutex_);  // by receipt
   std::vector<Doubt> doubts_ INFRA_GUARDED_BY(mutex_);

@@ -7,6 +7,7 @@
 
 #include "adapters/redis/reference_result.h"
 #include "core/json_text.h"
+#include "core/text.h"
 
 namespace infra {
 namespace {
@@ -17,11 +18,46 @@ constexpr const char* kWorkers = "infra:workers";
 constexpr const char* kReference = "system:status";
 constexpr std::chrono::seconds kWatchInterval{2};
 
-std::string to_text(const Heartbeat& beat) {
-  return fmt::format(R"({{"status":{},"pools":{},"activeJobs":{},"uptimeSeconds":{},"timestamp":{},"receivedAt":{}}})",
+// ARGV: a worker's id, its heartbeat but for the end, how many workers there may be. Gives 0 if it is one too many.
+const net::RedisScript& record_script() {
+  static const net::RedisScript kScript(R"(
+local known = redis.call('HEXISTS', KEYS[1], ARGV[1])
+if known == 0 and redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[3]) then return 0 end
+local time = redis.call('TIME')
+local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2] .. string.format(',"receivedAt":%.0f}', now))
+return 1
+)");
+  return kScript;
+}
+
+// ARGV: ms of silence. Gives the server's time in ms, then an id and its heartbeat of each that was heard of within
+// that; others are forgotten.
+const net::RedisScript& list_script() {
+  static const net::RedisScript kScript(R"(
+local time = redis.call('TIME')
+local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+local all = redis.call('HGETALL', KEYS[1])
+local alive = {string.format('%.0f', now)}
+for i = 1, #all, 2 do
+  local read, beat = pcall(cjson.decode, all[i + 1])
+  local at = read and type(beat) == 'table' and tonumber(beat.receivedAt)
+  if at and now - at <= tonumber(ARGV[1]) then
+    alive[#alive + 1] = all[i]
+    alive[#alive + 1] = all[i + 1]
+  else
+    redis.call('HDEL', KEYS[1], all[i])
+  end
+end
+return alive
+)");
+  return kScript;
+}
+
+std::string without_end(const Heartbeat& beat) {
+  return fmt::format(R"({{"status":{},"pools":{},"activeJobs":{},"uptimeSeconds":{},"timestamp":{})",
                      json_quote(beat.status), json_counts(beat.pools), beat.active_jobs,
-                     json_number(beat.uptime_seconds), json_quote(beat.timestamp),
-                     beat.received_at.time_since_epoch().count());
+                     json_number(beat.uptime_seconds), json_quote(beat.timestamp));
 }
 
 std::optional<json::object> read_object(std::string_view text) {
@@ -62,34 +98,34 @@ std::map<std::string, int> pools_in(const json::object& object) {
 RedisWorkerRegistry::RedisWorkerRegistry(net::RedisClient& redis, Clock& clock) : redis_(redis), clock_(clock) {}
 
 Task<Result<void>> RedisWorkerRegistry::record(const Heartbeat& heartbeat) {
-  Heartbeat received = heartbeat;
-  received.received_at = clock_.now();
-  const auto kept = co_await redis_.command({"HSET", kWorkers, received.worker_id.value, to_text(received)}, kWorkers);
+  const net::RedisCommand arguments{heartbeat.worker_id.value, without_end(heartbeat), std::to_string(kMostWorkers)};
+  auto kept = co_await redis_.eval(record_script(), kWorkers, arguments);
+  if (kept && kept->integer == 0 && co_await list()) {  // which forgets those that are gone
+    kept = co_await redis_.eval(record_script(), kWorkers, arguments);
+  }
   if (!kept) co_return fail(kept.error());
+  if (kept->integer == 0) co_return fail(too_many_workers());
   co_return Result<void>{};
 }
 
 Task<Result<std::vector<Heartbeat>>> RedisWorkerRegistry::list() {
-  const auto reply = co_await redis_.command({"HGETALL", kWorkers}, kWorkers);
+  const auto reply = co_await redis_.eval(list_script(), kWorkers, {std::to_string(milliseconds{kSilence}.count())});
   if (!reply) co_return fail(reply.error());
   std::vector<Heartbeat> alive;
-  net::RedisCommand forget{"HDEL", kWorkers};
-  for (std::size_t i = 0; i + 1 < reply->elements.size(); i += 2) {
-    const auto object = read_object(reply->elements[i + 1].text);
-    const WallTime at{milliseconds{object ? static_cast<std::int64_t>(number_in(*object, "receivedAt")) : 0}};
-    if (!object || clock_.now() - at > kSilence) {
-      forget.push_back(reply->elements[i].text);
-      continue;
-    }
-    alive.push_back({.worker_id = {reply->elements[i].text},
+  const auto& told = reply->elements;
+  const auto server_time = told.empty() ? std::nullopt : parse_whole(told.front().text);
+  for (std::size_t i = 1; server_time && i + 1 < told.size(); i += 2) {
+    const auto object = read_object(told[i + 1].text);
+    if (!object) continue;
+    const milliseconds ago{*server_time - static_cast<std::int64_t>(number_in(*object, "receivedAt"))};
+    alive.push_back({.worker_id = {told[i].text},
                      .status = text_in(*object, "status"),
                      .pools = pools_in(*object),
                      .active_jobs = count_in(*object, "activeJobs"),
                      .uptime_seconds = number_in(*object, "uptimeSeconds"),
                      .timestamp = text_in(*object, "timestamp"),
-                     .received_at = at});
+                     .received_at = clock_.now() - ago});
   }
-  if (forget.size() > 2) co_await redis_.command(std::move(forget), kWorkers);
   auto reference = co_await reference_worker();
   if (!reference) co_return fail(reference.error());
   if (*reference) alive.push_back(std::move(**reference));

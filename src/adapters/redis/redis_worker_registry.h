@@ -10,8 +10,8 @@
 
 namespace infra {
 
-// One hash, infra:workers; each field a worker's id, each value its heartbeat as JSON. Ages are told by the
-// controllers' wall clocks, which agree far better than the 30 s that they measure.
+// One hash, infra:workers; each field a worker's id, each value its heartbeat as JSON. When it came and how long ago
+// that is, is told by Redis' clock alone.
 class RedisWorkerRegistry final : public WorkerRegistry {
  public:
   static constexpr std::chrono::seconds kSilence{30};

@@ -178,13 +178,17 @@ Task<Result<std::vector<Delivery>>> SqliteJobQueue::fill_in(std::vector<HandOver
   auto jobs = co_await read_rows(taken);
   const auto recorded = jobs ? co_await record_starts(taken, *jobs) : Result<void>(fail(jobs.error()));
   if (!recorded) {
-    for (const auto& hand_over : taken) (void)line_->give_back(hand_over.receipt, database_.clock().steady_now());
+    for (const auto& hand_over : taken) {
+      (void)line_->give_back(hand_over.receipt, database_.clock().steady_now());
+      line_->drop_turn(hand_over);
+    }
     co_return fail(recorded.error());
   }
   std::vector<Delivery> deliveries;
   for (std::size_t i = 0; i < taken.size(); ++i) {
     const QueuedJob& queued = taken[i].queued;
     if (!(*jobs)[i]) {
+      line_->drop_turn(taken[i]);
       line_->remove(queued.seq);
       continue;
     }

@@ -21,6 +21,8 @@ class SqliteJobQueue final : public JobQueue, public SuspectQueue {
   // program.
   [[nodiscard]] static Result<std::unique_ptr<SqliteJobQueue>> open(Database& database, QueueBounds bounds = {});
   Task<Result<void>> enqueue(const Job& job) override;
+  void attach(Turns* turns) override { line_->attach(turns); }
+  void look_for_turns() override { line_->wake_one(); }
   Task<Result<std::vector<Delivery>>> receive(int max, milliseconds wait) override;
   Task<Result<void>> extend(const std::string& receipt) override;
   Task<Result<void>> acknowledge(const std::string& receipt) override;

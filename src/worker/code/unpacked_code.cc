@@ -138,6 +138,13 @@ Task<Result<CodeClaim>> UnpackedCode::acquire(CodeRef code, std::string sha256, 
                       runtime);
 }
 
+bool UnpackedCode::is_ready(const std::string& sha256, Runtime runtime) const {
+  const std::string name = folder_name(sha256, runtime);
+  const MutexLock lock(mutex_);
+  const auto known = entries_.find(name);
+  return known != entries_.end() && !known->second.unpacking;
+}
+
 Task<Result<void>> UnpackedCode::prepare(fs::path bundle, std::string sha256, Runtime runtime, std::string sender) {
   Source source{.code = {}, .file = std::move(bundle), .sha256 = std::move(sha256), .sender = std::move(sender)};
   const auto claim = co_await acquire_from(std::move(source), runtime);

@@ -52,6 +52,9 @@ class UnpackedCode : public BundlePreparer {
   // build's); `invalid` if the bundle breaks a rule, `unusable` if it does not compile. `sender` as in Builds.
   Task<Result<CodeClaim>> acquire(CodeRef code, std::string sha256, Runtime runtime, std::string sender);
 
+  // Whether acquire() would give it at once.
+  [[nodiscard]] bool is_ready(const std::string& sha256, Runtime runtime) const;
+
   // The same of a bundle that no store has yet, for the function's first run.
   Task<Result<void>> prepare(std::filesystem::path bundle, std::string sha256, Runtime runtime,
                              std::string sender) override;
@@ -95,7 +98,7 @@ class UnpackedCode : public BundlePreparer {
   Clock& clock_;
   const CodeLimits limits_;
 
-  Mutex mutex_;
+  mutable Mutex mutex_;
   std::map<std::string, Entry> entries_ INFRA_GUARDED_BY(mutex_);  // by folder
   std::uint64_t bytes_ INFRA_GUARDED_BY(mutex_) = 0;
   std::uint64_t uses_ INFRA_GUARDED_BY(mutex_) = 0;

@@ -35,11 +35,13 @@ class InstanceSource {
   using Use = std::function<void(const InstancePtr&)>;
 
   // Fails as UnpackedCode::acquire(), Places::reserve() and Instance::start() do.
-  Task<Result<InstancePtr>> obtain(const Job& job, const Use& use);
+  Task<Result<InstancePtr>> obtain(const Job& job, const Use& use, Aside& aside);
   // In a place that was reserved, which is free again if it fails.
   Task<Result<InstancePtr>> start(InstanceKey key, CodeClaim code, const Use& use = {});
 
  private:
+  Task<Result<CodeClaim>> acquire(const Job& job, const std::string& sha256, Aside& aside);
+
   const Deps deps_;
 };
 

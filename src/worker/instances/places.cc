@@ -14,14 +14,34 @@ constexpr milliseconds kLook{1000};
 Task<Result<void>> Places::reserve(InstanceKey key) {
   while (true) {
     const auto freed = freed_.prepare_wait();
+    const auto reserved = co_await try_reserve(key);
+    if (!reserved) co_return fail(reserved.error());
+    if (*reserved) co_return Result<void>();
+    co_await freed->wait_until(clock_.steady_now() + kLook);
+  }
+}
+
+Task<Result<InstancePtr>> Places::reserve_or_take(InstanceKey key, Aside& aside) {
+  InstancePtr warm;
+  for (bool waits = false;; waits = true) {
+    const auto freed = freed_.prepare_wait();
+    if (waits) warm = pool_.take(key);
+    const auto reserved = warm ? Result<bool>(true) : co_await try_reserve(key);
+    if (!reserved) co_return fail(reserved.error());
+    if (*reserved && waits) co_await aside.come_back();
+    if (*reserved) co_return warm;
+    if (!waits) aside.step_aside();
+    co_await freed->wait_until(clock_.steady_now() + kLook);
+  }
+}
+
+Task<Result<bool>> Places::try_reserve(const InstanceKey& key) {
+  while (true) {
     auto place = pool_.reserve(key, clock_.steady_now());
-    if (place.granted) co_return Result<void>();
+    if (place.granted) co_return true;
     if (lifecycle_.phase() == Phase::stopping) co_return fail(errors::shutting_down, "The platform is stopping.");
-    if (place.end_first) {
-      co_await end(std::move(place.end_first));
-    } else {
-      co_await freed->wait_until(clock_.steady_now() + kLook);
-    }
+    if (!place.end_first) co_return false;
+    co_await end(std::move(place.end_first));
   }
 }
 

@@ -9,6 +9,7 @@
 #include "core/task.h"
 #include "ports/clock.h"
 #include "ports/executor.h"
+#include "worker/instances/aside.h"
 #include "worker/instances/warm_pool.h"
 #include "worker/tasks/condition.h"
 #include "worker/tasks/lifecycle.h"
@@ -29,6 +30,9 @@ class Places {
 
   // Waits for a place. `unavailable` (code shutting_down) once the worker is stopping.
   Task<Result<void>> reserve(InstanceKey key);
+  // For a run, which stands aside while it waits. An instance of the same key that became idle meanwhile is as good:
+  // then no place is taken. Null: the place is there.
+  Task<Result<InstancePtr>> reserve_or_take(InstanceKey key, Aside& aside);
   // Without waiting, for an instance that no run waits for: false if there is no room, for which no kept one ends.
   Task<bool> reserve_ahead(InstanceKey key);
   void release(const InstanceKey& key);  // of an instance that did not come to be
@@ -44,6 +48,8 @@ class Places {
   void notify_all() { freed_.notify_all(); }  // the phase has changed
 
  private:
+  Task<Result<bool>> try_reserve(const InstanceKey& key);  // false if it is to wait
+
   WarmPool& pool_;
   Executor& executor_;
   Clock& clock_;

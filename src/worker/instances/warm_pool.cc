@@ -27,22 +27,30 @@ InstancePtr WarmPool::take(const InstanceKey& key) {
 InstancePtr WarmPool::take_locked(IdleList::iterator idle) {
   InstancePtr taken = std::move(idle->instance);
   memory_mb_ += taken->key().memory_mb - held_by(*taken);
+  ++functions_.at(taken->key().function_id).busy;
   idle_.erase(idle);
   return taken;
 }
 
 WarmPool::Place WarmPool::reserve(const InstanceKey& key, SteadyTime now, Urgency urgency) {
   const MutexLock lock(mutex_);
-  const bool fits = instances_ < limits_.instances && memory_mb_ + key.memory_mb <= limits_.memory_mb;
+  const bool ahead = urgency == Urgency::ahead;
+  const auto known = functions_.find(key.function_id);
+  const bool newcomer = !ahead && (known == functions_.end() || known->second.busy == 0);
+  const int most_mb = limits_.memory_mb - (newcomer ? 0 : newcomers_mb());
+  const bool fits = instances_ < limits_.instances && memory_mb_ + key.memory_mb <= most_mb;
   if (fits || instances_ == 0) {
     ++instances_;
     memory_mb_ += key.memory_mb;
     auto& function = functions_[key.function_id];
     if (function.instances++ == 0) function.current = key;
+    ++function.busy;
     ++counts_[key];
     return {.granted = true, .end_first = nullptr};
   }
-  return {.granted = false, .end_first = take_least_valuable_locked(now, urgency == Urgency::ahead)};
+  const bool spares_others = !newcomer && instances_ < limits_.instances;
+  return {.granted = false,
+          .end_first = take_least_valuable_locked(now, ahead, spares_others ? &key.function_id : nullptr)};
 }
 
 InstancePtr WarmPool::take_least_valuable(SteadyTime now) {
@@ -50,11 +58,14 @@ InstancePtr WarmPool::take_least_valuable(SteadyTime now) {
   return take_least_valuable_locked(now);
 }
 
-InstancePtr WarmPool::take_least_valuable_locked(SteadyTime now, bool spare_kept) {
+InstancePtr WarmPool::take_least_valuable_locked(SteadyTime now, bool spare_kept, const FunctionId* sparing_others) {
+  const int spare_mb = sparing_others == nullptr ? 0 : idle_mb_of_others(*sparing_others) - newcomers_mb();
   auto least = idle_.end();
   std::pair<bool, double> least_value;
   for (auto it = idle_.begin(); it != idle_.end(); ++it) {
     const Instance& instance = *it->instance;
+    const bool spared = sparing_others != nullptr && instance.key().function_id != *sparing_others;
+    if (spared && held_by(instance) > spare_mb) continue;
     const double seconds = std::chrono::duration<double>(now - it->since).count();
     const std::pair value(is_kept(instance), instance.cold_start_ms() / held_by(instance) / (1 + seconds));
     if (least != idle_.end() && value >= least_value) continue;
@@ -63,6 +74,14 @@ InstancePtr WarmPool::take_least_valuable_locked(SteadyTime now, bool spare_kept
   }
   if (least == idle_.end() || (spare_kept && least_value.first)) return nullptr;
   return take_locked(least);
+}
+
+int WarmPool::idle_mb_of_others(const FunctionId& function) const {
+  int sum = 0;
+  for (const auto& idle : idle_) {
+    if (idle.instance->key().function_id != function) sum += held_by(*idle.instance);
+  }
+  return sum;
 }
 
 // Where there are more than are kept, each of them is one of those that may go.
@@ -113,6 +132,7 @@ bool WarmPool::put_back(InstancePtr instance, SteadyTime now) {
   const auto function = functions_.find(instance->key().function_id);
   if (function == functions_.end() || function->second.current != instance->key()) return false;
   memory_mb_ -= instance->key().memory_mb - held_by(*instance);
+  --function->second.busy;
   idle_.push_back({.instance = std::move(instance), .since = now});
   return true;
 }
@@ -149,7 +169,10 @@ void WarmPool::remove(const InstanceKey& key) {
   --instances_;
   memory_mb_ -= key.memory_mb;
   const auto function = functions_.find(key.function_id);
-  if (function != functions_.end() && --function->second.instances == 0) functions_.erase(function);
+  if (function != functions_.end()) {
+    --function->second.busy;
+    if (--function->second.instances == 0) functions_.erase(function);
+  }
   if (const auto count = counts_.find(key); count != counts_.end() && --count->second == 0) counts_.erase(count);
 }
 

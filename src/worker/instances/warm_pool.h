@@ -28,7 +28,9 @@ class WarmPool {
   [[nodiscard]] InstancePtr take(const InstanceKey& key);
 
   // A place for a new instance; or else the least valuable idle one to end first (then remove() and ask again); or else
-  // neither: wait until something is put back or removed. A function larger than the whole budget runs alone.
+  // neither: wait until something is put back or removed. A function larger than the whole budget runs alone. The last
+  // eighth of the memory is only for functions that have nothing running, and as much of what others' idle instances
+  // hold ends only for those.
   struct Place {
     bool granted = false;
     InstancePtr end_first;
@@ -82,6 +84,7 @@ class WarmPool {
   struct FunctionState {
     InstanceKey current;
     int instances = 0;
+    int busy = 0;  // of those, not idle
   };
   struct Kept {
     std::optional<InstanceKey> version;  // none where only jobs have told of it
@@ -91,7 +94,10 @@ class WarmPool {
   template <typename Predicate>
   std::vector<InstancePtr> take_idle_if(Predicate predicate) INFRA_EXCLUDES(mutex_);
   InstancePtr take_locked(IdleList::iterator idle) INFRA_REQUIRES(mutex_);
-  InstancePtr take_least_valuable_locked(SteadyTime now, bool spare_kept = false) INFRA_REQUIRES(mutex_);
+  InstancePtr take_least_valuable_locked(SteadyTime now, bool spare_kept = false,
+                                         const FunctionId* sparing_others = nullptr) INFRA_REQUIRES(mutex_);
+  [[nodiscard]] int idle_mb_of_others(const FunctionId& function) const INFRA_REQUIRES(mutex_);
+  [[nodiscard]] int newcomers_mb() const { return limits_.memory_mb / 8; }
   [[nodiscard]] bool is_kept(const Instance& instance) const INFRA_REQUIRES(mutex_);
   [[nodiscard]] bool is_expired(const Idle& idle, SteadyTime now, std::map<FunctionId, int>& taken) const
       INFRA_REQUIRES(mutex_);

@@ -95,6 +95,32 @@ TEST_F(WarmPoolTest, WhatIsTakenCountsWithItsLimitAgain) {
   EXPECT_TRUE(pool_.reserve(key("h"), now_).granted);
 }
 
+TEST_F(WarmPoolTest, TheLastEighthIsForFunctionsThatHaveNothingRunning) {
+  for (int i = 0; i < 7; ++i) ASSERT_TRUE(pool_.reserve(key("busy", 128), now_).granted) << i;
+  EXPECT_FALSE(pool_.reserve(key("busy", 128), now_).granted);
+  EXPECT_FALSE(pool_.reserve(key("ahead", 128), now_, WarmPool::Urgency::ahead).granted) << "nobody waits for it";
+  EXPECT_TRUE(pool_.reserve(key("f", 128), now_).granted);
+  EXPECT_FALSE(pool_.reserve(key("g", 128), now_).granted) << "that was all";
+  pool_.remove(key("f", 128));
+  EXPECT_FALSE(pool_.reserve(key("busy", 128), now_).granted);
+}
+
+// Others' warm instances are worth more than one more of a function that has something running.
+TEST_F(WarmPoolTest, ABusyFunctionLeavesOthersAnEighthThatIsIdle) {
+  for (int i = 0; i < 30; ++i) keep("f" + std::to_string(i));  // of 10 MB each
+  ASSERT_TRUE(pool_.reserve(key("busy"), now_).granted);
+  int ended = 0;
+  auto place = pool_.reserve(key("busy", 260), now_);
+  for (; place.end_first; place = pool_.reserve(key("busy", 260), now_), ++ended) {
+    pool_.remove(place.end_first->key());
+  }
+  EXPECT_EQ(ended, 17) << "130 of 1024 MB stay";
+  EXPECT_FALSE(place.granted) << "512, 130 and 260 MB are more than seven eighths, 896";
+  EXPECT_TRUE(pool_.reserve(key("busy", 254), now_).granted);
+  EXPECT_FALSE(pool_.reserve(key("busy", 128), now_).end_first);
+  EXPECT_TRUE(pool_.reserve(key("new", 256), now_).end_first) << "it has nothing running";
+}
+
 TEST_F(WarmPoolTest, TheLargeTheCheapAndTheForgottenGoFirst) {
   keep("large", 200, milliseconds(20));
   keep("cheap", 9, milliseconds(2));

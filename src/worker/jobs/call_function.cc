@@ -18,18 +18,19 @@ JobResult refused(const Job& job, const Error& error) {
 
 }  // namespace
 
-Task<Attempt> CallFunction::call(const Delivery& delivery, bool may_retry, Hold& hold) {
+Task<Attempt> CallFunction::call(const Delivery& delivery, bool may_retry, Hold& hold, Aside& aside) {
   const Job& job = delivery.job;
   std::optional<JobResult> cold_result;
   std::exception_ptr broken;
-  const auto obtained = co_await deps_.instances.obtain(job, [&](const InstancePtr& cold) {
+  const auto call_cold = [&](const InstancePtr& cold) {
     try {
       const Hold::Guard guard(hold, [cold] { cold->abort(); });
       cold_result = cold->call(job, deps_.calls.begin(cold, job));
     } catch (...) {
       broken = std::current_exception();
     }
-  });
+  };
+  const auto obtained = co_await deps_.instances.obtain(job, call_cold, aside);
   if (!obtained) co_return not_started(job, obtained.error(), may_retry);
 
   const InstancePtr& instance = *obtained;

@@ -42,7 +42,7 @@ class CallFunction {
   explicit CallFunction(Deps deps) : deps_(std::move(deps)) {}
 
   // Where `hold` is lost meanwhile nothing is kept of it.
-  Task<Attempt> call(const Delivery& delivery, bool may_retry, Hold& hold);
+  Task<Attempt> call(const Delivery& delivery, bool may_retry, Hold& hold, Aside& aside);
 
  private:
   Task<Attempt> call_in(const InstancePtr& instance, const Delivery& delivery, Hold& hold,

@@ -15,6 +15,8 @@ constexpr milliseconds kReceiveWait{20'000};    // SQS's longest long poll
 constexpr milliseconds kDrainReceiveWait{100};  // while draining: is there a sync job left?
 constexpr milliseconds kFailurePause{1000};
 constexpr milliseconds kForever = std::chrono::hours(24);
+// Where the slots that are left are not for all: of so many jobs there may be one that is to have one.
+constexpr int kChoice = 10;
 
 }  // namespace
 
@@ -36,10 +38,11 @@ Task<void> JobLoop::receive_until_stopped() {
 }
 
 Task<void> JobLoop::receive_once() {
-  const int free = std::max(deps_.gate.free_slots(), 1);
+  const int common = deps_.gate.free_common_slots();
   const bool draining = deps_.lifecycle.phase() == Phase::draining;
   const bool alone = helpers_ == 0;  // else one may have taken what is not counted yet
-  auto deliveries = co_await deps_.queue.receive(free, draining ? milliseconds(0) : kReceiveWait);
+  auto deliveries =
+      co_await deps_.queue.receive(common > 0 ? common : kChoice, draining ? milliseconds(0) : kReceiveWait);
   if (!deliveries) {
     log::warn("receiving jobs failed", {{"code", deliveries.error().code}});
     const auto change = changed_.prepare_wait();
@@ -52,10 +55,10 @@ Task<void> JobLoop::receive_once() {
     for (auto& delivery : *deliveries) accept(std::move(delivery));
   }
   if (draining) {
-    queue_empty_ = empty && alone;
+    queue_empty_ = empty && alone && !deps_.gate.anyone_waits();
     changed_.notify_all();
     const auto change = changed_.prepare_wait();
-    if (empty && helpers_ > 0) co_await change->wait_until(deps_.clock.steady_now() + kDrainReceiveWait);
+    if (empty && !queue_empty_) co_await change->wait_until(deps_.clock.steady_now() + kDrainReceiveWait);
   }
 }
 
@@ -72,7 +75,7 @@ Task<void> JobLoop::help() {
   changed_.notify_all();
 }
 
-// One at a time: several that receive at once may take so many more than there are free slots.
+// One at a time: another's thread may have the time for the next.
 Task<void> JobLoop::receive_alone() {
   while (deps_.lifecycle.phase() == Phase::running) {
     const auto change = changed_.prepare_wait();
@@ -95,11 +98,13 @@ bool JobLoop::is_given_back(const Delivery& delivery) const {
 
 void JobLoop::accept(Delivery delivery) {
   if (is_given_back(delivery)) {
+    deps_.gate.drop(delivery.job.function_id);
     deps_.tasks.spawn("giving a job back", deps_.give_back.give_back(std::move(delivery.receipt)));
     return;
   }
   ++active_jobs_;
-  deps_.tasks.spawn("job", handle(std::move(delivery), deps_.gate.queue_up()));
+  auto ticket = deps_.gate.admit(delivery.job);
+  deps_.tasks.spawn("job", handle(std::move(delivery), std::move(ticket)));
 }
 
 Task<void> JobLoop::run_beside(Delivery delivery) {
@@ -109,7 +114,8 @@ Task<void> JobLoop::run_beside(Delivery delivery) {
   }
   ++active_jobs_;
   ++beside_;
-  co_await handle(std::move(delivery), deps_.gate.beside());
+  auto ticket = RunGate::beside(delivery.job);
+  co_await handle(std::move(delivery), std::move(ticket));
   --beside_;
 }
 
@@ -120,7 +126,6 @@ Task<void> JobLoop::handle(Delivery delivery, RunGate::TicketPtr ticket) {
   bool done = false;
   std::exception_ptr broken;
   try {
-    co_await deps_.gate.take_slot(ticket);
     done = co_await deps_.runs.run(delivery, ticket, *hold);
   } catch (...) {
     broken = std::current_exception();

@@ -62,7 +62,7 @@ class LeasesTest : public ::testing::Test {
 };
 
 TEST_F(LeasesTest, AJobsLeaseIsRenewedUntilItIsOver) {
-  const auto renewal = leases_.renew(delivery(0), gate_.queue_up(), hold_);
+  const auto renewal = leases_.renew(delivery(0), gate_.admit({}), hold_);
   pass(limits::kVisibilityRenewal - milliseconds(1), 1);
   EXPECT_EQ(queue_.extended.value(), 0);
   for (int round = 1; round <= 3; ++round) {
@@ -77,7 +77,7 @@ TEST_F(LeasesTest, AJobsLeaseIsRenewedUntilItIsOver) {
 }
 
 TEST_F(LeasesTest, ALimitedFunctionsJobRenewsItsPermitToo) {
-  const auto renewal = leases_.renew(delivery(1), gate_.queue_up(), hold_);
+  const auto renewal = leases_.renew(delivery(1), gate_.admit({}), hold_);
   pass(limits::kVisibilityRenewal, 2);
   await(queue_.extended, 1);
   await(limiter_.renewed, 1);
@@ -85,7 +85,7 @@ TEST_F(LeasesTest, ALimitedFunctionsJobRenewsItsPermitToo) {
 }
 
 TEST_F(LeasesTest, ALeaseThatCannotBeExtendedIsTriedAgain) {
-  const auto renewal = leases_.renew(delivery(0, "away"), gate_.queue_up(), hold_);
+  const auto renewal = leases_.renew(delivery(0, "away"), gate_.admit({}), hold_);
   for (int round = 1; round <= 2; ++round) {
     pass(limits::kVisibilityRenewal, 1);
     await(queue_.extended, round);
@@ -97,7 +97,7 @@ TEST_F(LeasesTest, ALeaseThatCannotBeExtendedIsTriedAgain) {
 TEST_F(LeasesTest, ALeaseThatIsLostStopsWhatRunsAndIsNotRenewed) {
   testing::EventCounter stopped;
   const Hold::Guard running(*hold_, [&] { stopped.add(); });
-  const auto renewal = leases_.renew(delivery(0, "dead"), gate_.queue_up(), hold_);
+  const auto renewal = leases_.renew(delivery(0, "dead"), gate_.admit({}), hold_);
   pass(limits::kVisibilityRenewal, 1);
   await(stopped, 1);
   EXPECT_TRUE(hold_->lost());

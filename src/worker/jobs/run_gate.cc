@@ -33,10 +33,12 @@ std::uint64_t size_of(const Job& job) {
 struct RunGate::Standing {
   bool slot = false;
   bool beside = false;
+  SteadyTime slot_since;
   bool leaving = false;
   std::optional<std::uint64_t> held_back;
   bool woken = false;
   bool parked = false;
+  bool holds_line = false;
   std::uint64_t parked_bytes = 0;
   std::shared_ptr<Signal> signal;
 
@@ -48,6 +50,9 @@ struct RunGate::Standing {
 // Renewals look at the two that are atomic.
 class RunGate::Ticket {
  public:
+  explicit Ticket(const Job& job) : function(job.function_id), mode(job.mode) {}
+  const FunctionId function;
+  const RunMode mode;
   std::atomic<bool> permit = false;
   std::atomic<bool> finished = false;
 
@@ -61,31 +66,94 @@ RunGate::Standing& RunGate::standing_of(const TicketPtr& ticket) const {
 }
 
 RunGate::RunGate(ConcurrencyLimiter& limiter, Clock& clock, GateLimits limits, std::function<bool(const Job&)> gives_up,
-                 std::function<void()> on_free)
-    : limiter_(limiter), clock_(clock), limits_(limits), gives_up_(std::move(gives_up)), on_free_(std::move(on_free)) {}
+                 std::function<void()> on_turn)
+    : limiter_(limiter),
+      clock_(clock),
+      limits_(limits),
+      gives_up_(std::move(gives_up)),
+      on_turn_(std::move(on_turn)),
+      slots_(limits.slots) {}
 
-RunGate::TicketPtr RunGate::queue_up() {
-  auto ticket = std::make_shared<Ticket>();
-  line_up_again(ticket);
+void RunGate::join(const FunctionId& function, RunMode mode) {
+  const MutexLock lock(mutex_);
+  slots_.join(function, mode);
+}
+
+void RunGate::withdraw(const FunctionId& function, RunMode mode, std::size_t count) {
+  const MutexLock lock(mutex_);
+  slots_.withdraw(function, mode, count);
+}
+
+std::size_t RunGate::free_for_all() {
+  return static_cast<std::size_t>(free_common_slots());
+}
+
+bool RunGate::any() {
+  const MutexLock lock(mutex_);
+  return serve_locked().has_value();
+}
+
+std::optional<FairLines::Turn> RunGate::next() {
+  const MutexLock lock(mutex_);
+  auto turn = serve_locked();
+  if (turn) slots_.begin(*turn);
+  return turn;
+}
+
+void RunGate::note_client(const FunctionId& function) {
+  const MutexLock lock(mutex_);
+  slots_.note_client(function);
+}
+
+bool RunGate::claim(const FunctionId& function, RunMode mode) {
+  const MutexLock lock(mutex_);
+  return slots_.begin_now(function, mode);
+}
+
+void RunGate::drop(const FunctionId& function) {
+  const MutexLock lock(mutex_);
+  slots_.end(function, FairLines::SlotTime{});
+  (void)serve_locked();
+}
+
+RunGate::TicketPtr RunGate::admit(const Job& job) {
+  auto ticket = std::make_shared<Ticket>(job);
+  const MutexLock lock(mutex_);
+  Standing& standing = standing_of(ticket);
+  standing.slot = true;
+  standing.slot_since = clock_.steady_now();
   return ticket;
 }
 
-RunGate::TicketPtr RunGate::beside() {
-  auto ticket = std::make_shared<Ticket>();
+RunGate::TicketPtr RunGate::beside(const Job& job) {
+  auto ticket = std::make_shared<Ticket>(job);
   ticket->standing_.beside = true;
   return ticket;
 }
 
-void RunGate::line_up_again(const TicketPtr& ticket) {
-  const MutexLock lock(mutex_);
-  Standing& standing = standing_of(ticket);
-  unpark_locked(standing);
-  if (running_ < limits_.slots) {
-    ++running_;
-    standing.slot = true;
-  } else {
-    for_slot_.push_back(ticket);
+std::optional<FairLines::Turn> RunGate::serve_locked() {
+  while (auto turn = slots_.next()) {
+    if (!admit_returning_locked(*turn)) return turn;
   }
+  return std::nullopt;
+}
+
+// The oldest of the function's, before those that are still in the queue.
+bool RunGate::admit_returning_locked(const FairLines::Turn& turn) {
+  const auto found = returning_.find(turn.function);
+  if (found == returning_.end()) return false;
+  auto& [clients, others] = found->second;
+  if (turn.client && clients.empty()) return false;
+  auto& line = clients.empty() ? others : clients;
+  Standing& standing = standing_of(line.front());
+  slots_.begin(turn);
+  if (!turn.client && line.front()->mode == RunMode::sync) slots_.note_client(turn.function);
+  standing.slot = true;
+  standing.slot_since = clock_.steady_now();
+  standing.notify();
+  line.pop_front();
+  if (clients.empty() && others.empty()) returning_.erase(found);
+  return true;
 }
 
 Task<void> RunGate::take_slot(TicketPtr ticket) {
@@ -94,7 +162,7 @@ Task<void> RunGate::take_slot(TicketPtr ticket) {
     {
       const MutexLock lock(mutex_);
       Standing& standing = standing_of(ticket);
-      if (standing.slot || standing.beside) co_return;
+      if (standing.slot) co_return;
       signal = standing.signal = clock_.make_signal();
     }
     co_await signal->wait_until(clock_.steady_now() + kForever);
@@ -106,16 +174,38 @@ void RunGate::free_slot(const TicketPtr& ticket) {
     const MutexLock lock(mutex_);
     Standing& standing = standing_of(ticket);
     if (!std::exchange(standing.slot, false)) return;
-    if (!for_slot_.empty()) {
-      Standing& next = standing_of(for_slot_.front());
-      next.slot = true;
-      next.notify();
-      for_slot_.pop_front();
-      return;
-    }
-    --running_;
+    const auto used = clock_.steady_now() - standing.slot_since;
+    slots_.end(ticket->function, std::chrono::duration_cast<FairLines::SlotTime>(used));
   }
-  on_free_();
+  serve();
+}
+
+void RunGate::serve() {
+  {
+    const MutexLock lock(mutex_);
+    (void)serve_locked();
+    if (slots_.free_slots() == 0) return;
+  }
+  on_turn_();
+}
+
+void RunGate::step_aside(const TicketPtr& ticket, const Job& job) {
+  (void)park(ticket, job, true);
+}
+
+// In the line again, before those of its function that are still in the queue. Others of its function may still be
+// aside: they do not hold the line for one that has what it waited for.
+Task<void> RunGate::come_back(TicketPtr ticket) {
+  {
+    const MutexLock lock(mutex_);
+    Standing& standing = standing_of(ticket);
+    unpark_locked(standing, ticket->function);
+    if (standing.slot || standing.beside) co_return;
+    slots_.join(ticket->function, ticket->mode);
+    returning_[ticket->function][ticket->mode == RunMode::sync ? 0 : 1].push_back(ticket);
+  }
+  serve();
+  co_await take_slot(ticket);
 }
 
 Task<bool> RunGate::take_permit(TicketPtr ticket, const Job& job) {
@@ -134,20 +224,18 @@ Task<bool> RunGate::take_permit(TicketPtr ticket, const Job& job) {
 
 Task<bool> RunGate::await_permit(TicketPtr ticket, const Job& job) {
   milliseconds pause = kFirstPause;
-  bool first = join(ticket, job.function_id);
+  bool first = join_line(ticket, job.function_id);
   while (true) {
     const auto granted = first ? co_await limiter_.enter(run_of(job), job.max_concurrency) : Result<bool>(false);
     if (granted && *granted) break;
     if (!granted) log::warn("a function's limit could not be asked", {{"code", granted.error().code}});
-    const bool parked = park(ticket, job);
+    const bool parked = park(ticket, job, false);
     do {
       first = co_await await_turn(ticket, job.function_id, granted && limits_.shared ? pause : kLonelyPause);
       if (gives_up_(job)) co_return false;
     } while (!first);
     pause = std::min(pause * 2, kLongestPause);
-    if (!parked) continue;
-    line_up_again(ticket);
-    co_await take_slot(ticket);
+    if (parked) co_await come_back(ticket);
   }
   ticket->permit = true;
   co_return true;
@@ -172,7 +260,7 @@ Task<bool> RunGate::await_turn(TicketPtr ticket, const FunctionId& function, mil
   }
 }
 
-bool RunGate::join(const TicketPtr& ticket, const FunctionId& function) {
+bool RunGate::join_line(const TicketPtr& ticket, const FunctionId& function) {
   const MutexLock lock(mutex_);
   const auto [line, is_new] = lines_.try_emplace(function);
   if (is_new) line->second.begun = clock_.steady_now();
@@ -183,7 +271,7 @@ bool RunGate::join(const TicketPtr& ticket, const FunctionId& function) {
 void RunGate::drop_out(const TicketPtr& ticket, const FunctionId& function) {
   {
     const MutexLock lock(mutex_);
-    unpark_locked(standing_of(ticket));
+    unpark_locked(standing_of(ticket), function);
     const auto line = lines_.find(function);
     line->second.waiting.remove(ticket);
     if (line->second.waiting.empty()) lines_.erase(line);
@@ -214,15 +302,17 @@ void RunGate::wake_all() {
   }
 }
 
-bool RunGate::park(const TicketPtr& ticket, const Job& job) {
+bool RunGate::park(const TicketPtr& ticket, const Job& job, bool holds_line) {
   {
     const MutexLock lock(mutex_);
+    Standing& standing = standing_of(ticket);
+    if (standing.beside) return false;
+    if (holds_line) slots_.hold(ticket->function);
+    standing.holds_line = holds_line;
     const std::uint64_t bytes = size_of(job);
-    if (standing_of(ticket).beside) return false;
     if (parked_ >= limits_.parked || parked_bytes_ + bytes > limits_.parked_bytes) return false;
     ++parked_;
     parked_bytes_ += bytes;
-    Standing& standing = standing_of(ticket);
     standing.parked = true;
     standing.parked_bytes = bytes;
   }
@@ -230,7 +320,8 @@ bool RunGate::park(const TicketPtr& ticket, const Job& job) {
   return true;
 }
 
-void RunGate::unpark_locked(Standing& standing) {
+void RunGate::unpark_locked(Standing& standing, const FunctionId& function) {
+  if (std::exchange(standing.holds_line, false)) slots_.release(function);
   if (!std::exchange(standing.parked, false)) return;
   --parked_;
   parked_bytes_ -= standing.parked_bytes;
@@ -246,7 +337,7 @@ bool RunGate::may_leave_early(const TicketPtr& ticket, std::optional<std::uint64
     standing.held_back = held_back;
     return true;
   }
-  if (leaving_ >= limits_.slots) return false;
+  if (leaving_ >= limits_.slots.all()) return false;
   ++leaving_;
   standing.leaving = true;
   return true;
@@ -265,6 +356,7 @@ Task<void> RunGate::close(TicketPtr ticket, const Job& job, bool done) {
   {
     const MutexLock lock(mutex_);
     Standing& standing = standing_of(ticket);
+    unpark_locked(standing, ticket->function);
     if (std::exchange(standing.leaving, false)) --leaving_;
     if (const auto bytes = std::exchange(standing.held_back, std::nullopt)) {
       --held_back_;
@@ -293,12 +385,22 @@ Task<void> RunGate::renew(TicketPtr ticket, LimitedRun run) {
 
 int RunGate::free_slots() const {
   const MutexLock lock(mutex_);
-  return for_slot_.empty() ? limits_.slots - running_ : 0;
+  return slots_.free_slots();
+}
+
+int RunGate::free_common_slots() const {
+  const MutexLock lock(mutex_);
+  return slots_.free_common();
+}
+
+bool RunGate::anyone_waits() const {
+  const MutexLock lock(mutex_);
+  return slots_.waiting() > 0;
 }
 
 int RunGate::running() const {
   const MutexLock lock(mutex_);
-  return running_;
+  return slots_.running();
 }
 
 int RunGate::parked() const {

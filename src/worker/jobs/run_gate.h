@@ -1,7 +1,9 @@
-// The order of runs: a worker's execution slots, and for functions with a limit of runs at once a permit of that
-// function. A run that waits for a permit holds no slot, so that one busy function keeps none of the others waiting.
+// The order of runs: whose job gets one of a worker's execution slots, and for functions with a limit of runs at once a
+// permit of that function. A run that waits for a permit, or for memory, holds no slot, so that one busy function keeps
+// none of the others waiting.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -10,43 +12,57 @@
 #include <optional>
 #include <unordered_map>
 
+#include "core/fair_lines.h"
 #include "core/job.h"
 #include "core/mutex.h"
 #include "ports/clock.h"
 #include "ports/concurrency_limiter.h"
+#include "ports/turns.h"
 
 namespace infra::worker {
 
 struct GateLimits {
-  int slots = 4;  // and so many again of runs that are over, whose results are still being put away
-  // Jobs that wait for a permit without a slot, and their inputs together; and as many whose results are held back.
-  // Those past it keep their slots.
+  SlotShares slots = SlotShares::of(4);  // and so many again of runs that are over, whose results are being put away
+  // Jobs that wait without a slot, and their inputs together; and as many whose results are held back. Those past it
+  // keep their slots.
   std::size_t parked = 1000;
   std::uint64_t parked_bytes = 256 * limits::kMiB;
   bool shared = false;  // other workers take permits, too: who waits asks again and again
 };
 
 // Any thread. It must outlive all waiters.
-class RunGate {
+class RunGate : public Turns {
  public:
   // One job's way through. Its own coroutine alone uses it.
   class Ticket;
   using TicketPtr = std::shared_ptr<Ticket>;
 
-  // `gives_up` says which jobs no longer wait, and is asked by wake_all(). `on_free` is called when a slot becomes
-  // free.
+  // `gives_up` says which jobs no longer wait, and is asked by wake_all(). `on_turn` is called when there may be a turn
+  // for somebody who is not at the gate yet.
   RunGate(ConcurrencyLimiter& limiter, Clock& clock, GateLimits limits, std::function<bool(const Job&)> gives_up,
-          std::function<void()> on_free);
+          std::function<void()> on_turn);
 
-  // Joins the line for a slot; take_slot() waits for it.
-  [[nodiscard]] TicketPtr queue_up();
-  Task<void> take_slot(TicketPtr ticket);
+  // For the queue.
+  void join(const FunctionId& function, RunMode mode) override;
+  void withdraw(const FunctionId& function, RunMode mode, std::size_t count) override;
+  [[nodiscard]] bool any() override;
+  [[nodiscard]] std::size_t free_for_all() override;
+  [[nodiscard]] std::optional<FairLines::Turn> next() override;
+  void note_client(const FunctionId& function) override;
+  [[nodiscard]] bool claim(const FunctionId& function, RunMode mode) override;
+  void drop(const FunctionId& function) override;
+
+  // Of a job that the queue took a slot for.
+  [[nodiscard]] TicketPtr admit(const Job& job);
   // For a slot beside those that are counted: it has it.
-  [[nodiscard]] static TicketPtr beside();
+  [[nodiscard]] static TicketPtr beside(const Job& job);
 
-  // With a slot. At once for a function without a limit; else as soon as it has a permit of its function. False if it
-  // gave up: then it may have no slot.
+  // At once for a function without a limit; else as soon as it has a permit of its function. False if it gave up: then
+  // it may have no slot.
   Task<bool> take_permit(TicketPtr ticket, const Job& job);
+  // For a wait that needs no slot. Its function's other jobs wait as well, until it comes back.
+  void step_aside(const TicketPtr& ticket, const Job& job);
+  Task<void> come_back(TicketPtr ticket);
   // The call is over, or did not come to pass. What is left to do of the job holds its slot only if there is much of
   // that. `held_back`: the bytes of a result that is to be told only in a moment, for which no other job is to wait.
   Task<void> leave(TicketPtr ticket, const Job& job, std::optional<std::uint64_t> held_back = std::nullopt);
@@ -60,9 +76,11 @@ class RunGate {
 
   void wake_all();  // gives_up() may say something else now
 
-  [[nodiscard]] int free_slots() const;  // those without a waiting run
-  [[nodiscard]] int running() const;     // slots in use
-  [[nodiscard]] int parked() const;      // who waits for a permit without a slot
+  [[nodiscard]] int free_slots() const;         // for anybody or not
+  [[nodiscard]] int free_common_slots() const;  // for anybody
+  [[nodiscard]] bool anyone_waits() const;      // here or in the queue, as far as it tells
+  [[nodiscard]] int running() const;            // slots in use
+  [[nodiscard]] int parked() const;             // who waits for a permit or for memory without a slot
 
  private:
   struct Line {
@@ -70,33 +88,39 @@ class RunGate {
     SteadyTime begun;              // since when this worker has gone on taking permits
     SteadyTime not_before;         // when it asks again, after letting others have their turn
   };
+  // Of one function, who was parked and waits for a slot again: clients' and others.
+  using Returning = std::array<std::deque<TicketPtr>, 2>;
 
   struct Standing;  // a ticket's part that this mutex guards
   [[nodiscard]] Standing& standing_of(const TicketPtr& ticket) const INFRA_REQUIRES(mutex_);
 
   Task<bool> await_permit(TicketPtr ticket, const Job& job);
   Task<bool> await_turn(TicketPtr ticket, const FunctionId& function, milliseconds pause);
-  [[nodiscard]] bool join(const TicketPtr& ticket, const FunctionId& function);
+  [[nodiscard]] bool join_line(const TicketPtr& ticket, const FunctionId& function);
   void drop_out(const TicketPtr& ticket, const FunctionId& function);
   void wake_first(const FunctionId& function);
-  [[nodiscard]] bool park(const TicketPtr& ticket, const Job& job);
-  void line_up_again(const TicketPtr& ticket);
-  void unpark_locked(Standing& standing) INFRA_REQUIRES(mutex_);
+  [[nodiscard]] bool park(const TicketPtr& ticket, const Job& job, bool holds_line);
+  void unpark_locked(Standing& standing, const FunctionId& function) INFRA_REQUIRES(mutex_);
+  Task<void> take_slot(TicketPtr ticket);
+  // Slots for those at the gate whose turn it is; then whose turn it is in the queue.
+  std::optional<FairLines::Turn> serve_locked() INFRA_REQUIRES(mutex_);
+  [[nodiscard]] bool admit_returning_locked(const FairLines::Turn& turn) INFRA_REQUIRES(mutex_);
   void free_slot(const TicketPtr& ticket);
+  void serve();
   [[nodiscard]] bool may_leave_early(const TicketPtr& ticket, std::optional<std::uint64_t> held_back);
 
   ConcurrencyLimiter& limiter_;
   Clock& clock_;
   const GateLimits limits_;
   const std::function<bool(const Job&)> gives_up_;
-  const std::function<void()> on_free_;
+  const std::function<void()> on_turn_;
 
   mutable Mutex mutex_;
-  int running_ INFRA_GUARDED_BY(mutex_) = 0;
+  FairLines slots_ INFRA_GUARDED_BY(mutex_);
+  std::unordered_map<FunctionId, Returning> returning_ INFRA_GUARDED_BY(mutex_);
   int leaving_ INFRA_GUARDED_BY(mutex_) = 0;
   std::size_t held_back_ INFRA_GUARDED_BY(mutex_) = 0;
   std::uint64_t held_back_bytes_ INFRA_GUARDED_BY(mutex_) = 0;
-  std::deque<TicketPtr> for_slot_ INFRA_GUARDED_BY(mutex_);
   std::unordered_map<FunctionId, Line> lines_ INFRA_GUARDED_BY(mutex_);
   std::size_t parked_ INFRA_GUARDED_BY(mutex_) = 0;
   std::uint64_t parked_bytes_ INFRA_GUARDED_BY(mutex_) = 0;

@@ -29,6 +29,20 @@ bool is_given_up(const Delivery& delivery) {
   return !delivery.cannot_run && delivery.receives > limits::kMaxReceives;
 }
 
+// A run at the gate. It lives as long as its run.
+class AsideAtGate final : public Aside {
+ public:
+  AsideAtGate(RunGate& gate, const RunGate::TicketPtr& ticket, const Job& job)
+      : gate_(gate), ticket_(ticket), job_(job) {}
+  void step_aside() override { gate_.step_aside(ticket_, job_); }
+  Task<void> come_back() override { return gate_.come_back(ticket_); }
+
+ private:
+  RunGate& gate_;
+  const RunGate::TicketPtr& ticket_;
+  const Job& job_;
+};
+
 }  // namespace
 
 // What a job that is not even tried gets.
@@ -66,13 +80,14 @@ Task<Result<bool>> RunJob::run_or_break(const Delivery& delivery, const RunGate:
   const bool permitted = !deps_.give_back.is_due_for(job) && co_await deps_.gate.take_permit(ticket, job);
   const auto begun = deps_.clock.steady_now();
   const bool may_retry = deps_.give_back.is_allowed_for(job) && delivery.receives < limits::kMaxReceives;
+  AsideAtGate aside(deps_.gate, ticket, job);
   Attempt attempt;
   attempt.interrupted = !permitted;
-  if (permitted) attempt = co_await deps_.function.call(delivery, may_retry, hold);
+  if (permitted) attempt = co_await deps_.function.call(delivery, may_retry, hold, aside);
   // It keeps its slot meanwhile: a worker whose store is away takes few jobs.
   while (attempt.hand_on && deps_.clock.steady_now() - begun < kStorePatience &&
          co_await deps_.lifecycle.wait_within(Phase::running, kStoreRetry)) {
-    attempt = co_await deps_.function.call(delivery, may_retry, hold);
+    attempt = co_await deps_.function.call(delivery, may_retry, hold, aside);
   }
   co_await deps_.gate.leave(ticket, job, held_back(delivery, attempt.result));
   if (hold.lost()) {
