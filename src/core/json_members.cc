@@ -7,7 +7,6 @@
 #include "core/error_codes.h"
 #include "core/json_cursor.h"
 #include "core/json_scalar.h"
-#include "core/json_value.h"
 #include "core/text.h"
 
 namespace infra {
@@ -81,11 +80,6 @@ std::optional<std::string_view> RawObject::text(std::string_view name) const {
   const auto found = std::ranges::find(members_, name, &RawMember::name);
   if (found == members_.end()) return std::nullopt;
   return found->text;
-}
-
-boost::json::value RawObject::value(std::string_view name) const {
-  const auto raw = text(name);
-  return raw ? parse_json(*raw).value_or(nullptr) : nullptr;
 }
 
 std::string RawObject::string(std::string_view name) const {

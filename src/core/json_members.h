@@ -2,7 +2,6 @@
 // its numbers as they were written, through the API and through the queue.
 #pragma once
 
-#include <boost/json/value.hpp>
 #include <cstddef>
 #include <expected>
 #include <optional>
@@ -39,8 +38,6 @@ class RawObject {
 
   [[nodiscard]] const std::vector<RawMember>& members() const { return members_; }
   [[nodiscard]] std::optional<std::string_view> text(std::string_view name) const;
-  // Null for what is absent, or can't be held (core/json_value.h).
-  [[nodiscard]] boost::json::value value(std::string_view name) const;
   // Empty for what is no string.
   [[nodiscard]] std::string string(std::string_view name) const;
   // Nullopt for what is no number, or none that a double holds.

@@ -14,6 +14,7 @@ constexpr std::string_view kDigit = "a digit is expected";
 constexpr std::string_view kHexDigits = "\\u takes four hex digits";
 constexpr std::string_view kEscape = "there is no such escape";
 constexpr std::string_view kNoUtf8 = "the bytes here are not UTF-8";
+constexpr std::size_t kLongestEscape = 6;  // \uXXXX
 constexpr std::string_view kEndlessText = "the string has no end";
 
 bool is_space(char c) {
@@ -31,6 +32,17 @@ bool is_hex_digit(char c) {
 bool is_simple_escape(char c) {
   constexpr std::string_view kEscapes = "\"\\/bfnrt";
   return kEscapes.find(c) != std::string_view::npos;
+}
+
+// Of the escape at the front; 0 if none is there, or not all of it.
+std::size_t escape_length(std::string_view text) {
+  if (text.size() < 2) return 0;
+  if (is_simple_escape(text[1])) return 2;
+  if (text[1] != 'u' || text.size() < kLongestEscape) return 0;
+  for (const char c : text.substr(2)) {
+    if (!is_hex_digit(c)) return 0;
+  }
+  return kLongestEscape;
 }
 
 // Is one of the eight bytes a quote, a backslash, a control character or no ASCII? (Sean Anderson, Bit Twiddling Hacks:
@@ -259,13 +271,14 @@ void JsonScanner::step_text(std::string_view piece) {
       return go_on(piece);
     }
     if (c == '\\') {
-      if (piece.size() - at_ < 2 || !is_simple_escape(piece[at_ + 1])) {
+      const std::size_t length = escape_length(piece.substr(at_, kLongestEscape));
+      if (length == 0) {
         mark_ = here();
         state_ = State::escape;
         ++at_;
         return;
       }
-      at_ += 2;
+      at_ += length;
     } else if (static_cast<unsigned char>(c) < 0x20) {
       return fail("a control character in a string must be written as an escape", here());
     } else if (!step_character(piece.substr(at_))) {

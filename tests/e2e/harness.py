@@ -83,13 +83,13 @@ class Infra:
         self.started_at = time.time()
         self.process = subprocess.Popen([self.program, *self.arguments], cwd=self.folder, env=self.env, stdin=subprocess.DEVNULL,
                                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        self.reader = threading.Thread(target=self._read, args=(self.process.stdout,), daemon=True)
+        self.reader = threading.Thread(target=self._read, args=(self.process.stdout, self.listening), daemon=True)
         self.reader.start()
         if wait:
             self.wait_until_listening()
         return self
 
-    def _read(self, stream):
+    def _read(self, stream, listening):
         for raw in stream:
             line = raw.decode("utf-8", "replace").rstrip("\n")
             self.lines.append(line)
@@ -98,9 +98,9 @@ class Infra:
                     entry = json.loads(line)
                     if entry.get("msg") == "listening":
                         self.port = entry["port"]
-                        self.listening.set()
+                        listening.set()
         stream.close()
-        self.listening.set()  # it ended
+        listening.set()  # it ended; of an earlier start nobody waits for that any more
 
     def wait_until_listening(self):
         if not self.listening.wait(PATIENCE) or self.port is None:

@@ -2,11 +2,12 @@
 waits for; and a start that finds much to delete listens first."""
 
 import os
+import shutil
 import subprocess
 import tempfile
 import unittest
 
-from harness import ECHO, Infra, main, wait_for
+from harness import ECHO, Infra, bundle, main, wait_for
 
 MIB = 1024 * 1024
 SIZE = 128  # so outputs stop below 32 MiB, uploads below 16, asynchronous runs below 8 (adapters/files/disk_space.h)
@@ -23,6 +24,7 @@ class FullDisk(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         folder = tempfile.mkdtemp(prefix="infra-full-disk-")
+        cls.addClassCleanup(shutil.rmtree, folder, ignore_errors=True)
         data = os.path.join(folder, "data")
         os.mkdir(data, 0o700)
         subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={SIZE}m,mode=0700", "infra-full-disk", data], check=True)
@@ -33,6 +35,10 @@ class FullDisk(unittest.TestCase):
         cls.addClassCleanup(cls.infra.close)
         cls.infra.start()
         cls.echo = cls.infra.deploy(ECHO)
+
+    @classmethod
+    def tearDownClass(cls):
+        assert cls.infra.stop() == 0
 
     def free(self):
         disk = os.statvfs(self.infra.data)
@@ -88,7 +94,7 @@ class FullDisk(unittest.TestCase):
         self.assertEqual((result["status"], result["outputFiles"]), ("SUCCESS", []), result)
 
         self.leave_free(12 * MIB)
-        self.assert_storage_full(self.infra.upload(ECHO))
+        self.assert_storage_full(self.infra.upload(bundle({"main.py": ECHO})))
         job = self.infra.run_async(self.echo, {"n": 1})
         self.assertEqual(self.infra.await_result(job)["status"], "SUCCESS")
 

@@ -20,7 +20,7 @@ CLONE_NEWNS = 0x20000
 
 def status(pid, name):
     with open(f"/proc/{pid}/status", encoding="ascii") as file:
-        return re.search(rf"^{name}:\s*(.*)$", file.read(), re.MULTILINE)[1].split()
+        return re.search(rf"^{name}:[ \t]*(.*)$", file.read(), re.MULTILINE)[1].split()
 
 
 def children(pid):

@@ -182,6 +182,24 @@ out = [os.read(devices[1], 2), len(os.read(devices[4], 3)), os.write(devices[0],
             "['fd', 'full', 'null', 'random', 'shm', 'stderr', 'stdin', 'stdout', 'urandom', 'zero']]");
 }
 
+// As in a container that was not given CAP_MKNOD. A right is a thread's.
+TEST_F(SharedSurfaceTest, WithoutTheRightToMakeNodesTheMachinesDevicesAreThere) {
+  launcher_.reset();
+  std::thread([&] {
+    ASSERT_EQ(::prctl(PR_CAPBSET_DROP, CAP_MKNOD, 0, 0, 0), 0);
+    start();
+    auto sandbox = launch_with_tools();
+    ASSERT_TRUE(sandbox);
+    EXPECT_EQ(run(*sandbox,
+                  "out = open('/dev/zero', 'rb').read(2), open('/dev/null', 'wb').write(b'abc'), "
+                  "sorted(os.listdir('/dev'))"),
+              "(b'\\x00\\x00', 3, ['fd', 'full', 'null', 'random', 'shm', 'stderr', 'stdin', 'stdout', "
+              "'urandom', 'zero'])");
+    sandbox.reset();
+    launcher_.reset();
+  }).join();
+}
+
 TEST_F(SharedSurfaceTest, TheyAreKilledFirst) {
   auto sandbox = launch_with_tools();
   ASSERT_TRUE(sandbox);
@@ -232,21 +250,40 @@ out = len(files)
 )"),
             "8");
   // By a descriptor, by a child that has ended, and by a mapping alone; for writing, and for reading.
-  const std::vector<std::string> ways{
-      "f = os.open('/usr/bin/id', os.O_RDONLY)\nfcntl.flock(f, fcntl.LOCK_EX)",
-      "f = os.open('/etc', os.O_RDONLY)\np = os.fork()\nif p == 0: fcntl.flock(f, fcntl.LOCK_SH); "
-      "os._exit(0)\nos.waitpid(p, 0)",
-      "f = os.open('/usr/bin/env', os.O_RDONLY)\nlibc.mmap(None, 4096, 1, 2, f, 0)\n"
-      "fcntl.flock(f, fcntl.LOCK_SH)\nos.close(f)",
-      "f = os.open('/runtime/runner.py', os.O_RDONLY)\nfcntl.lockf(f, fcntl.LOCK_SH)",
-      "f = os.open('/usr/bin/env', os.O_RDONLY)\nfcntl.fcntl(f, 37, struct.pack('hhqqi4x', 0, 0, 0, 9, 0))",
-      "f = os.open('/proc/self/ns/time', os.O_RDONLY)\nfcntl.flock(f, fcntl.LOCK_EX)"};
+  const std::vector<std::string> ways{R"(
+f = os.open('/usr/bin/id', os.O_RDONLY)
+fcntl.flock(f, fcntl.LOCK_EX)
+)",
+                                      R"(
+f = os.open('/etc', os.O_RDONLY)
+child = os.fork()
+if child == 0: fcntl.flock(f, fcntl.LOCK_SH); os._exit(0)
+os.waitpid(child, 0)
+)",
+                                      R"(
+f = os.open('/usr/bin/env', os.O_RDONLY)
+libc.mmap(None, 4096, 1, 2, f, 0)
+fcntl.flock(f, fcntl.LOCK_SH)
+os.close(f)
+)",
+                                      R"(
+f = os.open('/runtime/runner.py', os.O_RDONLY)
+fcntl.lockf(f, fcntl.LOCK_SH)
+)",
+                                      R"(
+f = os.open('/usr/bin/env', os.O_RDONLY)
+fcntl.fcntl(f, 37, struct.pack('hhqqi4x', 0, 0, 0, 9, 0))
+)",
+                                      R"(
+f = os.open('/proc/self/ns/time', os.O_RDONLY)
+fcntl.flock(f, fcntl.LOCK_EX)
+)"};
   own->freeze();
   std::vector<std::unique_ptr<Sandbox>> holders;
   for (const auto& way : ways) {
     holders.push_back(launch_with_tools('b'));
     ASSERT_TRUE(holders.back());
-    ASSERT_EQ(run(*holders.back(), "out = ''\n" + way), "") << way;
+    ASSERT_EQ(run(*holders.back(), "out = ''" + way), "") << way;
   }
   const auto all = static_cast<int>(ways.size());
   ASSERT_EQ(running(), all + 1);

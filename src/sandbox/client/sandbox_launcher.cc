@@ -20,6 +20,14 @@
 namespace infra::sandbox {
 namespace {
 
+constexpr std::size_t kDiskProbe = 2;  // of the usage's
+
+std::span<UniqueFd, kUsageProbes> usage_probes(SpawnerConnection::Reply& reply, bool without_disk) {
+  const auto probes = std::span(reply.fds).last<kUsageProbes>();
+  if (without_disk) probes[kDiskProbe].reset();
+  return probes;
+}
+
 class SpawnedSandbox final : public Sandbox {
  public:
   SpawnedSandbox(std::shared_ptr<SpawnerConnection> connection, std::shared_ptr<const DiskActivity> disks,
@@ -30,7 +38,7 @@ class SpawnedSandbox final : public Sandbox {
         life_(std::move(reply.life)),
         id_(reply.event.sandbox),
         probe_(std::span(reply.fds).subspan<kStreamFds, kProbes>(), reply.event.has_init != 0),
-        usage_(std::span(reply.fds).last<kUsageProbes>(),
+        usage_(usage_probes(reply, disks_ != nullptr),
                {.cpu_us = reply.event.cpu_us, .disk_read_bytes = reply.event.disk_read_bytes}) {
     handles_ = {.control = reply.fds[0].release(),
                 .stdout_pipe = reply.fds[1].release(),

@@ -1,6 +1,7 @@
 #include "sandbox/confinement/program_filter.h"
 
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <linux/seccomp.h>
 #include <linux/sockios.h>
 #include <sched.h>
@@ -85,10 +86,11 @@ bool add_sockets(void* filter) {
                       std::to_array<std::uint64_t>({AF_UNIX, AF_INET, AF_INET6, AF_NETLINK}));
 }
 
+// No driver's. Folders' flags spread the versions over the disk.
 bool add_ioctls(void* filter) {
-  return allow_values(
-      filter, SCMP_SYS(ioctl), 1,
-      std::to_array<std::uint64_t>({FIONBIO, FIONREAD, FIOCLEX, FIONCLEX, SIOCOUTQ, TCGETS, TIOCGWINSZ}));
+  return allow_values(filter, SCMP_SYS(ioctl), 1,
+                      std::to_array<std::uint64_t>({FIONBIO, FIONREAD, FIOCLEX, FIONCLEX, SIOCOUTQ, TCGETS, TIOCGWINSZ,
+                                                    FS_IOC_GETFLAGS, FS_IOC_SETFLAGS}));
 }
 
 bool add_fcntl(void* filter) {

@@ -66,10 +66,9 @@ Result<void> add_proc(const ProcCovers& covers) {
 // The template's nodes, each with an inode of its own here, and so with locks of its own. Where the spawner may make no
 // nodes the template shows the machine's instead.
 Result<void> add_devices() {
+  if (::access(kDevices, F_OK) != 0) return {};
   const std::string layers = std::string("lowerdir=") + kDevices + ":" + kWorkspace;  // it takes two
-  if (::mount("overlay", "/dev", "overlay", MS_RDONLY | MS_NOSUID | MS_NOEXEC, layers.c_str()) != 0 && errno != ENOENT)
-    return system_failure("mounting /dev");
-  return {};
+  return mount_new("overlay", "/dev", MS_RDONLY | MS_NOSUID | MS_NOEXEC, layers);
 }
 
 Result<void> add_output(uid_t uid) {

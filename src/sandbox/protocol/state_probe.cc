@@ -150,7 +150,7 @@ std::optional<SandboxUsage> UsageProbe::read() const {
   SandboxUsage used;
   used.cpu_us = cpu_time_us(cpu) - before_.cpu_us;
   used.peak_memory_bytes = number_at<std::int64_t>(read_probe(peak_, buffer));
-  used.disk_read_bytes = read_disk_bytes(disk_) - before_.disk_read_bytes;
+  if (disk_.valid()) used.disk_read_bytes = read_disk_bytes(disk_) - before_.disk_read_bytes;
   const NetworkBytes bytes = read_network_bytes(network_.get());
   used.network_rx = bytes.received;
   used.network_tx = bytes.sent;

@@ -55,7 +55,8 @@ class StateProbe {
 
 class UsageProbe {
  public:
-  // Takes them, in the order above. `before`: the usage before the launch, which no call is charged for.
+  // Takes them, in the order above; one for the disk that is not valid is not read. `before`: the usage before the
+  // launch, which no call is charged for.
   UsageProbe(std::span<UniqueFd, kUsageProbes> probes, const SandboxUsage& before);
   // Nothing once its group is gone.
   [[nodiscard]] std::optional<SandboxUsage> read() const;

@@ -14,7 +14,7 @@ class LockFlood {
   // More than these of one sandbox's are too many, once the machine has more than those beyond what it had.
   static constexpr std::int64_t kMostOfOne = 10'000;
   static constexpr std::int64_t kMostMore = 50'000;  // 10 MiB of the kernel's memory
-  static constexpr std::chrono::milliseconds kPause{500};
+  static constexpr std::chrono::milliseconds kPause{1000};
 
   LockFlood();
   // False where the kernel does not tell.

@@ -117,7 +117,8 @@ Result<void> add_devices(const std::string& root) {
     return ::mknod(path.c_str(), S_IFCHR | 0666, makedev(1, node.second)) == 0 && ::chmod(path.c_str(), 0666) == 0;
   });
   if (!own) {
-    std::filesystem::remove_all(dev);
+    std::error_code error;
+    std::filesystem::remove_all(dev, error);
     dev = root + "/dev";
     for (const auto& [name, number] : kNodes) {
       if (auto made = make_file(dev + name); !made) return made;

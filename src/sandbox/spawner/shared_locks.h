@@ -42,7 +42,7 @@ class SharedLocks {
     bool many = false;  // it has too many, else one on a shared file
   };
 
-  static constexpr std::chrono::milliseconds kPause{2000};  // between looks at those that were frozen meanwhile
+  static constexpr std::chrono::milliseconds kPause{5000};  // between looks at those that were frozen meanwhile
 
   // Nothing, where a look is on already or can't be begun: `suspects` then wait for the next.
   void look(std::vector<Suspect>& suspects);

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include <array>
+#include <cerrno>
 #include <charconv>
 #include <chrono>
 #include <cstddef>
@@ -83,7 +84,11 @@ std::optional<CgroupPlace> find_place(std::string_view type, std::string_view co
 Result<void> write_cgroup(const std::string& path, std::string_view text) {
   const UniqueFd file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
   if (!file.valid()) return system_failure("opening " + path);
-  if (::write(file.get(), text.data(), text.size()) < 0) return system_failure("writing " + path);
+  ssize_t wrote = 0;
+  do {
+    wrote = ::write(file.get(), text.data(), text.size());
+  } while (wrote < 0 && errno == EINTR);  // a limit may have to wait for memory to be given back
+  if (wrote < 0) return system_failure("writing " + path);
   return {};
 }
 

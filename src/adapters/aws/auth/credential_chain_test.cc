@@ -2,7 +2,12 @@
 #include "adapters/aws/auth/credential_chain.h"
 
 #include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <unistd.h>
 
+#include <array>
+#include <cerrno>
+#include <map>
 #include <thread>
 
 #include "adapters/aws/auth/test_peer.h"
@@ -281,6 +286,46 @@ TEST_F(CredentialChainTest, TheWholeChainOnAnInstance) {
   variables["AWS_SECRET_ACCESS_KEY"] = "S";
   const auto environment = make_credential_chain(variables, "eu-west-1", http_, executor_, clock_);
   EXPECT_EQ(run(environment->get(clock_.steady_now() + seconds{5})).value().access_key_id, "FROM_ENVIRONMENT");
+}
+
+// Whoever started the program may be the only one who can read them.
+TEST_F(CredentialChainTest, EveryFileIsOpenedByTheGivenWayAndIsOnTheList) {
+  const std::map<std::string, std::string> texts{
+      {"/root/credentials", "[default]\naws_access_key_id=FROM_FILE\naws_secret_access_key=S\n"},
+      {"/root/config", ""},
+      {"/root/container-token", "container token"}};
+  std::vector<std::string> listed;
+  const OpenFile open = [&](const std::string& path) {
+    EXPECT_THAT(listed, testing::Contains(path));
+    const auto text = texts.find(path);
+    if (text == texts.end()) return -ENOENT;
+    std::array<int, 2> ends{};
+    if (::pipe(ends.data()) != 0) return -errno;
+    EXPECT_EQ(::write(ends[1], text->second.data(), text->second.size()), std::ssize(text->second));
+    ::close(ends[1]);
+    return ends[0];
+  };
+  peer_.say([](const Seen& seen, std::size_t) {
+    EXPECT_EQ(seen.header("Authorization"), "container token");
+    return reply(
+        200,
+        R"({"AccessKeyId":"FROM_CONTAINER","SecretAccessKey":"S","Token":"T","Expiration":"2026-11-23T06:00:00Z"})");
+  });
+  Variables variables{{"AWS_SHARED_CREDENTIALS_FILE", "/root/credentials"},
+                      {"AWS_CONFIG_FILE", "/root/config"},
+                      {"AWS_CONTAINER_CREDENTIALS_FULL_URI", peer_.url() + "/"},
+                      {"AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "/root/container-token"},
+                      {"AWS_EC2_METADATA_DISABLED", "true"}};
+  const auto key_of = [&] {
+    listed = credential_files(variables);
+    const auto chain = make_credential_chain(variables, "eu-west-1", http_, executor_, clock_, open);
+    return run(chain->get(clock_.steady_now() + seconds{5})).value().access_key_id;
+  };
+  EXPECT_EQ(key_of(), "FROM_FILE");
+  variables["AWS_SHARED_CREDENTIALS_FILE"] = "/root/none";
+  EXPECT_EQ(key_of(), "FROM_CONTAINER");
+  variables["AWS_WEB_IDENTITY_TOKEN_FILE"] = "/root/token";
+  EXPECT_THAT(credential_files(variables), testing::Contains("/root/token"));
 }
 
 }  // namespace
