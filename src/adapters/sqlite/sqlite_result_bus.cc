@@ -105,7 +105,7 @@ Result<Stored> look_up(Connection& connection, const RequestId& id, WallTime now
 }  // namespace
 
 Result<void> keep_result(Connection& connection, const RequestId& id, const JobResult& result, WallTime expires_at) {
-  return insert_row(connection, make_row(id, result, expires_at));
+  return insert_row(connection, make_row(id, std::make_shared<const JobResult>(result), expires_at));
 }
 
 SqliteResultBus::SqliteResultBus(Database& database) : database_(database), room_(std::make_shared<WaitingRoom>()) {}
