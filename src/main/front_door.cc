@@ -1,5 +1,6 @@
 #include "main/front_door.h"
 
+#include "async/supervised.h"
 #include <utility>
 
 #include "sandbox/system/descriptors.h"
@@ -68,7 +69,7 @@ Result<std::uint16_t> FrontDoor::open(const std::string& address) {
       [this](const Error& error) { return api_.refuse(error); });
   if (auto listening = server_->start(); !listening) return fail(listening.error());
   program_.loops.run_blocking(health_.start());
-  program_.loops.spawn(watch_descriptors());
+  spawn_supervised(program_.executor, program_.clock, "watching descriptors", [this] { return watch_descriptors(); });
   return server_->port();
 }
 
