@@ -1,8 +1,8 @@
 #include "main/front_door.h"
 
-#include "async/supervised.h"
 #include <utility>
 
+#include "async/supervised.h"
 #include "sandbox/system/descriptors.h"
 
 namespace infra {

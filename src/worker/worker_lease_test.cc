@@ -33,7 +33,7 @@ class LeaseTest : public ::testing::Test, public sandbox::Launcher {
  protected:
   ~LeaseTest() override {
     std::atomic<bool> drained = false;
-    loop_.spawn([](Worker& worker, SteadyTime deadline, std::atomic<bool>& done) -> Task<void> {
+    loop_.spawn("test", [](Worker& worker, SteadyTime deadline, std::atomic<bool>& done) -> Task<void> {
       co_await worker.drain(deadline);
       done = true;
     }(*worker_, clock_.steady_now(), drained));

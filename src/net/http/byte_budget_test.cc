@@ -27,10 +27,11 @@ class ByteBudgetTest : public testing::Test {
   std::future<bool> ask(std::uint64_t bytes, SteadyTime deadline = in(seconds(20))) {
     auto answer = std::make_shared<std::promise<bool>>();
     auto future = answer->get_future();
-    loops_.spawn([](ByteBudget& budget, std::uint64_t size, SteadyTime until,
+    loops_.spawn("test",
+                 [](ByteBudget& budget, std::uint64_t size, SteadyTime until,
                     std::shared_ptr<std::promise<bool>> told) -> Task<void> {
-      told->set_value(co_await budget.take(size, until));
-    }(budget_, bytes, deadline, std::move(answer)));
+                   told->set_value(co_await budget.take(size, until));
+                 }(budget_, bytes, deadline, std::move(answer)));
     return future;
   }
   void wait_for_short(int times) {

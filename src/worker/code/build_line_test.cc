@@ -20,7 +20,7 @@ class BuildLineTest : public ::testing::Test {
  protected:
   // Takes a turn, and keeps it until done().
   void compile(const std::string& sender) {
-    loop_.spawn([](BuildLineTest& test, std::string who) -> Task<void> {
+    loop_.spawn("test", [](BuildLineTest& test, std::string who) -> Task<void> {
       auto turn = co_await test.line_.enter(who);
       if (!turn) {
         test.refused_.push_back(turn.error().code);

@@ -39,7 +39,7 @@ class SuspectsTest : public ::testing::Test {
   ~SuspectsTest() override { EXPECT_EQ(running_, 0); }
 
   void start() {
-    loop_.spawn([](SuspectsTest& test) -> Task<void> {
+    loop_.spawn("test", [](SuspectsTest& test) -> Task<void> {
       co_await test.suspects_.run();
       test.over_.add();
     }(*this));
