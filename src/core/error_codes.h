@@ -11,6 +11,10 @@ namespace infra::errors {
 inline constexpr ErrorEntry unauthorized{"unauthorized", ErrorKind::unauthorized, kAnswer,
                                          "The request has no API key, or a wrong one.",
                                          "Send the key in the x-api-key header, or as Authorization: Bearer."};
+inline constexpr ErrorEntry too_many_workers{
+    "too_many_workers", ErrorKind::unavailable, kAnswer,
+    "A heartbeat came of one worker more than the platform keeps account of.",
+    "Give each worker one id for as long as it runs, or wait until others have been silent for 30 s."};
 inline constexpr ErrorEntry rate_limited{
     "rate_limited", ErrorKind::rate_limited, kAnswer,
     "The address has sent as many requests as RATE_LIMIT allows in a window, or too many with a wrong key.",

@@ -96,9 +96,8 @@ std::optional<std::string> json_string_value(std::string_view json, std::size_t 
 
 std::optional<double> json_number_value(std::string_view json) {
   double number = 0;
-  const char* const end = json.data() + json.size();
-  const auto [stopped, error] = std::from_chars(json.data(), end, number);
-  if (error != std::errc{} || stopped != end || !std::isfinite(number)) return std::nullopt;
+  const auto [end, error] = std::from_chars(json.data(), json.data() + json.size(), number);
+  if (error != std::errc{} || end != json.data() + json.size() || !std::isfinite(number)) return std::nullopt;
   return number;
 }
 

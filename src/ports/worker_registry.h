@@ -13,14 +13,6 @@
 #include "core/task.h"
 #include "core/time.h"
 
-// FAIR-TEMP
-namespace infra::errors {
-inline constexpr ErrorEntry too_many_workers{
-    "too_many_workers", ErrorKind::unavailable, kAnswer,
-    "A heartbeat came of one worker more than the platform keeps account of.",
-    "Give each worker one id for as long as it runs, or wait until others have been silent for 30 s."};
-}  // namespace infra::errors
-// FAIR-TEMP-END
 namespace infra {
 
 [[nodiscard]] inline std::map<std::string, int> no_instances() {

@@ -71,7 +71,7 @@ struct WorkerDeps {
 struct WorkerStatus {
   std::map<Runtime, int> pools;  // idle warm instances
   int active_jobs = 0;
-  int waiting_jobs = 0;     // for their function's limit
+  int waiting_jobs = 0;     // without a slot: for their function's limit, memory or a compiler
   ByteBudget::Use answers;  // large ones
   int capacity = 0;
   double uptime_seconds = 0;

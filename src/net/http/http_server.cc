@@ -116,12 +116,12 @@ ServerShared::ServerShared(HttpServerOptions o, Handler h, ErrorHandler e)
 
 const Pace& ServerShared::pace(std::uint64_t held) const {
   const bool holds = held >= kMuchHeld;
-  if (holds && bytes.is_short()) return kHurriedPace;
+  if (holds && bytes.is_short()) return options.hurried_pace;
   const Overload* const overload = options.overload;
   if (overload == nullptr || !overload->active(Action::close_slow)) return options.pace;
   const bool all = overload->is_cause(Resource::connections, Action::close_slow) ||
                    overload->is_cause(Resource::descriptors, Action::close_slow);
-  return all || holds ? kHurriedPace : options.pace;
+  return all || holds ? options.hurried_pace : options.pace;
 }
 
 void ServerShared::hurry() {

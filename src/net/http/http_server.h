@@ -38,6 +38,7 @@ struct HttpServerOptions {
   milliseconds header_timeout{10'000};            // from the first byte of a later request to the end of its header
   milliseconds idle_timeout{75'000};              // between requests; longer than load balancers' 60 s
   Pace pace{};                                    // of bodies, both ways
+  Pace hurried_pace = kHurriedPace;               // of the slow, while memory or connections are short
   std::uint64_t body_bytes = 128 * limits::kMiB;  // of all bodies that are kept in memory at once
   milliseconds body_bytes_timeout{30'000};        // for those that find no room
   std::shared_ptr<const TlsPort> tls{};           // null: plain HTTP

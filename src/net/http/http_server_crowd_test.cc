@@ -134,6 +134,19 @@ TEST_F(HttpServerTest, BodiesWaitForTheMemoryThatThereIsForThem) {
   while (server_->buffered_bytes() != 0) std::this_thread::sleep_for(milliseconds(1));
 }
 
+TEST_F(HttpServerTest, WhileMemoryIsShortTheSlowAreGivenUpForTheOthers) {
+  std::atomic<int> slow = 0;
+  start({.hurried_pace = {.grace = milliseconds(100), .bytes_a_second = 1ULL << 40},
+         .body_bytes = 4 * limits::kMiB,
+         .on_closed = [&](std::string_view why) { slow += why == "slow" ? 1 : 0; }});
+  TestClient slacker(server_->port(), 1, 4096);
+  slacker.send("GET /large HTTP/1.1\r\nHost: a\r\n\r\n");
+  while (slow == 0 && server_->buffered_bytes() < 8 * limits::kMiB) std::this_thread::sleep_for(milliseconds(1));
+  TestClient other(server_->port());
+  EXPECT_THAT(other.ask("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc"), EndsWith("\r\n\r\nabc"));
+  EXPECT_EQ(slow, 1);
+}
+
 TEST_F(HttpServerTest, ABodyThatFindsNoMemoryIsToldToComeAgain) {
   start({.body_bytes = 1000, .body_bytes_timeout = milliseconds(50)});
   TestClient holder(server_->port());

@@ -100,7 +100,7 @@ TlsContext::~TlsContext() {
 
 Result<std::shared_ptr<const TlsContext>> TlsContext::create(const TlsPem& pem) {
   ERR_clear_error();
-  const std::shared_ptr<const TlsContext> made(new TlsContext);
+  std::shared_ptr<const TlsContext> made(new TlsContext);
   if (auto used = use_certificate(made->context_, pem.certificate); !used) return fail(used.error());
   if (auto used = use_key(made->context_, pem.key); !used) return fail(used.error());
   return made;

@@ -48,7 +48,7 @@ WarmPool::Place WarmPool::reserve(const InstanceKey& key, SteadyTime now, Urgenc
     ++counts_[key];
     return {.granted = true, .end_first = nullptr};
   }
-  const bool spares_others = !newcomer && instances_ < limits_.instances;
+  const bool spares_others = !newcomer && !ahead && instances_ < limits_.instances;
   return {.granted = false,
           .end_first = take_least_valuable_locked(now, ahead, spares_others ? &key.function_id : nullptr)};
 }

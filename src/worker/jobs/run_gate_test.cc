@@ -53,6 +53,10 @@ class RunGateTest : public ::testing::Test {
 
   // As a queue does: each function's oldest in its turn.
   void hand_out() {
+    for (const auto& visitor : take_all()) loop_.spawn("test", pass(visitor));
+  }
+  std::vector<std::shared_ptr<Visitor>> take_all() {
+    std::vector<std::shared_ptr<Visitor>> taken;
     const MutexLock lock(mutex_);
     while (const auto turn = gate_->next()) {
       const auto next = std::ranges::find_if(queue_, [&](const auto& waiting) {
@@ -60,9 +64,10 @@ class RunGateTest : public ::testing::Test {
       });
       if (!turn->client && (*next)->job.mode == RunMode::sync) gate_->note_client(turn->function);
       (*next)->ticket = gate_->admit((*next)->job);
-      loop_.spawn("test", pass(*next));
+      taken.push_back(*next);
       queue_.erase(next);
     }
+    return taken;
   }
 
   Task<void> pass(std::shared_ptr<Visitor> visitor) {
