@@ -79,10 +79,6 @@ class Privileges(unittest.TestCase):
         self.addCleanup(infra.close)
         return infra.start()
 
-    def restart(self, infra):
-        self.assertEqual(infra.stop(), 0, infra.said())
-        return infra.start()
-
     def test_the_program_has_nothing_of_roots(self):
         infra = self.start()
         pid = infra.process.pid
@@ -139,9 +135,8 @@ class Privileges(unittest.TestCase):
         shown = set(found.pop("root").split())
         top = "/" + infra.data.split("/")[1]
         self.assertLessEqual(shown, {"dev", "etc", "lib", "lib32", "lib64", "libx32", "proc", "run", "usr", top[1:]})
-        self.assertEqual(found["core_pattern"] in ("PermissionError", "OSError"), True, found)
-        self.assertEqual(found["passwd"] in ("PermissionError", "OSError"), True, found)
-        self.assertEqual(found["interpreter's library"] in ("PermissionError", "OSError"), True, found)
+        for closed in ("core_pattern", "passwd", "interpreter's library"):
+            self.assertIn(found[closed], ("PermissionError", "OSError"), closed)  # EACCES, or EROFS
         self.assertEqual(found["shadow"], "PermissionError")
         for absent in ("interpreter", "bait", "first process", "sysfs"):
             self.assertEqual(found[absent], "False", absent)
