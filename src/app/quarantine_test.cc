@@ -39,7 +39,12 @@ class QuarantineTest : public ::testing::Test {
   IdSource ids_{clock_, random_};
   EventRing events_{UuidRandom{}};
   Metrics metrics_;
-  InvokeFunction invoke_{functions_, queue_, results_, clock_, events_, metrics_,
+  InvokeFunction invoke_{functions_,
+                         queue_,
+                         results_,
+                         clock_,
+                         events_,
+                         metrics_,
                          {.limiter = limiter_, .max_waiting = 2, .quarantine = &quarantine_}};
 };
 

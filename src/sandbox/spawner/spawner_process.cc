@@ -16,7 +16,6 @@
 
 #include "core/limits.h"
 #include "sandbox/inside/sandbox_init.h"
-#include "sandbox/protocol/network_bytes.h"
 #include "sandbox/protocol/spawner_protocol.h"
 #include "sandbox/protocol/state_probe.h"
 #include "sandbox/spawner/runner_programs.h"
@@ -473,22 +472,6 @@ PrewarmPolicy::Count SpawnerProcess::counter() const {
 
 int SpawnerProcess::in_use() const {
   return static_cast<int>(std::ranges::count_if(slots_, [](const Slot& slot) { return slot.request != 0; }));
-}
-
-SandboxUsage SpawnerProcess::used_in_all(std::size_t index) const {
-  SandboxUsage used = cgroups_.usage(static_cast<int>(index));
-  if (slots_[index].disk.valid()) used.disk_read_bytes = read_disk_bytes(slots_[index].disk);
-  return used;
-}
-
-SandboxUsage SpawnerProcess::usage(std::size_t index) const {
-  SandboxUsage used = used_in_all(index);
-  const NetworkBytes bytes = read_network_bytes(slots_[index].counters.get());
-  used.network_rx = bytes.received;
-  used.network_tx = bytes.sent;
-  used.cpu_us -= std::min(used.cpu_us, slots_[index].prepared.cpu_us);
-  used.disk_read_bytes -= std::min(used.disk_read_bytes, slots_[index].prepared.disk_read_bytes);
-  return used;
 }
 
 std::size_t SpawnerProcess::count(State state) const {
