@@ -59,11 +59,11 @@ Result<sandbox::Identity> free_one(const fs::path& data, const Users& users) {
 
 bool has_process(uid_t uid) {
   std::error_code error;
-  for (const auto& entry : fs::directory_iterator("/proc", error)) {
+  for (fs::directory_iterator entry("/proc", error), end; !error && entry != end; entry.increment(error)) {
     struct stat info{};
-    const std::string name = entry.path().filename();
+    const std::string name = entry->path().filename();
     if (std::ranges::all_of(name, [](char c) { return c >= '0' && c <= '9'; }) &&
-        ::stat(entry.path().c_str(), &info) == 0 && info.st_uid == uid)
+        ::stat(entry->path().c_str(), &info) == 0 && info.st_uid == uid)
       return true;
   }
   return false;

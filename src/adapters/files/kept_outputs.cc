@@ -1,6 +1,7 @@
 #include "adapters/files/kept_outputs.h"
 
 #include <algorithm>
+#include <iterator>
 #include <system_error>
 
 #include "core/error_codes.h"
@@ -49,13 +50,18 @@ std::vector<fs::path> entries_of(const fs::path& folder) {
   return found;
 }
 
+// One folder at a time: a walk into the depth would hold a descriptor a level.
 OutputUse use_on_disk(const fs::path& run) {
-  OutputUse use{.bytes = kBlock, .files = 1};
-  std::error_code failed;
-  for (fs::recursive_directory_iterator entry(run, failed), end; !failed && entry != end; entry.increment(failed)) {
+  OutputUse use;
+  std::vector<fs::path> left{run};
+  while (!left.empty()) {
+    const fs::path entry = std::move(left.back());
+    left.pop_back();
     std::error_code unknown;
-    const auto size = entry->is_regular_file(unknown) ? entry->file_size(unknown) : kBlock;
+    const auto status = fs::symlink_status(entry, unknown);
+    const auto size = fs::is_regular_file(status) ? fs::file_size(entry, unknown) : kBlock;
     use += {.bytes = unknown ? kBlock : use_of(size, 0).bytes, .files = 1};
+    if (fs::is_directory(status)) std::ranges::move(entries_of(entry), std::back_inserter(left));
   }
   return use;
 }

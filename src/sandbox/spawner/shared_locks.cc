@@ -83,14 +83,14 @@ template <typename Each>
 bool each_open_one(pid_t process, const Each& each) {
   bool enough = false;
   std::error_code error;
-  for (const auto& file : std::filesystem::directory_iterator("/proc/" + std::to_string(process) + "/fdinfo", error)) {
-    each_line(read_bounded(file.path().string()), [&](std::string_view line) {
+  std::filesystem::directory_iterator file("/proc/" + std::to_string(process) + "/fdinfo", error);
+  for (const std::filesystem::directory_iterator end; !error && !enough && file != end; file.increment(error)) {
+    each_line(read_bounded(file->path().string()), [&](std::string_view line) {
       constexpr std::string_view kLock = "lock:";
       if (enough || !line.starts_with(kLock)) return;
       const auto lock = parse_lock(line.substr(kLock.size()));
       enough = lock && each(*lock);
     });
-    if (enough) break;
   }
   return enough;
 }
