@@ -46,7 +46,8 @@ class BreakingSettlement : public Settlement {
  public:
   explicit BreakingSettlement(Settlement& real) : real_(real) {}
   Task<Result<bool>> is_settled(const Job& job) override { return real_.is_settled(job); }
-  Task<Result<void>> settle(const Delivery& delivery, JobResult result) override {
+  void complete(const Job& job, JobResult& result) override { real_.complete(job, result); }
+  Task<Result<void>> settle(const Delivery& delivery, std::shared_ptr<const JobResult> result) override {
     if (break_settle.exchange(false)) throw std::runtime_error("settle");
     co_return co_await real_.settle(delivery, std::move(result));
   }
@@ -183,8 +184,8 @@ TEST_F(WorkerExceptionsTest, InUnpackingIt) {
 TEST_F(WorkerExceptionsTest, InUnpackingItAtItsUpload) {
   const Job job = greeting();
   code_.break_extract = true;
-  const auto prepared =
-      loop_.run(worker_->preparer().prepare(root_ / "bundles" / job.code.key, job.code.sha256, Runtime::python));
+  const auto prepared = loop_.run(
+      worker_->preparer().prepare(root_ / "bundles" / job.code.key, job.code.sha256, Runtime::python, "test"));
   ASSERT_FALSE(prepared);
   EXPECT_EQ(prepared.error().code, errors::internal);
   expect_runs(job);
