@@ -91,7 +91,7 @@ void delete_folder(int trash, const char* name, FreshNames& names, const std::at
 }
 
 void give_way_to_all_else() {
-  (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(::syscall(SYS_gettid)), 19);
+  (void)::setpriority(PRIO_PROCESS, 0, 19);  // of this thread
   (void)::syscall(SYS_ioprio_set, kIoOfThread, 0, kIoIdle);
 }
 

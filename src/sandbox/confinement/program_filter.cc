@@ -8,6 +8,7 @@
 #include <seccomp.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -119,9 +120,14 @@ bool add_signals(void* filter) {
   return std::ranges::all_of(calls, [&](int call) { return allow_if(filter, call, masked_equal(0, kWord, self)); });
 }
 
-// Of itself alone, and none that gives a thread more than others have.
+// Of itself alone, and none that gives a thread more than others have: without a capability it only becomes less.
 bool add_limits(void* filter) {
-  return allow_if(filter, SCMP_SYS(prlimit64), masked_equal(0, kWord, 0));
+  const std::array<scmp_arg_cmp, 2> own_priority{masked_equal(0, kWord, PRIO_PROCESS), masked_equal(1, kWord, 0)};
+  constexpr std::uint64_t kProcess = 1;  // IOPRIO_WHO_PROCESS, which linux/ioprio.h has from Linux 6.2 on
+  const std::array<scmp_arg_cmp, 2> own_io_priority{masked_equal(0, kWord, kProcess), masked_equal(1, kWord, 0)};
+  return allow_if(filter, SCMP_SYS(prlimit64), masked_equal(0, kWord, 0)) &&
+         ::seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(setpriority), 2, own_priority.data()) == 0 &&
+         ::seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioprio_set), 2, own_io_priority.data()) == 0;
 }
 
 bool add_rules(void* filter) {
