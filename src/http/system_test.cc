@@ -1,4 +1,5 @@
 // Workers tell of themselves and are told of; the AI node's models.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include "http/test_api.h"

@@ -9,8 +9,8 @@
 
 namespace infra::sandbox {
 
-LockFlood::LockFlood() : count_(::open("/sys/kernel/slab/file_lock_cache/total_objects", O_RDONLY | O_CLOEXEC)) {
-  usual_ = last_ = count();
+LockFlood::LockFlood() : count_(::open("/sys/kernel/slab/file_lock_cache/objects", O_RDONLY | O_CLOEXEC)) {
+  usual_ = count();
 }
 
 // "1234 N0=1234": of all nodes, then of each.
@@ -25,9 +25,9 @@ std::int64_t LockFlood::count() const {
 bool LockFlood::is_on(SteadyTime now) {
   if (!can_tell() || now - looked_ < kPause) return false;
   looked_ = now;
-  last_ = count();
-  usual_ = std::min(usual_, last_);
-  return last_ - usual_ > kMostMore;
+  const std::int64_t now_there = count();
+  usual_ = std::min(usual_, now_there);
+  return now_there - usual_ > kMostMore;
 }
 
 }  // namespace infra::sandbox

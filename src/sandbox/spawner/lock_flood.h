@@ -21,15 +21,14 @@ class LockFlood {
   [[nodiscard]] bool can_tell() const { return count_.valid(); }
   // Looks, unless it did less than a pause ago.
   [[nodiscard]] bool is_on(SteadyTime now);
-  // The locks of the last look are nobody's whom it would concern.
-  void accept() { usual_ = last_; }
+  // The locks of the last look are nobody's whom it concerns: the next look comes later.
+  void put_off(SteadyTime now) { looked_ = now + kPause; }
 
  private:
   [[nodiscard]] std::int64_t count() const;
 
   UniqueFd count_;
   std::int64_t usual_ = 0;
-  std::int64_t last_ = 0;
   SteadyTime looked_{};
 };
 

@@ -111,12 +111,17 @@ bool holds_many(const SharedLocks::Suspect& suspect) {
 }
 
 bool holds_one(const SharedLocks::Suspect& suspect, const std::vector<FileLock>& locks, std::set<dev_t> own) {
+  const auto processes = processes_of(suspect);
+  const auto is_its_own = [&](const FileLock& lock) {
+    return std::ranges::find(processes, lock.process) != processes.end();
+  };
+  const bool some_are_nobodys = std::ranges::find(locks, -1, &FileLock::process) != locks.end();
+  if (!some_are_nobodys && std::ranges::none_of(locks, is_its_own)) return false;
   own.merge(own_devices(read_bounded("/proc/" + std::to_string(suspect.init) + "/mountinfo")));
-  return std::ranges::any_of(processes_of(suspect), [&](pid_t process) {
-    return std::ranges::any_of(
-               locks, [&](const FileLock& lock) { return lock.process == process && !own.contains(lock.device); }) ||
-           each_open_one(process, [&](const FileLock& lock) { return !own.contains(lock.device); });
-  });
+  const auto is_shared = [&](const FileLock& lock) { return !own.contains(lock.device); };
+  return std::ranges::any_of(locks, [&](const FileLock& lock) { return is_its_own(lock) && is_shared(lock); }) ||
+         (some_are_nobodys &&
+          std::ranges::any_of(processes, [&](pid_t process) { return each_open_one(process, is_shared); }));
 }
 
 // In ticks since the machine's start; none of one that has ended. Its name, which may hold anything, ends with ')'.
@@ -138,7 +143,11 @@ std::vector<FileLock> locks_of_sandboxes() {
     if (!lock || lock->process == spawner) return;
     if (!begin) begin = begin_of(spawner);
     const auto other = lock->process > 0 ? begin_of(lock->process) : std::nullopt;
-    if (!other || !begin || *other >= *begin) locks.push_back(*lock);
+    if (!other) {
+      locks.push_back({.process = -1, .device = lock->device});  // whoever took it has ended
+    } else if (!begin || *other >= *begin) {
+      locks.push_back(*lock);
+    }
   });
   return locks;
 }

@@ -25,7 +25,8 @@ void SpawnerProcess::end_lock_holders() {
     flood_is_looked_at_ = flood_is_looked_at_ && !many;
     kill(*slot);
   }
-  if (!locks_.is_looking() && std::exchange(flood_is_looked_at_, false)) flood_.accept();
+  if (!locks_.is_looking() && std::exchange(flood_is_looked_at_, false))
+    flood_.put_off(std::chrono::steady_clock::now());
 }
 
 void SpawnerProcess::look_at_flood() {
