@@ -148,9 +148,10 @@ TEST(JobStrikes, TheThirdSettlesItBeforeTheQueueOpens) {
   EXPECT_THAT(world.receive(), IsEmpty());
   const auto found = world.run(world.life->results.find({"poison"}));
   ASSERT_TRUE(found);
-  ASSERT_TRUE(found->result);
-  EXPECT_EQ(found->result->status, RunStatus::error);
-  EXPECT_EQ(found->result->error_code, "worker_lost");
+  const auto kept = parse_job_result(found->json);
+  ASSERT_TRUE(kept);
+  EXPECT_EQ(kept->status, RunStatus::error);
+  EXPECT_EQ(kept->error_code, "worker_lost");
   EXPECT_EQ(world.run(world.life->logs.find({"fn-1"}, {"poison"}))->error_code, "worker_lost");
   EXPECT_EQ(world.run(world.life->functions.find({"fn-1"}))->invocations, 1);
   const auto depth = world.run(world.queue().depth());
@@ -320,7 +321,7 @@ TEST(SqliteSettlementStore, ResultRowAndJobAreOneTransaction) {
   EXPECT_EQ(world.start().struck, 0);
   EXPECT_THAT(world.receive(), IsEmpty());
   EXPECT_FALSE(world.queue().has_suspects());
-  EXPECT_TRUE(world.run(world.life->results.find({"a"}))->result);
+  EXPECT_TRUE(world.run(world.life->results.find({"a"}))->finished());
   EXPECT_EQ(world.run(world.life->functions.find({"fn-1"}))->invocations, 1);
   EXPECT_EQ(world.count("SELECT count(*) FROM job_starts"), 0);
 }

@@ -37,6 +37,10 @@ class Slots final : public Turns {
     const MutexLock lock(mutex_);
     return lines_.next().has_value();
   }
+  std::size_t free_for_all() override {
+    const MutexLock lock(mutex_);
+    return static_cast<std::size_t>(lines_.free_common());
+  }
   std::optional<FairLines::Turn> next() override {
     const MutexLock lock(mutex_);
     auto turn = lines_.next();

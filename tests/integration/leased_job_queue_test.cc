@@ -127,6 +127,7 @@ class Turnstile final : public Turns {
   std::map<std::string, int> slots, taken;
   void join(const FunctionId&, RunMode) override {}
   void withdraw(const FunctionId&, RunMode, std::size_t) override {}
+  std::size_t free_for_all() override { return 0; }
   bool any() override { return false; }
   std::optional<FairLines::Turn> next() override { return std::nullopt; }
   void note_client(const FunctionId&) override {}
