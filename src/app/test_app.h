@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "app/id_source.h"
 #include "app/invoke_function.h"
 #include "support/fake_ports.h"
 #include "support/manual_clock.h"

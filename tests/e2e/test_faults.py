@@ -126,7 +126,7 @@ class Kernel(FaultsOf):
 
 @unittest.skipIf(SANITIZED or os.environ.get("INFRA_SANDBOX") == "none", "of real sandboxes")
 class Spawner(Survivor):
-    """It is a static program, which strace makes fail: it and what it forks."""
+    """It is a static program, which strace makes fail; not what it forks."""
 
     CALLS = {"clone3": "ENOMEM", "openat": "EMFILE", "mkdir,mkdirat": "ENOSPC", "write": "EIO", "socketpair": "EMFILE", "pipe2": "EMFILE",
              "sendmsg": "ENOMEM", "recvmsg": "ENOMEM", "mmap": "ENOMEM", "mount,fsconfig,fsmount,move_mount,open_tree": "ENOMEM"}
