@@ -49,6 +49,7 @@ class ServerCount {
 namespace {
 
 constexpr std::size_t kMaxConnections = 16;
+constexpr std::uint64_t kBodiesAtOnce = 4;  // that one instance may have in this program's memory
 
 net::Response error_answer(int status, std::string_view message) {
   net::Response response{
@@ -251,6 +252,7 @@ class OllamaAiEndpoint final : public AiEndpoint {
         loops,
         net::HttpServerOptions{
             .connections = {.table = kMaxConnections, .share = 0, .reserve = 0, .closing = kMaxConnections},
+            .body_bytes = kBodiesAtOnce * state_->limits.max_request_bytes,
             .before_accept = [state = state_] { return wait_for_turn(state); }},
         [state = state_](net::Request& request) { return handle(state, request); }, refuse);
     if (const auto started = counted_.server->start_on(listening_socket); !started) {
