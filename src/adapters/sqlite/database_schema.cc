@@ -88,12 +88,13 @@ ALTER TABLE jobs ADD COLUMN max_concurrency INTEGER NOT NULL DEFAULT 0;
 )sql";
 
 // Lives of the program, and what it had handed out when one of them broke off. A table of its own: a job's row may hold
-// megabytes, which each change of a column would write anew.
+// megabytes, which each change of a column would write anew. They may be there: who goes back to an older program steps
+// user_version back alone.
 constexpr const char* kStrikes = R"sql(
-CREATE TABLE epochs(epoch INTEGER PRIMARY KEY, begun_at INTEGER NOT NULL, stopped_at INTEGER);
-CREATE TABLE job_starts(seq INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, strikes INTEGER NOT NULL DEFAULT 0);
-CREATE TABLE lost_runs(function_id TEXT NOT NULL, code TEXT NOT NULL, at INTEGER NOT NULL);
-CREATE TABLE quarantines(
+CREATE TABLE IF NOT EXISTS epochs(epoch INTEGER PRIMARY KEY, begun_at INTEGER NOT NULL, stopped_at INTEGER);
+CREATE TABLE IF NOT EXISTS job_starts(seq INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, strikes INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE IF NOT EXISTS lost_runs(function_id TEXT NOT NULL, code TEXT NOT NULL, at INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS quarantines(
   function_id TEXT NOT NULL, code TEXT NOT NULL, until INTEGER NOT NULL, PRIMARY KEY(function_id, code)) WITHOUT ROWID;
 )sql";
 

@@ -11,6 +11,7 @@
 
 #include "support/event_counter.h"
 #include "support/manual_clock.h"
+#include "support/run_as_time_passes.h"
 #include "support/worker_world.h"
 
 namespace infra::worker {
@@ -77,12 +78,7 @@ TEST_F(SuspectsTest, OpensWhenTheProgramHasListenedForTwoSeconds) {
 TEST_F(SuspectsTest, AQueueThatDoesNotAnswerIsAskedAgain) {
   queue_.ids = {"1"};
   queue_.fails = true;
-  start();
-  clock_.await_sleepers(1);
-  clock_.advance(Suspects::kOpensAfter);
-  clock_.await_sleepers(1);
-  clock_.advance(milliseconds{1000});
-  ASSERT_TRUE(over_.await(1));
+  run_as_time_passes(loop_, clock_, suspects_.run());
   EXPECT_THAT(started_, ElementsAre("1"));
 }
 
