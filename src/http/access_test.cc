@@ -34,7 +34,7 @@ TEST(Access, AHeaderThatComesTwiceIsJoinedRefusedOrReadOnceAsItsMeaningAsks) {
   api.add_function("f");
   const auto twice = [&](std::string name, std::string one, std::string other) {
     Sent sent = json_request("POST", "/run", R"({"functionId":"f"})");
-    if (name == "Content-Type") sent.headers.clear();
+    if (name == "content-type") sent.headers.clear();
     if (name == "x-api-key" || name == "authorization") sent.key.reset();
     sent.headers.emplace_back(name, std::move(one));
     sent.headers.emplace_back(name, std::move(other));
@@ -46,7 +46,7 @@ TEST(Access, AHeaderThatComesTwiceIsJoinedRefusedOrReadOnceAsItsMeaningAsks) {
            {"x-api-key", "wrong", key},
            {"x-api-key", key, key},
            {"authorization", "Bearer " + key, "Bearer wrong"},
-           {"Content-Type", "application/json", "application/json; charset=utf-16"},
+           {"content-type", "application/json", "application/json; charset=utf-16"},
            {"x-async", "false", "true"},
            {"x-memory-mb", "128", "10240"},
            {"x-runtime", "python", "go"}}) {

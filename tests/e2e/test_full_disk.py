@@ -31,6 +31,7 @@ class FullDisk(unittest.TestCase):
         cls.addClassCleanup(subprocess.run, ["umount", "-l", data], check=True)
         for number in range(LEFT_BEHIND):
             os.makedirs(f"{data}/versions/left/{number}/of/an/earlier/program")
+        open(f"{data}/lock", "w", encoding="ascii").close()
         cls.infra = Infra(folder=folder)
         cls.addClassCleanup(cls.infra.close)
         cls.infra.start()

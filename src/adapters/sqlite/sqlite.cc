@@ -117,6 +117,8 @@ Result<std::unique_ptr<Connection>> Connection::open(const std::filesystem::path
   }
   sqlite3_extended_result_codes(connection->handle_, 1);
   sqlite3_busy_timeout(connection->handle_, kBusyTimeoutMs);
+  // Journals of savepoints above all: the program sees no folder for temporary files but its own.
+  if (auto set = connection->execute("PRAGMA temp_store = MEMORY"); !set) return fail(set.error());
   // Instead of SQLite's own automatic checkpoint, which would make the commit that triggers it wait.
   sqlite3_wal_hook(
       connection->handle_,
