@@ -23,6 +23,15 @@ def status(pid, name):
         return re.search(rf"^{name}:[ \t]*(.*)$", file.read(), re.MULTILINE)[1].split()
 
 
+def threads(pid, names):
+    """For each thread that lives: the values of `names`. The one that deletes what an earlier program left ends soon after the start."""
+    found = []
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            found.append({name: status(task, name) for name in names})
+    return found
+
+
 def children(pid):
     """{process id: name}"""
     found = {}
@@ -36,7 +45,7 @@ def children(pid):
 
 def uid_of(infra):
     """Of the program, where all its threads agree."""
-    uids = {uid for task in os.listdir(f"/proc/{infra.process.pid}/task") for uid in status(task, "Uid")}
+    uids = {uid for thread in threads(infra.process.pid, ["Uid"]) for uid in thread["Uid"]}
     assert len(uids) == 1, uids
     return int(uids.pop())
 
@@ -86,15 +95,14 @@ class Privileges(unittest.TestCase):
         with contextlib.suppress(KeyError):
             self.assertEqual(uid, pwd.getpwnam("infra").pw_uid)
         self.assertNotEqual(uid, 0)
-        for task in os.listdir(f"/proc/{pid}/task"):
-            if not os.path.exists(f"/proc/{task}"):
-                continue  # the one that deleted what was left behind
-            self.assertEqual(status(task, "Groups"), [])
-            self.assertNotIn("0", status(task, "Gid"))
-            for capabilities in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
-                self.assertEqual(int(status(task, capabilities)[0], 16), 0, capabilities)
-            self.assertEqual(status(task, "NoNewPrivs"), ["1"])
-            self.assertEqual(status(task, "Seccomp"), ["2" if ISOLATED and not SANITIZED else "0"])
+        capabilities = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
+        for thread in threads(pid, ["Groups", "Gid", "NoNewPrivs", "Seccomp", *capabilities]):
+            self.assertEqual(thread["Groups"], [])
+            self.assertNotIn("0", thread["Gid"])
+            for name in capabilities:
+                self.assertEqual(int(thread[name][0], 16), 0, name)
+            self.assertEqual(thread["NoNewPrivs"], ["1"])
+            self.assertEqual(thread["Seccomp"], ["2" if ISOLATED and not SANITIZED else "0"])
         if not SANITIZED:
             self.assertEqual(os.stat(f"/proc/{pid}/environ").st_uid, 0, "it is dumpable")
         with open(f"/proc/{pid}/limits", encoding="ascii") as limits:

@@ -34,7 +34,8 @@ type facts struct {
 
 type found map[string]string
 
-var errorNames = map[syscall.Errno]string{syscall.EPERM: "EPERM", syscall.ENOSYS: "ENOSYS", syscall.ENOENT: "ENOENT", syscall.EACCES: "EACCES",
+var errorNames = map[syscall.Errno]string{syscall.EPERM: "EPERM", syscall.EAFNOSUPPORT: "EAFNOSUPPORT", syscall.EPROTONOSUPPORT: "EPROTONOSUPPORT",
+	syscall.ENOSYS: "ENOSYS", syscall.ENOENT: "ENOENT", syscall.EACCES: "EACCES",
 	syscall.EROFS: "EROFS", syscall.EINVAL: "EINVAL", syscall.ESRCH: "ESRCH"}
 
 // What came of an action that must fail.
