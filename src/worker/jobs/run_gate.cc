@@ -96,7 +96,10 @@ bool RunGate::any() {
 std::optional<FairLines::Turn> RunGate::next() {
   const MutexLock lock(mutex_);
   auto turn = serve_locked();
-  if (turn) slots_.begin(*turn);
+  if (turn) {
+    slots_.begin(*turn);
+    ++claimed_;
+  }
   return turn;
 }
 
@@ -107,11 +110,14 @@ void RunGate::note_client(const FunctionId& function) {
 
 bool RunGate::claim(const FunctionId& function, RunMode mode) {
   const MutexLock lock(mutex_);
-  return slots_.begin_now(function, mode);
+  const bool begun = slots_.begin_now(function, mode);
+  claimed_ += begun ? 1 : 0;
+  return begun;
 }
 
 void RunGate::drop(const FunctionId& function) {
   const MutexLock lock(mutex_);
+  --claimed_;
   slots_.end(function, FairLines::SlotTime{});
   (void)serve_locked();
 }
@@ -119,6 +125,7 @@ void RunGate::drop(const FunctionId& function) {
 RunGate::TicketPtr RunGate::admit(const Job& job) {
   auto ticket = std::make_shared<Ticket>(job);
   const MutexLock lock(mutex_);
+  --claimed_;
   Standing& standing = standing_of(ticket);
   standing.slot = true;
   standing.slot_since = clock_.steady_now();
@@ -400,7 +407,7 @@ bool RunGate::anyone_waits() const {
 
 int RunGate::running() const {
   const MutexLock lock(mutex_);
-  return slots_.running();
+  return slots_.running() - claimed_;
 }
 
 int RunGate::parked() const {

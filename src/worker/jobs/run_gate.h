@@ -79,7 +79,7 @@ class RunGate : public Turns {
   [[nodiscard]] int free_slots() const;         // for anybody or not
   [[nodiscard]] int free_common_slots() const;  // for anybody
   [[nodiscard]] bool anyone_waits() const;      // here or in the queue, as far as it tells
-  [[nodiscard]] int running() const;            // slots in use
+  [[nodiscard]] int running() const;            // slots of jobs that were admitted
   [[nodiscard]] int parked() const;             // who waits for a permit or for memory without a slot
 
  private:
@@ -118,6 +118,7 @@ class RunGate : public Turns {
   mutable Mutex mutex_;
   FairLines slots_ INFRA_GUARDED_BY(mutex_);
   std::unordered_map<FunctionId, Returning> returning_ INFRA_GUARDED_BY(mutex_);
+  int claimed_ INFRA_GUARDED_BY(mutex_) = 0;  // slots taken for jobs that may not come: another worker has the lease
   int leaving_ INFRA_GUARDED_BY(mutex_) = 0;
   std::size_t held_back_ INFRA_GUARDED_BY(mutex_) = 0;
   std::uint64_t held_back_bytes_ INFRA_GUARDED_BY(mutex_) = 0;

@@ -360,6 +360,17 @@ TEST_F(SharedGateTest, OthersGetTheirTurn) {
   }
 }
 
+// As of a message whose lease is another worker's: who looks for busy workers is not to find one.
+TEST_F(RunGateTest, ASlotThatIsTakenForAJobThatDoesNotComeIsNoRun) {
+  const int free = gate_->free_slots();
+  ASSERT_TRUE(gate_->claim({"a"}, RunMode::async));
+  EXPECT_EQ(gate_->free_slots(), free - 1);
+  EXPECT_EQ(gate_->running(), 0);
+  gate_->drop({"a"});
+  EXPECT_EQ(gate_->free_slots(), free);
+  EXPECT_EQ(gate_->running(), 0);
+}
+
 TEST_F(RunGateTest, ASlotBesideTheOthersIsHadAtOnceAndTakesNoneOfThem) {
   const auto first = visit("a", 0);
   const auto second = visit("b", 0);
