@@ -25,7 +25,7 @@ class StallingReader(Infra):
         self.wait_until_listening()
         return self
 
-    def _read(self, stream):
+    def _read(self, stream, listening):
         def lines():
             text = b""
             while piece := os.read(stream.fileno(), 4096):
@@ -35,7 +35,7 @@ class StallingReader(Infra):
                 if self.port is not None:
                     self.reads_on.wait()
 
-        super()._read(_Lines(lines(), stream))
+        super()._read(_Lines(lines(), stream), listening)
 
 
 class _Lines:
