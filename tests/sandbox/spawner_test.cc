@@ -1,5 +1,4 @@
 // The spawner over its life: refusals, crowds, and that nothing outlives it, however it ends.
-#include "sandbox/system/message_socket.h"
 #include "sandbox/test_sandbox.h"
 
 namespace infra::sandbox {

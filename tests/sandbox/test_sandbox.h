@@ -31,6 +31,7 @@
 #include "sandbox/spawner/runner_programs.h"
 #include "sandbox/system/cgroup_files.h"
 #include "sandbox/system/isolation.h"
+#include "sandbox/system/message_socket.h"
 #include "sandbox/system/privileges.h"
 
 namespace infra::sandbox {
