@@ -24,6 +24,7 @@
 #include "main/controller.h"
 #include "main/disk_watch.h"
 #include "main/worker_host.h"
+#include "net/http/curl_http_client.h"
 #include "telemetry/log.h"
 
 namespace infra {
@@ -80,7 +81,7 @@ struct EmbeddedPlatform::Parts {
   MemoryRateLimiter limiter{program.config.rate, program.clock};
   MemoryConcurrencyLimiter concurrency{program.clock};
   MemoryWorkerRegistry workers{program.clock};
-  net::HttpClient http{program.loops};
+  net::CurlHttpClient http{program.loops};
 
   WorkerHost host;
   DatabaseProbe database_probe{"database", *database};

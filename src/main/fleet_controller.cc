@@ -11,7 +11,7 @@
 #include "main/controller.h"
 #include "main/disk_watch.h"
 #include "main/fleet_engines.h"
-#include "net/redis/redis_subscriber.h"
+#include "net/redis/hiredis_subscriber.h"
 #include "telemetry/log.h"
 
 namespace infra {
@@ -40,7 +40,7 @@ struct FleetController::Parts {
   RedisResultBus results;
   RedisRateLimiter limiter;
   app::AdoptResult adoption{engines.recorder, program.clock};
-  net::RedisSubscriber subscriber;
+  net::HiredisSubscriber subscriber;
   DiskWatch disk{program};
   FileStaging staging{program.folder.path() / "staging", program.executor, disk.admits(Action::stop_uploads)};
   std::atomic<bool> stopping = false;

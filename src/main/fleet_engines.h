@@ -15,8 +15,8 @@
 #include "adapters/redis/redis_quarantine.h"
 #include "adapters/redis/redis_worker_registry.h"
 #include "main/program.h"
-#include "net/http/http_client.h"
-#include "net/redis/redis_client.h"
+#include "net/http/curl_http_client.h"
+#include "net/redis/hiredis_client.h"
 
 namespace infra {
 
@@ -30,12 +30,12 @@ class FleetEngines {
   void start();
 
   const FleetConfig fleet;
-  net::HttpClient http;
+  net::CurlHttpClient http;
   std::unique_ptr<aws::CredentialProvider> credentials;
   aws::AwsClient s3;
   aws::AwsClient sqs;
   aws::AwsClient dynamodb;
-  net::RedisClient redis;
+  net::HiredisClient redis;
 
   S3CodeStore code;
   RedisWorkerRegistry workers;

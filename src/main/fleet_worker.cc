@@ -14,7 +14,7 @@
 #include "main/front_door.h"
 #include "main/heartbeats.h"
 #include "main/worker_host.h"
-#include "net/redis/redis_subscriber.h"
+#include "net/redis/hiredis_subscriber.h"
 
 namespace infra {
 
@@ -53,7 +53,7 @@ struct FleetWorker::Parts {
   std::atomic<bool> stopping = false;
   app::WatchFunctions functions_watch{functions, host.worker().keep_warm(), stopping};
   Heartbeats heartbeats;
-  net::RedisSubscriber subscriber;
+  net::HiredisSubscriber subscriber;
 
   MemoryRateLimiter limiter{program.config.rate, program.clock};  // of wrong keys at its own door
   RedisProbe redis_probe;

@@ -11,7 +11,7 @@
 #include "adapters/system/system_executor.h"
 #include "core/error_codes.h"
 #include "http/error_response.h"
-#include "net/http/http_client.h"
+#include "net/http/curl_http_client.h"
 #include "support/temp_folder.h"
 
 namespace infra {
@@ -79,7 +79,7 @@ class FrontDoorTest : public ::testing::Test {
   net::EventLoops loops_{2, 1};
   SystemExecutor executor_{loops_};
   SystemClock clock_;
-  std::optional<net::HttpClient> http_{std::in_place, loops_};
+  std::optional<net::CurlHttpClient> http_{std::in_place, loops_};
   std::optional<Program> program_;
   std::optional<MemoryRateLimiter> limiter_;
   std::optional<FrontDoor> door_;

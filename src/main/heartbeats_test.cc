@@ -14,6 +14,7 @@
 #include "adapters/memory/memory_worker_registry.h"
 #include "adapters/system/system_clock.h"
 #include "core/mutex.h"
+#include "net/http/curl_http_client.h"
 #include "net/http/http_server.h"
 #include "net/loops/event_loops.h"
 #include "support/manual_clock.h"
@@ -67,7 +68,7 @@ class HeartbeatsTest : public ::testing::Test {
   Config config_;
   SystemClock clock_;
   MemoryWorkerRegistry registry_{clock_};
-  net::HttpClient http_{loops_};
+  net::CurlHttpClient http_{loops_};
   Heartbeats beats_{config_, registry_, http_, clock_, [] { return beat_of("w-1"); }};
 
  private:
@@ -93,7 +94,7 @@ TEST(HeartbeatsInTime, AreOneEveryTwoSecondsUntilTheyAreStopped) {
   net::EventLoops loops{1, 1};
   ManualClock clock;
   MemoryWorkerRegistry registry{clock};
-  net::HttpClient http{loops};
+  net::CurlHttpClient http{loops};
   const Config config;  // without a CONTROLLER_URL
   std::atomic<int> beats = 0;
   Heartbeats heartbeats(config, registry, http, clock, [&] {

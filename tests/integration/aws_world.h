@@ -9,7 +9,7 @@
 #include "adapters/system/system_executor.h"
 #include "adapters/system/system_random.h"
 #include "contract/engine_world.h"
-#include "net/http/http_client.h"
+#include "net/http/curl_http_client.h"
 #include "net/loops/event_loops.h"
 #include "support/aws_peers.h"
 #include "support/manual_clock.h"
@@ -41,7 +41,7 @@ class AwsWorld : public EngineWorld {
   net::EventLoops loops{2, 2};
   SystemExecutor executor{loops};
   SystemRandom random;
-  net::HttpClient http{loops};
+  net::CurlHttpClient http{loops};
   testing::StaticCredentials credentials{peers.access_key_id(), peers.secret_access_key()};
   aws::AwsClient s3{service("s3", peers.s3_endpoint()), http, credentials, real_clock, random};
   aws::AwsClient sqs{service("sqs", peers.sqs_endpoint()), http, credentials, real_clock, random};

@@ -38,7 +38,7 @@ class LeasedSqlite : public EmbeddedWorld {
   static Task<void> ignore() { co_return; }
 
   RedisServer server_{{.fake_time = true}};
-  net::RedisClient redis_{loops, server_.options()};
+  net::HiredisClient redis_{loops, server_.options()};
   SystemRandom random_;
   std::unique_ptr<SqliteJobQueue> queue_;
   LeasedJobQueue leased_{*queue_, redis_, {"w-1"}, clock, random_, [](std::string, milliseconds) { return ignore(); }};

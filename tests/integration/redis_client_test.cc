@@ -1,6 +1,4 @@
 // The Redis client against real servers that die, freeze, forget and refuse.
-#include "net/redis/redis_client.h"
-
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -9,6 +7,7 @@
 #include <thread>
 
 #include "integration/redis_fixture.h"
+#include "net/redis/hiredis_client.h"
 #include "support/redis_control.h"
 #include "support/redis_server.h"
 #include "telemetry/log.h"
@@ -24,7 +23,7 @@ class RedisClientTest : public RedisFixture {};
 
 TEST_F(RedisClientTest, GivesEveryTypeOfReply) {
   const RedisServer server;
-  RedisClient client(loops_, server.options());
+  HiredisClient client(loops_, server.options());
   client.start();
   const auto set = ask(client, {"SET", "key", "value"});
   ASSERT_TRUE(set) << set.error().message;
@@ -50,7 +49,7 @@ TEST_F(RedisClientTest, GivesEveryTypeOfReply) {
 
 TEST_F(RedisClientTest, AnErrorReplyIsARefusalAndRepeatsNoArguments) {
   const RedisServer server;
-  RedisClient client(loops_, server.options());
+  HiredisClient client(loops_, server.options());
   client.start();
   ASSERT_TRUE(ask(client, {"SET", "text", "x"}));
   const auto wrong = ask(client, {"LPUSH", "text", "x"});
@@ -66,7 +65,7 @@ TEST_F(RedisClientTest, AnErrorReplyIsARefusalAndRepeatsNoArguments) {
 
 TEST_F(RedisClientTest, KeysAndValuesMayHoldAnyBytes) {
   const RedisServer server;
-  RedisClient client(loops_, server.options());
+  HiredisClient client(loops_, server.options());
   client.start();
   std::string bytes;
   for (int i = 0; i < 256; ++i) bytes.push_back(static_cast<char>(i));
@@ -81,7 +80,7 @@ TEST_F(RedisClientTest, KeysAndValuesMayHoldAnyBytes) {
 
 TEST_F(RedisClientTest, ManyCommandsOfManyThreadsGetTheirOwnAnswers) {
   const RedisServer server;
-  RedisClient client(loops_, server.options());
+  HiredisClient client(loops_, server.options());
   client.start();
   const auto replies =
       ask_many(client, 10'000, 200, [](std::size_t i) { return RedisCommand{"ECHO", "word-" + std::to_string(i)}; });
@@ -95,7 +94,7 @@ TEST_F(RedisClientTest, ManyCommandsOfManyThreadsGetTheirOwnAnswers) {
 
 TEST_F(RedisClientTest, ScriptsAreLoadedAgainWhenTheServerForgotThem) {
   RedisServer server;
-  RedisClient client(loops_, server.options());
+  HiredisClient client(loops_, server.options());
   client.start();
   const RedisScript script("return {KEYS[1], ARGV[1]}");
   EXPECT_EQ(script.sha1(), "d006f1a90249474274c76f5be725b8f5804a346b");
@@ -115,7 +114,7 @@ TEST_F(RedisClientTest, ScriptsAreLoadedAgainWhenTheServerForgotThem) {
 
 TEST_F(RedisClientTest, AnErrorInAScriptIsARefusal) {
   const RedisServer server;
-  RedisClient client(loops_, server.options());
+  HiredisClient client(loops_, server.options());
   client.start();
   const auto reply = eval(client, RedisScript("return redis.error_reply('BROKEN by intent')"), "key");
   ASSERT_FALSE(reply);
@@ -124,7 +123,7 @@ TEST_F(RedisClientTest, AnErrorInAScriptIsARefusal) {
 
 TEST_F(RedisClientTest, AKilledServerFailsFastAndIsFoundAgain) {
   RedisServer server;
-  RedisClient client(loops_, server.options());
+  HiredisClient client(loops_, server.options());
   client.start();
   ASSERT_TRUE(ask(client, {"PING", "x"}));
   server.kill();
@@ -139,7 +138,7 @@ TEST_F(RedisClientTest, AKilledServerFailsFastAndIsFoundAgain) {
 
 TEST_F(RedisClientTest, CommandsUnderWayFailWhenTheServerDies) {
   RedisServer server;
-  RedisClient client(loops_, server.options());
+  HiredisClient client(loops_, server.options());
   client.start();
   ASSERT_TRUE(ask(client, {"PING", "x"}));
   std::thread killer([&] {
@@ -157,8 +156,8 @@ TEST_F(RedisClientTest, CommandsUnderWayFailWhenTheServerDies) {
 TEST_F(RedisClientTest, AFrozenServerCostsACommandItsTimeAndNoOtherAnything) {
   RedisServer server;
   const RedisServer other;
-  RedisClient client(loops_, server.options());
-  RedisClient neighbour(loops_, other.options());
+  HiredisClient client(loops_, server.options());
+  HiredisClient neighbour(loops_, other.options());
   client.start();
   neighbour.start();
   ASSERT_TRUE(ask(client, {"PING", "x"}));
@@ -183,7 +182,7 @@ TEST_F(RedisClientTest, AFrozenServerCostsACommandItsTimeAndNoOtherAnything) {
 
 TEST_F(RedisClientTest, ALateAnswerIsNobodyElses) {
   const RedisServer server;
-  RedisClient client(loops_, server.options());
+  HiredisClient client(loops_, server.options());
   client.start();
   ASSERT_TRUE(ask(client, {"SET", "key", "value"}));
   const auto start = Stopwatch::now();
@@ -197,7 +196,7 @@ TEST_F(RedisClientTest, AnIdleConnectionIsNotTakenForASilentOne) {
   const RedisServer server;
   auto options = server.options();
   options.command_timeout = milliseconds(200);
-  RedisClient client(loops_, options);
+  HiredisClient client(loops_, options);
   client.start();
   const auto id = ask_for(client, {"CLIENT", "ID"}, "");
   ASSERT_TRUE(id);
@@ -211,7 +210,7 @@ TEST_F(RedisClientTest, AnIdleConnectionIsNotTakenForASilentOne) {
 TEST_F(RedisClientTest, AServerThatIsNotThereYetIsFoundWhenItComes) {
   RedisServer server;
   server.kill();
-  RedisClient client(loops_, server.options());
+  HiredisClient client(loops_, server.options());
   client.start();
   expect_unavailable(ask(client, {"GET", "key"}));
   EXPECT_FALSE(client.connected());
@@ -222,7 +221,7 @@ TEST_F(RedisClientTest, AServerThatIsNotThereYetIsFoundWhenItComes) {
 TEST_F(RedisClientTest, CommandsWaitForTheFirstAttempt) {
   const RedisServer server;
   for (int round = 0; round < 20; ++round) {
-    RedisClient client(loops_, server.options());
+    HiredisClient client(loops_, server.options());
     client.start();
     ASSERT_TRUE(ask(client, {"PING", "x"}));
   }
@@ -230,7 +229,7 @@ TEST_F(RedisClientTest, CommandsWaitForTheFirstAttempt) {
 
 TEST_F(RedisClientTest, AClientMayGoWhileItsCommandsWait) {
   const RedisServer server;
-  std::optional<RedisClient> client;
+  std::optional<HiredisClient> client;
   client.emplace(loops_, server.options());
   client->start();
   ASSERT_TRUE(ask(*client, {"PING", "x"}));
@@ -245,14 +244,14 @@ TEST_F(RedisClientTest, AClientMayGoWhileItsCommandsWait) {
 
 TEST_F(RedisClientTest, APasswordAloneIsEnough) {
   const RedisServer server({.password = "open-sesame"});
-  RedisClient client(loops_, server.options());
+  HiredisClient client(loops_, server.options());
   client.start();
   EXPECT_TRUE(ask(client, {"SET", "key", "value"}));
 }
 
 TEST_F(RedisClientTest, AUserOfTheAccessListIsLetIn) {
   const RedisServer server({.username = "infra", .password = "open-sesame"});
-  RedisClient client(loops_, server.options());
+  HiredisClient client(loops_, server.options());
   client.start();
   EXPECT_EQ(text_of(client, {"ACL", "WHOAMI"}), "infra");
 }
@@ -261,7 +260,7 @@ TEST_F(RedisClientTest, WrongCredentialsAreSaidOnceAndTriedOn) {
   const RedisServer server({.password = "open-sesame"});
   auto options = server.options();
   options.password = "open-barley";
-  RedisClient client(loops_, options);
+  HiredisClient client(loops_, options);
   client.start();
   EXPECT_FALSE(eventually([&] { return ask(client, {"GET", "key"}).has_value(); }, milliseconds(700)));
   const auto refused = ask(client, {"GET", "key"});
@@ -281,7 +280,7 @@ TEST_F(RedisClientTest, MissingCredentialsAreRefusedCredentials) {
   const RedisServer server({.password = "open-sesame"});
   auto options = server.options();
   options.password.clear();
-  RedisClient client(loops_, options);
+  HiredisClient client(loops_, options);
   client.start();
   const auto refused = ask(client, {"GET", "key"});
   expect_unavailable(refused);
@@ -290,7 +289,7 @@ TEST_F(RedisClientTest, MissingCredentialsAreRefusedCredentials) {
 
 TEST_F(RedisClientTest, TlsCarriesCommandsOfAnySize) {
   RedisServer server({.tls = true, .password = "open-sesame"});
-  RedisClient client(loops_, server.options());
+  HiredisClient client(loops_, server.options());
   client.start();
   const std::string big(8 * 1024 * 1024, 'y');
   const auto set = ask(client, {"SET", "big", big});
@@ -308,24 +307,24 @@ TEST_F(RedisClientTest, TlsTrustsNoOtherAuthorityAndNoOtherName) {
   const RedisServer stranger({.tls = true});
   auto options = server.options();
   options.ca_file = stranger.options().ca_file;
-  RedisClient deceived(loops_, options);
+  HiredisClient deceived(loops_, options);
   deceived.start();
   expect_unavailable(ask(deceived, {"GET", "key"}));
 
   options = server.options();
   options.ca_file.clear();  // the system's authorities do not know it either
-  RedisClient system(loops_, options);
+  HiredisClient system(loops_, options);
   system.start();
   expect_unavailable(ask(system, {"GET", "key"}));
 
   options = server.options();
   options.host = "127.1";  // leads there, but the certificate is for 127.0.0.1 and localhost
-  RedisClient misled(loops_, options);
+  HiredisClient misled(loops_, options);
   misled.start();
   expect_unavailable(ask(misled, {"GET", "key"}));
 
   options.host = "localhost";
-  RedisClient named(loops_, options);
+  HiredisClient named(loops_, options);
   named.start();
   EXPECT_TRUE(ask(named, {"GET", "key"}));
 }
@@ -334,7 +333,7 @@ TEST_F(RedisClientTest, APlainClientAndATlsServerDoNotHang) {
   const RedisServer server({.tls = true});
   auto options = server.options();
   options.tls = false;
-  RedisClient client(loops_, options);
+  HiredisClient client(loops_, options);
   client.start();
   const auto start = Stopwatch::now();
   expect_unavailable(ask(client, {"GET", "key"}, milliseconds(5000)));
@@ -342,12 +341,12 @@ TEST_F(RedisClientTest, APlainClientAndATlsServerDoNotHang) {
 }
 
 TEST_F(RedisClientTest, AuthoritiesThatCannotBeReadAreSaidAtTheStart) {
-  EXPECT_THROW(RedisClient(loops_, {.tls = true, .ca_file = "/nonexistent/ca.pem"}), std::runtime_error);
+  EXPECT_THROW(HiredisClient(loops_, {.tls = true, .ca_file = "/nonexistent/ca.pem"}), std::runtime_error);
 }
 
 TEST_F(RedisClientTest, AServerThatCannotServeIsUnavailable) {
   const RedisServer server;
-  RedisClient client(loops_, server.options());
+  HiredisClient client(loops_, server.options());
   client.start();
   ASSERT_TRUE(ask(client, {"PING", "x"}));
   RedisControl line(server.port());
@@ -362,7 +361,7 @@ TEST_F(RedisClientTest, AServerThatCannotServeIsUnavailable) {
 
 TEST_F(RedisClientTest, TheServersTimeCanBeMoved) {
   RedisServer server({.fake_time = true});
-  RedisClient client(loops_, server.options());
+  HiredisClient client(loops_, server.options());
   client.start();
   ASSERT_TRUE(ask(client, {"SET", "key", "value", "PX", "60000"}));
   server.advance(milliseconds(59'000));

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "integration/redis_fixture.h"
+#include "net/redis/hiredis_subscriber.h"
 #include "net/redis/redis_slots.h"
-#include "net/redis/redis_subscriber.h"
 #include "support/redis_control.h"
 #include "support/redis_server.h"
 
@@ -42,8 +42,8 @@ std::vector<std::string> a_key_for_each_slot() {
 
 class RedisClusterTest : public RedisFixture {
  protected:
-  std::unique_ptr<RedisClient> client_of(std::size_t node) {
-    auto client = std::make_unique<RedisClient>(loops_, cluster_.node(node).options());
+  std::unique_ptr<HiredisClient> client_of(std::size_t node) {
+    auto client = std::make_unique<HiredisClient>(loops_, cluster_.node(node).options());
     client->start();
     return client;
   }
@@ -168,15 +168,15 @@ TEST_F(RedisClusterTest, WhatIsPublishedOnOneServerIsHeardOnAnother) {
   std::latch subscribed(1);
   std::latch heard(1);
   std::string said;
-  RedisSubscriber subscriber(loops_, cluster_.node(0).options(),
-                             {.channels = {"news"},
-                              .patterns = {},
-                              .on_message =
-                                  [&](std::string_view, std::string payload) {
-                                    said = std::move(payload);
-                                    heard.count_down();
-                                  },
-                              .on_subscribed = [&] { subscribed.count_down(); }});
+  HiredisSubscriber subscriber(loops_, cluster_.node(0).options(),
+                               {.channels = {"news"},
+                                .patterns = {},
+                                .on_message =
+                                    [&](std::string_view, std::string payload) {
+                                      said = std::move(payload);
+                                      heard.count_down();
+                                    },
+                                .on_subscribed = [&] { subscribed.count_down(); }});
   subscriber.start();
   subscribed.wait();
   const auto client = client_of(2);

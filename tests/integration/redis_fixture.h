@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "net/loops/event_loops.h"
-#include "net/redis/redis_client.h"
+#include "net/redis/hiredis_client.h"
 
 namespace infra::net {
 

@@ -12,7 +12,7 @@
 #include "core/error_codes.h"
 #include "core/mutex.h"
 #include "integration/redis_world.h"
-#include "net/redis/redis_subscriber.h"
+#include "net/redis/hiredis_subscriber.h"
 
 namespace infra::testing {
 namespace {
@@ -35,7 +35,7 @@ class Controller {
                     ++foreign;
                   },
               .on_reference_worker = [this] { ++noticed; }}),
-        subscriber_(std::make_unique<net::RedisSubscriber>(
+        subscriber_(std::make_unique<net::HiredisSubscriber>(
             world.loops, world.server.options(),
             net::RedisSubscription{.channels = {bus_.reply_channel()},
                                    .patterns = {std::string(RedisResultBus::kReferencePattern)},
@@ -61,7 +61,7 @@ class Controller {
   Mutex mutex_;
   JobResult recorded_ INFRA_GUARDED_BY(mutex_);
   RedisResultBus bus_;
-  std::unique_ptr<net::RedisSubscriber> subscriber_;
+  std::unique_ptr<net::HiredisSubscriber> subscriber_;
 };
 
 class OnRedis : public RedisWorld {
@@ -299,7 +299,7 @@ TEST_F(RedisResultBusTest, AReferenceWorkerIsNoticedByWhatItTellsOthersToo) {
 
 TEST_F(RedisResultBusTest, AReferenceControllerGetsItsAnswerWhereItListens) {
   std::atomic<int> answers = 0;
-  net::RedisSubscriber reference(
+  net::HiredisSubscriber reference(
       world_.loops, world_.server.options(),
       {.channels = {"result:" + kForeignId}, .on_message = [&](std::string_view, std::string text) {
          answers += parse_job_result(text).has_value() ? 1 : 0;

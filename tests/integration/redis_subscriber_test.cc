@@ -1,6 +1,4 @@
 // The subscriber against real servers: what it hears, and that it says when it may have missed something.
-#include "net/redis/redis_subscriber.h"
-
 #include <gtest/gtest.h>
 
 #include <string>
@@ -9,6 +7,7 @@
 
 #include "core/mutex.h"
 #include "integration/redis_fixture.h"
+#include "net/redis/hiredis_subscriber.h"
 #include "support/redis_control.h"
 #include "support/redis_server.h"
 
@@ -67,7 +66,7 @@ class RedisSubscriberTest : public RedisFixture {
 
 TEST_F(RedisSubscriberTest, HearsChannelsAndPatternsInOrder) {
   const RedisServer server;
-  RedisSubscriber subscriber(loops_, server.options(), ear_.subscription({"one", "two"}, {"result:*"}));
+  HiredisSubscriber subscriber(loops_, server.options(), ear_.subscription({"one", "two"}, {"result:*"}));
   EXPECT_FALSE(subscriber.subscribed());
   subscriber.start();
   ASSERT_TRUE(ear_.wait_for_subscribed(1));
@@ -79,7 +78,7 @@ TEST_F(RedisSubscriberTest, HearsChannelsAndPatternsInOrder) {
   line.ask({"PUBLISH", "elsewhere", "unheard"});
   line.ask({"PUBLISH", "result:42", ""});
   line.ask({"PUBLISH", "two", "last"});
-  RedisClient client(loops_, server.options());
+  HiredisClient client(loops_, server.options());
   client.start();
   ASSERT_EQ(ask_for(client, {"PUBLISH", "one", big}, "")->integer, 1);
   const std::vector<Message> expected{{"one", payload}, {"result:42", ""}, {"two", "last"}, {"one", big}};
@@ -88,20 +87,20 @@ TEST_F(RedisSubscriberTest, HearsChannelsAndPatternsInOrder) {
 
 TEST_F(RedisSubscriberTest, IsWaitedForAndSaysWhenItTakesTooLong) {
   RedisServer server;
-  RedisSubscriber subscriber(loops_, server.options(), ear_.subscription({"one"}, {}));
+  HiredisSubscriber subscriber(loops_, server.options(), ear_.subscription({"one"}, {}));
   EXPECT_FALSE(subscriber.wait_until_subscribed(milliseconds(0)));
   subscriber.start();
   EXPECT_TRUE(subscriber.wait_until_subscribed(milliseconds(5000)));
   EXPECT_TRUE(subscriber.subscribed());
   server.kill();
-  RedisSubscriber deaf(loops_, server.options(), ear_.subscription({"one"}, {}));
+  HiredisSubscriber deaf(loops_, server.options(), ear_.subscription({"one"}, {}));
   deaf.start();
   EXPECT_FALSE(deaf.wait_until_subscribed(milliseconds(50)));
 }
 
 TEST_F(RedisSubscriberTest, SaysWhenItIsBackAfterTheServerDied) {
   RedisServer server;
-  RedisSubscriber subscriber(loops_, server.options(), ear_.subscription({"one"}, {}));
+  HiredisSubscriber subscriber(loops_, server.options(), ear_.subscription({"one"}, {}));
   subscriber.start();
   ASSERT_TRUE(ear_.wait_for_subscribed(1));
   server.kill();
@@ -114,7 +113,7 @@ TEST_F(RedisSubscriberTest, SaysWhenItIsBackAfterTheServerDied) {
 
 TEST_F(RedisSubscriberTest, GivesUpAFrozenServerAndSaysWhenItIsBack) {
   RedisServer server;
-  RedisSubscriber subscriber(loops_, server.options(), ear_.subscription({"one"}, {"p*"}));
+  HiredisSubscriber subscriber(loops_, server.options(), ear_.subscription({"one"}, {"p*"}));
   subscriber.start();
   ASSERT_TRUE(ear_.wait_for_subscribed(1));
   const auto start = Stopwatch::now();
@@ -129,7 +128,7 @@ TEST_F(RedisSubscriberTest, GivesUpAFrozenServerAndSaysWhenItIsBack) {
 
 TEST_F(RedisSubscriberTest, StaysWithAServerThatHasNothingToSay) {
   const RedisServer server;
-  RedisSubscriber subscriber(loops_, server.options(), ear_.subscription({"one"}, {}));
+  HiredisSubscriber subscriber(loops_, server.options(), ear_.subscription({"one"}, {}));
   subscriber.start();
   ASSERT_TRUE(ear_.wait_for_subscribed(1));
   EXPECT_FALSE(ear_.wait_for_subscribed(2, milliseconds(3500)));
@@ -138,10 +137,10 @@ TEST_F(RedisSubscriberTest, StaysWithAServerThatHasNothingToSay) {
 
 TEST_F(RedisSubscriberTest, SpeaksTlsAndShowsItsPassword) {
   const RedisServer server({.tls = true, .username = "infra", .password = "open-sesame"});
-  RedisSubscriber subscriber(loops_, server.options(), ear_.subscription({"one"}, {}));
+  HiredisSubscriber subscriber(loops_, server.options(), ear_.subscription({"one"}, {}));
   subscriber.start();
   ASSERT_TRUE(ear_.wait_for_subscribed(1));
-  RedisClient client(loops_, server.options());
+  HiredisClient client(loops_, server.options());
   client.start();
   ASSERT_EQ(ask_for(client, {"PUBLISH", "one", "hello"}, "")->integer, 1);
   EXPECT_EQ(ear_.wait_for_messages(1), (std::vector<Message>{{"one", "hello"}}));
@@ -155,7 +154,7 @@ TEST_F(RedisSubscriberTest, IsNotSubscribedWhereItMayNot) {
   auto options = server.options();
   options.username = "deaf";
   options.password = "mute";
-  RedisSubscriber subscriber(loops_, options, ear_.subscription({"one"}, {}));
+  HiredisSubscriber subscriber(loops_, options, ear_.subscription({"one"}, {}));
   subscriber.start();
   EXPECT_FALSE(ear_.wait_for_subscribed(1, milliseconds(500)));
   EXPECT_FALSE(subscriber.subscribed());
@@ -168,7 +167,7 @@ TEST_F(RedisSubscriberTest, CallsNobodyOnceItIsGone) {
   for (int round = 0; round < 20; ++round) {
     auto ear = std::make_unique<Ear>();
     {
-      RedisSubscriber subscriber(loops_, server.options(), ear->subscription({"one"}, {}));
+      HiredisSubscriber subscriber(loops_, server.options(), ear->subscription({"one"}, {}));
       subscriber.start();
       ASSERT_TRUE(ear->wait_for_subscribed(1));
       RedisControl(server.port()).ask({"PUBLISH", "one", "hello"});

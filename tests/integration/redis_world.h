@@ -11,7 +11,7 @@
 #include "adapters/system/system_executor.h"
 #include "contract/engine_world.h"
 #include "net/loops/event_loops.h"
-#include "net/redis/redis_client.h"
+#include "net/redis/hiredis_client.h"
 #include "support/manual_clock.h"
 #include "support/memory_objects.h"
 #include "support/redis_control.h"
@@ -53,7 +53,7 @@ class RedisWorld : public EngineWorld {
   ManualClock clock;
   net::EventLoops loops{2, 2};
   SystemExecutor executor{loops};
-  net::RedisClient redis{loops, server.options()};
+  net::HiredisClient redis{loops, server.options()};
   MemoryObjects bucket;
 };
 

@@ -13,6 +13,7 @@
 #include "adapters/ollama/ollama_model_catalog.h"
 #include "adapters/ollama/token_count.h"
 #include "core/mutex.h"
+#include "net/http/curl_http_client.h"
 #include "net/http/http_server.h"
 #include "support/manual_clock.h"
 
@@ -127,7 +128,7 @@ class OllamaTest : public testing::Test {
   }
 
   net::EventLoops loops_{2, 1};
-  net::HttpClient client_{loops_};
+  net::CurlHttpClient client_{loops_};
   ManualClock clock_;
   Node node_{loops_};
   std::string url_;

@@ -1,16 +1,14 @@
-// Outgoing HTTP(S) by libcurl's multi interface on the event loops: pooled keep-alive connections, a deadline on every
-// call.
+// Outgoing HTTP(S), with a deadline on every call.
 #pragma once
 
 #include <functional>
-#include <memory>
 #include <string>
 #include <string_view>
 
 #include "core/error.h"
+#include "core/task.h"
 #include "core/time.h"
 #include "net/http/http_types.h"
-#include "net/loops/event_loops.h"
 
 namespace infra::net {
 
@@ -30,21 +28,14 @@ struct ClientRequest {
   std::function<void(const Response& head)> on_header{};
 };
 
+// Any thread that runs coroutines; resumes there.
 class HttpClient {
  public:
-  explicit HttpClient(EventLoops& loops);
-  ~HttpClient();
-  HttpClient(const HttpClient&) = delete;
-  HttpClient& operator=(const HttpClient&) = delete;
-
+  virtual ~HttpClient() = default;
   // Any status is an answer; an error is `unavailable` (no connection, so that nothing was sent: code http_unreachable;
   // broken off: http_unavailable), `timeout` (code http_timeout) or `too_large`. Follows no redirects, uses no proxy
-  // from the environment, speaks http and https only. Call from an event thread; resumes there.
-  Task<Result<Response>> send(ClientRequest request);
-
- private:
-  struct State;
-  std::unique_ptr<State> state_;
+  // from the environment, speaks http and https only.
+  virtual Task<Result<Response>> send(ClientRequest request) = 0;
 };
 
 }  // namespace infra::net

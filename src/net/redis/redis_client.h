@@ -1,16 +1,14 @@
-// Commands to Redis over one connection a server: pipelined, found again after a loss, and sent to whichever node of a
-// cluster has the key. The protocol is hiredis' reader's; the socket, plain or TLS, is Asio's.
+// Commands to Redis.
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/error.h"
 #include "core/task.h"
 #include "core/time.h"
-#include "net/loops/event_loops.h"
 
 namespace infra::net {
 
@@ -50,34 +48,33 @@ class RedisScript {
   std::string sha1_;
 };
 
-// The loops must outlive it. Every Task: call from any event thread; resumes there. Errors: `unavailable` (code
-// redis_unavailable, retry_after 1 s) when no connection can be had, it broke before the reply came (the command may
-// have run), or the server says that it can't serve now (LOADING, CLUSTERDOWN, MASTERDOWN, READONLY, OOM, BUSY …);
-// `timeout` never: a late reply is `unavailable` too; `internal` (code redis_refused) for any other error reply, with
-// the server's words.
+// Every Task: call from any event thread; resumes there. Errors: `unavailable` (code redis_unavailable, retry_after 1
+// s) when no connection can be had, it broke before the reply came (the command may have run), or the server says that
+// it can't serve now (LOADING, CLUSTERDOWN, MASTERDOWN, READONLY, OOM, BUSY …); `timeout` never: a late reply is
+// `unavailable` too; `internal` (code redis_refused) for any other error reply, with the server's words.
 class RedisClient {
  public:
-  RedisClient(EventLoops& loops, RedisOptions options);  // throws std::runtime_error if `ca_file` can't be read
-  ~RedisClient();
-  RedisClient(const RedisClient&) = delete;
-  RedisClient& operator=(const RedisClient&) = delete;
+  virtual ~RedisClient() = default;
 
   // Connects in the background and stays connected: after a loss at once, then with jittered backoff from 50 ms to 1 s.
   // Non-blocking; once. While there is no connection commands fail at once, but for those that come during the first
   // attempt after start() or after a loss: these wait for it, within their own time.
-  void start();
+  virtual void start() = 0;
 
-  // `key` decides the node in a cluster; MOVED and ASK are followed. An empty key (PING, PUBLISH …): any node.
-  Task<Result<RedisReply>> command(RedisCommand command, std::string key, milliseconds timeout = {});
+  // `key` decides the node in a cluster; MOVED and ASK are followed. An empty key (PING, PUBLISH …): any node. Without
+  // a timeout the options' holds.
+  virtual Task<Result<RedisReply>> command(RedisCommand command, std::string key, milliseconds timeout) = 0;
+  Task<Result<RedisReply>> command(RedisCommand words, std::string key) {
+    return command(std::move(words), std::move(key), milliseconds{});
+  }
   // EVALSHA, and EVAL where the server does not know the script. One key.
-  Task<Result<RedisReply>> eval(const RedisScript& script, std::string key, std::vector<std::string> arguments,
-                                milliseconds timeout = {});
+  virtual Task<Result<RedisReply>> eval(const RedisScript& script, std::string key, std::vector<std::string> arguments,
+                                        milliseconds timeout) = 0;
+  Task<Result<RedisReply>> eval(const RedisScript& script, std::string key, std::vector<std::string> arguments) {
+    return eval(script, std::move(key), std::move(arguments), milliseconds{});
+  }
 
-  [[nodiscard]] bool connected() const;  // any thread
-
- private:
-  struct State;
-  std::shared_ptr<State> state_;
+  [[nodiscard]] virtual bool connected() const = 0;  // any thread
 };
 
 }  // namespace infra::net

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <functional>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,25 +20,14 @@ struct RedisSubscription {
   std::function<void()> on_subscribed{};
 };
 
-// The loops must outlive it; the callbacks are not called after the destructor has returned (destroy it when no event
-// thread is in one, or when the loops have stopped).
 class RedisSubscriber {
  public:
-  // Throws std::runtime_error if the options' `ca_file` can't be read.
-  RedisSubscriber(EventLoops& loops, RedisOptions options, RedisSubscription subscription);
-  ~RedisSubscriber();
-  RedisSubscriber(const RedisSubscriber&) = delete;
-  RedisSubscriber& operator=(const RedisSubscriber&) = delete;
-
-  void start();  // non-blocking; once. Backoff as the client's; a silent connection is pinged every second and dropped
-                 // when two seconds pass without a word
-  [[nodiscard]] bool subscribed() const;  // any thread: what is published now is heard
+  virtual ~RedisSubscriber() = default;
+  virtual void start() = 0;  // non-blocking; once. Backoff as the client's; a silent connection is pinged every second
+                             // and dropped when two seconds pass without a word
+  [[nodiscard]] virtual bool subscribed() const = 0;  // any thread: what is published now is heard
   // Blocks until then, `limit` at most, and says whether it is so. Not on an event thread.
-  bool wait_until_subscribed(milliseconds limit) const;
-
- private:
-  struct State;
-  std::shared_ptr<State> state_;
+  virtual bool wait_until_subscribed(milliseconds limit) const = 0;
 };
 
 }  // namespace infra::net

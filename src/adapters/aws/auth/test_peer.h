@@ -15,7 +15,7 @@
 
 #include "adapters/system/system_executor.h"
 #include "core/mutex.h"
-#include "net/http/http_client.h"
+#include "net/http/curl_http_client.h"
 #include "net/http/http_server.h"
 #include "net/loops/event_loops.h"
 
@@ -129,7 +129,7 @@ class PeerTest : public testing::Test {
  protected:
   net::EventLoops loops_{1, 1};
   SystemExecutor executor_{loops_};
-  net::HttpClient http_{loops_};
+  net::CurlHttpClient http_{loops_};
   TestPeer peer_{loops_};
 };
 

@@ -18,7 +18,7 @@
 #include "adapters/system/system_executor.h"
 #include "adapters/system/system_random.h"
 #include "core/mutex.h"
-#include "net/http/http_client.h"
+#include "net/http/curl_http_client.h"
 #include "net/http/http_server.h"
 #include "net/loops/event_loops.h"
 #include "net/loops/one_shot_event.h"
@@ -145,7 +145,7 @@ class SqsTestWorld : public ::testing::Test {
   net::EventLoops loops{2, 1};
   SystemExecutor executor{loops};
   SqsTestServer server{loops};
-  net::HttpClient http{loops};
+  net::CurlHttpClient http{loops};
   StaticCredentials credentials{"AKIDEXAMPLE", "secret"};
   aws::AwsClient sqs{
       {.name = "sqs", .region = "eu-central-1", .endpoint = server.url()}, http, credentials, real_clock, random};

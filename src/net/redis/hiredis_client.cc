@@ -1,5 +1,5 @@
 // What to do with an answer: hand it on, follow it to another server, wait a little, or make an Error of it.
-#include "net/redis/redis_client.h"
+#include "net/redis/hiredis_client.h"
 
 #include <fmt/format.h>
 #include <openssl/evp.h>
@@ -113,7 +113,7 @@ Task<Result<RedisReply>> exchange(std::shared_ptr<RedisRouter> router, RedisComm
 
 RedisScript::RedisScript(std::string source) : source_(std::move(source)), sha1_(sha1_hex(source_)) {}
 
-struct RedisClient::State {
+struct HiredisClient::State {
   State(EventLoops& loops, RedisOptions given)
       : options(std::move(given)),
         home(loops.next()),
@@ -128,28 +128,28 @@ struct RedisClient::State {
   std::shared_ptr<RedisRouter> router;
 };
 
-RedisClient::RedisClient(EventLoops& loops, RedisOptions options)
+HiredisClient::HiredisClient(EventLoops& loops, RedisOptions options)
     : state_(std::make_shared<State>(loops, std::move(options))) {}
 
-RedisClient::~RedisClient() {
+HiredisClient::~HiredisClient() {
   if (!state_->home.stopped()) state_->router->close();
 }
 
-void RedisClient::start() {
+void HiredisClient::start() {
   state_->router->start();
 }
 
-bool RedisClient::connected() const {
+bool HiredisClient::connected() const {
   return state_->router->connected();
 }
 
-Task<Result<RedisReply>> RedisClient::command(RedisCommand command, std::string key, milliseconds timeout) {
+Task<Result<RedisReply>> HiredisClient::command(RedisCommand command, std::string key, milliseconds timeout) {
   const auto state = state_;
   co_return judge(co_await exchange(state->router, std::move(command), std::move(key), state->deadline(timeout)));
 }
 
-Task<Result<RedisReply>> RedisClient::eval(const RedisScript& script, std::string key,
-                                           std::vector<std::string> arguments, milliseconds timeout) {
+Task<Result<RedisReply>> HiredisClient::eval(const RedisScript& script, std::string key,
+                                             std::vector<std::string> arguments, milliseconds timeout) {
   const auto state = state_;
   const SteadyTime deadline = state->deadline(timeout);
   RedisCommand command{"EVALSHA", script.sha1(), "1", key};

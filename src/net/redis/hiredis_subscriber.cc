@@ -1,4 +1,4 @@
-#include "net/redis/redis_subscriber.h"
+#include "net/redis/hiredis_subscriber.h"
 
 #include <fmt/format.h>
 
@@ -39,7 +39,7 @@ RedisCommand command_with(std::string name, const std::vector<std::string>& name
 }  // namespace
 
 // Lives on one event loop; its coroutines and timer handlers hold it.
-struct RedisSubscriber::State : std::enable_shared_from_this<State> {
+struct HiredisSubscriber::State : std::enable_shared_from_this<State> {
   State(EventLoops& loops, const RedisOptions& options, RedisSubscription wanted)
       : home(loops.next()),
         subscription(std::move(wanted)),
@@ -77,7 +77,7 @@ struct RedisSubscriber::State : std::enable_shared_from_this<State> {
   bool closed = false;
 };
 
-Task<void> RedisSubscriber::State::live(std::shared_ptr<State> self) {  // holds the state while it lives
+Task<void> HiredisSubscriber::State::live(std::shared_ptr<State> self) {  // holds the state while it lives
   while (!closed) {
     if (co_await caught("Redis subscription", connect_once())) continue;
     end_connection();
@@ -86,7 +86,7 @@ Task<void> RedisSubscriber::State::live(std::shared_ptr<State> self) {  // holds
   end_connection();
 }
 
-Task<void> RedisSubscriber::State::connect_once() {
+Task<void> HiredisSubscriber::State::connect_once() {
   auto dialed = co_await dialer.dial();
   if (closed) co_return;
   milliseconds pause{0};
@@ -101,14 +101,14 @@ Task<void> RedisSubscriber::State::connect_once() {
   co_await dialer.sleep(pause);
 }
 
-void RedisSubscriber::State::end_connection() {
+void HiredisSubscriber::State::end_connection() {
   subscribed = false;
   if (stream) stream->close();
   stream.reset();
 }
 
 // Until the connection breaks; says why it did.
-Task<std::string> RedisSubscriber::State::listen(RedisStream& line) {
+Task<std::string> HiredisSubscriber::State::listen(RedisStream& line) {
   std::string text;
   unconfirmed = subscription.channels.size() + subscription.patterns.size();
   if (!subscription.channels.empty()) append_command(text, command_with("SUBSCRIBE", subscription.channels));
@@ -136,7 +136,7 @@ Task<std::string> RedisSubscriber::State::listen(RedisStream& line) {
 }
 
 // Says what is wrong, if that ends the connection.
-std::string RedisSubscriber::State::take(RedisReply& reply) {
+std::string HiredisSubscriber::State::take(RedisReply& reply) {
   if (reply.type == RedisReply::Type::error) return fmt::format("it refuses the subscription: {}", reply.text);
   auto& parts = reply.elements;
   if (parts.empty()) return {};
@@ -152,7 +152,7 @@ std::string RedisSubscriber::State::take(RedisReply& reply) {
 }
 
 // A message that breaks whoever hears it costs that message, not the subscription.
-void RedisSubscriber::State::hand_on(std::string_view channel, std::string message) {
+void HiredisSubscriber::State::hand_on(std::string_view channel, std::string message) {
   const MutexLock lock(calling);
   if (silenced || !subscription.on_message) return;
   try {
@@ -162,7 +162,7 @@ void RedisSubscriber::State::hand_on(std::string_view channel, std::string messa
   }
 }
 
-void RedisSubscriber::State::confirm() {
+void HiredisSubscriber::State::confirm() {
   {
     const MutexLock lock(waiting);
     subscribed = true;
@@ -172,14 +172,14 @@ void RedisSubscriber::State::confirm() {
   if (!silenced && subscription.on_subscribed) subscription.on_subscribed();
 }
 
-void RedisSubscriber::State::close() {
+void HiredisSubscriber::State::close() {
   closed = true;
   dialer.close();
   timer.cancel();
   if (stream) stream->close();
 }
 
-void RedisSubscriber::State::watch(std::shared_ptr<RedisStream> watched) {
+void HiredisSubscriber::State::watch(std::shared_ptr<RedisStream> watched) {
   const bool was_pinged = now() - last_heard >= kPingAfter;
   timer.expires_at(last_heard + (was_pinged ? kDropAfter : kPingAfter));
   timer.async_wait([weak = weak_from_this(), watched = std::move(watched)](const ErrorCode& error) {
@@ -187,7 +187,7 @@ void RedisSubscriber::State::watch(std::shared_ptr<RedisStream> watched) {
   });
 }
 
-void RedisSubscriber::State::on_watch(const std::shared_ptr<RedisStream>& watched) {
+void HiredisSubscriber::State::on_watch(const std::shared_ptr<RedisStream>& watched) {
   if (closed || watched != stream) return;
   const auto silence = now() - last_heard;
   if (silence >= kDropAfter) {
@@ -200,16 +200,16 @@ void RedisSubscriber::State::on_watch(const std::shared_ptr<RedisStream>& watche
   watch(watched);
 }
 
-Task<void> RedisSubscriber::State::ping(std::shared_ptr<RedisStream> line) {
+Task<void> HiredisSubscriber::State::ping(std::shared_ptr<RedisStream> line) {
   std::string text;
   append_command(text, {"PING"});
   if (co_await line->write_all(text)) line->close();
 }
 
-RedisSubscriber::RedisSubscriber(EventLoops& loops, RedisOptions options, RedisSubscription subscription)
+HiredisSubscriber::HiredisSubscriber(EventLoops& loops, RedisOptions options, RedisSubscription subscription)
     : state_(std::make_shared<State>(loops, options, std::move(subscription))) {}
 
-RedisSubscriber::~RedisSubscriber() {
+HiredisSubscriber::~HiredisSubscriber() {
   {
     const MutexLock lock(state_->calling);
     state_->silenced = true;
@@ -217,15 +217,15 @@ RedisSubscriber::~RedisSubscriber() {
   if (!state_->home.stopped()) asio::post(state_->home, [state = state_] { state->close(); });
 }
 
-void RedisSubscriber::start() {
+void HiredisSubscriber::start() {
   spawn_on(state_->home, "Redis subscription", state_->live(state_));
 }
 
-bool RedisSubscriber::subscribed() const {
+bool HiredisSubscriber::subscribed() const {
   return state_->subscribed;
 }
 
-bool RedisSubscriber::wait_until_subscribed(milliseconds limit) const {
+bool HiredisSubscriber::wait_until_subscribed(milliseconds limit) const {
   const auto deadline = now() + limit;
   const MutexLock lock(state_->waiting);
   while (!state_->subscribed && state_->confirmed.wait_until(state_->waiting, deadline)) {

@@ -1,4 +1,4 @@
-#include "net/http/http_client.h"
+#include "net/http/curl_http_client.h"
 
 #include <gtest/gtest.h>
 #include <sys/socket.h>
@@ -118,7 +118,7 @@ class HttpClientTest : public testing::Test {
   Result<Response> get(std::string url) { return send({.url = std::move(url)}); }
 
   EventLoops loops_{1, 1};
-  std::unique_ptr<HttpClient> client_ = std::make_unique<HttpClient>(loops_);
+  std::unique_ptr<CurlHttpClient> client_ = std::make_unique<CurlHttpClient>(loops_);
 };
 
 TEST_F(HttpClientTest, SendsWhatItIsGivenAndNothingElse) {

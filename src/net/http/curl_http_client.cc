@@ -1,4 +1,4 @@
-#include "net/http/http_client.h"
+#include "net/http/curl_http_client.h"
 
 #include <curl/curl.h>
 #include <fmt/format.h>
@@ -196,7 +196,7 @@ Task<Result<Response>> perform(std::shared_ptr<CurlMulti> multi, ClientRequest r
 }  // namespace
 
 // One multi handle an event thread; `multis[i]` is only ever touched on thread i.
-struct HttpClient::State {
+struct CurlHttpClient::State {
   struct Slots {
     std::vector<std::shared_ptr<CurlMulti>> multis;
   };
@@ -211,17 +211,17 @@ struct HttpClient::State {
       if (!multi) multi = std::make_shared<CurlMulti>(loops.loop(i));
       return multi;
     }
-    throw std::logic_error("HttpClient::send was called from outside the event threads");
+    throw std::logic_error("CurlHttpClient::send was called from outside the event threads");
   }
 
   EventLoops& loops;
   std::shared_ptr<Slots> slots;
 };
 
-HttpClient::HttpClient(EventLoops& loops) : state_(std::make_unique<State>(loops)) {}
+CurlHttpClient::CurlHttpClient(EventLoops& loops) : state_(std::make_unique<State>(loops)) {}
 
 // Calls in flight hold their thread's multi handle; each is ended there, with an error.
-HttpClient::~HttpClient() {
+CurlHttpClient::~CurlHttpClient() {
   for (std::size_t i = 0; i < state_->loops.size(); ++i) {
     if (state_->loops.loop(i).stopped()) continue;  // its thread has ended: nothing runs, and nothing would
     boost::asio::post(state_->loops.loop(i), [slots = state_->slots, i] {
@@ -230,7 +230,7 @@ HttpClient::~HttpClient() {
   }
 }
 
-Task<Result<Response>> HttpClient::send(ClientRequest request) {
+Task<Result<Response>> CurlHttpClient::send(ClientRequest request) {
   const auto executor = co_await boost::asio::this_coro::executor;
   co_return co_await perform(state_->multi_for(executor), std::move(request));
 }
