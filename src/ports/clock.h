@@ -1,7 +1,10 @@
 // Time, and waiting for it. Everything that waits does so through this port, so that tests run on a virtual clock.
 #pragma once
 
+#include <poll.h>
+
 #include <memory>
+#include <span>
 
 #include "core/task.h"
 #include "core/time.h"
@@ -26,6 +29,12 @@ class Clock {
   virtual Task<void> sleep_until(SteadyTime deadline) = 0;
   // Shared, because the notifier may outlive the waiter and the other way round.
   [[nodiscard]] virtual std::shared_ptr<Signal> make_signal() = 0;
+
+  // The rest blocks the calling thread, which is the blocking pool's (Executor::offload) or a Background's.
+
+  // As poll(2): how many are ready; 0 once `deadline` has passed (SteadyTime::max(): never); -1 with errno.
+  virtual int poll(std::span<pollfd> descriptors, SteadyTime deadline) = 0;
+  virtual void pause_until(SteadyTime deadline) = 0;
 };
 
 }  // namespace infra

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 
 #include "core/task.h"
 #include "core/task_owner.h"
 #include "core/time.h"
+#include "ports/background.h"
 
 namespace infra {
 
@@ -30,6 +32,9 @@ class Executor {
 
   // Runs `work` on the blocking pool and resumes the caller on its own thread; what `work` throws is rethrown there.
   virtual Task<void> offload(std::function<void()> work) = 0;
+
+  // A thread of its own for work in steps; `name` is a plain literal. It begins when it is woken.
+  [[nodiscard]] virtual std::unique_ptr<Background> background(const char* name, Background::Step step) = 0;
 };
 
 }  // namespace infra

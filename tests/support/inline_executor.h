@@ -2,6 +2,9 @@
 // threads, and any number of these may use one of them at once.
 #pragma once
 
+#include <utility>
+
+#include "adapters/system/background_thread.h"
 #include "ports/executor.h"
 
 namespace infra::fakes {
@@ -15,6 +18,9 @@ class InlineExecutor final : public Executor {
   Task<void> offload(std::function<void()> work) override {
     work();
     co_return;
+  }
+  std::unique_ptr<Background> background(const char* name, Background::Step step) override {
+    return std::make_unique<BackgroundThread>(name, std::move(step));
   }
 };
 

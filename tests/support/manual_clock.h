@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "ports/clock.h"
+#include "support/real_waits.h"
 
 namespace infra {
 
@@ -18,6 +19,10 @@ class ManualClock final : public Clock {
   [[nodiscard]] SteadyTime steady_now() const override;
   Task<void> sleep_until(SteadyTime deadline) override;
   [[nodiscard]] std::shared_ptr<Signal> make_signal() override;
+  int poll(std::span<pollfd> descriptors, SteadyTime deadline) override {
+    return poll_really(*this, descriptors, deadline);
+  }
+  void pause_until(SteadyTime deadline) override { pause_really(*this, deadline); }
 
   // Moves time forward and wakes everybody whose deadline it passes.
   void advance(milliseconds step);

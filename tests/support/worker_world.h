@@ -25,6 +25,7 @@
 #include <utility>
 #include <vector>
 
+#include "adapters/system/background_thread.h"
 #include "core/error_codes.h"
 #include "core/mutex.h"
 #include "ports/bundle_reader.h"
@@ -35,6 +36,7 @@
 #include "ports/job_queue.h"
 #include "ports/settlement.h"
 #include "ports/turns.h"
+#include "support/real_waits.h"
 #include "telemetry/task_failures.h"
 
 namespace infra::worker {
@@ -75,6 +77,9 @@ class TestLoop : public Executor {
           co_return;
         }(std::move(work)),
         asio::use_awaitable);
+  }
+  std::unique_ptr<Background> background(const char* name, Background::Step step) override {
+    return std::make_unique<BackgroundThread>(name, std::move(step));
   }
   // Blocks the test's own thread.
   template <typename T>
@@ -125,6 +130,10 @@ class TestClock : public Clock {
     co_await timer.async_wait(asio::use_awaitable);
   }
   std::shared_ptr<Signal> make_signal() override { return std::make_shared<TestSignal>(loop_); }
+  int poll(std::span<pollfd> descriptors, SteadyTime deadline) override {
+    return poll_really(*this, descriptors, deadline);
+  }
+  void pause_until(SteadyTime deadline) override { pause_really(*this, deadline); }
 
  private:
   asio::io_context& loop_;

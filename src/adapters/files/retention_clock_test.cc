@@ -19,6 +19,8 @@ class TwoClocks final : public Clock {
   [[nodiscard]] SteadyTime steady_now() const override { return steady; }
   Task<void> sleep_until(SteadyTime) override { co_return; }
   [[nodiscard]] std::shared_ptr<Signal> make_signal() override { return nullptr; }
+  int poll(std::span<pollfd>, SteadyTime) override { return 0; }
+  void pause_until(SteadyTime) override {}
   WallTime wall{hours(24 * 365 * 50)};
   SteadyTime steady{hours(1)};
 };

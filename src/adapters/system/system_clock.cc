@@ -1,10 +1,12 @@
 // Sleeping and signals run on whichever event thread the caller is on, so the clock itself has no state.
 #include "adapters/system/system_clock.h"
 
+#include <algorithm>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <thread>
 
 #include "net/loops/one_shot_event.h"
 
@@ -40,6 +42,19 @@ Task<void> SystemClock::sleep_until(SteadyTime deadline) {
 
 std::shared_ptr<Signal> SystemClock::make_signal() {
   return std::make_shared<SystemSignal>();
+}
+
+int SystemClock::poll(std::span<pollfd> descriptors, SteadyTime deadline) {
+  int timeout = -1;
+  if (deadline != SteadyTime::max()) {
+    const auto left = std::chrono::ceil<milliseconds>(deadline - steady_now()).count();
+    timeout = static_cast<int>(std::clamp<std::int64_t>(left, 0, 1'000'000'000));
+  }
+  return ::poll(descriptors.data(), descriptors.size(), timeout);
+}
+
+void SystemClock::pause_until(SteadyTime deadline) {
+  std::this_thread::sleep_until(deadline);
 }
 
 }  // namespace infra

@@ -13,6 +13,8 @@ class SystemClock : public Clock {
   [[nodiscard]] SteadyTime steady_now() const override;
   Task<void> sleep_until(SteadyTime deadline) override;
   [[nodiscard]] std::shared_ptr<Signal> make_signal() override;
+  int poll(std::span<pollfd> descriptors, SteadyTime deadline) override;
+  void pause_until(SteadyTime deadline) override;
 };
 
 }  // namespace infra

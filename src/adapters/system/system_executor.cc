@@ -3,6 +3,8 @@
 
 #include <utility>
 
+#include "adapters/system/background_thread.h"
+
 namespace infra {
 
 void SystemExecutor::spawn(TaskOwner owner, Task<void> task) {
@@ -23,6 +25,10 @@ Task<bool> SystemExecutor::readable(int descriptor, milliseconds patience) {
 
 Task<void> SystemExecutor::offload(std::function<void()> work) {
   return loops_.offload(std::move(work));
+}
+
+std::unique_ptr<Background> SystemExecutor::background(const char* name, Background::Step step) {
+  return std::make_unique<BackgroundThread>(name, std::move(step));
 }
 
 }  // namespace infra

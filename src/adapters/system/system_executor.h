@@ -14,6 +14,7 @@ class SystemExecutor : public Executor {
   Task<void> yield() override;
   Task<bool> readable(int descriptor, milliseconds patience) override;
   Task<void> offload(std::function<void()> work) override;
+  std::unique_ptr<Background> background(const char* name, Background::Step step) override;
 
  private:
   net::EventLoops& loops_;

@@ -117,6 +117,10 @@ class MovedClock : public Clock {
   [[nodiscard]] SteadyTime steady_now() const override { return clock_.steady_now() + ahead; }
   Task<void> sleep_until(SteadyTime deadline) override { return clock_.sleep_until(deadline - ahead); }
   [[nodiscard]] std::shared_ptr<Signal> make_signal() override { return clock_.make_signal(); }
+  int poll(std::span<pollfd> descriptors, SteadyTime deadline) override {
+    return poll_really(*this, descriptors, deadline);
+  }
+  void pause_until(SteadyTime deadline) override { pause_really(*this, deadline); }
   std::chrono::minutes ahead{0};
 
  private:
