@@ -158,7 +158,7 @@ inline constexpr auto kMetrics = std::to_array<MetricRow>({
      .kind = MetricKind::gauge,
      .labels = {"action"},
      .help = "1 while the overload manager asks for the action.",
-     .about = "close_slow, stop_outputs, stop_uploads, shed_async, stop_accepting"},
+     .about = "close_slow, stop_outputs, stop_uploads, shed_async, replace_connections"},
 });
 
 }  // namespace infra

@@ -17,7 +17,7 @@ constexpr std::chrono::seconds kComeBack{5};
 constexpr std::array<std::string_view, kResources> kResourceNames = {
     "connections", "descriptors", "buffered_bytes", "frame_budget", "disk", "outputs", "database_log"};
 constexpr std::array<std::string_view, kActions> kActionNames = {"close_slow", "stop_outputs", "stop_uploads",
-                                                                 "shed_async", "stop_accepting"};
+                                                                 "shed_async", "replace_connections"};
 
 constexpr std::uint32_t bit(Resource resource) {
   return 1U << static_cast<std::uint32_t>(resource);

@@ -31,11 +31,11 @@ inline constexpr std::size_t kResources = 7;
 
 // From the mildest on.
 enum class Action : std::uint8_t {
-  close_slow,     // connections that do not read or send are closed sooner
-  stop_outputs,   // runs go on, their output files are not kept
-  stop_uploads,   // no new code
-  shed_async,     // no job that would wait on the disk
-  stop_accepting  // connections wait in the kernel's line
+  close_slow,           // connections that do not read or send are closed sooner
+  stop_outputs,         // runs go on, their output files are not kept
+  stop_uploads,         // no new code
+  shed_async,           // no job that would wait on the disk
+  replace_connections,  // there are no more than now: a newcomer takes another's place
 };
 inline constexpr std::size_t kActions = 5;
 
@@ -55,7 +55,7 @@ inline constexpr auto kOverloadRules = std::to_array<OverloadRule>({
     {Resource::connections, Action::close_slow, 0.90, 0.80},
     {Resource::descriptors, Action::close_slow, 0.85, 0.75},
     {Resource::descriptors, Action::stop_uploads, 0.92, 0.85},
-    {Resource::descriptors, Action::stop_accepting, 0.97, 0.94},
+    {Resource::descriptors, Action::replace_connections, 0.97, 0.94},
     {Resource::buffered_bytes, Action::close_slow, 0.80, 0.60},
     {Resource::buffered_bytes, Action::stop_uploads, 0.95, 0.80},
     {Resource::disk, Action::stop_outputs, 0.50, 0.45},

@@ -13,6 +13,7 @@
 #include "core/bundle_path.h"
 #include "core/error_codes.h"
 #include "core/limits.h"
+#include "core/system_errors.h"
 #include "core/text.h"
 
 namespace infra {
@@ -32,7 +33,9 @@ std::unexpected<Error> refuse(const ErrorEntry& entry, std::string_view name, st
 }
 
 std::unexpected<Error> unreadable() {
-  return fail(errors::bundle_unreadable, fmt::format("The bundle can't be read: {}.", std::strerror(errno)));
+  const int code = errno;
+  return disk_failure(code, errors::bundle_unreadable,
+                      fmt::format("The bundle can't be read: {}.", std::strerror(code)));
 }
 
 // Only archives made on Unix say what an entry is in their attributes' high half (as st_mode); others know files and

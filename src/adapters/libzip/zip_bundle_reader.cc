@@ -18,6 +18,7 @@
 #include "core/bundle_tree.h"
 #include "core/error_codes.h"
 #include "core/operator_error_codes.h"
+#include "core/system_errors.h"
 
 namespace infra {
 namespace {
@@ -28,11 +29,8 @@ constexpr mode_t kExecutableMode = 0755;
 
 std::unexpected<Error> disk_error(std::string_view what) {
   const int code = errno;
-  if (code == ENOSPC || code == EDQUOT) {
-    return fail(errors::disk_full, "There is no room on the disk to unpack the bundle; free some and try again.");
-  }
-  return fail(errors::bundle_not_unpacked,
-              fmt::format("Unpacking the bundle failed: can't {}: {}.", what, std::strerror(code)));
+  return disk_failure(code, errors::bundle_not_unpacked,
+                      fmt::format("Unpacking the bundle failed: can't {}: {}.", what, std::strerror(code)));
 }
 
 // The folder that is being filled. It goes away with this, unless everything went well and it was kept.

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "core/error_codes.h"
+#include "core/system_errors.h"
 
 namespace infra {
 
@@ -28,14 +29,9 @@ void Descriptor::reset() {
 }
 
 std::unexpected<Error> disk_error(std::string_view doing, int error_number) {
-  if (error_number == ENOSPC || error_number == EDQUOT) {
-    return fail(errors::disk_full, "The disk of the data folder is full; free some space there and try again.");
-  }
-  if (error_number == EMFILE || error_number == ENFILE) {
-    return fail(errors::no_descriptors, fmt::format("Too many files are open while {}; try again in a moment.", doing));
-  }
-  return fail(errors::disk_error,
-              fmt::format("The data folder failed while {}: {}.", doing, std::system_category().message(error_number)));
+  return disk_failure(
+      error_number, errors::disk_error,
+      fmt::format("The data folder failed while {}: {}.", doing, std::system_category().message(error_number)));
 }
 
 Result<void> write_all(int fd, std::span<const char> bytes) {

@@ -54,7 +54,7 @@ ConnectionTable::Count ConnectionTable::count_locked() const {
 
 bool ConnectionTable::may_accept() const {
   const MutexLock lock(mutex_);
-  return closing_ < limits_.closing && count_locked().all() < limits_.sockets();
+  return closing_ < most(limits_.closing) && count_locked().all() < limits_.sockets();
 }
 
 double ConnectionTable::pressure() const {
@@ -110,7 +110,7 @@ void ConnectionTable::demote(Place& place) {
 
 // Strangers go first: none of them has had an authenticated request.
 bool ConnectionTable::make_room_in_table() {
-  if (strangers_.size() + clients_.size() < limits_.table) return true;
+  if (strangers_.size() + clients_.size() < limits_.table && !is_crowded()) return true;
   Place* oldest = oldest_stranger(strangers_);
   if (oldest == nullptr) oldest = longest_unused(clients_);
   if (oldest == nullptr) return false;
@@ -124,7 +124,7 @@ void ConnectionTable::enter_reserve(Place& place) {
   Place* oldest = nullptr;
   if (limits_.reserve_share != 0 && share.size() >= limits_.reserve_share) {
     oldest = longest_unused(share);
-  } else if (limits_.reserve != 0 && reserve_.size() >= limits_.reserve) {
+  } else if (limits_.reserve != 0 && reserve_.size() >= most(limits_.reserve)) {
     oldest = longest_unused(reserve_);
   }
   put(place, Standing::reserve);

@@ -2,6 +2,7 @@
 // nothing itself, and knows no time but the one it is told.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -93,8 +94,13 @@ class ConnectionTable {
  public:
   // Who was told to close: "share" (of its address), "table" or "reserve".
   using Told = std::function<void(std::string_view why)>;
+  // Whether there are to be no more connections than now, for want of descriptors: each newcomer takes the place of
+  // another, or one of kCrowded in the reserve.
+  using Crowded = std::function<bool()>;
+  static constexpr std::size_t kCrowded = 8;
 
-  explicit ConnectionTable(ConnectionLimits limits, Told told = {}) : limits_(limits), told_(std::move(told)) {}
+  explicit ConnectionTable(ConnectionLimits limits, Told told = {}, Crowded crowded = {})
+      : limits_(limits), told_(std::move(told)), crowded_(std::move(crowded)) {}
   ConnectionTable(const ConnectionTable&) = delete;
   ConnectionTable& operator=(const ConnectionTable&) = delete;
 
@@ -121,6 +127,8 @@ class ConnectionTable {
   [[nodiscard]] bool promote(Place& place);
   void demote(Place& place);
 
+  [[nodiscard]] bool is_crowded() const { return crowded_ && crowded_(); }
+  [[nodiscard]] std::size_t most(std::size_t limit) const { return is_crowded() ? std::min(limit, kCrowded) : limit; }
   [[nodiscard]] bool make_room_in_table() INFRA_REQUIRES(mutex_);
   void enter_reserve(Place& place) INFRA_REQUIRES(mutex_);
   [[nodiscard]] Place* oldest_stranger(const Line& line) const INFRA_REQUIRES(mutex_);
@@ -134,6 +142,7 @@ class ConnectionTable {
 
   const ConnectionLimits limits_;
   const Told told_;
+  const Crowded crowded_;
   mutable Mutex mutex_;
   Line strangers_ INFRA_GUARDED_BY(mutex_);  // as they came
   // In the order of their last use, the longest ago first; who has been used since moves back when it is met.

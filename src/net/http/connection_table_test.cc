@@ -25,7 +25,7 @@ class ConnectionTableTest : public testing::Test {
   using FakePtr = std::shared_ptr<Fake>;
 
   explicit ConnectionTableTest(ConnectionLimits limits = {})
-      : table_(limits, [this](std::string_view why) { ++told_[std::string(why)]; }) {}
+      : table_(limits, [this](std::string_view why) { ++told_[std::string(why)]; }, [this] { return crowded_; }) {}
 
   FakePtr connect(std::string_view address) {
     auto fake = std::make_shared<Fake>();
@@ -58,6 +58,7 @@ class ConnectionTableTest : public testing::Test {
   }
 
   std::map<std::string, int, std::less<>> told_;
+  bool crowded_ = false;
   ConnectionTable table_;
   SteadyTime now_{seconds(1000)};
 };
@@ -113,6 +114,43 @@ TEST_F(ConnectionTableTest, AFullTableClosesStrangersFirstThenTheClientThatWasLo
   EXPECT_FALSE(clients[0]->closed);
   EXPECT_TRUE(clients[1]->closed && clients[2]->closed);
   EXPECT_EQ(closed(clients), 2);
+}
+
+// Descriptors lack: whoever comes gets in, and somebody goes.
+TEST_F(ConnectionTableTest, InACrowdANewcomerTakesAnothersPlace) {
+  const auto strangers = connect("192.0.2.1", 3);
+  const auto client = connect("192.0.2.2");
+  ASSERT_TRUE(show_key(*client));
+  crowded_ = true;
+  for (std::size_t i = 0; i < strangers.size(); ++i) {
+    (void)connect("203.0.113.1");
+    EXPECT_TRUE(strangers[i]->closed);
+    strangers[i]->place.reset();
+  }
+}
+
+TEST_F(ConnectionTableTest, InACrowdOfBusyOnesAFewAreLetInToAskForHealth) {
+  std::vector<FakePtr> busy;
+  for (int i = 0; i < 100; ++i) {
+    busy.push_back(connect(fmt::format("10.0.0.{}", i)));
+    ASSERT_TRUE(show_key(*busy.back()));
+    busy.back()->place->begin_request(now_);
+  }
+  crowded_ = true;
+  std::vector<FakePtr> asking;
+  for (int i = 0; i < 20; ++i) {
+    asking.push_back(connect(fmt::format("10.0.1.{}", i)));
+    ask_for_health(*asking.back());
+    EXPECT_FALSE(asking.back()->closed);
+  }
+  EXPECT_EQ(closed(busy), 0);
+  EXPECT_EQ(table_.count().reserve, ConnectionTable::kCrowded);
+  EXPECT_FALSE(table_.may_accept()) << "until those that were told to close have done so";
+  for (const auto& one : asking) {
+    if (one->closed) one->place.reset();
+  }
+  EXPECT_TRUE(table_.may_accept());
+  EXPECT_FALSE(show_key(*asking.back())) << "there is no room for one client more";
 }
 
 TEST_F(ConnectionTableTest, AConnectionWhoseRequestIsBeingAnsweredStays) {

@@ -106,7 +106,10 @@ ServerShared::ServerShared(HttpServerOptions o, Handler h, ErrorHandler e)
     : options(std::move(o)),
       handler(std::move(h)),
       error_handler(std::move(e)),
-      table(options.connections, options.on_closed),
+      table(options.connections, options.on_closed,
+            [overload = options.overload] {
+              return overload != nullptr && overload->active(Action::replace_connections);
+            }),
       bytes(
           options.body_bytes,
           [this](double pressure) {
@@ -145,7 +148,6 @@ struct HttpServer::State : std::enable_shared_from_this<HttpServer::State> {
   void begin();
   static Task<void> accept(std::shared_ptr<State> self, OpenListener listener);
   void admit(ServerSocket socket, const tcp::endpoint& peer, const std::shared_ptr<Lane>& lane);
-  [[nodiscard]] milliseconds pause_before_next() const;
   // Each is ready when it has been done on its own thread, or when that thread ended without doing it.
   [[nodiscard]] static std::future<void> post_close(const std::shared_ptr<Lane>& lane, void (Connection::*end)());
   [[nodiscard]] std::future<void> post_stop_listening();
@@ -164,19 +166,12 @@ void HttpServer::State::begin() {
   spawn_on(acceptor.get_executor().context(), "HTTP listener", accept(shared_from_this(), OpenListener(shared)));
 }
 
-// Meanwhile newcomers wait in the kernel's line.
-milliseconds HttpServer::State::pause_before_next() const {
-  const Overload* const overload = shared->options.overload;
-  if (overload != nullptr && overload->active(Action::stop_accepting)) return kAcceptPause;
-  return shared->table.may_accept() ? milliseconds(0) : kClosingPause;
-}
-
 Task<void> HttpServer::State::accept(std::shared_ptr<State> self, OpenListener /*listener*/) {
   asio::steady_timer pause(self->acceptor.get_executor());
   const auto& lanes = self->shared->lanes;
   for (std::size_t turn = 0; self->acceptor.is_open();) {
     if (self->shared->options.before_accept) co_await self->shared->options.before_accept();
-    milliseconds wait = self->pause_before_next();
+    milliseconds wait = self->shared->table.may_accept() ? milliseconds(0) : kClosingPause;
     if (wait == milliseconds(0)) {
       const auto& lane = lanes[turn % lanes.size()];
       tcp::endpoint peer;

@@ -41,6 +41,17 @@ TEST_F(HttpServerTest, AFloodOfOneAddressLocksOutNobodyNotEvenItself) {
   EXPECT_LE(server_->connections().strangers, 8U);
 }
 
+TEST_F(HttpServerTest, WithoutDescriptorsHealthIsAnsweredAndANewcomerTakesAnothersPlace) {
+  Overload overload;
+  start({.connections = kFew, .overload = &overload});
+  TestClient idle(server_->port());
+  EXPECT_THAT(idle.ask(kHello), EndsWith("hello"));
+  overload.report(Resource::descriptors, 0.99);
+  TestClient newcomer(server_->port(), 2);
+  EXPECT_THAT(newcomer.ask(kHealth), EndsWith("well"));
+  EXPECT_THAT(idle.receive_to_end(), IsEmpty());
+}
+
 TEST_F(HttpServerTest, WithoutAReserveOneTooManyIsToldSo) {
   start({.connections = {.table = 1, .share = 0, .reserve = 0, .closing = 4}});
   TestClient busy(server_->port());

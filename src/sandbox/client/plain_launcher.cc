@@ -23,8 +23,8 @@
 #include "core/at_end.h"
 #include "core/error_codes.h"
 #include "core/mutex.h"
+#include "core/system_errors.h"
 #include "sandbox/protocol/output_folder.h"
-#include "sandbox/system/descriptors.h"
 #include "sandbox/system/unique_fd.h"
 
 namespace infra::sandbox {

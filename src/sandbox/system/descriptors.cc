@@ -7,6 +7,8 @@
 #include <cerrno>
 #include <limits>
 
+#include "core/system_errors.h"
+
 namespace infra::sandbox {
 
 std::size_t descriptor_limit() {
@@ -26,10 +28,6 @@ std::size_t open_descriptors() {
   while (const dirent* entry = ::readdir(folder)) count += entry->d_name[0] != '.' ? 1 : 0;
   ::closedir(folder);
   return count - 1;  // the folder's own
-}
-
-bool is_out_of_descriptors(int error) {
-  return error == EMFILE || error == ENFILE;
 }
 
 }  // namespace infra::sandbox

@@ -9,7 +9,4 @@ namespace infra::sandbox {
 // One system call on Linux 6.2 and later; else a look through /proc/self/fd.
 [[nodiscard]] std::size_t open_descriptors();
 
-// EMFILE or ENFILE: there will be some when others are closed.
-[[nodiscard]] bool is_out_of_descriptors(int error);
-
 }  // namespace infra::sandbox

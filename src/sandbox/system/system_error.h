@@ -8,7 +8,7 @@
 
 #include "core/error.h"
 #include "core/error_codes.h"
-#include "sandbox/system/descriptors.h"
+#include "core/system_errors.h"
 
 namespace infra::sandbox {
 

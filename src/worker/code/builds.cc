@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <fstream>
 
 #include "core/at_end.h"
@@ -12,6 +13,7 @@
 #include "core/json_members.h"
 #include "core/json_scalar.h"
 #include "core/object_keys.h"
+#include "core/system_errors.h"
 #include "core/text.h"
 #include "telemetry/log.h"
 #include "worker/code/executables.h"
@@ -74,10 +76,11 @@ Result<std::string> read_answer(std::string answer) {
 Result<void> write_program(const fs::path& folder, const std::string& program) {
   std::error_code error;
   fs::create_directory(folder / kOwnFolder, error);
+  errno = 0;
   std::ofstream file(folder / kBuiltProgram, std::ios::binary);
   file << program;
   file.close();
-  if (!file) return fail(errors::disk_failed, "The compiled program could not be written.");
+  if (!file) return disk_failure(errno, errors::disk_failed, "The compiled program could not be written.");
   return prepare_executable(folder, kBuiltProgram);
 }
 

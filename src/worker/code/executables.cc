@@ -11,14 +11,16 @@
 #include "core/bundle_rules.h"
 #include "core/error_codes.h"
 #include "core/executable.h"
+#include "core/system_errors.h"
 
 namespace infra::worker {
 namespace {
 
 namespace fs = std::filesystem;
 
-std::unexpected<Error> disk_failed(std::string_view why) {
-  return fail(errors::disk_failed, fmt::format("The program could not be readied: {}.", why));
+std::unexpected<Error> disk_failed(int error) {
+  return disk_failure(error, errors::disk_failed,
+                      fmt::format("The program could not be readied: {}.", std::strerror(error)));
 }
 
 std::string start_of(std::ifstream& file) {
@@ -48,13 +50,13 @@ bool contains(std::ifstream& file, std::string_view marker) {
 Result<void> prepare_executable(const fs::path& folder, std::string_view program) {
   const fs::path path = folder / program;
   std::ifstream file(path, std::ios::binary);
-  if (!file) return disk_failed("it can't be opened");
+  if (!file) return disk_failed(errno);
   if (auto checked = check_executable(start_of(file)); !checked) return checked;
-  if (::chmod(path.c_str(), 0755) != 0) return disk_failed(std::strerror(errno));
+  if (::chmod(path.c_str(), 0755) != 0) return disk_failed(errno);
   std::error_code error;
   fs::create_directory(folder / kOwnFolder, error);
-  if (error) return disk_failed(error.message());
-  if (contains(file, kWarmMarker) && !std::ofstream(folder / kWarmMark)) return disk_failed("its mark can't be made");
+  if (error) return disk_failed(error.value());
+  if (contains(file, kWarmMarker) && !std::ofstream(folder / kWarmMark)) return disk_failed(errno);
   return {};
 }
 

@@ -4,16 +4,18 @@
 #include <openssl/evp.h>
 
 #include <array>
+#include <cerrno>
 #include <fstream>
 #include <memory>
 #include <vector>
 
 #include "core/error_codes.h"
+#include "core/system_errors.h"
 
 namespace infra::worker {
 
 Result<std::string> sha256_of_file(const std::filesystem::path& file) {
-  const auto failed = [] { return fail(errors::disk_failed, "The code bundle could not be read."); };
+  const auto failed = [] { return disk_failure(errno, errors::disk_failed, "The code bundle could not be read."); };
   const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(), &EVP_MD_CTX_free);
   std::ifstream in(file, std::ios::binary);
   if (!context || !in || EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr) != 1) return failed();

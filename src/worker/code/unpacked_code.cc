@@ -12,6 +12,7 @@
 #include "core/bundle_rules.h"
 #include "core/error_codes.h"
 #include "core/sha256.h"
+#include "core/system_errors.h"
 #include "telemetry/task_failures.h"
 #include "worker/code/executables.h"
 #include "worker/code/file_hash.h"
@@ -72,7 +73,10 @@ class TemporaryFolder {
       remove_folder(target);
       fs::rename(path_, target, error);
     }
-    if (error) return fail(errors::disk_failed, fmt::format("The code could not be unpacked: {}.", error.message()));
+    if (error) {
+      return disk_failure(error.value(), errors::disk_failed,
+                          fmt::format("The code could not be unpacked: {}.", error.message()));
+    }
     path_.clear();
     return {};
   }
@@ -118,9 +122,9 @@ UnpackedCode::UnpackedCode(fs::path root, CodeStore& store, const BundleReader& 
 
 Task<Result<fs::path>> UnpackedCode::fetch(CodeRef code) {
   auto bundle = co_await store_.fetch_bundle(code);
-  if (bundle || bundle.error().kind != ErrorKind::unavailable || bundle.error().code == errors::bundle_corrupt) {
-    co_return bundle;
-  }
+  const bool is_away = !bundle && bundle.error().kind == ErrorKind::unavailable &&
+                       bundle.error().code != errors::bundle_corrupt && bundle.error().code != errors::no_descriptors;
+  if (!is_away) co_return bundle;
   co_return fail(errors::code_store_unavailable, bundle.error().message);
 }
 
