@@ -89,12 +89,24 @@ TEST(LogWriterTest, AStalledReaderCostsLinesWhichAreCountedAndToldOf) {
   const auto lost = log.dropped();
   EXPECT_GT(lost, 0U);
   EXPECT_FALSE(log.flush(milliseconds(10)));
-  const auto lines = pipe.read_to("dropped");
-  EXPECT_EQ(lines.back(), note(lost));
-  EXPECT_EQ(lines.size() - 1 + lost, static_cast<std::size_t>(kLines));
-  EXPECT_TRUE(log.flush(seconds(60)));
-  log.put("it flows again");
-  EXPECT_EQ(pipe.read_to("it flows").size(), 1U);
+  auto flushed = std::async(std::launch::async, [&] {
+    const bool all = log.flush(seconds(60));
+    log.put("it flows again");
+    return all;
+  });
+  // Each gap is told of where it is: how many there are depends on when the writer found room in the pipe.
+  std::size_t told = 0;
+  std::size_t kept = 0;
+  for (const auto& line : pipe.read_to("it flows")) {
+    if (line.starts_with("dropped ")) {
+      told += std::stoul(line.substr(8));
+    } else {
+      ++kept;
+    }
+  }
+  EXPECT_TRUE(flushed.get());
+  EXPECT_EQ(told, lost);
+  EXPECT_EQ(kept - 1 + lost, static_cast<std::size_t>(kLines));
 }
 
 TEST(LogWriterTest, ItsEndWaitsForTheReaderAndNoLongerThanItsTime) {
