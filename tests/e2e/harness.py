@@ -26,6 +26,7 @@ API_KEY = "test-key-7f3a"
 PROGRAM = os.environ["INFRA_BIN"]
 SANITIZED = bool(os.environ.get("INFRA_SANITIZE"))  # such builds are slower and larger: no bound on time or memory holds
 PATIENCE = 60  # seconds, on a machine that is busy
+COMPILER_PATIENCE = 150  # longer than the program's own, which says more
 UUID_V7 = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")
 
 ECHO = "def handler(event, context):\n    return {'echo': event}\n"
@@ -200,7 +201,7 @@ class Infra:
         if isinstance(files, str):
             files = {"main.py" if runtime == "python" else "index.js": files}
         packed = files if isinstance(files, bytes) else bundle(files)
-        answer = self.upload(packed, [(n, None, str(v)) for n, v in {"runtime": runtime, **fields}.items()])
+        answer = self.upload(packed, [(n, None, str(v)) for n, v in {"runtime": runtime, **fields}.items()], timeout=COMPILER_PATIENCE)
         assert answer.status == 200, answer
         return answer.json()["functionId"]
 
