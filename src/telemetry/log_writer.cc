@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <utility>
 
 #include "core/mutex.h"
@@ -133,9 +134,12 @@ void LogWriter::State::linger() {
 
 void LogWriter::State::run() {
   std::string lines;
+  std::optional<steady_clock::time_point> last;
   while (take(lines)) {
     wrote(write_all(descriptor, lines));
-    linger();
+    const bool is_busy = last && steady_clock::now() - *last < options.linger;
+    if (is_busy) linger();
+    last = steady_clock::now();
   }
   const MutexLock lock(mutex);
   gone = true;

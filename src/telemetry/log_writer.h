@@ -19,8 +19,8 @@ class LogWriter {
  public:
   struct Options {
     std::size_t capacity = 1024UL * 1024;  // bytes of lines that wait, or are on their way to the descriptor
-    // After it has written the thread sleeps for so long before it looks again, so that a line in busy times costs no
-    // wake-up and a share of one write.
+    // Where the line before was written less than so long ago, the thread sleeps for so long before it looks again:
+    // in busy times a line costs no wake-up and a share of one write.
     milliseconds linger{20};
   };
 
