@@ -60,7 +60,7 @@ struct HealthMonitor::State {
     co_await probe_once(self, probe);
     if (--first->left == 0) first->done->notify();
     while (!self->stopping) {
-      co_await self->clock.sleep_until(self->clock.steady_now() + kInterval);
+      co_await self->clock.sleep_until(next_beat(self->clock.steady_now(), kInterval));
       if (!self->stopping) co_await probe_once(self, probe);
     }
   }

@@ -3,6 +3,12 @@
 #include <fmt/format.h>
 
 namespace infra {
+
+SteadyTime next_beat(SteadyTime now, milliseconds interval) {
+  const SteadyTime::duration past = now.time_since_epoch() % interval;
+  return now - past + interval;
+}
+
 namespace {
 
 // Takes exactly `digits` decimal digits off the front of `text`.

@@ -12,6 +12,9 @@ using std::chrono::milliseconds;
 using WallTime = std::chrono::sys_time<milliseconds>;
 using SteadyTime = std::chrono::steady_clock::time_point;
 
+// The next whole multiple of `interval`, so that all who look at something every now and then wake a thread together.
+[[nodiscard]] SteadyTime next_beat(SteadyTime now, milliseconds interval);
+
 // "2026-11-23T21:09:02.123Z", as JavaScript's toISOString() writes it.
 [[nodiscard]] std::string to_iso8601(WallTime time);
 

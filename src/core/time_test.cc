@@ -18,6 +18,14 @@ TEST(TimeTest, PrintsAsJavaScriptDoes) {
   EXPECT_EQ(to_iso8601(at(951782400000)), "2000-02-29T00:00:00.000Z");
 }
 
+TEST(TimeTest, BeatsFallTogetherWheneverTheyAreAskedFor) {
+  const SteadyTime second{std::chrono::seconds(7)};
+  EXPECT_EQ(next_beat(second, milliseconds(500)), second + milliseconds(500));
+  EXPECT_EQ(next_beat(second + std::chrono::nanoseconds(1), milliseconds(500)), second + milliseconds(500));
+  EXPECT_EQ(next_beat(second + milliseconds(499), milliseconds(1000)), second + milliseconds(1000));
+  EXPECT_EQ(next_beat(second + milliseconds(501), milliseconds(1000)), second + milliseconds(1000));
+}
+
 TEST(TimeTest, ReadsBackWhateverItPrints) {
   EXPECT_TRUE(rc::check([](std::int64_t seed) {
     constexpr std::int64_t kYear9999 = 253402300799999;

@@ -13,7 +13,7 @@ Task<void> DiskWatch::watch_on(const std::atomic<bool>& stopping, std::function<
   while (!stopping) {
     co_await program_.executor.offload([this] { space_.look(); });
     if (report) report();
-    co_await program_.clock.sleep_until(program_.clock.steady_now() + kInterval);
+    co_await program_.clock.sleep_until(next_beat(program_.clock.steady_now(), kInterval));
   }
 }
 

@@ -167,7 +167,7 @@ Task<void> EmbeddedPlatform::Parts::sweep_on() {
       if (!swept) log::warn("a sweep failed", {{"why", swept.error().message}});
     }
     co_await code.sweep(now);
-    co_await program.clock.sleep_until(program.clock.steady_now() + kSweepInterval);
+    co_await program.clock.sleep_until(next_beat(program.clock.steady_now(), kSweepInterval));
   }
 }
 
@@ -180,7 +180,7 @@ Task<void> EmbeddedPlatform::Parts::keep_quota() {
       if (const auto kept = co_await store_quota.keep(); !kept)
         log::warn("the database's quota could not be kept", {{"why", kept.error().message}});
     }
-    co_await program.clock.sleep_until(program.clock.steady_now() + kQuotaInterval);
+    co_await program.clock.sleep_until(next_beat(program.clock.steady_now(), kQuotaInterval));
   }
 }
 

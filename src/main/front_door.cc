@@ -49,7 +49,7 @@ Task<void> FrontDoor::watch_descriptors() {
   const auto limit = static_cast<double>(descriptor_limit());
   while (!draining_) {
     program_.overload.report(Resource::descriptors, static_cast<double>(open_descriptors()) / limit);
-    co_await program_.clock.sleep_until(program_.clock.steady_now() + kDescriptorsLook);
+    co_await program_.clock.sleep_until(next_beat(program_.clock.steady_now(), kDescriptorsLook));
   }
 }
 

@@ -73,6 +73,12 @@ class SpawnedSandbox final : public Sandbox {
     return *used;
   }
 
+  std::int64_t peak_memory_bytes() override {
+    if (auto ended = life_->final_usage()) return ended->peak_memory_bytes;
+    const auto used = usage_.read();
+    return used ? used->peak_memory_bytes : ask_usage().peak_memory_bytes;
+  }
+
   void reset_peak() override { usage_.reset_peak(); }
   SandboxState look() override { return probe_.look(output_.folder); }
   void freeze() override {

@@ -26,13 +26,16 @@ Task<void> Housekeeping::run() {
     if (short_of_memory) {
       if (auto least = deps_.pool.take_least_valuable(now)) co_await deps_.places.end(std::move(least));
     }
-    co_await deps_.lifecycle.wait_within(Phase::draining, period);
+    const SteadyTime by_now = deps_.clock.steady_now();
+    co_await deps_.lifecycle.wait_within(Phase::draining,
+                                         std::chrono::ceil<milliseconds>(next_beat(by_now, period) - by_now));
   }
 }
 
 Task<void> Housekeeping::trim_idle(bool short_of_memory) {
   for (bool more = true; more && deps_.lifecycle.phase() != Phase::stopping;) {
     const auto patience = deps_.is_busy() && !short_of_memory ? kTrimWhenBusyAfter : kTrimAfter;
+    if (!deps_.pool.can_trim(deps_.clock.steady_now(), patience)) co_return;
     co_await deps_.executor.offload([&] { more = deps_.pool.trim_idle(deps_.clock.steady_now(), patience); });
     if (more) co_await deps_.clock.sleep_until(deps_.clock.steady_now() + kTrimPause);
   }

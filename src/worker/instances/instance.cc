@@ -43,8 +43,8 @@ Asked ask_for_answer(const Job& job, const CallSetup& setup) {
   return {.kind = kAnswerFrame, .budget = setup.frames, .owner = job.function_id.value, .cost = kCostOfAnswer};
 }
 
-int held_by(const sandbox::SandboxUsage& used) {
-  return static_cast<int>(used.peak_memory_bytes / static_cast<std::int64_t>(limits::kMiB)) + kUncountedMb;
+int held_by(std::int64_t peak_bytes) {
+  return static_cast<int>(peak_bytes / static_cast<std::int64_t>(limits::kMiB)) + kUncountedMb;
 }
 
 double since(steady_clock::time_point begun) {
@@ -196,7 +196,7 @@ void Instance::take_answer(CallUnderWay& call) {
   const std::int64_t scratch = call.after.scratch_bytes;
   result.disk_write = std::max<std::int64_t>(0, scratch - std::exchange(scratch_bytes_, scratch)) +
                       std::max<std::int64_t>(0, call.after.output_bytes - at_rest_.output_bytes);
-  held_mb_ = held_by(call.used);
+  held_mb_ = held_by(call.used.peak_memory_bytes);
   last_call_ms_ = since(call.begun);
   if (result.cold_start) cold_start_ms_ += std::max(0.0, since(call.begun) - result.handler_ms.value_or(0));
   if (ai_) result.llm_tokens = ai_->take_tokens();
@@ -207,7 +207,7 @@ Result<void> Instance::load(const Job& job, const CallSetup& setup) {
   state_.begin_load();
   Result<void> loaded;
   if (!is_compiled(key_.runtime)) loaded = load_code(job, setup);  // a program begins with its first call
-  held_mb_ = held_by(sandbox_->usage());
+  held_mb_ = held_by(sandbox_->peak_memory_bytes());
   cold_start_ms_ += since(begun);
   if (ai_) (void)ai_->take_tokens();
   state_.end_call(loaded ? CallEnd::reusable : CallEnd::unfit);
@@ -314,7 +314,7 @@ void Instance::trim() {
 void Instance::freeze() {
   state_.freeze();
   sandbox_->reset_peak();  // what is left of it is what it holds now: runners give memory back when they are idle
-  held_mb_ = held_by(sandbox_->usage());
+  held_mb_ = held_by(sandbox_->peak_memory_bytes());
   sandbox_->freeze();
 }
 

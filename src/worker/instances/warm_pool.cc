@@ -151,6 +151,14 @@ bool WarmPool::trim_idle(SteadyTime now, milliseconds patience) {
   return more || asked == kTrimAtOnce;
 }
 
+bool WarmPool::can_trim(SteadyTime now, milliseconds patience) const {
+  const MutexLock lock(mutex_);
+  return std::ranges::any_of(idle_, [&](const Idle& idle) {
+    const State state = idle.instance->state();
+    return state == State::trimming || (state == State::idle && now - idle.since >= patience);
+  });
+}
+
 bool WarmPool::freeze_trimmed_locked(SteadyTime now) {
   int frozen = 0;
   for (auto& idle : idle_) {

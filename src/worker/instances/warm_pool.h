@@ -69,6 +69,8 @@ class WarmPool {
   // it, so that nothing in them runs on; one that is called sooner pays nothing. A few at a time, for no run gets an
   // instance meanwhile: true if there may be more. Some system calls each.
   [[nodiscard]] bool trim_idle(SteadyTime now, milliseconds patience);
+  // Whether that would do anything. Does not block.
+  [[nodiscard]] bool can_trim(SteadyTime now, milliseconds patience) const;
   static constexpr milliseconds kTrimTime{500};
   static constexpr int kTrimAtOnce = 16;
 
