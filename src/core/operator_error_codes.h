@@ -59,6 +59,12 @@ inline constexpr ErrorEntry object_not_found{"object_not_found", ErrorKind::not_
                                              "The store has no object of this key."};
 inline constexpr ErrorEntry invalid_object_key{"invalid_object_key", ErrorKind::invalid,
                                                "No store takes an object of this key."};
+inline constexpr ErrorEntry object_too_large{"object_too_large", ErrorKind::too_large,
+                                             "A file that was to be stored is larger than it may be."};
+inline constexpr ErrorEntry file_unreadable{"file_unreadable", ErrorKind::internal,
+                                            "A file that was to be stored can't be read."};
+inline constexpr ErrorEntry file_changed{"file_changed", ErrorKind::conflict,
+                                         "A file was written to while it was being stored, and is not kept."};
 inline constexpr ErrorEntry no_code_key{"no_code_key", ErrorKind::internal, "Code was to be stored under no key."};
 inline constexpr ErrorEntry code_in_use{"code_in_use", ErrorKind::conflict,
                                         "Code that was to be removed was uploaded again meanwhile, and stays."};
@@ -74,6 +80,8 @@ inline constexpr ErrorEntry http_unreachable{"http_unreachable", ErrorKind::unav
 inline constexpr ErrorEntry http_unavailable{"http_unavailable", ErrorKind::unavailable,
                                              "Another service broke off before its answer was there."};
 inline constexpr ErrorEntry http_timeout{"http_timeout", ErrorKind::timeout, "Another service did not answer in time."};
+inline constexpr ErrorEntry http_body_short{"http_body_short", ErrorKind::conflict,
+                                            "What was to be sent to another service ended before its size."};
 inline constexpr ErrorEntry http_too_large{"http_too_large", ErrorKind::too_large,
                                            "Another service's answer is larger than what is read of it."};
 inline constexpr ErrorEntry aws_not_found{"aws_not_found", ErrorKind::not_found, "An AWS service has no such thing."};

@@ -14,6 +14,7 @@
 #include "support/fake_code_use.h"
 #include "support/inline_executor.h"
 #include "support/manual_clock.h"
+#include "support/open_file.h"
 #include "support/run_task.h"
 
 namespace infra::testing {
@@ -150,6 +151,26 @@ TEST_F(FileCodeStoreTest, AnOutputFileIsAskedForRoomAndOtherObjectsAreNot) {
   EXPECT_TRUE(run_task(store.get_object(output_key({"f"}, {second}, "a"))).has_value());
 }
 
+TEST_F(FileCodeStoreTest, AFileThatFailsOnItsWayTakesNoRoom) {
+  const std::string run = make_uuid_v7(files_.clock.now(), {});
+  const auto path = write_text(folder_.path() / "file", std::string(100'000, 'x'));
+  const testing::OpenFile file(path);
+  const auto put = [&](const std::string& name, std::uint64_t max_bytes) {
+    return run_task(store_.put_file(output_key({"f"}, {run}, name), file.get(), max_bytes));
+  };
+  EXPECT_EQ(put("a", 10).error().code, "object_too_large");
+  EXPECT_EQ(store_.outputs().kept().bytes, 0U);
+  ASSERT_TRUE(put("b", 100'000).has_value());
+  const auto kept = store_.outputs().kept().bytes;
+  EXPECT_GE(kept, 100'000U);
+  EXPECT_FALSE(put("b/c", 100'000).has_value()) << "a file is in the way";
+  EXPECT_EQ(store_.outputs().kept().bytes, kept);
+  std::filesystem::remove_all(folder_.path() / "tmp");
+  EXPECT_EQ(put("d", 100'000).error().code, "disk_error");
+  EXPECT_EQ(store_.outputs().kept().bytes, kept);
+  EXPECT_EQ(run_task(store_.get_object(output_key({"f"}, {run}, "d"))).error().kind, ErrorKind::not_found);
+}
+
 TEST_F(FileCodeStoreTest, APutInTheMiddleOfASweepSavesTheBundle) {
   put(code_);
   pass_grace();
@@ -201,6 +222,8 @@ TEST_F(FileCodeStoreTest, NoSweepTakesABundleThatWasJustPut) {
 TEST_F(FileCodeStoreTest, KeepsNoTemporaryFiles) {
   write_text(folder_.path() / "tmp" / "0", "left by a dead program");
   Files again(folder_.path());
+  const testing::OpenFile folder("/");
+  EXPECT_FALSE(run_task(again.store_.put_file("a/unreadable", folder.get(), 10)).has_value());
   ASSERT_TRUE(run_task(again.store_.put_object("a/b", "x")).has_value());
   EXPECT_FALSE(run_task(again.store_.put_object("a", "a folder is in the way")).has_value());
   EXPECT_TRUE(std::filesystem::is_empty(folder_.path() / "tmp"));

@@ -211,6 +211,26 @@ TEST_F(S3Test, ALargeObjectComesBackWhole) {
   EXPECT_TRUE(world_.run(world_.store().get_object("payloads/r.json")).value() == payload);
 }
 
+TEST_F(S3Test, AnOpenFileIsNeverInMemory) {
+  const std::uint64_t size = 10 * limits::kMiB;
+  const auto path = write_text(folder_.path() / "file", "");
+  fs::resize_file(path, size);
+  const testing::OpenFile file(path);
+  ASSERT_TRUE(world_.run(world_.store().put_file("outputs/f/r/first", file.get(), size)));
+  forget_peak();
+  const auto before = memory("VmRSS:");
+  const int asked = requests();
+  const auto put = world_.run(world_.store().put_file("outputs/f/r/a", file.get(), size));
+  ASSERT_TRUE(put) << put.error().message;
+  EXPECT_EQ(put->size, size);
+  EXPECT_EQ(requests() - asked, 1);
+#if !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer)
+  EXPECT_LT(memory("VmHWM:"), before + 2 * limits::kMiB);
+#else
+  (void)before;
+#endif
+}
+
 TEST_F(S3Test, ARetiredBundleCanStillBeFetched) {
   const auto code = put("functions/f/1.zip", "bundle");
   ASSERT_TRUE(world_.run(world_.store().retire_bundle(code)));
@@ -222,6 +242,8 @@ TEST_F(S3Test, ABucketThatIsNotThereIsSaidByEveryCall) {
   S3CodeStore store(world_.s3, "no-such-bucket", {.folder = folder_.path() / "none"}, world_.executor, world_.clock);
   EXPECT_EQ(world_.run(store.get_object("results/x.json")).error().kind, ErrorKind::unavailable);
   EXPECT_EQ(world_.run(store.put_object("results/x.json", "x")).error().kind, ErrorKind::unavailable);
+  const testing::OpenFile file(write_text(folder_.path() / "file", "x"));
+  EXPECT_EQ(world_.run(store.put_file("outputs/f/r/x", file.get(), 1)).error().kind, ErrorKind::unavailable);
   S3Probe bad(world_.s3, "no-such-bucket");
   EXPECT_FALSE(world_.run(bad.probe()));
   S3Probe good(world_.s3, world_.bucket);

@@ -129,6 +129,7 @@ class FakeCode : public CodeStore {
     co_return journal_.note("code.retire_bundle");
   }
   Task<Result<void>> put_object(const std::string&, std::string_view) override { co_return Result<void>{}; }
+  Task<Result<StoredFile>> put_file(const std::string&, int, std::uint64_t) override { co_return StoredFile{}; }
   Task<Result<std::string>> get_object(const std::string&) override { co_return std::string(); }
   Task<Result<void>> remove_object(const std::string&) override { co_return Result<void>{}; }
 

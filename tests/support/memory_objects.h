@@ -9,6 +9,7 @@
 #include "core/mutex.h"
 #include "core/operator_error_codes.h"
 #include "ports/code_store.h"
+#include "support/read_open_file.h"
 
 namespace infra::testing {
 
@@ -40,6 +41,12 @@ class MemoryObjects final : public CodeStore {
     if (failing_) co_return fail(*failing_);
     objects_[key] = bytes;
     co_return Result<void>{};
+  }
+  Task<Result<StoredFile>> put_file(const std::string& key, int file, std::uint64_t max_bytes) override {
+    auto bytes = read_open_file(file, max_bytes);
+    if (!bytes) co_return fail(std::move(bytes.error()));
+    if (auto put = co_await put_object(key, *bytes); !put) co_return fail(std::move(put.error()));
+    co_return stored_as(*bytes);
   }
   Task<Result<std::string>> get_object(const std::string& key) override {
     const MutexLock lock(mutex_);

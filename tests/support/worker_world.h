@@ -353,6 +353,7 @@ class SourceBundles : public CodeStore, public BundleReader {
   Task<Result<void>> put_bundle(const CodeRef&, const std::filesystem::path&) override { co_return Result<void>(); }
   Task<Result<void>> retire_bundle(const CodeRef&) override { co_return Result<void>(); }
   Task<Result<void>> put_object(const std::string&, std::string_view) override { co_return Result<void>(); }
+  Task<Result<StoredFile>> put_file(const std::string&, int, std::uint64_t) override { co_return StoredFile(); }
   Task<Result<std::string>> get_object(const std::string&) override { co_return std::string(); }
   Task<Result<void>> remove_object(const std::string&) override { co_return Result<void>(); }
 

@@ -51,9 +51,11 @@ struct Failure {
 
 Failure failure_of(std::string_view service, const Error& error) {
   const bool late = error.kind == ErrorKind::timeout;
-  const auto cause = error.kind == ErrorKind::too_large || error.kind == ErrorKind::invalid ? Cause::refused
-                     : error.code == errors::http_unreachable                               ? Cause::unreachable
-                                                                                            : Cause::broken;
+  // Anything else is ours: a request or an answer that can't be, or a body that can't be read.
+  const bool is_its_own = late || error.kind == ErrorKind::unavailable;
+  const auto cause = !is_its_own                              ? Cause::refused
+                     : error.code == errors::http_unreachable ? Cause::unreachable
+                                                              : Cause::broken;
   if (cause == Cause::refused) return {cause, error};
   return {cause, Error{late ? errors::aws_timeout : errors::aws_unavailable,
                        fmt::format("{} is away. {}", service, error.message), seconds{1}}};
@@ -92,6 +94,7 @@ struct AwsClient::State {
                            .url = service.endpoint + request.path,
                            .headers = request.headers,
                            .borrowed_body = request.body,
+                           .open_body = request.open_body,
                            .timeout = timeout,
                            .max_response_bytes = request.max_response_bytes};
     if (!request.query.empty()) out.url.append("?").append(request.query);

@@ -34,6 +34,8 @@ struct AwsRequest {
   // hash that is known already is not computed on the event thread.
   net::Headers headers{};
   std::string body{};
+  // In place of `body`, opened for each attempt (net/http/http_client.h); its hash must be among the headers.
+  std::function<ByteSourcePtr()> open_body{};
   Repeat repeat = Repeat::safe;
   milliseconds timeout{3000};          // for the whole call, retries and credentials included
   milliseconds attempt_timeout{2000};  // for one attempt
@@ -47,6 +49,7 @@ struct AwsRequest {
 //   conflict     409, 412, ConditionalCheckFailedException …; `code` as above, or "aws_conflict"
 //   too_large    413, EntityTooLarge …, or an answer over max_response_bytes
 //   invalid      any other 4xx (code aws_refused): a bug or a wrong setting; the message has the service's words
+//   as it is     what `open_body` failed with, unless that is `unavailable` or `timeout`
 //   unavailable  throttled (aws_throttled), 5xx or no connection (aws_unavailable), deadline passed (aws_timeout),
 //   breaker
 //                open (circuit_open), no credentials (no_credentials), or they are not good for this (aws_denied);

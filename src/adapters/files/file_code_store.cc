@@ -9,7 +9,8 @@
 #include <cerrno>
 #include <memory>
 
-#include "adapters/files/file_source.h"
+#include "adapters/system/file_pieces.h"
+#include "adapters/system/file_source.h"
 #include "adapters/system/posix_file.h"
 #include "core/error_codes.h"
 #include "core/executable.h"
@@ -45,10 +46,11 @@ Result<void> place_file(const std::filesystem::path& staged, const std::filesyst
   return moved;
 }
 
-Result<void> write_file(const std::filesystem::path& path, std::span<const char> bytes) {
+Result<std::uint64_t> fill_file(const std::filesystem::path& path,
+                                const std::function<Result<std::uint64_t>(int into)>& fill) {
   const Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!file) return disk_error("making a file", errno);
-  return write_all(file.get(), bytes);
+  return fill(file.get());
 }
 
 // Makes the folders of `target` below `root`, each durable.
@@ -154,26 +156,55 @@ Task<Result<void>> FileCodeStore::retire_bundle(const CodeRef& code) {
 Task<Result<void>> FileCodeStore::put_object(const std::string& key, std::string_view bytes) {
   if (auto ok = check_object_key(key); !ok) co_return ok;
   co_return co_await on_disk([this, key, bytes = std::string(bytes)] {
-    return is_output(key) ? write_output(key, bytes) : write_object(objects_ / key, bytes);
+    return write_object(key, [&](int into) -> Result<std::uint64_t> {
+      if (auto written = write_all(into, bytes); !written) return fail(std::move(written.error()));
+      return bytes.size();
+    });
   });
 }
 
-Result<void> FileCodeStore::write_output(const std::string& key, std::string_view bytes) {
-  if (auto admitted = admit_output_ ? admit_output_() : Result<void>{}; !admitted) return admitted;
-  const std::string_view path = std::string_view(key).substr(object_folders::outputs.name.size() + 1);
-  if (auto room = outputs_.make_room(path, bytes.size()); !room) return room;
-  auto written = write_object(objects_ / key, bytes);
-  if (!written) outputs_.give_back(path, bytes.size());
-  return written;
+Task<Result<StoredFile>> FileCodeStore::put_file(const std::string& key, int file, std::uint64_t max_bytes) {
+  if (auto ok = check_object_key(key); !ok) co_return fail(ok.error());
+  const auto shared = share_file(file, max_bytes);
+  if (!shared) co_return fail(shared.error());
+  const auto stored = std::make_shared<StoredFile>();
+  const auto written = co_await on_disk([this, key, from = *shared, max_bytes, stored] {
+    return write_object(key, [&](int into) -> Result<std::uint64_t> {
+      auto copied = read_in_pieces(from->get(), max_bytes, [into](auto piece) { return write_all(into, piece); });
+      if (!copied) return fail(std::move(copied.error()));
+      *stored = std::move(*copied);
+      return stored->size;
+    });
+  });
+  if (!written) co_return fail(written.error());
+  co_return std::move(*stored);
 }
 
-Result<void> FileCodeStore::write_object(const std::filesystem::path& target, std::string_view bytes) {
-  if (auto ok = make_parents(objects_, target); !ok) return ok;
+// Room is made for what is there in full: for nothing nothing goes.
+Result<void> FileCodeStore::write_object(const std::string& key, const Filling& fill) {
+  if (is_output(key) && admit_output_) {
+    if (auto admitted = admit_output_(); !admitted) return admitted;
+  }
   const auto temporary = temporary_path();
-  auto written = write_file(temporary, bytes);
-  if (written) written = move_durably(temporary, target);
-  if (!written) ::unlink(temporary.c_str());
-  return written;
+  const auto bytes = fill_file(temporary, fill);
+  Result<void> placed = bytes ? place_object(key, temporary, *bytes) : fail(bytes.error());
+  if (!placed) ::unlink(temporary.c_str());
+  return placed;
+}
+
+Result<void> FileCodeStore::place_object(const std::string& key, const std::filesystem::path& temporary,
+                                         std::uint64_t bytes) {
+  const auto target = objects_ / key;
+  const auto place = [&]() -> Result<void> {
+    if (auto ok = make_parents(objects_, target); !ok) return ok;
+    return move_durably(temporary, target);
+  };
+  if (!is_output(key)) return place();
+  const std::string_view path = std::string_view(key).substr(object_folders::outputs.name.size() + 1);
+  if (auto room = outputs_.make_room(path, bytes); !room) return room;
+  auto placed = place();
+  if (!placed) outputs_.give_back(path, bytes);
+  return placed;
 }
 
 Task<Result<std::string>> FileCodeStore::get_object(const std::string& key) {

@@ -39,6 +39,7 @@ class FileCodeStore final : public CodeStore {
   Task<Result<std::filesystem::path>> fetch_bundle(const CodeRef& code) override;
   Task<Result<void>> retire_bundle(const CodeRef& code) override;
   Task<Result<void>> put_object(const std::string& key, std::string_view bytes) override;
+  Task<Result<StoredFile>> put_file(const std::string& key, int file, std::uint64_t max_bytes) override;
   Task<Result<std::string>> get_object(const std::string& key) override;
   Task<Result<ByteSourcePtr>> open_object(const std::string& key) override;
   Task<Result<void>> remove_object(const std::string& key) override;
@@ -55,8 +56,10 @@ class FileCodeStore final : public CodeStore {
   void touch(const std::string& sha256);
   [[nodiscard]] bool is_recent(const std::string& sha256);
   void forget_old_touches();
-  Result<void> write_object(const std::filesystem::path& target, std::string_view bytes);
-  Result<void> write_output(const std::string& key, std::string_view bytes);
+  // Writes an object's bytes to a descriptor, and says how many they were.
+  using Filling = std::function<Result<std::uint64_t>(int into)>;
+  Result<void> write_object(const std::string& key, const Filling& fill);
+  Result<void> place_object(const std::string& key, const std::filesystem::path& temporary, std::uint64_t bytes);
   Task<void> sweep_bundle(std::string sha256);
   Task<bool> delete_unless_recent(std::string sha256);
   Task<Result<void>> on_disk(std::function<Result<void>()> work);

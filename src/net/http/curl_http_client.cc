@@ -8,6 +8,9 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/url/parse.hpp>
+#include <optional>
+#include <span>
+#include <vector>
 
 #include "core/operator_error_codes.h"
 #include "core/text.h"
@@ -62,6 +65,7 @@ class Call final : public CurlTransfer {
   }
 
   [[nodiscard]] Result<Response> take_result() {
+    if (body_error_) return fail(std::move(*body_error_));
     if (too_large_) {
       return fail(errors::http_too_large, "The answer of " + origin_of(request_.url) + " is larger than " +
                                               std::to_string(request_.max_response_bytes) + " bytes.");
@@ -78,6 +82,22 @@ class Call final : public CurlTransfer {
     const bool never_sent = code() == CURLE_COULDNT_CONNECT || code() == CURLE_COULDNT_RESOLVE_HOST;
     return fail(never_sent ? errors::http_unreachable : errors::http_unavailable,
                 "No answer from " + where + ": " + why + ".");
+  }
+
+  Task<void> feed() override {
+    const ByteSourcePtr source = source_;
+    const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(kBodyPieceBytes, source->size() - fetched_));
+    piece_.resize(wanted);
+    auto got = co_await source->read(piece_);
+    if (source != source_) co_return;  // the request has begun anew meanwhile, and asks again
+    if (!got) {
+      body_error_ = std::move(got.error());
+    } else if (*got == 0) {
+      body_error_ = Error{errors::http_body_short, "What was to be sent ended before its size."};
+    }
+    piece_.resize(got.value_or(0));
+    given_ = 0;
+    fetched_ += piece_.size();
   }
 
  private:
@@ -102,12 +122,33 @@ class Call final : public CurlTransfer {
       set(CURLOPT_NOBODY, 1L);
       return;
     }
+    if (request_.open_body) {
+      set_source();
+      return;
+    }
     const std::string_view body = request_.borrowed_body.empty() ? request_.body : request_.borrowed_body;
     if (!body.empty() || request_.method == "POST" || request_.method == "PUT" || request_.method == "PATCH") {
       set(CURLOPT_POST, 1L);
       set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
       set(CURLOPT_POSTFIELDS, body.data());  // NOLINT(bugprone-suspicious-stringview-data-usage): its size is set above
     }
+    set(CURLOPT_CUSTOMREQUEST, request_.method.c_str());
+  }
+
+  void set_source() {
+    source_ = request_.open_body();
+    set(CURLOPT_POST, 1L);
+    set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(source_->size()));
+    set(CURLOPT_READDATA, this);
+    set(
+        CURLOPT_READFUNCTION, +[](char* into, std::size_t size, std::size_t count, void* self) {
+          return static_cast<Call*>(self)->give_body({into, size * count});
+        });
+    set(CURLOPT_SEEKDATA, this);
+    set(
+        CURLOPT_SEEKFUNCTION, +[](void* self, curl_off_t offset, int origin) {
+          return offset == 0 && origin == SEEK_SET ? static_cast<Call*>(self)->begin_body_anew() : CURL_SEEKFUNC_FAIL;
+        });
     set(CURLOPT_CUSTOMREQUEST, request_.method.c_str());
   }
 
@@ -134,6 +175,27 @@ class Call final : public CurlTransfer {
         CURLOPT_WRITEFUNCTION, +[](char* data, std::size_t size, std::size_t count, void* self) {
           return static_cast<Call*>(self)->take_body({data, size * count}) ? size * count : std::size_t{0};
         });
+  }
+
+  std::size_t give_body(std::span<char> room) {
+    if (body_error_) return CURL_READFUNC_ABORT;
+    if (given_ == piece_.size()) {
+      if (fetched_ == source_->size()) return 0;
+      starve();
+      return CURL_READFUNC_PAUSE;
+    }
+    const std::size_t count = std::min(room.size(), piece_.size() - given_);
+    std::copy_n(piece_.data() + given_, count, room.data());
+    given_ += count;
+    return count;
+  }
+
+  int begin_body_anew() {
+    source_ = request_.open_body();
+    piece_.clear();
+    given_ = 0;
+    fetched_ = 0;
+    return CURL_SEEKFUNC_OK;
   }
 
   static long at_least_one(milliseconds time) { return static_cast<long>(std::max<std::int64_t>(time.count(), 1)); }
@@ -177,6 +239,11 @@ class Call final : public CurlTransfer {
   Response response_;
   HeaderList header_list_;
   std::array<char, CURL_ERROR_SIZE> error_text_{};
+  ByteSourcePtr source_;
+  std::vector<char> piece_;    // of the source
+  std::size_t given_ = 0;      // of the piece
+  std::uint64_t fetched_ = 0;  // of the source
+  std::optional<Error> body_error_;
   std::size_t header_bytes_ = 0;
   std::uint64_t body_bytes_ = 0;
   bool head_done_ = false;

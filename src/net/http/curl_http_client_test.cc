@@ -10,12 +10,15 @@
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/read_until.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <cstdlib>
 #include <thread>
+
+#include "core/operator_error_codes.h"
 
 namespace infra::net {
 namespace {
@@ -267,6 +270,125 @@ TEST_F(HttpClientTest, StreamsTheAnswerAsItArrives) {
   EXPECT_EQ(send(request).error().kind, ErrorKind::unavailable);
   EXPECT_EQ(heard, "200:one");
   server.wait_until_left();
+}
+
+// A body out of a text, told a part at a time, as a thread of the pool would: later, and on the caller's loop.
+struct Pieces {
+  std::string text;
+  std::uint64_t size = text.size();  // as it is told
+  std::size_t fails_at = std::string::npos;
+  int opened = 0;
+  std::size_t largest_asked = 0;
+
+  [[nodiscard]] std::function<ByteSourcePtr()> opener() {
+    return [this]() -> ByteSourcePtr {
+      ++opened;
+      return std::make_shared<Source>(*this);
+    };
+  }
+
+ private:
+  class Source final : public ByteSource {
+   public:
+    explicit Source(Pieces& pieces) : pieces_(pieces) {}
+    [[nodiscard]] std::uint64_t size() const override { return pieces_.size; }
+    Task<Result<std::size_t>> read(std::span<char> buffer) override {
+      pieces_.largest_asked = std::max(pieces_.largest_asked, buffer.size());
+      co_await asio::post(co_await asio::this_coro::executor, asio::use_awaitable);
+      if (read_ >= pieces_.fails_at) co_return fail(errors::file_unreadable, "It can't be read.");
+      const std::size_t count = pieces_.text.copy(buffer.data(), std::min(buffer.size(), std::size_t{50'000}), read_);
+      read_ += count;
+      co_return count;
+    }
+
+   private:
+    Pieces& pieces_;
+    std::size_t read_ = 0;
+  };
+};
+
+std::string patterned(std::size_t size) {
+  std::string bytes(size, '\0');
+  for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<char>(i * 7919 >> 8);
+  return bytes;
+}
+
+TEST_F(HttpClientTest, SendsABodyPieceByPiece) {
+  std::string seen;
+  ScriptedServer server([&](const std::string& request) {
+    seen = request;
+    return ok("x");
+  });
+  for (const std::size_t size : {std::size_t{1}, kBodyPieceBytes, std::size_t{3'000'001}}) {
+    Pieces body{.text = patterned(size)};
+    const auto answer = send({.method = "PUT", .url = server.url(), .open_body = body.opener()});
+    ASSERT_TRUE(answer) << answer.error().message;
+    EXPECT_TRUE(seen.starts_with("PUT / HTTP/1.1\r\n")) << seen.substr(0, 100);
+    EXPECT_NE(seen.find("Content-Length: " + std::to_string(size) + "\r\n"), std::string::npos);
+    EXPECT_TRUE(seen.substr(seen.find("\r\n\r\n") + 4) == body.text) << size;
+    EXPECT_LE(body.largest_asked, kBodyPieceBytes);
+    EXPECT_EQ(body.opened, 1);
+  }
+  EXPECT_EQ(server.connections(), 1);
+}
+
+TEST_F(HttpClientTest, ABodyThatGrewIsSentAsFarAsItsSize) {
+  std::string seen;
+  ScriptedServer server([&](const std::string& request) {
+    seen = request;
+    return ok("x");
+  });
+  Pieces body{.text = patterned(200'000), .size = 70'000};
+  ASSERT_TRUE(send({.method = "PUT", .url = server.url(), .open_body = body.opener()}));
+  EXPECT_TRUE(seen.ends_with("\r\n\r\n" + body.text.substr(0, 70'000)));
+}
+
+TEST_F(HttpClientTest, ABodyThatEndsTooEarlyOrFailsEndsTheCall) {
+  ScriptedServer server([](const std::string&) { return ok("x"); });
+  Pieces cut{.text = patterned(200'000), .size = 200'001};
+  EXPECT_EQ(send({.method = "PUT", .url = server.url(), .open_body = cut.opener()}).error().code, "http_body_short");
+  Pieces broken{.text = patterned(200'000), .fails_at = 100'000};
+  EXPECT_EQ(send({.method = "PUT", .url = server.url(), .open_body = broken.opener()}).error().code, "file_unreadable");
+  EXPECT_EQ(get(server.url()).value().body, "x") << "other calls go on";
+}
+
+TEST_F(HttpClientTest, ABodyIsOpenedAnewForANewConnection) {
+  std::string seen;
+  int requests = 0;
+  ScriptedServer server([&](const std::string& request) {
+    seen = request;
+    if (++requests == 2) return Reply{.bytes = "", .then_close = true};  // the kept connection dies under it
+    return ok("x");
+  });
+  Pieces body{.text = patterned(100'000)};
+  ASSERT_TRUE(send({.method = "PUT", .url = server.url(), .open_body = body.opener()}));
+  EXPECT_EQ(body.opened, 1);
+  const auto answer = send({.method = "PUT", .url = server.url(), .open_body = body.opener()});
+  ASSERT_TRUE(answer) << answer.error().message;
+  EXPECT_EQ(requests, 3);
+  EXPECT_EQ(body.opened, 3);
+  EXPECT_TRUE(seen.ends_with("\r\n\r\n" + body.text));
+}
+
+TEST_F(HttpClientTest, AnAnswerBeforeTheBodysEndIsAnAnswer) {
+  asio::io_context context;
+  tcp::acceptor acceptor(context, {asio::ip::address_v4::loopback(), 0});
+  std::thread server([&] {
+    tcp::socket socket = acceptor.accept();
+    std::string head;
+    asio::read_until(socket, asio::dynamic_buffer(head), "\r\n\r\n");
+    asio::write(socket, asio::buffer(std::string("HTTP/1.1 403 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")));
+    socket.shutdown(tcp::socket::shutdown_send);
+    boost::system::error_code ended;
+    std::string rest(4096, '\0');
+    while (!ended) socket.read_some(asio::buffer(rest), ended);
+  });
+  Pieces body{.text = patterned(20'000'000)};
+  const auto url = "http://127.0.0.1:" + std::to_string(acceptor.local_endpoint().port());
+  const auto answer = send({.method = "PUT", .url = url, .open_body = body.opener()});
+  EXPECT_TRUE(answer) << answer.error().message;
+  if (answer) EXPECT_EQ(answer->status, 403);
+  server.join();
 }
 
 TEST_F(HttpClientTest, ManyCallsRunAtOnce) {

@@ -28,6 +28,11 @@ CurlTransfer::~CurlTransfer() {
   curl_easy_cleanup(easy_);
 }
 
+void CurlTransfer::starve() {
+  starved_ = true;
+  if (wake_ != nullptr) wake_->cancel();
+}
+
 // A transfer's stay in the multi handle, also when its coroutine is destroyed while it waits.
 class CurlMulti::Membership {
  public:
@@ -39,7 +44,7 @@ class CurlMulti::Membership {
     multi_.transfers_.insert(&transfer_);
   }
   ~Membership() {
-    transfer_.done_ = nullptr;
+    transfer_.wake_ = nullptr;
     if (multi_.transfers_.erase(&transfer_) > 0) curl_multi_remove_handle(multi_.multi_, transfer_.easy());
   }
   Membership(const Membership&) = delete;
@@ -74,11 +79,18 @@ CurlMulti::~CurlMulti() {
 }
 
 Task<void> CurlMulti::run(CurlTransfer& transfer) {
-  boost::asio::steady_timer done(context_, boost::asio::steady_timer::time_point::max());
+  boost::asio::steady_timer wake(context_, boost::asio::steady_timer::time_point::max());
   const Membership membership(*this, transfer);
-  if (transfer.finished_) co_return;
-  transfer.done_ = &done;
-  co_await done.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
+  transfer.wake_ = &wake;
+  while (!transfer.finished_) {
+    if (std::exchange(transfer.starved_, false)) {
+      co_await transfer.feed();
+      if (!transfer.finished_) resume(transfer);
+      continue;
+    }
+    co_await wake.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
+    if (!transfer.finished_ && !transfer.starved_) co_return;  // the caller was cancelled
+  }
 }
 
 void CurlMulti::close() {
@@ -169,10 +181,15 @@ void CurlMulti::act(curl_socket_t socket, int events) {
   }
 }
 
+void CurlMulti::resume(CurlTransfer& transfer) {
+  curl_easy_pause(transfer.easy(), CURLPAUSE_CONT);
+  act(CURL_SOCKET_TIMEOUT, 0);
+}
+
 void CurlMulti::finish(CurlTransfer& transfer, CURLcode code) {
   transfer.code_ = code;
   transfer.finished_ = true;
-  if (transfer.done_ != nullptr) transfer.done_->cancel();
+  if (transfer.wake_ != nullptr) transfer.wake_->cancel();
 }
 
 }  // namespace infra::net

@@ -28,12 +28,19 @@ class CurlTransfer {
   // How it ended; CURLE_ABORTED_BY_CALLBACK if the caller was cancelled or the client closed.
   [[nodiscard]] CURLcode code() const { return code_; }
 
+ protected:
+  // From the read callback, which has nothing to send yet and pauses: feed() is called, then it is asked again.
+  void starve();
+  // Fetches more to send. The transfer may end meanwhile.
+  virtual Task<void> feed() { co_return; }
+
  private:
   friend class CurlMulti;
   CURL* easy_;
   CURLcode code_ = CURLE_ABORTED_BY_CALLBACK;
   bool finished_ = false;
-  boost::asio::steady_timer* done_ = nullptr;  // cancelled to wake run()
+  bool starved_ = false;
+  boost::asio::steady_timer* wake_ = nullptr;  // cancelled to wake run()
 };
 
 // Lives and dies on one event thread, or after that thread is gone.
@@ -73,6 +80,7 @@ class CurlMulti : public std::enable_shared_from_this<CurlMulti> {
   void wait(Watch& watch, const WaitKind& kind);
   static void drop(Watch& watch);
   void act(curl_socket_t socket, int events);
+  void resume(CurlTransfer& transfer);
   static void finish(CurlTransfer& transfer, CURLcode code);
 
   boost::asio::io_context& context_;

@@ -5,12 +5,15 @@
 #include <string>
 #include <string_view>
 
+#include "core/byte_source.h"
 #include "core/error.h"
 #include "core/task.h"
 #include "core/time.h"
 #include "net/http/http_types.h"
 
 namespace infra::net {
+
+inline constexpr std::size_t kBodyPieceBytes = std::size_t{64} * 1024;
 
 struct ClientRequest {
   std::string method = "GET";
@@ -19,6 +22,10 @@ struct ClientRequest {
   std::string body{};
   // Sent in place of `body`, without a copy; the caller keeps it until send() has returned.
   std::string_view borrowed_body{};
+  // If set, what it opens is the body: read as the peer takes it, kBodyPieceBytes at a time and not past its size().
+  // Opened anew where the request has to begin anew, on a connection that turned out to be dead. A read that fails is
+  // the call's error; one that comes to an end too early, too: `conflict` (code http_body_short).
+  std::function<ByteSourcePtr()> open_body{};
   milliseconds timeout{10'000};  // connect to last byte
   milliseconds connect_timeout{2'000};
   std::uint64_t max_response_bytes = 64 * 1024 * 1024;

@@ -1,60 +1,16 @@
 // What a function says never costs the worker more than the function: memory, by counting every allocation of this
 // process. `./dev bench frames` has the processor's time.
 #include <gtest/gtest.h>
-#include <malloc.h>
 
-#include <atomic>
-#include <cstdlib>
-#include <new>
 #include <optional>
 
 #include "core/job_result.h"
 #include "core/limits.h"
+#include "support/counted_heap.h"
 #include "support/spoken_frame.h"
 #include "worker/instances/call_frame.h"
 #include "worker/instances/outcome.h"
 #include "worker/runner/exchange.h"
-
-namespace {
-
-std::atomic<std::size_t> held = 0;
-std::atomic<std::size_t> peak = 0;
-
-void* counted(void* memory) {
-  if (memory == nullptr) std::abort();
-  const std::size_t now = held += malloc_usable_size(memory);
-  for (std::size_t most = peak; most < now && !peak.compare_exchange_weak(most, now);) {
-  }
-  return memory;
-}
-
-void uncounted(void* memory) {
-  held -= malloc_usable_size(memory);
-  std::free(memory);  // NOLINT(cppcoreguidelines-no-malloc): this is what stands behind new
-}
-
-}  // namespace
-
-// NOLINTBEGIN(cppcoreguidelines-no-malloc,misc-new-delete-overloads)
-void* operator new(std::size_t size) {
-  return counted(std::malloc(size));
-}
-void* operator new(std::size_t size, std::align_val_t align) {
-  return counted(std::aligned_alloc(static_cast<std::size_t>(align), size));
-}
-void operator delete(void* memory) noexcept {
-  uncounted(memory);
-}
-void operator delete(void* memory, std::size_t /*size*/) noexcept {
-  uncounted(memory);
-}
-void operator delete(void* memory, std::align_val_t /*align*/) noexcept {
-  uncounted(memory);
-}
-void operator delete(void* memory, std::size_t /*size*/, std::align_val_t /*align*/) noexcept {
-  uncounted(memory);
-}
-// NOLINTEND(cppcoreguidelines-no-malloc,misc-new-delete-overloads)
 
 namespace infra::worker {
 namespace {
@@ -85,17 +41,14 @@ class AnswerCostTest : public ::testing::Test {
     }
     return result;
   }
-  void begin() {
-    before_ = held;
-    peak = before_;
-  }
+  void begin() { heap_.begin(); }
   // The most that was allocated since begin().
-  [[nodiscard]] std::size_t cost() const { return peak - before_; }
+  [[nodiscard]] std::size_t cost() const { return heap_.most(); }
 
   ByteBudget budget_{64 * limits::kMiB};
 
  private:
-  std::size_t before_ = 0;
+  testing::CountedHeap heap_;
 };
 
 TEST_F(AnswerCostTest, WhatIsNoResultCosts16MiBAtTheMost) {

@@ -4,7 +4,6 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <utility>
 #include <vector>
 
@@ -12,7 +11,7 @@
 #include "core/json_text.h"
 #include "core/limits.h"
 #include "core/object_keys.h"
-#include "core/sha256.h"
+#include "core/operator_error_codes.h"
 #include "core/text.h"
 #include "telemetry/log.h"
 
@@ -21,24 +20,8 @@ namespace {
 
 constexpr std::size_t kMaxNamed = 10;  // in the note
 
-// All that is there now, however large the file was when it was opened: the call's other threads may still write.
-sandbox::LeftOut read_file(int file, std::uint64_t kept_before, std::string& bytes) {
-  constexpr std::size_t kChunk = 256 * 1024;
-  while (true) {
-    const std::size_t before = bytes.size();
-    bytes.resize(before + kChunk);
-    const ssize_t count = ::pread(file, bytes.data() + before, kChunk, static_cast<off_t>(before));
-    bytes.resize(before + static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return sandbox::LeftOut::unreadable;
-    if (bytes.size() > limits::kMaxOutputFileBytes) return sandbox::LeftOut::too_large;
-    if (kept_before + bytes.size() > limits::kMaxOutputFilesBytes) return sandbox::LeftOut::over_total;
-    if (count == 0) return sandbox::LeftOut::no;
-  }
-}
-
 // What the call's own growth does not show: a hole takes no block in the sandbox, and all of its length in the store.
-std::int64_t bytes_in_holes(int file, std::size_t size) {
+std::int64_t bytes_in_holes(int file, std::uint64_t size) {
   struct stat info{};
   if (::fstat(file, &info) != 0) return 0;
   constexpr std::int64_t kBlock = 512;  // of st_blocks, whatever the file system's are
@@ -51,32 +34,34 @@ std::uint64_t bytes_of(const std::vector<OutputFile>& files) {
   return bytes;
 }
 
-Task<sandbox::LeftOut> keep_file(CodeStore& code, Executor& executor, const sandbox::OutputEntry& entry, int attempt,
-                                 JobResult& result) {
-  if (!is_output_name(entry.name)) co_return sandbox::LeftOut::bad_name;
-  std::string bytes;
-  std::string sha256;
-  std::int64_t in_holes = 0;
-  sandbox::LeftOut left_out = sandbox::LeftOut::no;
-  co_await executor.offload([&, kept_before = bytes_of(result.output_files)] {
-    left_out = read_file(entry.file.get(), kept_before, bytes);
-    if (left_out != sandbox::LeftOut::no) return;
-    sha256 = sha256_of(bytes);
-    in_holes = bytes_in_holes(entry.file.get(), bytes.size());
-  });
-  if (left_out != sandbox::LeftOut::no) co_return left_out;
-  const std::string key = output_key(result.function_id, result.request_id, entry.name, attempt);
-  const auto put = co_await code.put_object(key, bytes);
-  if (!put) {
-    log::warn("an output file could not be stored",
-              {{"requestId", result.request_id.value}, {"code", put.error().code}});
-    co_return put.error().code == errors::storage_full ? sandbox::LeftOut::no_room : sandbox::LeftOut::not_stored;
+// `max_bytes` are those that the run may keep yet.
+sandbox::LeftOut reason_of(const Error& error, std::uint64_t max_bytes) {
+  if (error.code == errors::object_too_large) {
+    return max_bytes < limits::kMaxOutputFileBytes ? sandbox::LeftOut::over_total : sandbox::LeftOut::too_large;
   }
-  result.disk_write += in_holes;
+  if (error.code == errors::file_unreadable) return sandbox::LeftOut::unreadable;
+  return error.code == errors::storage_full ? sandbox::LeftOut::no_room : sandbox::LeftOut::not_stored;
+}
+
+Task<sandbox::LeftOut> keep_file(CodeStore& code, const sandbox::OutputEntry& entry, int attempt, JobResult& result) {
+  if (!is_output_name(entry.name)) co_return sandbox::LeftOut::bad_name;
+  const std::string key = output_key(result.function_id, result.request_id, entry.name, attempt);
+  const std::uint64_t max_bytes =
+      std::min(limits::kMaxOutputFileBytes, limits::kMaxOutputFilesBytes - bytes_of(result.output_files));
+  const auto stored = co_await code.put_file(key, entry.file.get(), max_bytes);
+  if (!stored) {
+    const auto reason = reason_of(stored.error(), max_bytes);
+    if (reason == sandbox::LeftOut::no_room || reason == sandbox::LeftOut::not_stored) {
+      log::warn("an output file could not be stored",
+                {{"requestId", result.request_id.value}, {"code", stored.error().code}});
+    }
+    co_return reason;
+  }
+  result.disk_write += bytes_in_holes(entry.file.get(), stored->size);
   result.output_files.push_back({.name = entry.name,
-                                 .size_bytes = static_cast<std::int64_t>(bytes.size()),
+                                 .size_bytes = static_cast<std::int64_t>(stored->size),
                                  .key = key,
-                                 .sha256 = std::move(sha256)});
+                                 .sha256 = stored->sha256});
   co_return sandbox::LeftOut::no;
 }
 
@@ -96,12 +81,10 @@ std::string note_of(const std::vector<sandbox::OutputEntry>& left_out, std::size
 
 }  // namespace
 
-Task<void> keep_output(CodeStore& code, Executor& executor, sandbox::OutputTree output, int attempt,
-                       JobResult& result) {
+Task<void> keep_output(CodeStore& code, sandbox::OutputTree output, int attempt, JobResult& result) {
   std::vector<sandbox::OutputEntry> left_out;
   for (auto& entry : output.entries) {
-    if (entry.left_out == sandbox::LeftOut::no)
-      entry.left_out = co_await keep_file(code, executor, entry, attempt, result);
+    if (entry.left_out == sandbox::LeftOut::no) entry.left_out = co_await keep_file(code, entry, attempt, result);
     entry.file.reset();
     if (entry.left_out != sandbox::LeftOut::no) left_out.push_back(std::move(entry));
   }

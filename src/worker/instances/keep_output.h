@@ -5,14 +5,13 @@
 #include "core/job_result.h"
 #include "core/task.h"
 #include "ports/code_store.h"
-#include "ports/executor.h"
 #include "sandbox/launcher.h"
 
 namespace infra::worker {
 
-// One file at a time is in memory. `attempt` is which start of the job this was: each has objects of its own. `result`
-// has its ids, and its stderr, to which the note is added. A store that is away is no reason to fail the run, whose
-// effects are there: the note says so.
-Task<void> keep_output(CodeStore& code, Executor& executor, sandbox::OutputTree output, int attempt, JobResult& result);
+// One file at a time goes into the store, out of its sandbox's memory and past ours (CodeStore::put_file). `attempt` is
+// which start of the job this was: each has objects of its own. `result` has its ids, and its stderr, to which the note
+// is added. A store that is away is no reason to fail the run, whose effects are there: the note says so.
+Task<void> keep_output(CodeStore& code, sandbox::OutputTree output, int attempt, JobResult& result);
 
 }  // namespace infra::worker

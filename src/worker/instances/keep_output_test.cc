@@ -12,6 +12,7 @@
 #include "core/limits.h"
 #include "core/sha256.h"
 #include "sandbox/client/plain_launcher.h"
+#include "support/read_open_file.h"
 #include "support/worker_world.h"
 #include "worker/instances/instance.h"
 
@@ -28,14 +29,16 @@ const RequestId kRequest{"r1"};
 class ObjectStore : public SourceBundles {
  public:
   using SourceBundles::SourceBundles;
-  Task<Result<void>> put_object(const std::string& key, std::string_view bytes) override {
+  Task<Result<StoredFile>> put_file(const std::string& key, int file, std::uint64_t max_bytes) override {
     if (full) co_return fail(errors::storage_full, "The disk is full.");
     if (failures_left > 0) {
       --failures_left;
       co_return fail(errors::code_store_unavailable, "The store is away.");
     }
-    objects[key] = bytes;
-    co_return Result<void>();
+    const auto bytes = infra::testing::read_open_file(file, max_bytes);
+    if (!bytes) co_return fail(bytes.error());
+    objects[key] = *bytes;
+    co_return infra::testing::stored_as(*bytes);
   }
 
   std::map<std::string, std::string> objects;
@@ -60,7 +63,7 @@ class KeepOutputTest : public ::testing::Test {
   void leave_out(std::string name, sandbox::LeftOut why) {
     tree_.entries.push_back({.name = std::move(name), .left_out = why, .file = sandbox::UniqueFd()});
   }
-  void keep(int attempt = 1) { loop_.run(keep_output(store_, loop_, std::move(tree_), attempt, result_)); }
+  void keep(int attempt = 1) { loop_.run(keep_output(store_, std::move(tree_), attempt, result_)); }
   [[nodiscard]] std::vector<std::string> kept() const {
     std::vector<std::string> names;
     for (const auto& file : result_.output_files) names.push_back(file.name);
@@ -115,6 +118,15 @@ TEST_F(KeepOutputTest, FilesThatGrewAreReadNoFurtherThanTheBoundOfAll) {
   keep();
   EXPECT_THAT(kept(), ElementsAre("a", "b", "c", "e"));
   EXPECT_EQ(result_.err, "[not kept as output files: \"d\" is past 32 MiB in all]\n");
+}
+
+TEST_F(KeepOutputTest, AFileThatCannotBeReadIsNamed) {
+  add("lost", "1");
+  add("kept", "2");
+  tree_.entries[0].file = sandbox::UniqueFd(::open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  keep();
+  EXPECT_THAT(kept(), ElementsAre("kept"));
+  EXPECT_EQ(result_.err, "[not kept as output files: \"lost\" can't be read]\n");
 }
 
 TEST_F(KeepOutputTest, WhatIsStoredOfHolesIsWritten) {

@@ -67,7 +67,7 @@ Task<Attempt> CallFunction::call_in(const InstancePtr& instance, const Delivery&
   attempt.interrupted = hold.lost() || instance->state() == State::interrupted;
   sandbox::OutputTree output = instance->take_output();
   if (!attempt.interrupted && !output.entries.empty()) {
-    co_await keep_output(deps_.code, deps_.executor, std::move(output), delivery.receives, attempt.result);
+    co_await keep_output(deps_.code, std::move(output), delivery.receives, attempt.result);
   }
   if (!attempt.interrupted) tell_of_leftover(job, instance->leftover());
   co_return attempt;

@@ -43,7 +43,12 @@ std::unexpected<Error> translate(Error error, const std::string& bucket) {
       }
       if (error.code == aws_names::no_such_upload) return fail(std::move(error));
       return fail(errors::object_not_found, "There is no object of this key.");
+    case ErrorKind::internal:
+      return fail(std::move(error));
     case ErrorKind::conflict:
+      if (error.code == aws_names::wrong_hash || error.code == errors::http_body_short) {
+        return fail(errors::file_changed, "A file was written to while it was sent to S3, which has nothing of it.");
+      }
       return away("S3 is busy with this object; try again in a moment.");
     default:
       return fail(errors::s3_refused, std::move(error.message));
@@ -91,9 +96,10 @@ Task<Result<net::Response>> S3Bucket::head(std::string key) const {
 }
 
 Task<Result<net::Response>> S3Bucket::put(std::string key, S3Body body, std::string query) const {
-  auto out = request("PUT", key, std::move(query), body.bytes.size());
+  auto out = request("PUT", key, std::move(query), body.open ? body.size : body.bytes.size());
   if (!body.sha256.empty()) out.headers.add("x-amz-content-sha256", std::move(body.sha256));
   out.body = std::move(body.bytes);
+  out.open_body = std::move(body.open);
   return call(std::move(out));
 }
 

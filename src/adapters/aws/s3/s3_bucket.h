@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -14,12 +15,16 @@ namespace infra::aws {
 struct S3Body {
   std::string bytes{};
   std::string sha256{};
+  // In place of `bytes`, read as they go out: so many, whose hash is known.
+  std::function<ByteSourcePtr()> open{};
+  std::uint64_t size = 0;
 };
 
 // What a call gives: an answer (2xx, 304), or
 //   not_found    no such object (code object_not_found), or no such upload (code NoSuchUpload)
 //   unavailable  as AwsClient has it; also a bucket that is not there, which is a wrong setting
-//   internal     S3 refuses what it was sent (code s3_refused)
+//   conflict     a body that was opened was not what its hash or size says (code file_changed)
+//   internal     S3 refuses what it was sent (code s3_refused), or a body that was opened can't be read
 // Any event thread.
 class S3Bucket {
  public:

@@ -174,6 +174,11 @@ Task<Result<void>> S3CodeStore::put_object(const std::string& key, std::string_v
   co_return Result<void>{};
 }
 
+Task<Result<StoredFile>> S3CodeStore::put_file(const std::string& key, int file, std::uint64_t max_bytes) {
+  if (auto allowed = check_object_key(key); !allowed) co_return fail(allowed.error());
+  co_return co_await aws::upload_open_file(bucket_, executor_, key, file, max_bytes);
+}
+
 Task<Result<std::string>> S3CodeStore::get_object(const std::string& key) {
   if (auto allowed = check_object_key(key); !allowed) co_return fail(allowed.error());
   auto got = co_await bucket_.get(key, {}, aws::kS3PartBytes, kMaxAnswerBytes);

@@ -20,7 +20,7 @@ namespace infra {
 // infra=retired, and the bucket's lifecycle rule deletes it when the queue's retention is over (docs/aws.md).
 //
 // Memory: an upload and a download each hold one part (aws::kS3PartBytes), however large the bundle is; an object that
-// is opened holds a part of kSourcePartBytes.
+// is opened holds a part of kSourcePartBytes, a file that is put a piece of 64 KiB and curl's buffer of as much.
 class S3CodeStore final : public CodeStore {
  public:
   // Throws std::filesystem::filesystem_error if the cache's folder can't be made.
@@ -32,6 +32,7 @@ class S3CodeStore final : public CodeStore {
   Task<Result<std::filesystem::path>> fetch_bundle(const CodeRef& code) override;
   Task<Result<void>> retire_bundle(const CodeRef& code) override;
   Task<Result<void>> put_object(const std::string& key, std::string_view bytes) override;
+  Task<Result<StoredFile>> put_file(const std::string& key, int file, std::uint64_t max_bytes) override;
   Task<Result<std::string>> get_object(const std::string& key) override;
   Task<Result<ByteSourcePtr>> open_object(const std::string& key) override;
   Task<Result<void>> remove_object(const std::string& key) override;

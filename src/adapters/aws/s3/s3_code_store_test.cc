@@ -12,6 +12,7 @@
 #include "adapters/system/system_clock.h"
 #include "adapters/system/system_random.h"
 #include "core/sha256.h"
+#include "support/open_file.h"
 #include "support/static_credentials.h"
 #include "support/temp_folder.h"
 
@@ -113,6 +114,101 @@ TEST_F(S3CodeStoreTest, ACompletionWhoseAnswerWasLostIsNoFailure) {
     return std::exchange(completed, true) ? reply(404, "<Error><Code>NoSuchUpload</Code></Error>") : reply(500);
   });
   EXPECT_TRUE(put_large());
+}
+
+// Its hash is known before its first byte goes out: AwsClient asks for credentials in between.
+class ChangingCredentials final : public CredentialProvider {
+ public:
+  std::function<void()> change;
+  Task<Result<Credentials>> get(SteadyTime) override {
+    if (change) change();
+    co_return Credentials{.access_key_id = "AKID", .secret_access_key = "SECRET", .session_token = ""};
+  }
+  void refused(const Credentials&) override {}
+};
+
+class OpenFileToS3 : public S3CodeStoreTest {
+ protected:
+  // As S3 does it.
+  void say_s3() {
+    peer_.say([](const Seen& seen, std::size_t) {
+      if (seen.header("x-amz-content-sha256") == sha256_of(seen.body)) return reply(200);
+      return reply(400, "<Error><Code>XAmzContentSHA256Mismatch</Code></Error>");
+    });
+  }
+  // Of a file that is changed so between its two readings.
+  Result<StoredFile> put(const std::string& bytes, std::function<void(const fs::path&)> change = {}) {
+    const auto path = folder_.path() / "file";
+    std::ofstream(path, std::ios::binary) << bytes;
+    changing_.change = [&] {
+      if (change) change(path);
+    };
+    auto stored = run(own_.put_file("outputs/f/r/a", infra::testing::OpenFile(path).get(), large_.size()));
+    changing_.change = {};
+    return stored;
+  }
+
+  ChangingCredentials changing_;
+  AwsClient client_{{"s3", "eu-west-1", peer_.url()}, http_, changing_, clock_, random_};
+  S3CodeStore own_{client_, "bucket", {.folder = folder_.path() / "own"}, executor_, clock_};
+};
+
+TEST_F(OpenFileToS3, IsOneRequestWhateverItsSize) {
+  say_s3();
+  for (const std::string& bytes : {large_, std::string("small"), std::string()}) {
+    const auto before = peer_.count();
+    const auto put_bytes = put(bytes);
+    ASSERT_TRUE(put_bytes) << put_bytes.error().message;
+    EXPECT_EQ(put_bytes->size, bytes.size());
+    EXPECT_EQ(put_bytes->sha256, sha256_of(bytes));
+    ASSERT_EQ(peer_.count(), before + 1);
+    const auto seen = peer_.seen(before);
+    EXPECT_EQ(seen.method, "PUT");
+    EXPECT_EQ(seen.path, "/bucket/outputs/f/r/a");
+    EXPECT_TRUE(seen.body == bytes);
+    EXPECT_EQ(seen.header("Content-Length"), std::to_string(bytes.size()));
+  }
+}
+
+TEST_F(OpenFileToS3, ThatIsWrittenOverMeanwhileIsRefusedByItsHash) {
+  say_s3();
+  const auto put_bytes = put(large_, [](const fs::path& path) { std::ofstream(path, std::ios::in) << "other"; });
+  EXPECT_EQ(put_bytes.error().code, "file_changed") << put_bytes.error().message;
+  EXPECT_EQ(peer_.count(), 1U);
+}
+
+TEST_F(OpenFileToS3, ThatShrinksMeanwhileIsNotSentToItsEnd) {
+  say_s3();
+  for (int i = 0; i < 10; ++i) {
+    const auto put_bytes = put(large_, [](const fs::path& path) { fs::resize_file(path, 100'000); });
+    EXPECT_EQ(put_bytes.error().code, "file_changed") << put_bytes.error().message;
+  }
+  EXPECT_TRUE(put("bytes")) << "it is no outage of S3's";
+}
+
+TEST_F(OpenFileToS3, ThatGrowsMeanwhileIsStoredAsItWas) {
+  say_s3();
+  const auto put_bytes = put("was", [](const fs::path& path) { std::ofstream(path, std::ios::app) << "more"; });
+  ASSERT_TRUE(put_bytes) << put_bytes.error().message;
+  EXPECT_EQ(put_bytes->size, 3U);
+  EXPECT_EQ(peer_.seen(0).body, "was");
+}
+
+TEST_F(OpenFileToS3, IsSentAgainFromItsStart) {
+  peer_.say([](const Seen&, std::size_t index) { return reply(index == 0 ? 500 : 200); });
+  ASSERT_TRUE(put(large_));
+  ASSERT_EQ(peer_.count(), 2U);
+  EXPECT_TRUE(peer_.seen(1).body == large_);
+}
+
+TEST_F(OpenFileToS3, FindsS3Away) {
+  peer_.say(reply(503));
+  EXPECT_EQ(put("bytes").error().kind, ErrorKind::unavailable);
+}
+
+TEST_F(OpenFileToS3, IsNotSentIfItIsTooLarge) {
+  EXPECT_EQ(put(large_ + "x").error().code, "object_too_large");
+  EXPECT_EQ(peer_.count(), 0U);
 }
 
 TEST_F(S3CodeStoreTest, ARetiredObjectIsWrittenAnewUnderItsTag) {

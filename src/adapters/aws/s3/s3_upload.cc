@@ -12,6 +12,8 @@
 
 #include "adapters/aws/wire/service_error.h"
 #include "adapters/aws/wire/xml_text.h"
+#include "adapters/system/file_pieces.h"
+#include "adapters/system/file_source.h"
 #include "adapters/system/posix_file.h"
 #include "core/error_codes.h"
 #include "core/sha256.h"
@@ -121,6 +123,24 @@ Task<Result<void>> upload_file(const S3Bucket& bucket, Executor& executor, std::
   const auto answer = co_await bucket.put(std::move(key), std::move(*whole));
   if (!answer) co_return fail(answer.error());
   co_return Result<void>{};
+}
+
+Task<Result<StoredFile>> upload_open_file(const S3Bucket& bucket, Executor& executor, std::string key, int file,
+                                          std::uint64_t max_bytes) {
+  const auto shared = share_file(file, max_bytes);
+  if (!shared) co_return fail(shared.error());
+  const auto hashed = std::make_shared<Result<StoredFile>>();
+  co_await executor.offload([=, from = *shared] {
+    *hashed = read_in_pieces(from->get(), max_bytes, [](std::span<const char>) { return Result<void>{}; });
+  });
+  if (!*hashed) co_return fail(hashed->error());
+  S3Body body{.sha256 = (*hashed)->sha256, .size = (*hashed)->size};
+  if (body.size > 0) {
+    body.open = [from = *shared, size = body.size, &executor] { return make_file_source(from, size, executor); };
+  }
+  const auto answer = co_await bucket.put(std::move(key), std::move(body));
+  if (!answer) co_return fail(answer.error());
+  co_return std::move(**hashed);
 }
 
 }  // namespace infra::aws

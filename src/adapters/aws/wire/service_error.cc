@@ -66,6 +66,7 @@ constexpr std::array kNamed{no_such_thing("ResourceNotFoundException"),
                             no_such_thing("AWS.SimpleQueueService.MessageNotInflight"),
                             other_state("ConditionalCheckFailedException"),
                             other_state("PreconditionFailed"),
+                            aws_names::wrong_hash,
                             other_state("TransactionCanceledException"),
                             other_state("TransactionConflictException"),
                             other_state("TransactionInProgressException")};

@@ -41,6 +41,8 @@ namespace aws_names {
 inline constexpr ErrorEntry no_such_bucket{"NoSuchBucket", ErrorKind::not_found, "S3 has no bucket of this name."};
 inline constexpr ErrorEntry no_such_upload{"NoSuchUpload", ErrorKind::not_found,
                                            "S3 has ended this upload in parts, or never begun it."};
+inline constexpr ErrorEntry wrong_hash{"XAmzContentSHA256Mismatch", ErrorKind::conflict,
+                                       "S3 got other bytes than those whose hash was signed."};
 
 }  // namespace aws_names
 

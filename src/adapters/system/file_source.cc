@@ -1,4 +1,4 @@
-#include "adapters/files/file_source.h"
+#include "adapters/system/file_source.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -15,7 +15,7 @@ namespace {
 
 class FileSource final : public ByteSource {
  public:
-  FileSource(Descriptor file, std::uint64_t size, Executor& executor)
+  FileSource(std::shared_ptr<const Descriptor> file, std::uint64_t size, Executor& executor)
       : file_(std::move(file)), size_(size), executor_(executor) {}
 
   [[nodiscard]] std::uint64_t size() const override { return size_; }
@@ -40,10 +40,10 @@ class FileSource final : public ByteSource {
  private:
   ssize_t read_now(std::span<char> buffer, int flags) const {
     const iovec part{.iov_base = buffer.data(), .iov_len = buffer.size()};
-    return ::preadv2(file_.get(), &part, 1, offset_, flags);
+    return ::preadv2(file_->get(), &part, 1, offset_, flags);
   }
 
-  const Descriptor file_;
+  const std::shared_ptr<const Descriptor> file_;
   const std::uint64_t size_;
   Executor& executor_;
   off_t offset_ = 0;
@@ -58,7 +58,12 @@ Result<ByteSourcePtr> open_file_source(const std::filesystem::path& path, Execut
   }
   struct stat info{};
   if (!file || ::fstat(file.get(), &info) != 0) return disk_error("opening an object", errno);
-  return std::make_shared<FileSource>(std::move(file), static_cast<std::uint64_t>(info.st_size), executor);
+  return make_file_source(std::make_shared<const Descriptor>(std::move(file)), static_cast<std::uint64_t>(info.st_size),
+                          executor);
+}
+
+ByteSourcePtr make_file_source(std::shared_ptr<const Descriptor> file, std::uint64_t size, Executor& executor) {
+  return std::make_shared<FileSource>(std::move(file), size, executor);
 }
 
 }  // namespace infra
