@@ -12,6 +12,7 @@
 #include "core/json_members.h"
 #include "core/json_scalar.h"
 #include "core/json_text.h"
+#include "core/object_keys.h"
 #include "core/operator_error_codes.h"
 #include "core/text.h"
 
@@ -212,6 +213,15 @@ std::optional<RunProfile> profile_of(const JobResult& result) {
                     .cold_start = result.cold_start};
 }
 
+std::optional<int> output_attempt_of(const JobResult& result) {
+  if (result.output_files.empty() || result.output_files.front().name_only) return 0;
+  const OutputFile& file = result.output_files.front();
+  for (int attempt = 1; attempt <= limits::kMaxReceives; ++attempt) {
+    if (file.key == output_key(result.function_id, result.request_id, file.name, attempt)) return attempt;
+  }
+  return std::nullopt;
+}
+
 LogRow make_log_row(const JobResult& result, WallTime accepted_at, WallTime now) {
   std::string message;
   std::size_t whole = 0;
@@ -239,7 +249,8 @@ LogRow make_log_row(const JobResult& result, WallTime accepted_at, WallTime now)
       .profile = profile_of(result),
       .error_code = result.error_code,
       .message = std::move(message),
-      .expires_at = now + limits::kLogTtl};
+      .expires_at = now + limits::kLogTtl,
+      .output_attempt = output_attempt_of(result)};
 }
 
 }  // namespace infra

@@ -102,6 +102,7 @@ struct LogRow {
   std::string error_code;                  // as the result's
   std::string message;
   WallTime expires_at;
+  std::optional<int> output_attempt = {};  // output_attempt_of(its result); none: nor is it known of the row
 };
 
 // The request id's own millisecond in ISO 8601, with nine more fraction digits hashed from the id: a row that is put
@@ -113,6 +114,10 @@ struct LogRow {
 
 // Nullopt if nothing of the function was measured, which always has some peak.
 [[nodiscard]] std::optional<RunProfile> profile_of(const JobResult& result);
+
+// Which start of the job kept the files that this result lists; 0 if it lists none of ours. Nullopt if their keys are
+// none that output_key() makes.
+[[nodiscard]] std::optional<int> output_attempt_of(const JobResult& result);
 
 // `message` holds stdout, stderr and the error, cut at a character with a note past kMaxLogMessageBytes.
 [[nodiscard]] LogRow make_log_row(const JobResult& result, WallTime accepted_at, WallTime now);

@@ -11,6 +11,7 @@
 #include "core/error_codes.h"
 #include "core/json_cursor.h"
 #include "core/json_text.h"
+#include "core/object_keys.h"
 #include "core/text.h"
 
 namespace infra {
@@ -251,6 +252,21 @@ TEST(LogRowTest, HoldsWhatTheRunUsedIfItRan) {
   EXPECT_EQ(idle.allocated_memory_mb, 128);
   r.allocated_memory_mb = 0;  // a reference worker may leave it out
   EXPECT_EQ(make_log_row(r, kAccepted, kAccepted).allocated_memory_mb, std::nullopt);
+}
+
+TEST(LogRowTest, KnowsWhichStartsOutputFilesAreTheRuns) {
+  JobResult r = full_result();
+  for (int attempt = 1; attempt <= limits::kMaxReceives; ++attempt) {
+    r.output_files = {{.name = "größe", .key = output_key(r.function_id, r.request_id, "größe", attempt)}};
+    EXPECT_EQ(make_log_row(r, kAccepted, kAccepted).output_attempt, attempt);
+    EXPECT_EQ(output_attempt_of(parse_job_result(to_json(r)).value()), attempt);
+  }
+  r.output_files.front().key = "elsewhere/a";
+  EXPECT_EQ(output_attempt_of(r), std::nullopt);
+  r.output_files = {{.name = "a", .key = {}, .name_only = true}};
+  EXPECT_EQ(output_attempt_of(r), 0) << "a reference worker's";
+  r.output_files.clear();
+  EXPECT_EQ(output_attempt_of(r), 0);
 }
 
 TEST(LogRowTest, APeakIsRoundedToTheNearestMegabyte) {

@@ -124,17 +124,79 @@ TEST_F(Logs, WhatIsNotThereIsTold) {
   }
 }
 
-TEST_F(Logs, AnOutputFileIsTheLastStartsThatKeptIt) {
-  const RequestId request{std::string(kUnknown)};
-  const std::string file = "/functions/f/logs/" + request.value + "/files/a";
-  for (const int attempt : {2, 1, 3}) {
-    ASSERT_TRUE(run_task(api_.code.put_object(output_key({"f"}, request, "a", attempt), std::to_string(attempt))));
-    EXPECT_EQ(api_.get(file).body, attempt == 3 ? "3" : "2");
+// Files of a job's three starts, each with its number in it.
+class OutputFiles : public Logs {
+ protected:
+  OutputFiles() {
+    for (const int attempt : {1, 2, 3}) put("a", attempt);
+  }
+  void put(const std::string& name, int attempt) {
+    const auto key = output_key({"f"}, request_, name, attempt);
+    ASSERT_TRUE(run_task(api_.code.put_object(key, std::to_string(attempt))));
+  }
+  void settle(std::optional<int> attempt) { api_.add_log_row({"f"}, request_, attempt); }
+  // Its result is told, with the file that this start kept; 0: with none.
+  void tell(int attempt, bool name_only = false) {
+    Job job;
+    job.request_id = request_;
+    auto result = TestWorker::echo(job);
+    result.function_id = {"f"};
+    const auto key = output_key({"f"}, request_, "a", attempt);
+    if (attempt > 0) result.output_files = {{.name = "a", .key = name_only ? "" : key, .name_only = name_only}};
+    ASSERT_TRUE(run_task(api_.worker.publish(job, std::make_shared<const JobResult>(std::move(result)))));
+  }
+  // What is in the file; empty if there is none.
+  std::string file(const std::string& name = "a") {
+    const auto answer = api_.get("/functions/f/logs/" + request_.value + "/files/" + name);
+    if (answer.status != 200) expect_error(answer, 404, "output_file_not_found", "30 days");
+    return answer.status == 200 ? answer.body : "";
+  }
+  const RequestId request_{std::string(kUnknown)};
+};
+
+TEST_F(OutputFiles, AreTheSettledStartsWhateverALaterOneLeft) {
+  for (const int attempt : {1, 2, 3}) {
+    settle(attempt);
+    EXPECT_EQ(file(), std::to_string(attempt));
+  }
+  settle(1);
+  put("late", 2);
+  EXPECT_EQ(file("late"), "");
+  settle(0);
+  EXPECT_EQ(file(), "") << "the start that settled left none";
+}
+
+TEST_F(OutputFiles, AreTheToldStartsUntilTheRowIsThere) {
+  EXPECT_EQ(file(), "") << "the run goes on, or there was none";
+  tell(1);
+  EXPECT_EQ(file(), "1");
+  tell(0);
+  EXPECT_EQ(file(), "");
+  tell(1, true);
+  EXPECT_EQ(file(), "") << "a reference worker's, which keeps none of ours";
+  settle(2);
+  EXPECT_EQ(file(), "2") << "the row decides";
+}
+
+TEST_F(OutputFiles, OfAnOlderRowAreTheToldStartsOrTheLasts) {
+  settle(std::nullopt);
+  EXPECT_EQ(file(), "3");
+  put("early", 1);
+  EXPECT_EQ(file("early"), "1");
+  tell(2);
+  EXPECT_EQ(file(), "2");
+}
+
+TEST_F(OutputFiles, AreNotGuessedWhereNothingCanBeAsked) {
+  for (const char* call : {"logs.find", "results.find"}) {
+    api_.journal.failing = call;
+    expect_error(api_.get("/functions/f/logs/" + request_.value + "/files/a"), 503, "engine_unavailable");
   }
 }
 
 TEST_F(Logs, AnOutputFileIsADownloadWhateverIsInIt) {
   const RequestId request{std::string(kUnknown)};
+  api_.add_log_row({"f"}, request, 1);
   const std::string files = "/functions/f/logs/" + request.value + "/files/";
   for (const auto& [name, disposition] :
        {std::pair{"page.html", R"(attachment; filename="page.html")"},

@@ -178,6 +178,15 @@ class TestApi {
     function.uploaded_at = function.updated_at = clock.now();
     return functions.rows[{id}] = function;
   }
+  // Of a run whose output files are those of its job's start `output_attempt`.
+  void add_log_row(const FunctionId& function, const RequestId& request, std::optional<int> output_attempt) {
+    LogRow row;
+    row.function_id = function;
+    row.request_id = request;
+    row.timestamp = log_timestamp(request, clock.now());
+    row.output_attempt = output_attempt;
+    logs.rows[{function.value, row.timestamp}] = row;
+  }
   [[nodiscard]] std::vector<std::string> told() const {
     std::vector<std::string> messages;
     for (const auto& event : events.newest_first()) messages.push_back(event.message);
@@ -220,7 +229,7 @@ class TestApi {
   app::DeployFunction deploy_{functions, code, bundle, executor_, clock, ids_, events};
   app::InvokeFunction invoke_;
   app::ReadLogs read_logs_{functions, logs};
-  app::ReadOutputFile read_output_file_{functions, code};
+  app::ReadOutputFile read_output_file_{functions, logs, worker, code};
   app::AdviseMemory advise_{functions, logs, deploy_, clock};
   app::HealthMonitor health_;
   FunctionsHandler functions_handler_{deploy_, functions, staging, clock, &quarantine};

@@ -31,6 +31,7 @@ class LogStore {
   virtual ~LogStore() = default;
   // `invalid` (code invalid_cursor) for a cursor that is not this store's.
   virtual Task<Result<LogPage>> list(const LogQuery& query) = 0;
+  // The whole row; those of a list lack output_attempt.
   virtual Task<Result<LogRow>> find(const FunctionId& function, const RequestId& request) = 0;  // not_found
 };
 

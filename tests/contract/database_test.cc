@@ -202,6 +202,7 @@ TEST(Database, AFileOfTheFirstSchemaIsBroughtUpToDate) {
   EXPECT_EQ(row->memory_mb, 0);
   EXPECT_FALSE(row->handler_ms);
   EXPECT_FALSE(row->profile);
+  EXPECT_FALSE(row->output_attempt);
   SqliteFunctionStore functions(*world.database);
   const auto function = world.run(functions.find({"f"}));
   ASSERT_TRUE(function) << function.error().message;

@@ -58,6 +58,7 @@ TYPED_TEST_P(LogStoreContract, KeepsEveryField) {
   EXPECT_EQ(found->allocated_memory_mb, row.allocated_memory_mb);
   EXPECT_EQ(found->profile, row.profile);
   EXPECT_EQ(found->error_code, row.error_code);
+  EXPECT_EQ(found->output_attempt, row.output_attempt);
   EXPECT_EQ(this->engine_.run(this->store().find({"g"}, {"r"})).error().kind, ErrorKind::not_found);
   EXPECT_EQ(this->engine_.run(this->store().find({"f"}, {"s"})).error().kind, ErrorKind::not_found);
 }
@@ -86,6 +87,7 @@ TYPED_TEST_P(LogStoreContract, ARunThatWasNotMeasuredHasNoProfile) {
   row.profile.reset();
   row.memory_mb = 0;
   row.error_code.clear();
+  row.output_attempt.reset();
   ASSERT_TRUE(this->engine_.run(this->engine_.recorder().record(row)).value());
   const auto found = this->engine_.run(this->store().find({"f"}, {"r"}));
   ASSERT_TRUE(found);
@@ -93,6 +95,7 @@ TYPED_TEST_P(LogStoreContract, ARunThatWasNotMeasuredHasNoProfile) {
   EXPECT_EQ(found->memory_mb, 0);
   EXPECT_EQ(found->allocated_memory_mb, row.allocated_memory_mb);
   EXPECT_EQ(found->error_code, "");
+  EXPECT_EQ(found->output_attempt, std::nullopt);
 }
 
 TYPED_TEST_P(LogStoreContract, AListingMayLeaveTheMessagesOut) {

@@ -60,6 +60,7 @@ inline LogRow make_log(const std::string& request, WallTime at, WallTime expires
   row.error_code = "handler_error";
   row.message = "Zeile eins\nTraceback: \"x\"";
   row.expires_at = expires_at;
+  row.output_attempt = 2;
   return row;
 }
 

@@ -98,7 +98,17 @@ CREATE TABLE IF NOT EXISTS quarantines(
   function_id TEXT NOT NULL, code TEXT NOT NULL, until INTEGER NOT NULL, PRIMARY KEY(function_id, code)) WITHOUT ROWID;
 )sql";
 
-constexpr std::array kSteps = {kFirst, kRunProfiles, kFunctionSettings, kStrikes};
+// Which start's output files are a run's. It stands behind the message, which only the reader of one whole row passes.
+// It may be there, too.
+constexpr const char* kOutputAttempt = "ALTER TABLE logs ADD COLUMN output_attempt INTEGER";
+constexpr const char* kHasOutputAttempt = "SELECT count(*) FROM pragma_table_info('logs') WHERE name='output_attempt'";
+
+struct Step {
+  const char* script;
+  const char* is_done = nullptr;  // a query that gives 1 then; none: the script sees to it
+};
+constexpr std::array kSteps = {Step{kFirst}, Step{kRunProfiles}, Step{kFunctionSettings}, Step{kStrikes},
+                               Step{kOutputAttempt, kHasOutputAttempt}};
 
 Result<void> take_steps(sqlite::Connection& connection) {
   const auto version = connection.query_integer("PRAGMA user_version");
@@ -111,7 +121,11 @@ Result<void> take_steps(sqlite::Connection& connection) {
                             *version, newest));
   }
   for (auto step = static_cast<std::size_t>(*version); step < kSteps.size(); ++step) {
-    if (auto done = connection.execute_script(kSteps[step]); !done) return done;
+    const auto& [script, is_done] = kSteps[step];
+    const auto done = is_done != nullptr ? connection.query_integer(is_done) : Result<std::int64_t>(0);
+    if (!done) return fail(done.error());
+    if (*done != 0) continue;
+    if (auto taken = connection.execute_script(script); !taken) return taken;
   }
   return connection.execute_script(fmt::format("PRAGMA user_version = {}", newest));
 }

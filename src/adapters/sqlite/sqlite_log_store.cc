@@ -24,6 +24,8 @@ constexpr std::string_view kList =
 constexpr std::string_view kSweep =
     "DELETE FROM logs WHERE rowid IN (SELECT rowid FROM logs WHERE expires_at<=? ORDER BY expires_at LIMIT ?)";
 
+constexpr int kOutputAttempt = 13;  // a column of kFind alone
+
 constexpr std::string_view kCursorKind = "logs";
 constexpr std::string_view kAfterAll = "~";  // sorts behind every ISO 8601 time
 
@@ -117,7 +119,10 @@ Task<Result<LogRow>> SqliteLogStore::find(const FunctionId& function, const Requ
         const auto row = statement.bind(request.value).bind(function.value).bind(to_column(now)).step();
         if (!row) return fail(row.error());
         if (!*row) return fail(errors::log_not_found, "There is no log of this request, or it has expired.");
-        return read_row(statement);
+        LogRow log = read_row(statement);
+        if (!statement.is_null(kOutputAttempt))
+          log.output_attempt = static_cast<int>(statement.integer(kOutputAttempt));
+        return log;
       });
 }
 

@@ -156,6 +156,7 @@ DynamoDbItem to_item(const LogRow& row) {
     item["cpuUsage"] = number_attribute(row.profile->cpu_usage_us);
     item["coldStart"] = boolean_attribute(row.profile->cold_start);
   }
+  if (row.output_attempt) item["outputAttempt"] = number_attribute(std::int64_t{*row.output_attempt});
   const auto expires = std::chrono::floor<std::chrono::seconds>(row.expires_at.time_since_epoch());
   item["expiresAt"] = number_attribute(std::int64_t{expires.count()});
   return item;
@@ -181,6 +182,8 @@ LogRow log_row_from(const DynamoDbItem& item) {
     if (!row.allocated_memory_mb) row.allocated_memory_mb = row.memory_mb;
     row.memory_mb = peak_memory_mb(peak);
   }
+  if (const auto attempt = whole(item, "outputAttempt", -1); attempt >= 0 && attempt <= limits::kMaxReceives)
+    row.output_attempt = static_cast<int>(attempt);
   // A row without a date to go stays.
   const auto expires = whole(item, "expiresAt", 0);
   row.expires_at = expires > 0 ? WallTime{std::chrono::seconds{expires}} : WallTime::max();

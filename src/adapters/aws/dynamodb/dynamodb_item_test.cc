@@ -41,6 +41,16 @@ TEST(DynamoDbItem, OlderRowsOfOursHaveTheLimitWhereTheReferenceHasThePeak) {
   EXPECT_EQ(bare.allocated_memory_mb, std::nullopt);
 }
 
+TEST(DynamoDbItem, ARowMayTellWhichStartsOutputFilesAreItsRuns) {
+  LogRow row;
+  EXPECT_EQ(log_row_from(to_item(row)).output_attempt, std::nullopt);
+  for (const int attempt : {0, 3}) {
+    row.output_attempt = attempt;
+    EXPECT_EQ(log_row_from(to_item(row)).output_attempt, attempt);
+  }
+  EXPECT_EQ(log_row_from(numbers({{"outputAttempt", 1'000'000'000}})).output_attempt, std::nullopt);
+}
+
 TEST(DynamoDbItem, ARunThatWasNotMeasuredHadItsLimitAllTheSame) {
   LogRow row;
   row.allocated_memory_mb = 512;
