@@ -78,7 +78,8 @@ FleetWorker::Parts::Parts(Program& p, const Variables& variables, sandbox::Launc
             .logs = engines.logs,
             .limiter = engines.concurrency,
             .has_room = disk.has_room(),
-            .quarantine = engines.quarantine}),
+            .quarantine = engines.quarantine,
+            .suspects = &queue}),
       functions(engines.dynamodb, engines.fleet.functions_table, program.clock, {}),
       heartbeats(program.config, engines.workers, engines.http, program.clock,
                  [this] { return host.heartbeat(stopping ? "stopping" : "healthy"); }),
@@ -120,7 +121,7 @@ Task<void> FleetWorker::Parts::look_again() {
 Task<GaugeSample> FleetWorker::Parts::gauges() const {
   const auto beat = host.heartbeat();
   co_return GaugeSample{.jobs_running = beat.active_jobs,
-                        .jobs_waiting = host.waiting_jobs(),
+                        .jobs_waiting = host.waiting_jobs() + static_cast<int>(queue.suspects_waiting()),
                         .answers = host.answers(),
                         .pools = beat.pools};
 }

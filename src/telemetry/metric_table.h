@@ -123,7 +123,9 @@ inline constexpr auto kMetrics = std::to_array<MetricRow>({
     {.name = "worker_jobs_waiting",
      .kind = MetricKind::gauge,
      .help = "Jobs at this worker that wait without a slot.",
-     .about = "for their function's `maxConcurrency`, for memory or for a compiler"},
+     .about = "for their function's `maxConcurrency`, for memory or for a compiler; in a fleet also after a loss, for "
+              "the one "
+              "before"},
     {.name = "worker_answer_bytes",
      .kind = MetricKind::gauge,
      .help = "Bytes that large answers of functions hold until their results are kept.",

@@ -119,6 +119,7 @@ Task<void> Worker::run() {
   tasks_.spawn("housekeeping", supervised(deps_.clock, "housekeeping", [this] { return housekeeping_.run(); }));
   tasks_.spawn("starting ahead", supervised(deps_.clock, "starting ahead", [this] { return keep_warm_.run(); }));
   tasks_.spawn("suspects", supervised(deps_.clock, "suspects", [this] { return suspects_.run(); }));
+  tasks_.spawn("giving suspects back", suspects_.end());
   if (receive_on_each_thread_) jobs_.help_on_each_thread();
   co_await jobs_.run();
   co_await tasks_.join();

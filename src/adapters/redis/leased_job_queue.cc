@@ -15,9 +15,6 @@ namespace infra {
 namespace {
 
 constexpr milliseconds kMemory{3'600'000};  // how long starts are remembered
-// Until a second suspect is looked at again, here or elsewhere: as long as the first one has run by then, because most
-// are short and a long one is not to be asked after every second.
-constexpr milliseconds kShortestPause{1'000};
 
 // By how often its message was received: about as long as it has waited already. The redrive policy counts receives, so
 // that one that waits for hours is looked at ever less often, and is not dead before the queue forgets it (14 days).
@@ -34,7 +31,12 @@ std::string number(milliseconds time) {
   return std::to_string(time.count());
 }
 
-// ARGV: holder, ms of the lease, ms of memory. Gives {granted, ms until it is free, starts}.
+// What the script says of a lease.
+constexpr std::int64_t kTaken = 0;
+constexpr std::int64_t kStartedBefore = 2;  // 1: granted
+
+// ARGV: holder, ms of the lease, ms of memory, 1 for a job that was never started alone. Gives {one of the above, ms
+// until it is free, starts}.
 const net::RedisScript& acquire_script() {
   static const net::RedisScript kScript(R"(
 local time = redis.call('TIME')
@@ -44,6 +46,7 @@ local starts = tonumber(lease[3] or '0')
 if lease[1] and lease[1] ~= '' and lease[1] ~= ARGV[1] and tonumber(lease[2]) > now then
   return {0, tonumber(lease[2]) - now, starts}
 end
+if starts > 0 and ARGV[4] == '1' then return {2, 0, starts} end
 redis.call('HSET', KEYS[1], 'holder', ARGV[1], 'until', string.format('%.0f', now + tonumber(ARGV[2])), 'starts', starts + 1)
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
 return {1, 0, starts + 1}
@@ -80,8 +83,8 @@ return 1
 
 }  // namespace
 
-LeasedJobQueue::LeasedJobQueue(JobQueue& inner, net::RedisClient& redis, WorkerId worker, const Clock& clock,
-                               Random& random, Postpone postpone)
+LeasedJobQueue::LeasedJobQueue(JobQueue& inner, net::RedisClient& redis, WorkerId worker, Clock& clock, Random& random,
+                               Postpone postpone)
     : inner_(inner),
       redis_(redis),
       worker_(std::move(worker)),
@@ -97,25 +100,30 @@ std::string LeasedJobQueue::new_holder() {
   return holder;
 }
 
+Task<Result<void>> LeasedJobQueue::reach_redis() {
+  auto reached =
+      redis_.connected()
+          ? co_await settle_doubts()
+          : fail(Error{errors::redis_unavailable, "No jobs are taken while Redis is away.", std::chrono::seconds{1}});
+  if (!reached) co_await hold_doubts();
+  co_return reached;
+}
+
 Task<Result<std::vector<Delivery>>> LeasedJobQueue::receive(int max, milliseconds wait) {
-  if (!redis_.connected()) {
-    co_await hold_doubts();
-    co_return fail(Error{errors::redis_unavailable, "No jobs are taken while Redis is away.", std::chrono::seconds{1}});
-  }
-  if (auto settled = co_await settle_doubts(); !settled) {
-    co_await hold_doubts();
-    co_return fail(settled.error());
-  }
-  auto received = co_await inner_.receive(max, wait);
-  if (!received) co_return received;
+  if (auto reached = co_await reach_redis(); !reached) co_return fail(reached.error());
+  auto deliveries = co_await inner_.receive(max, wait);
+  if (!deliveries) co_return deliveries;
+  const SteadyTime received = clock_.steady_now();
   std::vector<Delivery> granted;
-  for (auto& delivery : *received) {
+  for (auto& delivery : *deliveries) {
     if (!co_await has_turn(delivery)) continue;
-    if (co_await acquire(delivery)) {
+    const Claim claim = co_await acquire(delivery, Slot::common);
+    if (claim == Claim::granted) {
       granted.push_back(std::move(delivery));
-    } else if (Turns* turns = turns_) {
-      turns->drop(delivery.job.function_id);
+      continue;
     }
+    if (Turns* turns = turns_) turns->drop(delivery.job.function_id);
+    if (claim == Claim::suspect) co_await line_up(std::move(delivery), received);
   }
   co_return granted;
 }
@@ -128,60 +136,129 @@ Task<bool> LeasedJobQueue::has_turn(const Delivery& delivery) {
   co_return false;
 }
 
-// False: the job runs elsewhere, or is a suspect too many here, or Redis doesn't say.
-Task<bool> LeasedJobQueue::acquire(Delivery& delivery) {
+Task<LeasedJobQueue::Claim> LeasedJobQueue::acquire(Delivery& delivery, Slot slot) {
   Lease lease{.key = "infra:lease:" + delivery.job.request_id.value, .holder = new_holder()};
-  const auto reply =
-      co_await redis_.eval(acquire_script(), lease.key, {lease.holder, number(limits::kVisibility), number(kMemory)});
+  const auto reply = co_await redis_.eval(
+      acquire_script(), lease.key,
+      {lease.holder, number(limits::kVisibility), number(kMemory), slot == Slot::common ? "1" : "0"});
   if (!reply || reply->elements.size() != 3) {
     const MutexLock lock(mutex_);
     doubts_.push_back({std::move(lease), delivery.receipt});
-    co_return false;
+    co_return Claim::none;
   }
-  if (reply->elements[0].integer == 0) {
+  const std::int64_t said = reply->elements[0].integer;
+  if (said == kStartedBefore) co_return Claim::suspect;
+  if (said == kTaken) {
     log::info("a job that runs elsewhere is put off", {{"requestId", delivery.job.request_id.value}});
     co_await postpone_(delivery.receipt, milliseconds{reply->elements[1].integer});
-    co_return false;
+    co_return Claim::none;
   }
   delivery.receives = static_cast<int>(reply->elements[2].integer);
   delivery.fresh = delivery.fresh && delivery.receives == 1;
-  const auto pause = delivery.receives > 1 ? take_suspects_place(delivery.receipt) : std::nullopt;
-  if (pause) {
-    if (auto released = co_await let_go(lease, 1); !released) {
-      const MutexLock lock(mutex_);
-      doubts_.push_back({std::move(lease), delivery.receipt});
-      co_return false;
-    }
-    co_await postpone_(delivery.receipt, *pause);
-    co_return false;
-  }
   const MutexLock lock(mutex_);
   leases_.insert_or_assign(delivery.receipt, std::move(lease));
-  co_return true;
+  co_return Claim::granted;
 }
 
-std::optional<milliseconds> LeasedJobQueue::take_suspects_place(const std::string& receipt) {
-  const MutexLock lock(mutex_);
-  const SteadyTime now = clock_.steady_now();
-  if (!suspect_.empty() && now < suspect_until_) {
-    const auto running_for = std::chrono::ceil<milliseconds>(now - suspect_since_);
-    return std::clamp<milliseconds>(running_for, kShortestPause, limits::kVisibility);
+// No lease, no slot of the worker's: it waits for the suspects' slot, or is put off.
+Task<void> LeasedJobQueue::line_up(Delivery delivery, SteadyTime received) {
+  std::string receipt = delivery.receipt;
+  std::optional<milliseconds> pause;
+  std::shared_ptr<Signal> waiter;
+  {
+    const MutexLock lock(mutex_);
+    pause = closed_ ? milliseconds{0} : suspects_.pause_for(delivery, clock_.steady_now());
+    if (!pause) {
+      suspects_.add({.delivery = std::move(delivery), .received = received});
+      waiter = std::exchange(for_suspects_, nullptr);
+    }
   }
-  suspect_ = receipt;
-  suspect_since_ = now;
-  suspect_until_ = now + limits::kVisibility;
-  return std::nullopt;
+  if (waiter) waiter->notify();
+  if (pause) co_await postpone_(std::move(receipt), *pause);
 }
 
-void LeasedJobQueue::keep_suspects_place(const std::string& receipt) {
+bool LeasedJobQueue::has_suspects() const {
   const MutexLock lock(mutex_);
-  if (suspect_ == receipt) suspect_until_ = clock_.steady_now() + limits::kVisibility;
+  return !closed_;
+}
+
+std::size_t LeasedJobQueue::suspects_waiting() const {
+  const MutexLock lock(mutex_);
+  return suspects_.size();
+}
+
+Task<Result<std::optional<Delivery>>> LeasedJobQueue::receive_suspect() {
+  while (true) {
+    const auto signal = clock_.make_signal();
+    bool waits = false;
+    {
+      const MutexLock lock(mutex_);
+      suspects_.free_slot();
+      if (closed_) co_return std::nullopt;
+      waits = !suspects_.any(clock_.steady_now());
+      if (waits) for_suspects_ = signal;
+    }
+    if (waits) {
+      co_await signal->wait_until(SteadyTime::max());
+      continue;
+    }
+    if (auto reached = co_await reach_redis(); !reached) co_return fail(reached.error());
+    auto next = take_suspect();
+    if (!next || !co_await keep_out_of_sight(*next)) continue;
+    if (co_await acquire(next->delivery, Slot::suspects) == Claim::granted) co_return std::move(next->delivery);
+  }
+}
+
+std::optional<WaitingSuspects::Waiting> LeasedJobQueue::take_suspect() {
+  const MutexLock lock(mutex_);
+  return suspects_.take(clock_.steady_now());
+}
+
+// One that has waited for long would be visible about when its lease is first renewed. False: it is another's by now.
+Task<bool> LeasedJobQueue::keep_out_of_sight(const WaitingSuspects::Waiting& suspect) {
+  if (clock_.steady_now() - suspect.received < limits::kVisibilityRenewal) co_return true;
+  const auto extended = co_await inner_.extend(suspect.delivery.receipt);
+  co_return extended || extended.error().kind != ErrorKind::not_found;
+}
+
+bool LeasedJobQueue::is_in_suspects_slot(const std::string& receipt) const {
+  const MutexLock lock(mutex_);
+  return suspects_.is_in_slot(receipt);
+}
+
+Task<void> LeasedJobQueue::give_suspects_back() {
+  std::vector<std::string> receipts;
+  {
+    const MutexLock lock(mutex_);
+    receipts = suspects_.take_all(clock_.steady_now());
+  }
+  for (const auto& receipt : receipts) (void)co_await inner_.give_back(receipt);
+}
+
+Task<void> LeasedJobQueue::end_suspects() {
+  close_line();
+  co_await give_suspects_back();
+}
+
+void LeasedJobQueue::close_line() {
+  std::shared_ptr<Signal> waiter;
+  {
+    const MutexLock lock(mutex_);
+    closed_ = true;
+    waiter = std::exchange(for_suspects_, nullptr);
+  }
+  if (waiter) waiter->notify();
+}
+
+void LeasedJobQueue::wake_receivers() {
+  close_line();
+  inner_.wake_receivers();
 }
 
 void LeasedJobQueue::forget(const std::string& receipt) {
   const MutexLock lock(mutex_);
   leases_.erase(receipt);
-  if (suspect_ == receipt) suspect_.clear();
+  if (suspects_.is_in_slot(receipt)) suspects_.free_slot();
 }
 
 // Before anything else is taken: an unused lease would keep its job waiting, and its start would count.
@@ -241,7 +318,7 @@ Task<Result<void>> LeasedJobQueue::extend(const std::string& receipt) {
     forget(receipt);
     co_return fail(errors::receipt_dead, "Another worker has the job's lease.");
   }
-  keep_suspects_place(receipt);
+  if (is_in_suspects_slot(receipt)) co_await give_suspects_back();  // it runs for long: another's slot may be free
   if (!extended && extended.error().kind == ErrorKind::not_found) co_return Result<void>{};
   co_return extended;
 }

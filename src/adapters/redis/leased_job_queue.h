@@ -1,20 +1,24 @@
 // Leases over a queue that may hand a job out twice: no request id runs in two places at a time, and what is counted is
 // how often a job was started, not how often its message was received. A job whose lease ran out before may have taken
-// its worker down: a worker has one of them at a time.
+// its worker down: a worker has one slot for such suspects, and the others that it received wait for that here.
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "adapters/redis/waiting_suspects.h"
 #include "core/mutex.h"
 #include "net/redis/redis_client.h"
 #include "ports/clock.h"
 #include "ports/job_queue.h"
 #include "ports/random.h"
+#include "ports/suspect_queue.h"
 #include "ports/turns.h"
 
 namespace infra {
@@ -22,12 +26,12 @@ namespace infra {
 // A lease is a hash at infra:lease:<request id>: who holds it, until when (server time), and how often the job was
 // started. It lives for limits::kVisibility from its taking or renewal, and stays behind for an hour as the memory of
 // its starts. It is a hint: where Redis was emptied the log row still decides what counts.
-class LeasedJobQueue final : public JobQueue {
+class LeasedJobQueue final : public JobQueue, public SuspectQueue {
  public:
   // Makes a message visible again after a while; best effort.
   using Postpone = std::function<Task<void>(std::string receipt, milliseconds pause)>;
 
-  LeasedJobQueue(JobQueue& inner, net::RedisClient& redis, WorkerId worker, const Clock& clock, Random& random,
+  LeasedJobQueue(JobQueue& inner, net::RedisClient& redis, WorkerId worker, Clock& clock, Random& random,
                  Postpone postpone);
 
   Task<Result<void>> enqueue(const Job& job) override { return inner_.enqueue(job); }
@@ -42,8 +46,15 @@ class LeasedJobQueue final : public JobQueue {
   // While Redis is away the message is held, and given back by the first receive() that reaches Redis again.
   Task<Result<void>> give_back(const std::string& receipt) override;
   Task<Result<void>> bury(const std::string& receipt, const std::string& reason) override;
-  void wake_receivers() override { inner_.wake_receivers(); }
+  void wake_receivers() override;
   Task<Result<QueueDepth>> depth() override { return inner_.depth(); }
+
+  [[nodiscard]] bool has_suspects() const override;
+  // A suspect that waits has no lease: a crash costs it no start, and it may be another's by the time that it is asked
+  // for. Where the slot is taken for long, or too many wait, suspects are put off as what comes out of turn is.
+  Task<Result<std::optional<Delivery>>> receive_suspect() override;
+  Task<void> end_suspects() override;
+  [[nodiscard]] std::size_t suspects_waiting() const;
 
  private:
   struct Lease {
@@ -57,12 +68,23 @@ class LeasedJobQueue final : public JobQueue {
     std::string receipt;
   };
 
+  enum class Slot : std::uint8_t { common, suspects };
+  enum class Claim : std::uint8_t {
+    granted,
+    none,     // it runs elsewhere and is put off, or Redis doesn't say
+    suspect,  // its lease is free and still is: it is only for the suspects' slot
+  };
+
+  // Without Redis nothing is taken.
+  Task<Result<void>> reach_redis();
   Task<bool> has_turn(const Delivery& delivery);
-  Task<bool> acquire(Delivery& delivery);
-  // Nullopt: it has the place. Else another suspect does, whose place ends with its lease at the latest: how long this
-  // one is to be put off.
-  [[nodiscard]] std::optional<milliseconds> take_suspects_place(const std::string& receipt);
-  void keep_suspects_place(const std::string& receipt);
+  Task<Claim> acquire(Delivery& delivery, Slot slot);
+  Task<void> line_up(Delivery delivery, SteadyTime received);
+  [[nodiscard]] std::optional<WaitingSuspects::Waiting> take_suspect();
+  Task<bool> keep_out_of_sight(const WaitingSuspects::Waiting& suspect);
+  [[nodiscard]] bool is_in_suspects_slot(const std::string& receipt) const;
+  Task<void> give_suspects_back();
+  void close_line();
   void forget(const std::string& receipt);
   Task<Result<void>> settle_doubts();
   Task<void> hold_doubts();
@@ -74,16 +96,16 @@ class LeasedJobQueue final : public JobQueue {
   JobQueue& inner_;
   net::RedisClient& redis_;
   const WorkerId worker_;
-  const Clock& clock_;
+  Clock& clock_;
   Random& random_;
   const Postpone postpone_;
   std::atomic<Turns*> turns_ = nullptr;
   mutable Mutex mutex_;
   std::map<std::string, Lease> leases_ INFRA_GUARDED_BY(mutex_);  // by receipt
   std::vector<Doubt> doubts_ INFRA_GUARDED_BY(mutex_);
-  std::string suspect_ INFRA_GUARDED_BY(mutex_);  // its receipt; empty: there is none
-  SteadyTime suspect_since_ INFRA_GUARDED_BY(mutex_);
-  SteadyTime suspect_until_ INFRA_GUARDED_BY(mutex_);
+  WaitingSuspects suspects_ INFRA_GUARDED_BY(mutex_);
+  std::shared_ptr<Signal> for_suspects_ INFRA_GUARDED_BY(mutex_);  // who waits for one; or null
+  bool closed_ INFRA_GUARDED_BY(mutex_) = false;                   // to suspects
 };
 
 }  // namespace infra

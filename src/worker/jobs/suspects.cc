@@ -8,6 +8,7 @@ namespace infra::worker {
 namespace {
 
 constexpr milliseconds kFailurePause{1000};
+constexpr milliseconds kForever = std::chrono::hours(24);
 
 }  // namespace
 
@@ -24,6 +25,13 @@ Task<void> Suspects::run() {
     if (!*suspect) co_return;
     co_await run_(std::move(**suspect));
   }
+}
+
+Task<void> Suspects::end() {
+  if (queue_ == nullptr) co_return;
+  while (co_await lifecycle_.wait_within(Phase::running, kForever)) {
+  }
+  co_await queue_->end_suspects();
 }
 
 }  // namespace infra::worker

@@ -1,5 +1,5 @@
-// The suspects' slot, beside all others: jobs that the program may have died of run here, one at a time. It opens when
-// the program has listened for a while, so that one that is killed as soon as it listens strikes nobody out.
+// The suspects' slot, beside all others: jobs that a program may have died of run here, one at a time. It opens when
+// this one has listened for a while, so that one that is killed as soon as it listens strikes nobody out.
 #pragma once
 
 #include <chrono>
@@ -22,8 +22,10 @@ class Suspects {
   Suspects(SuspectQueue* queue, Lifecycle& lifecycle, Run run)
       : queue_(queue), lifecycle_(lifecycle), run_(std::move(run)) {}
 
-  // From the moment that the program listens until there are no suspects any more, or the worker drains; once.
+  // From the moment that the program listens until there never will be suspects any more, or the worker drains; once.
   Task<void> run();
+  // Gives back those that wait in this program alone, when the worker drains; once, beside run().
+  Task<void> end();
 
  private:
   SuspectQueue* const queue_;

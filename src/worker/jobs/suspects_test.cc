@@ -31,19 +31,25 @@ class ListedSuspects : public SuspectQueue {
     ids.pop_front();
     co_return delivery;
   }
+  Task<void> end_suspects() override {
+    ended = true;
+    co_return;
+  }
   std::deque<std::string> ids;
   bool fails = false;
+  bool ended = false;
 };
 
 class SuspectsTest : public ::testing::Test {
  protected:
   ~SuspectsTest() override { EXPECT_EQ(running_, 0); }
 
-  void start() {
-    loop_.spawn("test", [](SuspectsTest& test) -> Task<void> {
-      co_await test.suspects_.run();
-      test.over_.add();
-    }(*this));
+  void start() { start(suspects_.run()); }
+  void start(Task<void> task) {
+    loop_.spawn("test", [](Task<void> task, testing::EventCounter& over) -> Task<void> {
+      co_await std::move(task);
+      over.add();
+    }(std::move(task), over_));
   }
   Task<void> run(Delivery delivery) {
     EXPECT_EQ(++running_, 1) << "one at a time";
@@ -80,6 +86,17 @@ TEST_F(SuspectsTest, AQueueThatDoesNotAnswerIsAskedAgain) {
   queue_.fails = true;
   run_as_time_passes(loop_, clock_, suspects_.run());
   EXPECT_THAT(started_, ElementsAre("1"));
+}
+
+TEST_F(SuspectsTest, ThoseThatWaitAreGivenBackWhenTheWorkerDrains) {
+  start(suspects_.end());
+  clock_.await_sleepers(1);
+  loop_.run(loop_.yield());
+  EXPECT_FALSE(queue_.ended);
+  ASSERT_TRUE(lifecycle_.begin_draining());
+  lifecycle_.notify_all();
+  ASSERT_TRUE(over_.await(1));
+  EXPECT_TRUE(queue_.ended);
 }
 
 TEST_F(SuspectsTest, WithoutSuspectsNothingWaits) {
