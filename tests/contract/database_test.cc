@@ -16,6 +16,7 @@
 #include "contract/embedded_world.h"
 #include "contract/sample_rows.h"
 #include "core/error_codes.h"
+#include "support/stepping_executor.h"
 
 namespace infra {
 namespace {
@@ -83,6 +84,47 @@ TEST(Database, WritesWithoutHasteShareACommit) {
   for (auto& one : settled) one.wait();
   EXPECT_EQ(retired(world), 10);
   EXPECT_LT(world.database->commits(), commits + 10);
+}
+
+// What a platform on virtual time does with it: no thread of its own, and no time but the clock's.
+TEST(Database, StepsOnAThreadThatIsGivenToIt) {
+  testing::TempFolder folder;
+  ManualClock clock;
+  fakes::SteppingExecutor executor;
+  auto database = Database::open(folder.path() / "infra.db", executor, clock);
+  ASSERT_TRUE(database);
+  ASSERT_EQ(executor.backgrounds.size(), 2U);
+  fakes::SteppingBackground& writer = *executor.backgrounds.back();
+  const auto retire_here = [](Connection& connection) { return retire(connection, "now"); };
+  ASSERT_TRUE((*database)->write_now<void>(retire_here));
+
+  const auto commits = (*database)->commits();
+  int settled = 0;
+  const auto submit = [&](const char* sha, bool urgent) {
+    (*database)->submit({.apply = [sha](Connection& connection) { return retire(connection, sha); },
+                         .settled = [&settled](const Result<void>& outcome) { settled += outcome ? 1 : 0; },
+                         .urgent = urgent});
+  };
+  submit("a", false);
+  EXPECT_TRUE(writer.woken());
+  EXPECT_EQ(writer.make_step(), clock.steady_now() + milliseconds(10));
+  submit("b", false);
+  EXPECT_FALSE(writer.woken());  // one more of those that wait
+  EXPECT_EQ(settled, 0);
+  EXPECT_EQ(writer.make_step(), SteadyTime::max());
+  EXPECT_EQ(settled, 2);
+
+  submit("c", false);
+  (void)writer.make_step();
+  submit("d", true);
+  EXPECT_TRUE(writer.woken());
+  EXPECT_EQ(writer.make_step(), SteadyTime::max());
+  EXPECT_EQ(settled, 4);
+  EXPECT_EQ((*database)->commits(), commits + 2);
+
+  submit("e", false);
+  database->reset();
+  EXPECT_EQ(settled, 5);
 }
 
 TEST(Database, AFailedCommitFailsTheGroupAndPasses) {

@@ -2,6 +2,7 @@
 // of its own for infra.db.
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <future>
 #include <memory>
@@ -37,6 +38,22 @@ class HeldWriter {
   std::promise<void> release_;
 };
 
+// A background's steps name times of the clock that the test moves: here they come in as much real time.
+class WorldExecutor final : public SystemExecutor {
+ public:
+  WorldExecutor(net::EventLoops& loops, const Clock& clock) : SystemExecutor(loops), clock_(clock) {}
+  std::unique_ptr<Background> background(const char* name, Background::Step step) override {
+    return SystemExecutor::background(name, [this, step = std::move(step)] {
+      const SteadyTime again = step();
+      if (again == SteadyTime::max()) return again;
+      return std::chrono::steady_clock::now() + (again - clock_.steady_now());
+    });
+  }
+
+ private:
+  const Clock& clock_;
+};
+
 class EmbeddedWorld : public EngineWorld {
  public:
   EmbeddedWorld() : database(open(folder.path())) {}
@@ -66,7 +83,7 @@ class EmbeddedWorld : public EngineWorld {
   testing::TempFolder folder;
   ManualClock clock;
   net::EventLoops loops{2, 2};
-  SystemExecutor executor{loops};
+  WorldExecutor executor{loops, clock};
   std::unique_ptr<Database> database;
 };
 

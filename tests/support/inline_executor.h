@@ -9,7 +9,7 @@
 
 namespace infra::fakes {
 
-class InlineExecutor final : public Executor {
+class InlineExecutor : public Executor {
  public:
   void spawn(TaskOwner, Task<void>) override {}
   void spawn_on_each(const TaskOwner&, const std::function<Task<void>()>&) override {}

@@ -14,7 +14,6 @@
 #include "core/error_codes.h"
 #include "telemetry/log.h"
 #include "telemetry/task_failures.h"
-#include "telemetry/thread_stacks.h"
 
 namespace infra {
 namespace {
@@ -97,15 +96,14 @@ Result<std::unique_ptr<Database>> Database::open(const std::filesystem::path& fi
   std::unique_ptr<Database> database(new Database(file, executor, clock));
   database->connection_ = std::move(*connection);
   // An empty write lets the writer look at the log where no other comes.
-  auto checkpoints = LogCheckpoints::start(file, [raw = database.get()] {
+  auto checkpoints = LogCheckpoints::start(file, executor, clock, [raw = database.get()] {
     raw->submit({.apply = [](sqlite::Connection&) { return Result<void>{}; },
                  .settled = [](const Result<void>&) {},
                  .urgent = false});
   });
   if (!checkpoints) return fail(at_start(file, checkpoints.error()));
   database->checkpoints_ = std::move(*checkpoints);
-  const QuietThreads quiet;
-  database->writer_ = std::thread([raw = database.get()] { raw->run_writer(); });
+  database->writer_ = executor.background("db writer", [raw = database.get()] { return raw->write_on(); });
   return database;
 }
 
@@ -117,8 +115,13 @@ Database::~Database() {
     const MutexLock lock(mutex_);
     stopping_ = true;
   }
-  work_arrived_.notify_one();
-  if (writer_.joinable()) writer_.join();
+  if (writer_) {
+    writer_->run_until([this] {
+      const MutexLock lock(mutex_);
+      return backlog_ == 0;
+    });
+  }
+  writer_.reset();
   checkpoints_.reset();  // tells this of a log that may begin anew
 }
 
@@ -130,15 +133,16 @@ void Database::submit(Write write) {
       write.settled(fail(stopping_error()));
       return;
     }
+    const bool was_due = is_group_due();
     urgent_ += write.urgent ? 1 : 0;
     backlog_bytes_ += write.bytes;
     ++backlog_;
     queue_.push_back(std::move(write));
-    // While it gathers, one more is nothing to wake it for: that costs the submitting thread more than the rest of
-    // this.
-    if (gathering_ && !is_group_due()) return;
+    // The first has woken the writer, which may be gathering: one more is nothing to wake it for, unless it makes the
+    // group due. That costs the submitting thread more than the rest of this.
+    if (queue_.size() > 1 && (was_due || !is_group_due())) return;
   }
-  work_arrived_.notify_one();
+  writer_->wake();
 }
 
 bool Database::is_group_due() const {
@@ -164,30 +168,33 @@ Task<void> Database::wait_for_room() {
   }
 }
 
-void Database::run_writer() {
-  for (auto group = next_group(); !group.empty(); group = next_group()) {
-    commit_group(group);
-    std::vector<std::shared_ptr<Signal>> waiting;
-    {
-      const MutexLock lock(mutex_);
-      backlog_ -= group.size();
-      for (const auto& write : group) backlog_bytes_ -= write.bytes;
-      waiting.swap(waiting_for_room_);
-    }
-    for (const auto& room : waiting) room->notify();
-    tend_log();
+// The writer's step: the first look at writes that may wait gives others the time to come, the second commits.
+SteadyTime Database::write_on() {
+  std::vector<Write> group;
+  {
+    const MutexLock lock(mutex_);
+    if (queue_.empty()) return SteadyTime::max();
+    gathering_ = !gathering_ && !is_group_due();
+    if (gathering_) return clock_.steady_now() + kGather;
+    group = take_group();
   }
+  commit_group(group);
+  std::vector<std::shared_ptr<Signal>> waiting;
+  bool more = false;
+  {
+    const MutexLock lock(mutex_);
+    backlog_ -= group.size();
+    for (const auto& write : group) backlog_bytes_ -= write.bytes;
+    waiting.swap(waiting_for_room_);
+    more = !queue_.empty();
+  }
+  for (const auto& room : waiting) room->notify();
+  tend_log();
+  return more ? SteadyTime{} : SteadyTime::max();
 }
 
-// Everything that waits, up to kMaxGroup; empty only when the database closes.
-std::vector<Database::Write> Database::next_group() {
-  const MutexLock lock(mutex_);
-  while (!stopping_ && queue_.empty()) work_arrived_.wait(mutex_);
-  gathering_ = true;
-  const auto due = std::chrono::steady_clock::now() + kGather;
-  while (!is_group_due() && work_arrived_.wait_until(mutex_, due)) {
-  }
-  gathering_ = false;
+// Everything that waits, up to kMaxGroup.
+std::vector<Database::Write> Database::take_group() {
   const std::size_t count = std::min(queue_.size(), kMaxGroup);
   std::vector<Write> group;
   group.reserve(count);

@@ -1,6 +1,6 @@
-// infra.db: the one SQLite file under the embedded engines. Writes go to one thread in the order they come, which
-// commits everything that waits as one transaction, so that the price of an fdatasync is shared. Reads run on the
-// blocking pool.
+// infra.db: the one SQLite file under the embedded engines. Writes go to one thread (the executor's, in steps) in the
+// order they come, which commits everything that waits as one transaction, so that the price of an fdatasync is shared.
+// Reads run on the blocking pool.
 #pragma once
 
 #include <atomic>
@@ -8,11 +8,9 @@
 #include <deque>
 #include <filesystem>
 #include <functional>
-#include <future>
 #include <memory>
 #include <optional>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -22,6 +20,7 @@
 #include "core/error.h"
 #include "core/mutex.h"
 #include "core/task.h"
+#include "ports/background.h"
 #include "ports/clock.h"
 #include "ports/executor.h"
 #include "ports/health_probe.h"
@@ -92,8 +91,8 @@ class Database {
 
  private:
   Database(std::filesystem::path file, Executor& executor, Clock& clock);
-  void run_writer();
-  [[nodiscard]] std::vector<Write> next_group();
+  SteadyTime write_on();
+  [[nodiscard]] std::vector<Write> take_group() INFRA_REQUIRES(mutex_);
   [[nodiscard]] bool is_group_due() const INFRA_REQUIRES(mutex_);
   void commit_group(std::vector<Write>& group);
   [[nodiscard]] Result<void> apply_group(const std::vector<Write>& group, std::vector<Result<void>>& outcomes);
@@ -109,10 +108,8 @@ class Database {
   std::unique_ptr<LogCheckpoints> checkpoints_;
 
   Mutex mutex_;
-  CondVar work_arrived_;
   std::deque<Write> queue_ INFRA_GUARDED_BY(mutex_);
   std::size_t urgent_ INFRA_GUARDED_BY(mutex_) = 0;         // of queue_
-  bool gathering_ INFRA_GUARDED_BY(mutex_) = false;         // the writer waits for more to come
   std::size_t backlog_bytes_ INFRA_GUARDED_BY(mutex_) = 0;  // of queue_ and of the group being committed
   std::size_t backlog_ INFRA_GUARDED_BY(mutex_) = 0;
   std::vector<std::shared_ptr<Signal>> waiting_for_room_ INFRA_GUARDED_BY(mutex_);
@@ -123,7 +120,8 @@ class Database {
   std::vector<std::unique_ptr<sqlite::Connection>> readers_ INFRA_GUARDED_BY(readers_mutex_);  // those not in use
   std::atomic<std::uint64_t> commits_ = 0;
   WrittenBytes written_;
-  std::thread writer_;
+  bool gathering_ = false;  // what is queued has been looked at, and waits for more to come; the writer thread's
+  std::unique_ptr<Background> writer_;
 };
 
 // One engine's line under "checks": they share the file, so they share the check.
@@ -168,8 +166,8 @@ Task<Result<T>> Database::write(std::function<Result<T>(sqlite::Connection&)> wo
 
 template <typename T>
 Result<T> Database::write_now(std::function<Result<T>(sqlite::Connection&)> work) {
-  std::promise<Result<T>> done;
   std::optional<Result<T>> result;
+  std::atomic<bool> settled = false;
   submit({.apply = [&](sqlite::Connection& connection) -> Result<void> {
             result = work(connection);
             if (!*result) return fail(result->error());
@@ -178,9 +176,10 @@ Result<T> Database::write_now(std::function<Result<T>(sqlite::Connection&)> work
           .settled =
               [&](const Result<void>& outcome) {
                 if (!outcome) result = fail(outcome.error());
-                done.set_value(std::move(*result));
+                settled = true;
               }});
-  return done.get_future().get();
+  writer_->run_until([&] { return settled.load(); });
+  return std::move(*result);
 }
 
 template <typename T>

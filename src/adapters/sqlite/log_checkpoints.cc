@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "telemetry/log.h"
-#include "telemetry/thread_stacks.h"
 
 namespace infra {
 namespace {
@@ -14,28 +13,22 @@ constexpr std::chrono::seconds kLookAgain{1};
 
 }  // namespace
 
-Result<std::unique_ptr<LogCheckpoints>> LogCheckpoints::start(const std::filesystem::path& file,
+Result<std::unique_ptr<LogCheckpoints>> LogCheckpoints::start(const std::filesystem::path& file, Executor& executor,
+                                                              const Clock& clock,
                                                               std::function<void()> on_restartable) {
   auto connection = sqlite::Connection::open(file, sqlite::Connection::Mode::create);
   if (!connection) return fail(connection.error());
   if (auto set = (*connection)->execute("PRAGMA synchronous = FULL"); !set) return fail(set.error());
-  std::unique_ptr<LogCheckpoints> made(new LogCheckpoints(std::move(*connection), std::move(on_restartable)));
-  const QuietThreads quiet;
-  made->thread_ = std::thread([raw = made.get()] { raw->run(); });
-  return made;
+  return std::unique_ptr<LogCheckpoints>(
+      new LogCheckpoints(std::move(*connection), executor, clock, std::move(on_restartable)));
 }
 
-LogCheckpoints::LogCheckpoints(std::unique_ptr<sqlite::Connection> connection, std::function<void()> on_restartable)
-    : connection_(std::move(connection)), on_restartable_(std::move(on_restartable)) {}
-
-LogCheckpoints::~LogCheckpoints() {
-  {
-    const MutexLock lock(mutex_);
-    stopping_ = true;
-  }
-  changed_.notify_one();
-  if (thread_.joinable()) thread_.join();
-}
+LogCheckpoints::LogCheckpoints(std::unique_ptr<sqlite::Connection> connection, Executor& executor, const Clock& clock,
+                               std::function<void()> on_restartable)
+    : connection_(std::move(connection)),
+      clock_(clock),
+      on_restartable_(std::move(on_restartable)),
+      thread_(executor.background("db log", [this] { return copy_on(); })) {}
 
 // Wakes the thread once for each 4 MiB, not once a commit: somebody may hold the copying up for hours.
 void LogCheckpoints::note(int pages) {
@@ -46,36 +39,17 @@ void LogCheckpoints::note(int pages) {
   pages_ = pages;
   if (pages < next_at_) return;
   next_at_ = pages + kCopyEvery;
-  {
-    const MutexLock lock(mutex_);
-    due_ = true;
-  }
-  changed_.notify_one();
+  thread_->wake();
 }
 
 bool LogCheckpoints::may_restart() const {
   return pages_ >= kRestartPast && !is_behind();
 }
 
-void LogCheckpoints::run() {
-  while (true) {
-    {
-      const MutexLock lock(mutex_);
-      const bool held_up = pages_ >= kRestartPast;
-      const auto again = std::chrono::steady_clock::now() + kLookAgain;
-      while (!stopping_ && !due_) {
-        if (!held_up) {
-          changed_.wait(mutex_);
-        } else if (!changed_.wait_until(mutex_, again)) {
-          break;
-        }
-      }
-      if (stopping_) return;
-      due_ = false;
-    }
-    copy();
-    if (may_restart()) on_restartable_();
-  }
+SteadyTime LogCheckpoints::copy_on() {
+  copy();
+  if (may_restart()) on_restartable_();
+  return pages_ >= kRestartPast ? clock_.steady_now() + kLookAgain : SteadyTime::max();
 }
 
 void LogCheckpoints::copy() {

@@ -7,11 +7,11 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
-#include <thread>
 
 #include "adapters/sqlite/sqlite.h"
 #include "core/error.h"
-#include "core/mutex.h"
+#include "ports/clock.h"
+#include "ports/executor.h"
 
 namespace infra {
 
@@ -24,8 +24,8 @@ class LogCheckpoints {
 
   // `on_restartable` is called on that thread when a log past kRestartPast is nearly all copied.
   [[nodiscard]] static Result<std::unique_ptr<LogCheckpoints>> start(const std::filesystem::path& file,
+                                                                     Executor& executor, const Clock& clock,
                                                                      std::function<void()> on_restartable);
-  ~LogCheckpoints();
   LogCheckpoints(const LogCheckpoints&) = delete;
   LogCheckpoints& operator=(const LogCheckpoints&) = delete;
 
@@ -37,22 +37,19 @@ class LogCheckpoints {
   [[nodiscard]] int pages() const { return pages_; }  // any thread
 
  private:
-  LogCheckpoints(std::unique_ptr<sqlite::Connection> connection, std::function<void()> on_restartable);
-  void run();
+  LogCheckpoints(std::unique_ptr<sqlite::Connection> connection, Executor& executor, const Clock& clock,
+                 std::function<void()> on_restartable);
+  SteadyTime copy_on();
   void copy();
   [[nodiscard]] bool is_behind() const { return pages_ - copied_ >= kCopyEvery; }
 
   const std::unique_ptr<sqlite::Connection> connection_;
+  const Clock& clock_;
   const std::function<void()> on_restartable_;
   std::atomic<int> pages_ = 0;
   std::atomic<int> copied_ = 0;  // of those
-
-  Mutex mutex_;
-  CondVar changed_;
-  bool due_ INFRA_GUARDED_BY(mutex_) = false;
-  bool stopping_ INFRA_GUARDED_BY(mutex_) = false;
-  int next_at_ = kCopyEvery;  // pages; the writer's
-  std::thread thread_;
+  int next_at_ = kCopyEvery;     // pages; the writer's
+  const std::unique_ptr<Background> thread_;
 };
 
 }  // namespace infra
