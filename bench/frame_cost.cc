@@ -13,6 +13,7 @@
 #include "core/byte_budget.h"
 #include "core/json_scanner.h"
 #include "core/limits.h"
+#include "support/real_clock.h"
 #include "support/spoken_frame.h"
 #include "worker/instances/call_frame.h"
 #include "worker/runner/exchange.h"
@@ -62,7 +63,9 @@ double read_and_scan(const SpokenFrame& frame) {
 double hear(const SpokenFrame& frame, ByteBudget& budget) {
   const Speaker runner(frame);
   const double begun = thread_ms();
-  Conversation conversation(runner.handles(), {.kind = kAnswerFrame, .budget = &budget, .owner = "f", .cost = 4}, "");
+  RealClock clock;
+  Conversation conversation(runner.handles(), clock, {.kind = kAnswerFrame, .budget = &budget, .owner = "f", .cost = 4},
+                            "");
   Exchange talk = conversation.finish(std::chrono::steady_clock::now() + std::chrono::minutes(1));
   if (talk.end == ExchangeEnd::answered) (void)parse_answer(std::move(talk.answer), {"r"});
   return thread_ms() - begun;

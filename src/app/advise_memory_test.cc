@@ -53,7 +53,7 @@ class AdviseMemoryTest : public ::testing::Test {
   fakes::FakeLogs logs_{journal_};
   fakes::FakeReader bundles_;
   IdSource ids_{clock_, random_};
-  EventRing events_{UuidRandom{}};
+  EventRing events_{UuidRandom{}, [this] { return clock_.now(); }};
   DeployFunction deploy_{functions_, code_, bundles_, executor_, clock_, ids_, events_};
   AdviseMemory advise_{functions_, logs_, deploy_, clock_};
   int next_ = 0;

@@ -37,7 +37,7 @@ class QuarantineTest : public ::testing::Test {
   fakes::FakeLimiter limiter_{journal_};
   fakes::FakeQuarantine quarantine_;
   IdSource ids_{clock_, random_};
-  EventRing events_{UuidRandom{}};
+  EventRing events_{UuidRandom{}, [this] { return clock_.now(); }};
   Metrics metrics_;
   InvokeFunction invoke_{functions_,
                          queue_,

@@ -52,7 +52,7 @@ class AppTest : public ::testing::Test {
   fakes::FakeLogs logs_{journal_};
   fakes::FakeRecorder recorder_{journal_, logs_};
   IdSource ids_{clock_, random_};
-  EventRing events_{UuidRandom{}};
+  EventRing events_{UuidRandom{}, [this] { return clock_.now(); }};
   fakes::FakeLimiter limiter_{journal_};
   Metrics metrics_;
   InvokeFunction invoke_{

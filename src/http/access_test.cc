@@ -224,7 +224,7 @@ TEST(WorkerRoutes, AreHealthAndMetricsAndWithAKeyTheLog) {
       fakes::InlineExecutor executor;
       ManualClock clock;
       Metrics metrics;
-      EventRing events{UuidRandom{}};
+      EventRing events{UuidRandom{}, [&] { return clock.now(); }};
       app::HealthMonitor health({}, executor, clock);
       MonitoringHandler monitoring(health, metrics, events, {.draining = [] { return false; }, .gauges = {}});
       std::map<std::string_view, Access> routes;

@@ -204,7 +204,7 @@ class TestApi {
   MemoryWorkerRegistry workers{clock};
   TestModels models;
   Metrics metrics;
-  EventRing events{UuidRandom{}};
+  EventRing events{UuidRandom{}, [this] { return clock.now(); }};
   TestWorker worker{journal, logs, clock, events, metrics};
   Overload overload{[this] { return clock.steady_now(); }};
   bool draining = false;

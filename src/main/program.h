@@ -35,8 +35,8 @@ struct Program {
   SystemRandom random{};
   app::IdSource ids{clock, random};
   Metrics metrics{};
-  Overload overload{};
-  EventRing events{random_seed(random)};
+  Overload overload{[this] { return clock.steady_now(); }};
+  EventRing events{random_seed(random), [this] { return clock.now(); }};
   log::Listener listener{
       [this](log::Level level, std::string_view said, log::Fields fields) { events.warned(level, said, fields); }};
 };

@@ -15,10 +15,6 @@ constexpr std::size_t kMaxIdBytes = 128;
 constexpr std::size_t kMessageUnits = 200;
 constexpr std::chrono::minutes kRepetition{1};
 
-WallTime now() {
-  return std::chrono::floor<milliseconds>(std::chrono::system_clock::now());
-}
-
 std::string_view text_of(log::Fields fields, std::string_view name) {
   const auto* field = std::ranges::find(fields, name, &log::Field::name);
   const auto* text = field == fields.end() ? nullptr : std::get_if<std::string_view>(&field->value);
@@ -33,7 +29,7 @@ Event& EventRing::begin(log::Level level, std::string_view message, std::string_
   Event& event = events_[++noted_ % kKept];
   event.number = noted_;
   event.level = level;
-  event.time = now();
+  event.time = now_();
   event.message = message;
   event.function = cut_utf8(function, kMaxIdBytes);
   event.request = cut_utf8(request, kMaxIdBytes);
@@ -50,7 +46,7 @@ void EventRing::note_unless_repeated(log::Level level, std::string_view message,
                                      std::string_view request) {
   const std::string text = shorten(replace_invalid_utf8(message), kMessageUnits);
   const MutexLock lock(mutex_);
-  const WallTime since = now() - kRepetition;
+  const WallTime since = now_() - kRepetition;
   const bool repeated = std::ranges::any_of(events_, [&](const Event& event) {
     return event.number > 0 && event.time > since && event.level == level && event.message == text &&
            event.function == function;

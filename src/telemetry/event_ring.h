@@ -3,9 +3,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/job_result.h"
@@ -39,8 +41,9 @@ class EventRing {
  public:
   static constexpr std::size_t kKept = 100;
 
+  using Now = std::function<WallTime()>;
   // `seed` is random: events of two programs have different ids.
-  explicit EventRing(const UuidRandom& seed) : seed_(seed), events_(kKept) {}
+  EventRing(const UuidRandom& seed, Now now) : seed_(seed), now_(std::move(now)), events_(kKept) {}
 
   void run_requested(const FunctionId& function, const RequestId& request);
   // Once a request id, however often it is told.
@@ -68,6 +71,7 @@ class EventRing {
       INFRA_REQUIRES(mutex_);
 
   const UuidRandom seed_;
+  const Now now_;
   mutable Mutex mutex_;
   std::vector<Event> events_ INFRA_GUARDED_BY(mutex_);
   std::uint64_t noted_ INFRA_GUARDED_BY(mutex_) = 0;  // the newest event's number; it is at this place, modulo kKept

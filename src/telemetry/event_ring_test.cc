@@ -30,7 +30,8 @@ class EventRingTest : public ::testing::Test {
     return found;
   }
 
-  EventRing ring_{UuidRandom{std::byte{7}}};
+  WallTime now_{std::chrono::sys_days{std::chrono::year{2026} / 11 / 23}};
+  EventRing ring_{UuidRandom{std::byte{7}}, [this] { return now_; }};
 };
 
 TEST_F(EventRingTest, TellsOfARunWithItsFigures) {
@@ -98,6 +99,9 @@ TEST_F(EventRingTest, WhatRepeatsDoesNotPushOutTheRest) {
   ring_.refused("POST /run", 429, "rate_limited", {"g"}, {"r"});
   EXPECT_EQ(messages(), (std::vector<std::string>{"Request Refused: POST /run: 429 rate_limited", "Redis is away",
                                                   "Request Refused: POST /run: 429 rate_limited", "Upload Success"}));
+  now_ += std::chrono::minutes(1);
+  ring_.warned(log::Level::error, "Redis is away", {});
+  EXPECT_EQ(messages().size(), 5U) << "after a minute it is news";
 }
 
 TEST_F(EventRingTest, HoldsTheLastHundredUnderIdsThatStay) {

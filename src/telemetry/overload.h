@@ -68,7 +68,7 @@ inline constexpr auto kOverloadRules = std::to_array<OverloadRule>({
 class Overload {
  public:
   using Now = std::function<SteadyTime()>;
-  explicit Overload(Now now = [] { return std::chrono::steady_clock::now(); }) : now_(std::move(now)) {}
+  explicit Overload(Now now) : now_(std::move(now)) {}
   Overload(const Overload&) = delete;
   Overload& operator=(const Overload&) = delete;
 

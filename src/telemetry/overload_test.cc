@@ -26,7 +26,7 @@ class OverloadTest : public ::testing::Test {
 TEST_F(OverloadTest, EachRuleBeginsAtItsPressureAndEndsBelowItsOther) {
   for (const OverloadRule& rule : kOverloadRules) {
     EXPECT_LT(rule.ends, rule.begins);
-    Overload overload;
+    Overload overload([this] { return now_; });
     overload.report(rule.resource, rule.begins - 0.001);
     EXPECT_FALSE(overload.active(rule.action)) << to_string(rule.resource) << " " << to_string(rule.action);
     overload.report(rule.resource, rule.begins);

@@ -49,6 +49,7 @@ Worker::Worker(WorkerDeps deps, WorkerOptions options)
                   .launcher = deps_.launcher,
                   .ai = deps_.ai,
                   .executor = deps_.executor,
+                  .clock = deps_.clock,
                   .learns_from_jobs = options.others_take_over}),
       keep_warm_({.pool = pool_,
                   .places = places_,

@@ -36,7 +36,7 @@ TEST(DiskSpace, InodesRunOutAsBytesDo) {
 
 TEST(DiskSpace, WhoIsAdmittedSeesTheDiskAsItIsNow) {
   testing::TempFolder folder;
-  Overload overload;
+  Overload overload([] { return SteadyTime{}; });
   DiskSpace space(folder.path(), overload);
   overload.report(Resource::disk, 1);  // as it was a moment ago
   EXPECT_TRUE(overload.active(Action::stop_uploads));
@@ -47,7 +47,7 @@ TEST(DiskSpace, WhoIsAdmittedSeesTheDiskAsItIsNow) {
 }
 
 TEST(DiskSpace, AFolderThatIsNotThereSaysNothing) {
-  Overload overload;
+  Overload overload([] { return SteadyTime{}; });
   DiskSpace space("/no/such/folder", overload);
   EXPECT_EQ(space.look().bytes, 0U);
   EXPECT_FALSE(overload.pressure(Resource::disk));

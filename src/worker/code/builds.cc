@@ -23,7 +23,6 @@ namespace infra::worker {
 namespace {
 
 namespace fs = std::filesystem;
-using std::chrono::steady_clock;
 
 constexpr std::size_t kMaxWords = 16 * 1024;  // of a compiler
 constexpr std::size_t kMaxNote = 2 * 1024;    // of the builder, on them
@@ -143,10 +142,10 @@ Result<std::string> Builds::compile_blocking(const Source& source) {
 }
 
 Result<std::string> Builds::talk(sandbox::Sandbox& sandbox, const Source& source) {
-  if (auto ready = await_ready(sandbox.handles(), "The compiler's sandbox"); !ready) return fail(ready.error());
+  if (auto ready = await_ready(sandbox.handles(), clock_, "The compiler's sandbox"); !ready) return fail(ready.error());
   auto built =
-      exchange(sandbox.handles(), {.kind = kProgramFrame, .budget = room_.frames, .owner = source.sha256},
-               fmt::format(R"({{"runtime":"{}"}})", to_string(source.runtime)), steady_clock::now() + limits_.time);
+      exchange(sandbox.handles(), clock_, {.kind = kProgramFrame, .budget = room_.frames, .owner = source.sha256},
+               fmt::format(R"({{"runtime":"{}"}})", to_string(source.runtime)), clock_.steady_now() + limits_.time);
   if (built.end == ExchangeEnd::answered) {
     return read_answer(std::move(built.answer.text));
   }

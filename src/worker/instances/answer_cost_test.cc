@@ -7,6 +7,7 @@
 #include "core/job_result.h"
 #include "core/limits.h"
 #include "support/counted_heap.h"
+#include "support/real_clock.h"
 #include "support/spoken_frame.h"
 #include "worker/instances/call_frame.h"
 #include "worker/instances/outcome.h"
@@ -24,8 +25,9 @@ class AnswerCostTest : public ::testing::Test {
   JobResult hear(const SpokenFrame& frame) {
     const Speaker runner(frame);
     begin();
-    Conversation conversation(runner.handles(), {.kind = kAnswerFrame, .budget = &budget_, .owner = "f", .cost = 4},
-                              "");
+    RealClock clock;
+    Conversation conversation(runner.handles(), clock,
+                              {.kind = kAnswerFrame, .budget = &budget_, .owner = "f", .cost = 4}, "");
     Exchange talk = conversation.finish(std::chrono::steady_clock::now() + std::chrono::minutes(5));
     JobResult result;
     if (talk.end != ExchangeEnd::answered) {

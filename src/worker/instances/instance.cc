@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <limits>
-#include <thread>
 
 #include "core/error_codes.h"
 #include "core/text.h"
@@ -16,7 +15,6 @@
 namespace infra::worker {
 namespace {
 
-using std::chrono::steady_clock;
 using CallEnd = InstanceState::CallEnd;
 
 constexpr milliseconds kExitPatience{1000};
@@ -47,10 +45,6 @@ int held_by(std::int64_t peak_bytes) {
   return static_cast<int>(peak_bytes / static_cast<std::int64_t>(limits::kMiB)) + kUncountedMb;
 }
 
-double since(steady_clock::time_point begun) {
-  return std::chrono::duration<double, std::milli>(steady_clock::now() - begun).count();
-}
-
 // One that a signal ended; its process is on its way out as well.
 bool is_killed_script(const Result<Answer>& answer) {
   return answer && answer->plain && answer->exit_code >= 128;
@@ -64,10 +58,10 @@ struct CallUnderWay {
   const Job& job;
   const CallSetup& setup;
   JobResult result;
-  steady_clock::time_point begun;
+  SteadyTime begun;
   sandbox::SandboxUsage before;              // of the calls before this one
   std::optional<Conversation> conversation;  // once it has begun
-  steady_clock::time_point deadline;
+  SteadyTime deadline;
   Exchange talk;
   std::optional<Result<Answer>> answer;  // once it has been read
   bool found_no_output = false;          // the folder for output files has just been looked into
@@ -77,20 +71,21 @@ struct CallUnderWay {
   InstanceState::CallEnd end = InstanceState::CallEnd::unfit;
 };
 
-Result<InstancePtr> Instance::start(InstanceKey key, CodeClaim code, sandbox::Launcher& launcher, AiProxy* ai) {
-  const auto begun = steady_clock::now();
+Result<InstancePtr> Instance::start(InstanceKey key, CodeClaim code, sandbox::Launcher& launcher, Clock& clock,
+                                    AiProxy* ai) {
+  const SteadyTime begun = clock.steady_now();
   auto sandbox = launcher.launch({.runtime = key.runtime,
                                   .version = code->folder,
                                   .memory_mb = key.memory_mb,
                                   .egress = key.network == Network::egress,
                                   .thread_pool = thread_pool_size(key.runtime, key.env)});
   if (!sandbox) return fail(sandbox.error());
-  InstancePtr instance(new Instance(std::move(key), std::move(code), std::move(*sandbox)));
+  InstancePtr instance(new Instance(std::move(key), std::move(code), std::move(*sandbox), clock));
   // Nothing of the user's has run yet, so what it prints is the interpreter's own.
-  if (auto ready = await_ready(instance->sandbox_->handles(), "The runner"); !ready) return fail(ready.error());
+  if (auto ready = await_ready(instance->sandbox_->handles(), clock, "The runner"); !ready) return fail(ready.error());
   instance->at_rest_ = instance->sandbox_->look();
   instance->scratch_bytes_ = instance->at_rest_.scratch_bytes;
-  instance->cold_start_ms_ = since(begun);
+  instance->cold_start_ms_ = instance->ms_since(begun);
   auto& handles = instance->sandbox_->handles();
   if (ai != nullptr && handles.ai_listener >= 0) instance->ai_ = ai->serve(std::exchange(handles.ai_listener, -1));
   return instance;
@@ -144,7 +139,7 @@ void Instance::begin(CallUnderWay& call) {
   const InstanceState::Found found = state_.begin_call();
   call.result.cold_start = found.cold;
   if (found.frozen) sandbox_->thaw();
-  call.begun = steady_clock::now();
+  call.begun = clock_.steady_now();
   if (!call.result.cold_start) {
     // Output that threads of an earlier call have printed or written since belongs to no call any more.
     Captured stale;
@@ -158,14 +153,14 @@ void Instance::begin(CallUnderWay& call) {
                         .deadline = call.setup.deadline,
                         .ai_port = ai_ ? sandbox_->handles().ai_port : std::uint16_t{0}};
   const bool starts = is_compiled(key_.runtime) && found.first;
-  call.conversation.emplace(sandbox_->handles(), ask_for_answer(job, call.setup), to_json(frame),
+  call.conversation.emplace(sandbox_->handles(), clock_, ask_for_answer(job, call.setup), to_json(frame),
                             starts ? to_start_json(frame) : std::string());
-  call.deadline = steady_clock::now() + job.timeout;
+  call.deadline = clock_.steady_now() + job.timeout;
 }
 
 bool Instance::is_answered_at_once(CallUnderWay& call) const {
   const bool was_short = std::chrono::duration<double, std::milli>(kAtOnce).count() > last_call_ms_;
-  return call.setup.alone && was_short && call.conversation->watch(steady_clock::now() + kAtOnce);
+  return call.setup.alone && was_short && call.conversation->watch(clock_.steady_now() + kAtOnce);
 }
 
 // Whether it is answered, and nothing is left to do that blocks.
@@ -197,18 +192,18 @@ void Instance::take_answer(CallUnderWay& call) {
   result.disk_write = std::max<std::int64_t>(0, scratch - std::exchange(scratch_bytes_, scratch)) +
                       std::max<std::int64_t>(0, call.after.output_bytes - at_rest_.output_bytes);
   held_mb_ = held_by(call.used.peak_memory_bytes);
-  last_call_ms_ = since(call.begun);
-  if (result.cold_start) cold_start_ms_ += std::max(0.0, since(call.begun) - result.handler_ms.value_or(0));
+  last_call_ms_ = ms_since(call.begun);
+  if (result.cold_start) cold_start_ms_ += std::max(0.0, ms_since(call.begun) - result.handler_ms.value_or(0));
   if (ai_) result.llm_tokens = ai_->take_tokens();
 }
 
 Result<void> Instance::load(const Job& job, const CallSetup& setup) {
-  const auto begun = steady_clock::now();
+  const SteadyTime begun = clock_.steady_now();
   state_.begin_load();
   Result<void> loaded;
   if (!is_compiled(key_.runtime)) loaded = load_code(job, setup);  // a program begins with its first call
   held_mb_ = held_by(sandbox_->peak_memory_bytes());
-  cold_start_ms_ += since(begun);
+  cold_start_ms_ += ms_since(begun);
   if (ai_) (void)ai_->take_tokens();
   state_.end_call(loaded ? CallEnd::reusable : CallEnd::unfit);
   return loaded;
@@ -220,8 +215,8 @@ Result<void> Instance::load_code(const Job& job, const CallSetup& setup) {
                         .deadline = setup.deadline,
                         .ai_port = ai_ ? sandbox_->handles().ai_port : std::uint16_t{0},
                         .only_load = true};
-  const auto deadline = steady_clock::now() + std::min(job.timeout, kLoadPatience);
-  Exchange talk = exchange(sandbox_->handles(), ask_for_answer(job, setup), to_json(frame), deadline);
+  const SteadyTime deadline = clock_.steady_now() + std::min(job.timeout, kLoadPatience);
+  Exchange talk = exchange(sandbox_->handles(), clock_, ask_for_answer(job, setup), to_json(frame), deadline);
   if (talk.end == ExchangeEnd::answered) {
     const auto answer = parse_answer(std::move(talk.answer), job.request_id);
     if (answer && answer->ok) return {};
@@ -240,10 +235,10 @@ void Instance::apply_end(CallUnderWay& call) {
   bool outlived_socket = false;
   if (ended != ExchangeEnd::answered || script_killed) {
     if (ended != ExchangeEnd::closed) sandbox_->kill();
-    const auto began = steady_clock::now();
+    const SteadyTime began = clock_.steady_now();
     exit = sandbox_->wait(kExitPatience);
     outlived_socket = ended == ExchangeEnd::closed && exit.signal == SIGKILL && !exit.out_of_memory &&
-                      steady_clock::now() - began >= kExitPatience;
+                      clock_.steady_now() - began >= kExitPatience;
     drain_output(sandbox_->handles(), call.talk.out, call.talk.err);
     call.used = sandbox_->usage();
   }
@@ -280,7 +275,7 @@ Leftover Instance::find_leftover(sandbox::SandboxState now) const {
   for (auto pause = kFirstPause;; pause *= 4) {
     const Leftover left = leftover_in(now);
     if (left == Leftover::nothing || left == Leftover::disk || pause > kLastPause) return left;
-    std::this_thread::sleep_for(pause);
+    clock_.pause_until(clock_.steady_now() + pause);
     now = sandbox_->look();
   }
 }
@@ -289,6 +284,10 @@ Leftover Instance::find_leftover(sandbox::SandboxState now) const {
 int Instance::excused_sockets() const {
   if (key_.network == Network::egress) return std::numeric_limits<int>::max() / 2;
   return ai_ ? kSocketsOfAConnection * static_cast<int>(std::min(ai_->connections(), kMostExcused)) : 0;
+}
+
+double Instance::ms_since(SteadyTime begun) const {
+  return std::chrono::duration<double, std::milli>(clock_.steady_now() - begun).count();
 }
 
 void Instance::give_up_call() {

@@ -11,6 +11,7 @@
 #include "core/job_result.h"
 #include "core/task.h"
 #include "ports/ai_proxy.h"
+#include "ports/clock.h"
 #include "ports/executor.h"
 #include "sandbox/launcher.h"
 #include "worker/code/unpacked_code.h"
@@ -35,7 +36,8 @@ struct CallSetup {
 class Instance {
  public:
   // Blocking: starts the sandbox and waits until its runner is ready. `ai` may be null. Fails with `unavailable`.
-  static Result<InstancePtr> start(InstanceKey key, CodeClaim code, sandbox::Launcher& launcher, AiProxy* ai);
+  static Result<InstancePtr> start(InstanceKey key, CodeClaim code, sandbox::Launcher& launcher, Clock& clock,
+                                   AiProxy* ai);
 
   // Blocking, for up to the job's timeout; one call at a time. request_id to output and usage are filled in; durations
   // and the worker's name are the caller's.
@@ -77,8 +79,8 @@ class Instance {
   [[nodiscard]] const InstanceKey& key() const { return key_; }
 
  private:
-  Instance(InstanceKey key, CodeClaim code, std::unique_ptr<sandbox::Sandbox> sandbox)
-      : key_(std::move(key)), code_(std::move(code)), sandbox_(std::move(sandbox)) {}
+  Instance(InstanceKey key, CodeClaim code, std::unique_ptr<sandbox::Sandbox> sandbox, Clock& clock)
+      : key_(std::move(key)), code_(std::move(code)), sandbox_(std::move(sandbox)), clock_(clock) {}
 
   Result<void> load_code(const Job& job, const CallSetup& setup);
   [[nodiscard]] bool can_begin_at_once(const Job& job) const;
@@ -92,10 +94,12 @@ class Instance {
   void check_leftovers(CallUnderWay& call);
   [[nodiscard]] Leftover find_leftover(sandbox::SandboxState now) const;
   [[nodiscard]] int excused_sockets() const;
+  [[nodiscard]] double ms_since(SteadyTime begun) const;
 
   const InstanceKey key_;
   const CodeClaim code_;  // keeps the folder
   std::unique_ptr<sandbox::Sandbox> sandbox_;
+  Clock& clock_;
   std::unique_ptr<AiEndpoint> ai_;
   InstanceState state_;
   std::atomic<bool> aborted_ = false;  // it is being killed, whatever its state

@@ -45,7 +45,7 @@ Task<Result<InstancePtr>> InstanceSource::start(InstanceKey key, CodeClaim code,
   HeldPlace place(deps_.places, key);
   Result<InstancePtr> started;
   co_await deps_.executor.offload([&] {
-    started = Instance::start(std::move(key), std::move(code), deps_.launcher, deps_.ai);
+    started = Instance::start(std::move(key), std::move(code), deps_.launcher, deps_.clock, deps_.ai);
     if (started && use) use(*started);
   });
   if (started) place.taken();

@@ -7,6 +7,7 @@
 #include "core/job.h"
 #include "core/task.h"
 #include "ports/ai_proxy.h"
+#include "ports/clock.h"
 #include "ports/executor.h"
 #include "sandbox/launcher.h"
 #include "worker/code/unpacked_code.h"
@@ -25,6 +26,7 @@ class InstanceSource {
     sandbox::Launcher& launcher;
     AiProxy* ai;  // may be null
     Executor& executor;
+    Clock& clock;
     // A function's keepWarm is learned from its jobs, where nothing else tells of it.
     bool learns_from_jobs = false;
   };

@@ -13,6 +13,7 @@
 #include "core/sha256.h"
 #include "sandbox/client/plain_launcher.h"
 #include "support/read_open_file.h"
+#include "support/real_clock.h"
 #include "support/worker_world.h"
 #include "worker/instances/instance.h"
 
@@ -193,7 +194,7 @@ class InstanceOutputTest : public ::testing::Test {
                                         .temporary = root_ / "instances",
                                         .capacity = 1});
     auto instance = Instance::start({.function_id = kFunction, .sha256 = version, .runtime = Runtime::python},
-                                    std::make_shared<CodeFolder>(version), *launcher_, nullptr);
+                                    std::make_shared<CodeFolder>(version), *launcher_, clock_, nullptr);
     EXPECT_TRUE(instance) << instance.error().message;
     return instance.value_or(nullptr);
   }
@@ -212,6 +213,7 @@ class InstanceOutputTest : public ::testing::Test {
   }
 
   const fs::path root_ = fs::path(::testing::TempDir()) / ("instance-output-" + std::to_string(getpid()));
+  RealClock clock_;
   std::optional<sandbox::PlainLauncher> launcher_;
 };
 

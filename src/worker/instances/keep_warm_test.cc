@@ -83,8 +83,13 @@ class KeepWarmTest : public ::testing::Test, public sandbox::Launcher {
   UnpackedCode code_{folder_.path() / "versions", bundles_, bundles_, builds_, loop_, clock_};
   ByteBudget frames_{limits::kMiB};
   OngoingCalls calls_{clock_, lifecycle_, "model", frames_};
-  InstanceSource instances_{
-      {.pool = pool_, .places = places_, .code = code_, .launcher = *this, .ai = nullptr, .executor = loop_}};
+  InstanceSource instances_{{.pool = pool_,
+                             .places = places_,
+                             .code = code_,
+                             .launcher = *this,
+                             .ai = nullptr,
+                             .executor = loop_,
+                             .clock = clock_}};
   KeepWarm keep_warm_{{.pool = pool_,
                        .places = places_,
                        .code = code_,

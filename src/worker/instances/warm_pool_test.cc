@@ -8,6 +8,7 @@
 
 #include "core/limits.h"
 #include "support/pretended_sandbox.h"
+#include "support/real_clock.h"
 
 namespace infra::worker {
 namespace {
@@ -32,7 +33,7 @@ class WarmPoolTest : public testing::Test, public sandbox::Launcher {
     peak_mb_ = peak_mb;
     start_ = start;
     auto instance =
-        Instance::start(key(function), std::make_shared<const CodeFolder>("folder"), *this, nullptr).value();
+        Instance::start(key(function), std::make_shared<const CodeFolder>("folder"), *this, clock_, nullptr).value();
     call(*instance);
     return instance;
   }
@@ -56,6 +57,7 @@ class WarmPoolTest : public testing::Test, public sandbox::Launcher {
   }
 
   static constexpr milliseconds kPatience{700};
+  RealClock clock_;
   const SteadyTime now_{std::chrono::hours(1)};
   Runtime runtime_ = Runtime::python;
   int peak_mb_ = 9;

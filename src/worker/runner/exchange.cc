@@ -11,6 +11,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <span>
 
 #include "core/error_codes.h"
 #include "core/limits.h"
@@ -19,8 +20,6 @@
 namespace infra::worker {
 namespace {
 
-using std::chrono::steady_clock;
-
 constexpr auto kStartTime = std::chrono::seconds(20);  // a cold Node.js takes 0.1 s; a loaded machine many times that
 constexpr std::size_t kChunk = kSmallFrame;            // a pipe's capacity, which a function can't raise
 // For what is left of a large frame, once there is room for it: room that others wait for. Written in one go it takes
@@ -28,8 +27,8 @@ constexpr std::size_t kChunk = kSmallFrame;            // a pipe's capacity, whi
 constexpr auto kLargeFrameTime = std::chrono::seconds(10);
 // What is thrown away is read at one pipe's fill a pause: reading it as fast as it comes would cost the worker as much
 // time as the function, and none of it counts against the function's share.
-constexpr int kDiscardPauseMs = 1;
-constexpr int kUnheardMs = 10;  // between looks for room, where no descriptor is left to be told by
+constexpr milliseconds kDiscardPause{1};
+constexpr milliseconds kUnheard{10};  // between looks for room, where no descriptor is left to be told by
 
 // False at the end of the stream. Bounded, because a function may write as fast as this reads.
 bool read_pipe(int fd, Captured& into, int rounds = 64) {
@@ -45,11 +44,6 @@ bool read_pipe(int fd, Captured& into, int rounds = 64) {
     }
   }
   return true;
-}
-
-int time_left(steady_clock::time_point deadline) {
-  const auto left = std::chrono::ceil<milliseconds>(deadline - steady_clock::now()).count();
-  return static_cast<int>(std::clamp<std::int64_t>(left, 0, 1'000'000'000));
 }
 
 }  // namespace
@@ -71,9 +65,10 @@ std::string Captured::take() {
   return taken;
 }
 
-Conversation::Conversation(const sandbox::SandboxHandles& handles, const Asked& asked, std::string_view question,
-                           std::string_view before)
+Conversation::Conversation(const sandbox::SandboxHandles& handles, Clock& clock, const Asked& asked,
+                           std::string_view question, std::string_view before)
     : handles_(handles),
+      clock_(clock),
       asked_(asked),
       outgoing_((before.empty() ? "" : framed(before)) + (question.empty() ? "" : framed(question))),
       reader_(asked.kind),
@@ -90,25 +85,27 @@ bool Conversation::receive() {
   return ended_ && result_.end == ExchangeEnd::answered;
 }
 
-bool Conversation::watch(steady_clock::time_point until) {
+bool Conversation::watch(SteadyTime until) {
   bool answered = receive();
-  while (!ended_ && steady_clock::now() < until) {
+  SteadyTime before;
+  for (SteadyTime now = clock_.steady_now(); !ended_ && now < until && now != before; now = clock_.steady_now()) {
+    before = now;
     ::sched_yield();
     answered = receive();
   }
   return answered;
 }
 
-Exchange Conversation::finish(steady_clock::time_point deadline) {
+Exchange Conversation::finish(SteadyTime deadline) {
   send();
   while (!ended_) {
     const bool waits = waits_for_room();
     const bool unsent = sent_ < outgoing_.size();
     polled_[0].events = static_cast<short>(waits ? 0 : unsent ? POLLIN | POLLOUT : POLLIN);
     polled_[3].fd = waits ? room_.get() : -1;
-    const int left = time_left(give_up_at(deadline));
-    const bool unheard = waits && !room_.valid();
-    const int ready = ::poll(polled_.data(), polled_.size(), unheard ? std::min(left, kUnheardMs) : left);
+    SteadyTime until = give_up_at(deadline);
+    if (waits && !room_.valid()) until = std::min(until, clock_.steady_now() + kUnheard);
+    const int ready = clock_.poll(polled_, until);
     if (ready > 0) {
       take_output();
       if ((polled_[0].revents & POLLOUT) != 0) send_some();
@@ -119,7 +116,7 @@ Exchange Conversation::finish(steady_clock::time_point deadline) {
       end(ExchangeEnd::broken);
     }
     // One that prints without pause keeps poll() from ever timing out.
-    const auto now = steady_clock::now();
+    const SteadyTime now = clock_.steady_now();
     if (!ended_ && now >= deadline) end(ExchangeEnd::timed_out);
     if (!ended_ && now >= give_up_at(deadline)) refuse({errors::runner_broken, "The answer stopped before its end."});
     if (!ended_) pause_if_discarding();
@@ -143,7 +140,7 @@ void Conversation::refuse(Error why) {
   result_.refusal = std::move(why);
 }
 
-steady_clock::time_point Conversation::give_up_at(steady_clock::time_point deadline) const {
+SteadyTime Conversation::give_up_at(SteadyTime deadline) const {
   return reading_large_ ? std::min(deadline, due_) : deadline;
 }
 
@@ -155,7 +152,7 @@ void Conversation::take_output() {
 void Conversation::pause_if_discarding() {
   const bool out = polled_[1].revents != 0 && result_.out.cut;
   const bool err = polled_[2].revents != 0 && result_.err.cut;
-  if (out || err) ::poll(polled_.data(), 1, kDiscardPauseMs);
+  if (out || err) clock_.poll(std::span(polled_).first(1), clock_.steady_now() + kDiscardPause);
 }
 
 void Conversation::send_some() {
@@ -200,18 +197,18 @@ bool Conversation::waits_for_room() {
   if (!claim_ || reading_large_) return false;
   if (!claim_->granted()) return true;
   reading_large_ = true;
-  due_ = steady_clock::now() + kLargeFrameTime;
+  due_ = clock_.steady_now() + kLargeFrameTime;
   reader_.reserve();
   return false;
 }
 
-Exchange exchange(const sandbox::SandboxHandles& handles, const Asked& asked, std::string_view question,
-                  steady_clock::time_point deadline) {
-  return Conversation(handles, asked, question).finish(deadline);
+Exchange exchange(const sandbox::SandboxHandles& handles, Clock& clock, const Asked& asked, std::string_view question,
+                  SteadyTime deadline) {
+  return Conversation(handles, clock, asked, question).finish(deadline);
 }
 
-Result<void> await_ready(const sandbox::SandboxHandles& handles, std::string_view what) {
-  Exchange hello = exchange(handles, {.kind = kReadyFrame}, "", steady_clock::now() + kStartTime);
+Result<void> await_ready(const sandbox::SandboxHandles& handles, Clock& clock, std::string_view what) {
+  Exchange hello = exchange(handles, clock, {.kind = kReadyFrame}, "", clock.steady_now() + kStartTime);
   if (hello.end == ExchangeEnd::answered && hello.answer.text == R"({"ready":true})") return {};
   const std::string said = hello.err.take();
   return fail(errors::sandbox_failed,

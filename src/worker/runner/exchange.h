@@ -1,11 +1,10 @@
 // One question and one answer over a sandbox's control socket, while its output is being read. Blocking: it runs on the
-// blocking pool, in real time (a process knows no virtual clock).
+// blocking pool, and waits by the clock that it is given.
 #pragma once
 
 #include <poll.h>
 
 #include <array>
-#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -13,6 +12,7 @@
 #include <string_view>
 
 #include "core/byte_budget.h"
+#include "ports/clock.h"
 #include "sandbox/launcher.h"
 #include "worker/runner/frame_reader.h"
 
@@ -55,7 +55,7 @@ struct Asked {
 class Conversation {
  public:
   // `before` is a frame of its own that goes first, if there is one.
-  Conversation(const sandbox::SandboxHandles& handles, const Asked& asked, std::string_view question,
+  Conversation(const sandbox::SandboxHandles& handles, Clock& clock, const Asked& asked, std::string_view question,
                std::string_view before = {});
 
   // As much of the question as goes without waiting; true if that is all of it.
@@ -63,12 +63,12 @@ class Conversation {
   // Takes the part of the answer that has come, without waiting; true if that is all of it. Output stays where it is.
   bool receive();
   // The same until then, without sleeping: for an answer that comes sooner than a sleeping processor wakes. Other
-  // threads have the processor meanwhile.
-  bool watch(std::chrono::steady_clock::time_point until);
+  // threads have the processor meanwhile. Looks once where the clock stands still meanwhile, as a virtual one does.
+  bool watch(SteadyTime until);
   // The answer that has come; finish() gives none after it.
   [[nodiscard]] Frame take_answer() { return reader_.take_frame(); }
   // Goes on to the end. Blocks.
-  [[nodiscard]] Exchange finish(std::chrono::steady_clock::time_point deadline);
+  [[nodiscard]] Exchange finish(SteadyTime deadline);
 
  private:
   void end(ExchangeEnd how);
@@ -80,9 +80,10 @@ class Conversation {
   void take(std::string_view bytes);
   void claim_room();
   [[nodiscard]] bool waits_for_room();
-  [[nodiscard]] std::chrono::steady_clock::time_point give_up_at(std::chrono::steady_clock::time_point deadline) const;
+  [[nodiscard]] SteadyTime give_up_at(SteadyTime deadline) const;
 
   const sandbox::SandboxHandles& handles_;
+  Clock& clock_;
   const Asked asked_;
   const std::string outgoing_;
   std::size_t sent_ = 0;
@@ -90,18 +91,18 @@ class Conversation {
   sandbox::UniqueFd room_;                  // readable once the claim is granted
   std::shared_ptr<const ByteClaim> claim_;  // goes first: it writes there
   bool reading_large_ = false;
-  std::chrono::steady_clock::time_point due_;  // for the rest of a large frame
+  SteadyTime due_;  // for the rest of a large frame
   std::array<pollfd, 4> polled_{};
   Exchange result_;
   bool ended_ = false;
 };
 
 // Sends `question` (nothing if empty) and waits for the answer, reading output all the while.
-[[nodiscard]] Exchange exchange(const sandbox::SandboxHandles& handles, const Asked& asked, std::string_view question,
-                                std::chrono::steady_clock::time_point deadline);
+[[nodiscard]] Exchange exchange(const sandbox::SandboxHandles& handles, Clock& clock, const Asked& asked,
+                                std::string_view question, SteadyTime deadline);
 
 // Waits for what a runner says first. `unavailable` (code sandbox_failed): `what` did not start, and what was printed.
-[[nodiscard]] Result<void> await_ready(const sandbox::SandboxHandles& handles, std::string_view what);
+[[nodiscard]] Result<void> await_ready(const sandbox::SandboxHandles& handles, Clock& clock, std::string_view what);
 
 // Takes the output that is in the pipes by now, and hardly more, however fast the function writes on.
 void drain_output(const sandbox::SandboxHandles& handles, Captured& out, Captured& err);

@@ -12,6 +12,9 @@
 #include <string_view>
 #include <thread>
 
+#include "support/manual_clock.h"
+#include "support/real_clock.h"
+
 namespace infra::worker {
 namespace {
 
@@ -51,12 +54,13 @@ class ConversationTest : public ::testing::Test {
 
   sandbox::UniqueFd worker_, runner_;
   sandbox::SandboxHandles handles_;
+  RealClock clock_;
   ByteBudget budget_{limits::kMiB};
   Asked asked_{.kind = kAnswerFrame, .budget = &budget_, .owner = "f", .cost = 2};
 };
 
 TEST_F(ConversationTest, AnAnswerThatIsThereIsSeen) {
-  Conversation conversation(handles_, asked_, "{}");
+  Conversation conversation(handles_, clock_, asked_, "{}");
   ASSERT_TRUE(conversation.send());
   say("\x02\0\0\0{}"sv);
   EXPECT_TRUE(conversation.watch(steady_clock::now() + std::chrono::seconds(10)));
@@ -64,7 +68,7 @@ TEST_F(ConversationTest, AnAnswerThatIsThereIsSeen) {
 }
 
 TEST_F(ConversationTest, OneThatIsNotThereInTimeIsWaitedForAsleep) {
-  Conversation conversation(handles_, asked_, "{}");
+  Conversation conversation(handles_, clock_, asked_, "{}");
   ASSERT_TRUE(conversation.send());
   say("\x02\0\0\0{"sv);
   const auto until = steady_clock::now() + std::chrono::milliseconds(1);
@@ -76,8 +80,15 @@ TEST_F(ConversationTest, OneThatIsNotThereInTimeIsWaitedForAsleep) {
   EXPECT_EQ(talk.answer.text, "{}");
 }
 
+TEST_F(ConversationTest, NobodyIsAwakeForATimeThatDoesNotPass) {
+  ManualClock clock;
+  Conversation conversation(handles_, clock, asked_, "{}");
+  ASSERT_TRUE(conversation.send());
+  EXPECT_FALSE(conversation.watch(clock.steady_now() + std::chrono::hours(1)));
+}
+
 TEST_F(ConversationTest, WhatGoesFirstIsAFrameOfItsOwn) {
-  Conversation conversation(handles_, asked_, "[2]", "1");
+  Conversation conversation(handles_, clock_, asked_, "[2]", "1");
   ASSERT_TRUE(conversation.send());
   std::array<char, 32> heard{};
   const ssize_t size = ::read(runner_.get(), heard.data(), heard.size());
@@ -88,7 +99,7 @@ TEST_F(ConversationTest, WhatGoesFirstIsAFrameOfItsOwn) {
 }
 
 TEST_F(ConversationTest, NobodyWatchesARunnerThatHasGone) {
-  Conversation conversation(handles_, asked_, "{}");
+  Conversation conversation(handles_, clock_, asked_, "{}");
   ASSERT_TRUE(conversation.send());
   runner_.reset();
   EXPECT_FALSE(conversation.watch(steady_clock::now() + std::chrono::hours(1)));
@@ -101,7 +112,7 @@ std::string large_answer(std::size_t bytes) {
 
 TEST_F(ConversationTest, ASmallAnswerIsCountedNowhere) {
   const auto full = budget_.claim("other", limits::kMiB, [] {});
-  Conversation conversation(handles_, asked_, "{}");
+  Conversation conversation(handles_, clock_, asked_, "{}");
   ASSERT_TRUE(conversation.send());
   std::thread runner = say_behind(large_answer(60'000));
   EXPECT_EQ(conversation.finish(steady_clock::now() + 30s).end, ExchangeEnd::answered);
@@ -112,7 +123,7 @@ TEST_F(ConversationTest, ALargeAnswerIsReadOnceThereIsRoomForIt) {
   auto full = budget_.claim("other", limits::kMiB, [] {});
   std::thread runner = say_behind(large_answer(300'000));
   auto talk = std::async(std::launch::async, [this] {
-    Conversation conversation(handles_, asked_, "{}");
+    Conversation conversation(handles_, clock_, asked_, "{}");
     return conversation.finish(steady_clock::now() + 60s);
   });
   while (budget_.use().waiting == 0) std::this_thread::sleep_for(1ms);
@@ -131,7 +142,7 @@ TEST_F(ConversationTest, WhoWaitsForRoomReadsNothingAndItsTimeGoesOn) {
   const auto full = budget_.claim("other", limits::kMiB, [] {});
   std::thread runner = say_behind(large_answer(5'000'000));
   {
-    Conversation conversation(handles_, asked_, "{}");
+    Conversation conversation(handles_, clock_, asked_, "{}");
     EXPECT_EQ(conversation.finish(steady_clock::now() + 50ms).end, ExchangeEnd::timed_out);
     EXPECT_GT(unread(), 0);
   }
@@ -143,14 +154,14 @@ TEST_F(ConversationTest, WhoWaitsForRoomReadsNothingAndItsTimeGoesOn) {
 TEST_F(ConversationTest, NobodyWaitsForRoomForOneThatHasGone) {
   const auto full = budget_.claim("other", limits::kMiB, [] {});
   say(large_answer(1'000'000).substr(0, 100'000));
-  Conversation conversation(handles_, asked_, "{}");
+  Conversation conversation(handles_, clock_, asked_, "{}");
   runner_.reset();
   EXPECT_EQ(conversation.finish(steady_clock::now() + 60s).end, ExchangeEnd::closed);
 }
 
 TEST_F(ConversationTest, WhatIsRefusedIsReadNoFurtherAndCountedNoLonger) {
   std::thread runner = say_behind(framed(R"({"value":[0,,)" + std::string(5'000'000, '0')));
-  Conversation conversation(handles_, asked_, "{}");
+  Conversation conversation(handles_, clock_, asked_, "{}");
   const Exchange talk = conversation.finish(steady_clock::now() + 60s);
   EXPECT_EQ(talk.end, ExchangeEnd::broken);
   ASSERT_TRUE(talk.refusal);
