@@ -7,6 +7,7 @@
 #include "app/settle_job.h"
 #include "app/test_app.h"
 #include "core/error_codes.h"
+#include "core/object_keys.h"
 #include "core/operator_error_codes.h"
 #include "support/fake_ports.h"
 #include "support/manual_clock.h"
@@ -202,6 +203,25 @@ TEST_F(SettleTest, SecondSettlementIsNotCountedButDeletesItsMessage) {
   EXPECT_THAT(logs_.rows, SizeIs(1));
   EXPECT_EQ(counted(), 1);
   EXPECT_EQ(journal_.calls.back(), "queue.acknowledge");
+}
+
+TEST_F(SettleTest, TheRowOfALaterStartTellsOfTheOutputFilesThatWereTold) {
+  const auto of_start = [&](int attempt) {
+    JobResult of = result();
+    if (attempt > 0) of.output_files = {{.name = "a", .key = output_key({"f"}, id_, "a", attempt)}};
+    return of;
+  };
+  const auto row_after = [&](int receives) {
+    logs_.rows.clear();
+    EXPECT_TRUE(settle(delivery(receives), of_start(receives)));
+    return logs_.rows.begin()->second.output_attempt;
+  };
+  EXPECT_EQ(row_after(1), 1);
+  EXPECT_EQ(row_after(2), 2) << "nothing was told before";
+  for (const int told : {1, 0}) {  // by a start that died before its row was put
+    results_.stored = std::make_shared<const JobResult>(of_start(told));
+    EXPECT_EQ(row_after(2), told);
+  }
 }
 
 TEST_F(SettleTest, MessageStaysWhenAnythingBeforeItFails) {

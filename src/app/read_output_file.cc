@@ -1,12 +1,17 @@
 #include "app/read_output_file.h"
 
+#include <memory>
+#include <utility>
+
+#include "app/told_attempt.h"
 #include "core/error_codes.h"
-#include "core/job_result.h"
 #include "core/limits.h"
 #include "core/object_keys.h"
 
 namespace infra::app {
 namespace {
+
+constexpr std::size_t kLookedIntoInline = std::size_t{256} * 1024;  // more takes an event thread too long
 
 std::unexpected<Error> no_such_file() {
   return fail(
@@ -44,13 +49,14 @@ Task<Result<std::optional<int>>> ReadOutputFile::settled_attempt(const FunctionI
 
 Task<Result<std::optional<int>>> ReadOutputFile::attempt_by_result(const FunctionId& function,
                                                                    const RequestId& request) {
-  const auto stored = co_await results_.find(request);
+  auto stored = co_await results_.find(request);
   if (!stored && stored.error().kind != ErrorKind::not_found) co_return fail(stored.error());
   if (!stored || !stored->finished()) co_return std::nullopt;
-  auto result = parse_job_result(stored->json);
-  if (!result) co_return std::nullopt;
-  if (result->function_id != function || result->request_id != request) co_return 0;
-  co_return output_attempt_of(*result);
+  if (stored->json.size() <= kLookedIntoInline) co_return told_attempt(stored->json, function, request);
+  const auto found = std::make_shared<std::optional<int>>();
+  co_await executor_.offload([found, json = std::make_shared<const std::string>(std::move(stored->json)), function,
+                              request] { *found = told_attempt(*json, function, request); });
+  co_return *found;
 }
 
 }  // namespace infra::app

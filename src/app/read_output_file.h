@@ -5,6 +5,7 @@
 #include <string>
 
 #include "ports/code_store.h"
+#include "ports/executor.h"
 #include "ports/function_store.h"
 #include "ports/log_store.h"
 #include "ports/result_bus.h"
@@ -15,8 +16,8 @@ namespace infra::app {
 // run's, and no other's: a start that lost the job may have been the later one.
 class ReadOutputFile {
  public:
-  ReadOutputFile(FunctionStore& functions, LogStore& logs, ResultBus& results, CodeStore& code)
-      : functions_(functions), logs_(logs), results_(results), code_(code) {}
+  ReadOutputFile(FunctionStore& functions, LogStore& logs, ResultBus& results, CodeStore& code, Executor& executor)
+      : functions_(functions), logs_(logs), results_(results), code_(code), executor_(executor) {}
 
   // not_found: no such function; or no such file, or it has expired, or the run has not ended (code
   // output_file_not_found).
@@ -31,6 +32,7 @@ class ReadOutputFile {
   LogStore& logs_;
   ResultBus& results_;
   CodeStore& code_;
+  Executor& executor_;
 };
 
 }  // namespace infra::app

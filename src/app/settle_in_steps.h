@@ -14,6 +14,9 @@ class SettleInSteps final : public SettlementStore {
   Task<Result<bool>> put(const Delivery& delivery, SharedResult result, std::optional<LogRow> row) override;
 
  private:
+  // Whose output files the result lists that was told, if another start's stands; else as it is.
+  Task<Result<std::optional<int>>> standing_attempt(const Job& job, std::optional<int> own);
+
   ResultBus& results_;
   RunRecorder& recorder_;
   JobQueue& queue_;

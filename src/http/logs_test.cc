@@ -141,6 +141,7 @@ class OutputFiles : public Logs {
     job.request_id = request_;
     auto result = TestWorker::echo(job);
     result.function_id = {"f"};
+    result.out = printed_;
     const auto key = output_key({"f"}, request_, "a", attempt);
     if (attempt > 0) result.output_files = {{.name = "a", .key = name_only ? "" : key, .name_only = name_only}};
     ASSERT_TRUE(run_task(api_.worker.publish(job, std::make_shared<const JobResult>(std::move(result)))));
@@ -152,6 +153,7 @@ class OutputFiles : public Logs {
     return answer.status == 200 ? answer.body : "";
   }
   const RequestId request_{std::string(kUnknown)};
+  std::string printed_;
 };
 
 TEST_F(OutputFiles, AreTheSettledStartsWhateverALaterOneLeft) {
@@ -174,6 +176,9 @@ TEST_F(OutputFiles, AreTheToldStartsUntilTheRowIsThere) {
   EXPECT_EQ(file(), "");
   tell(1, true);
   EXPECT_EQ(file(), "") << "a reference worker's, which keeps none of ours";
+  printed_ = std::string(1'000'000, 'z');
+  tell(1);
+  EXPECT_EQ(file(), "1") << "of a long one, too";
   settle(2);
   EXPECT_EQ(file(), "2") << "the row decides";
 }

@@ -229,7 +229,7 @@ class TestApi {
   app::DeployFunction deploy_{functions, code, bundle, executor_, clock, ids_, events};
   app::InvokeFunction invoke_;
   app::ReadLogs read_logs_{functions, logs};
-  app::ReadOutputFile read_output_file_{functions, logs, worker, code};
+  app::ReadOutputFile read_output_file_{functions, logs, worker, code, executor_};
   app::AdviseMemory advise_{functions, logs, deploy_, clock};
   app::HealthMonitor health_;
   FunctionsHandler functions_handler_{deploy_, functions, staging, clock, &quarantine};

@@ -21,7 +21,7 @@ Controller::Controller(Program& program, ControllerEngines engines)
                .overload = &program.overload,
                .quarantine = &engines_.quarantine}),
       read_logs_(engines_.functions, engines_.logs),
-      read_output_file_(engines_.functions, engines_.logs, engines_.results, engines_.code),
+      read_output_file_(engines_.functions, engines_.logs, engines_.results, engines_.code, program.executor),
       advise_memory_(engines_.functions, engines_.logs, deploy_, program.clock),
       functions_handler_(deploy_, engines_.functions, engines_.staging, program.clock, &engines_.quarantine),
       runs_handler_(invoke_, engines_.results),

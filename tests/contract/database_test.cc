@@ -257,6 +257,16 @@ TEST(Database, AFileOfTheFirstSchemaIsBroughtUpToDate) {
   EXPECT_EQ(world.run(logs.list({.function_id = {"f"}, .limit = 5, .start = {}, .cursor = {}}))->rows.size(), 1U);
 }
 
+TEST(Database, WhoWentBackToAnOlderProgramComesForthAgain) {
+  EmbeddedWorld world;
+  ASSERT_TRUE(world.run(world.database->write<void>(
+      [](Connection& connection) { return connection.execute_script("PRAGMA user_version = 3"); })));
+  world.database.reset();
+  world.database = world.open(world.folder.path());
+  SqliteLogStore logs(*world.database);
+  EXPECT_EQ(world.run(logs.find({"f"}, {"r"})).error().kind, ErrorKind::not_found);
+}
+
 TEST(Database, ARowWhoseNumberMeansNothingIsAnError) {
   for (const std::string column : {"runtime", "network"}) {
     EmbeddedWorld world;
