@@ -66,8 +66,8 @@ class Bench:
         from fleet_load import Killer
         fleet = self.fleet.fleet
         with Killer([fleet.controllers[0], fleet.workers[0]]) as killer:
-            crowd = self.crowd(is_async=lambda turn, _: turn % 2 == 0).start().join()
-        m = self.settle(crowd)
+            crowd = self.crowd(is_async=lambda turn, _: turn % 2 == 0).start().begun()
+        m = self.settle(crowd.join())
         print(f"both killed {killer.kills} times", file=sys.stderr)
         return m, [*complaints(m), *([f"{m['elsewhere']} requests failed on the controller that lived"] if m["elsewhere"] else [])]
 

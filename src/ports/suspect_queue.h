@@ -17,6 +17,9 @@ class SuspectQueue {
   // False: there never will be any. On one machine there are only ever fewer, because who begins to be suspected does
   // so while the program starts; in a fleet another worker's may come at any time.
   [[nodiscard]] virtual bool has_suspects() const = 0;
+  // The slot is open. A suspect that is received by a program sooner, or by one whose slot never opens, is left to
+  // others.
+  virtual void begin_suspects() {}
   // The oldest; waits for it. Who asks is done with the one before. Nullopt once there will be none any more, or the
   // program stops; fails with `unavailable` when an engine does not answer. The delivery is the queue's own: its
   // receipt is acknowledged, given back or buried there.

@@ -6,7 +6,9 @@ import threading
 import time
 
 INSTANT = "def handler(e, c): return e"
-PATIENT = 285  # seconds: a killed worker's jobs wait for their leases, then run one at a time; a sync wait is 290
+# Seconds. What a killed worker had is received 30 s later, or as long again after that, where the poll that it left behind has it or it
+# is killed once more; then its jobs run one after the other. The rest is for a busy machine.
+PATIENT = 120
 
 
 class Crowd:
@@ -15,7 +17,7 @@ class Crowd:
 
     def __init__(self, clients, function, runs, connections=32, is_async=lambda turn, connection: False, more=lambda: False):
         self.clients, self.function, self.runs, self.is_async, self.more = clients, function, runs, is_async, more
-        self.lock, self.next = threading.Lock(), 0
+        self.lock, self.next, self.no_more = threading.Lock(), 0, threading.Event()
         self.accepted, self.answered, self.refused, self.broken, self.wrong = [], [], [], [], []
         self.slowest = 0.0  # seconds to a 202 or a 503
         self.threads = [threading.Thread(target=self.work, args=(number,)) for number in range(connections)]
@@ -24,6 +26,11 @@ class Crowd:
         self.started = time.monotonic()
         for thread in self.threads:
             thread.start()
+        return self
+
+    def begun(self):
+        """Waits until the last run is begun, or refused; those that are under way may take a while yet."""
+        self.no_more.wait()
         return self
 
     def join(self):
@@ -35,7 +42,10 @@ class Crowd:
     def turn(self):
         with self.lock:
             self.next += 1
-            return self.next if self.next <= self.runs or self.more() else None
+            if self.next <= self.runs or self.more():
+                return self.next
+            self.no_more.set()
+            return None
 
     def work(self, number):
         index = number % len(self.clients)
@@ -74,7 +84,9 @@ class Crowd:
 
 
 class Killer:
-    """Kills the given programs with SIGKILL and starts them again, every `interval` seconds."""
+    """Kills the given programs with SIGKILL and starts them again, every `interval` seconds. The end of a crowd is not to be
+    waited for meanwhile: a worker that lives for two seconds, and the polls of those that don't live any more, take messages
+    out of sight for half a minute each time."""
 
     def __init__(self, programs, interval=2.0):
         self.programs, self.interval, self.kills = programs, interval, 0

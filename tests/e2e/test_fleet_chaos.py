@@ -4,7 +4,7 @@
 import unittest
 
 from fleet_harness import FleetClients
-from fleet_load import INSTANT, Crowd, Killer
+from fleet_load import INSTANT, PATIENT, Crowd, Killer
 from harness import SANITIZED, Infra, main, wait_for
 
 RUNS = 300 if SANITIZED else 1500
@@ -42,15 +42,16 @@ class Chaos(unittest.TestCase):
         fleet = self.fleet.fleet
         with Killer([fleet.controllers[0], fleet.workers[0]]) as killer:
             crowd = Crowd(self.fleet.clients, self.function, RUNS, is_async=lambda turn, _: turn % 3 == 0,
-                          more=lambda: killer.kills < 2).start().join()
+                          more=lambda: killer.kills < 2).start().begun()
+        crowd.join()
         self.assertGreaterEqual(killer.kills, 2)
         self.assertEqual(crowd.wrong, [])
         self.assertEqual({index for index, _ in crowd.broken} - {0}, set(), "a connection to the other controller broke")
         self.assertEqual([r for r in crowd.refused if r[0] != 0], [], "the other controller refused")
         for job in crowd.accepted:
-            self.assertEqual(self.client.await_result(job, 200)["status"], "SUCCESS")
+            self.assertEqual(self.client.await_result(job, PATIENT)["status"], "SUCCESS")
         done = [request for request, _ in crowd.answered] + crowd.accepted
-        wait_for(self.fleet.queue_is_empty, 200, "the end of the queue")
+        wait_for(self.fleet.queue_is_empty, PATIENT, "the end of the queue")
         rows = self.assert_recorded(done, len(crowd.broken) + len(crowd.refused) + 1)
         self.assertLessEqual(self.counted(), rows)
         self.assertGreaterEqual(self.counted(), rows - killer.kills * 16, "more counts are lost than jobs ran when it was killed")

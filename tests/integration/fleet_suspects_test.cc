@@ -39,6 +39,16 @@ TEST_F(FleetSuspectsTest, ManySuspectsGoThroughTheSlotOneAfterTheOther) {
   EXPECT_TRUE(copies_.extended.empty());
 }
 
+TEST_F(FleetSuspectsTest, AWorkerWhoseSlotIsNotOpenYetLeavesThemToOthers) {
+  lose(one_, {"a"});
+  LeasedJobQueue started(copies_, world_.redis, {"w-3"}, world_.clock, random_, postpone());
+  copies_.add("a", "a", false);
+  EXPECT_TRUE(receive(started).empty());
+  EXPECT_EQ(started.suspects_waiting(), 0U);
+  EXPECT_EQ(put_off_.at("a"), milliseconds{1000});
+  EXPECT_EQ(starts_of("a"), "1");
+}
+
 TEST_F(FleetSuspectsTest, WhoWaitsForSuspectsHasTheNextAtOnce) {
   lose(one_, {"a"});
   std::optional<Delivery> got;

@@ -48,6 +48,7 @@ class LeasedSqlite : public EmbeddedWorld {
   LeasedSqlite() : queue_(std::move(*SqliteJobQueue::open(*database))) {
     redis_.start();
     RedisWorld::eventually([&] { return redis_.connected(); });
+    leased_.begin_suspects();
   }
   ~LeasedSqlite() override { loops.stop(); }
   void advance(milliseconds step) override {
@@ -163,6 +164,7 @@ TEST_F(LeasedJobQueueTest, StartsAreCountedAndPuttingOffOrGivingBackIsNone) {
   lose(one_, {"job"});
   for (int start = 2; start <= 4; ++start) {
     LeasedJobQueue worker(copies_, world_.redis, {fmt::format("w-{}", start)}, world_.clock, random_, postpone());
+    worker.begin_suspects();
     for (int i = 0; i < 2; ++i) {
       copies_.add("job", "r", false);
       EXPECT_TRUE(receive(worker).empty());

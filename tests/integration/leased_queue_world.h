@@ -77,6 +77,8 @@ class LeasedQueueTest : public ::testing::Test {
  protected:
   LeasedQueueTest() {
     RedisWorld::eventually([&] { return world_.redis.connected(); });
+    one_.begin_suspects();
+    two_.begin_suspects();
   }
   ~LeasedQueueTest() override { world_.loops.stop(); }
 

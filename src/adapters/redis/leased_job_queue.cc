@@ -187,6 +187,11 @@ std::size_t LeasedJobQueue::suspects_waiting() const {
   return suspects_.size();
 }
 
+void LeasedJobQueue::begin_suspects() {
+  const MutexLock lock(mutex_);
+  suspects_.open();
+}
+
 Task<Result<std::optional<Delivery>>> LeasedJobQueue::receive_suspect() {
   while (true) {
     const auto signal = clock_.make_signal();

@@ -50,8 +50,10 @@ class LeasedJobQueue final : public JobQueue, public SuspectQueue {
   Task<Result<QueueDepth>> depth() override { return inner_.depth(); }
 
   [[nodiscard]] bool has_suspects() const override;
+  void begin_suspects() override;
   // A suspect that waits has no lease: a crash costs it no start, and it may be another's by the time that it is asked
-  // for. Where the slot is taken for long, or too many wait, suspects are put off as what comes out of turn is.
+  // for. Where the slot is not open yet or taken for long, or too many wait, suspects are put off as what comes out of
+  // turn is.
   Task<Result<std::optional<Delivery>>> receive_suspect() override;
   Task<void> end_suspects() override;
   [[nodiscard]] std::size_t suspects_waiting() const;

@@ -19,7 +19,7 @@ std::optional<milliseconds> WaitingSuspects::pause_for(const Delivery& delivery,
   drop_visible(now);
   const auto taken_for = in_slot_.empty() ? milliseconds{0} : std::chrono::ceil<milliseconds>(now - in_slot_since_);
   const bool fits = waiting_.size() < kMost && bytes_ + size_of(delivery) <= kMostBytes;
-  if (fits && taken_for < kPatience) return std::nullopt;
+  if (open_ && fits && taken_for < kPatience) return std::nullopt;
   return std::clamp<milliseconds>(taken_for, kShortestPause, limits::kVisibility);
 }
 

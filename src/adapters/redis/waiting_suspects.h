@@ -32,6 +32,9 @@ class WaitingSuspects {
     SteadyTime received;
   };
 
+  // Until then nobody may wait: a worker that is killed again and again would keep them from the others.
+  void open() { open_ = true; }
+
   // Nullopt: it may wait here. Else how long it is to be put off, for this worker or another: as long as the slot has
   // been taken, because most are short and a long one is not to be asked after every second.
   [[nodiscard]] std::optional<milliseconds> pause_for(const Delivery& delivery, SteadyTime now);
@@ -52,6 +55,7 @@ class WaitingSuspects {
   void drop_visible(SteadyTime now);
   Waiting pop();
 
+  bool open_ = false;
   std::deque<Waiting> waiting_;  // by the time of their receiving
   std::uint64_t bytes_ = 0;
   std::string in_slot_;  // its receipt; empty: the slot is free

@@ -17,6 +17,7 @@ using ::testing::IsEmpty;
 
 class WaitingSuspectsTest : public ::testing::Test {
  protected:
+  WaitingSuspectsTest() { line_.open(); }
   static Delivery delivery(const std::string& receipt, std::size_t bytes = 0) {
     Delivery delivery;
     delivery.receipt = receipt;
@@ -35,6 +36,13 @@ class WaitingSuspectsTest : public ::testing::Test {
   WaitingSuspects line_;
   SteadyTime now_{std::chrono::hours{1}};
 };
+
+TEST_F(WaitingSuspectsTest, BeforeTheSlotOpensNobodyWaits) {
+  WaitingSuspects line;
+  EXPECT_EQ(line.pause_for(delivery("a"), now_), WaitingSuspects::kShortestPause);
+  line.open();
+  EXPECT_EQ(line.pause_for(delivery("a"), now_), std::nullopt);
+}
 
 TEST_F(WaitingSuspectsTest, TheOldestIsNext) {
   for (const char* receipt : {"a", "b", "c"}) add(receipt);

@@ -15,6 +15,7 @@ constexpr milliseconds kForever = std::chrono::hours(24);
 Task<void> Suspects::run() {
   if (queue_ == nullptr || !queue_->has_suspects()) co_return;
   bool open = co_await lifecycle_.wait_within(Phase::running, kOpensAfter);
+  if (open) queue_->begin_suspects();
   while (open) {
     auto suspect = co_await queue_->receive_suspect();
     if (!suspect) {

@@ -31,12 +31,14 @@ class ListedSuspects : public SuspectQueue {
     ids.pop_front();
     co_return delivery;
   }
+  void begin_suspects() override { begun = true; }
   Task<void> end_suspects() override {
     ended = true;
     co_return;
   }
   std::deque<std::string> ids;
   bool fails = false;
+  bool begun = false;
   bool ended = false;
 };
 
@@ -75,9 +77,11 @@ TEST_F(SuspectsTest, OpensWhenTheProgramHasListenedForTwoSeconds) {
   clock_.advance(milliseconds{1999});
   loop_.run(loop_.yield());
   EXPECT_THAT(started_, IsEmpty());
+  EXPECT_FALSE(queue_.begun);
   clock_.await_sleepers(1);
   clock_.advance(milliseconds{1});
   ASSERT_TRUE(over_.await(1));
+  EXPECT_TRUE(queue_.begun);
   EXPECT_THAT(started_, ElementsAre("1", "2", "3"));
 }
 
