@@ -12,7 +12,8 @@ namespace infra {
 
 class DiskWatch {
  public:
-  explicit DiskWatch(Program& program) : program_(program), space_(program.folder.path(), program.overload) {}
+  explicit DiskWatch(Program& program)
+      : program_(program), space_(program.folder.path(), program.overload, program.machine.disk) {}
 
   // The disk as it is now; for the start of the program.
   DiskState look() { return space_.look(); }

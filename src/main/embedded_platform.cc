@@ -1,7 +1,6 @@
 #include "main/embedded_platform.h"
 
 #include <algorithm>
-#include <thread>
 
 #include "adapters/files/file_code_store.h"
 #include "adapters/files/file_code_store_probe.h"
@@ -24,7 +23,6 @@
 #include "main/controller.h"
 #include "main/disk_watch.h"
 #include "main/worker_host.h"
-#include "net/http/curl_http_client.h"
 #include "telemetry/log.h"
 
 namespace infra {
@@ -81,7 +79,7 @@ struct EmbeddedPlatform::Parts {
   MemoryRateLimiter limiter{program.config.rate, program.clock};
   MemoryConcurrencyLimiter concurrency{program.clock};
   MemoryWorkerRegistry workers{program.clock};
-  net::CurlHttpClient http{program.loops};
+  std::unique_ptr<net::HttpClient> http = program.network.http_client();
 
   WorkerHost host;
   DatabaseProbe database_probe{"database", *database};
@@ -100,9 +98,9 @@ EmbeddedPlatform::Parts::Parts(Program& p, sandbox::Launcher& launcher, std::uni
       queue(std::move(q)),
       quarantine(std::move(quarantined)),
       code(program.folder.path(), program.executor, program.clock, code_use, retired, output_rules(disk)),
-      host(program, make_worker_id(program.ids), WorkerHost::Company::alone,
+      host(program, make_worker_id(program), WorkerHost::Company::alone,
            {.launcher = launcher,
-            .http = http,
+            .http = *http,
             .queue = *queue,
             .code = code,
             .settlements = settlements,
@@ -114,7 +112,7 @@ EmbeddedPlatform::Parts::Parts(Program& p, sandbox::Launcher& launcher, std::uni
             .suspects = queue.get()}),
       controller(program, {.limiter = limiter,
                            .concurrency = concurrency,
-                           .http = http,
+                           .http = *http,
                            .functions = functions,
                            .code = code,
                            .queue = *queue,
@@ -221,7 +219,7 @@ EmbeddedPlatform::EmbeddedPlatform(std::unique_ptr<Parts> parts) : parts_(std::m
 // Coroutines hold references to the parts: the threads end first.
 EmbeddedPlatform::~EmbeddedPlatform() {
   parts_->controller.door().close();
-  parts_->program.loops.stop();
+  parts_->program.network.stop();
 }
 
 Result<std::uint16_t> EmbeddedPlatform::start(const std::string& address) {
@@ -229,8 +227,8 @@ Result<std::uint16_t> EmbeddedPlatform::start(const std::string& address) {
   auto port = parts.controller.door().open(address);
   if (!port) return port;
   auto& program = parts.program;
-  program.loops.spawn("worker", parts.host.worker().run());
-  program.loops.spawn("telling of functions", parts.functions_watch.tell_of_all());
+  program.executor.spawn("worker", parts.host.worker().run());
+  program.executor.spawn("telling of functions", parts.functions_watch.tell_of_all());
   spawn_supervised(program.executor, program.clock, "sweep", [&parts] { return parts.sweep_on(); });
   spawn_supervised(program.executor, program.clock, "quota", [&parts] { return parts.keep_quota(); });
   spawn_supervised(program.executor, program.clock, "watching the disk",
@@ -242,7 +240,7 @@ void EmbeddedPlatform::shut_down() {
   auto& parts = *parts_;
   parts.stopping = true;
   parts.controller.door().stop_accepting();
-  parts.program.loops.run_blocking(parts.shut_down());
+  parts.program.network.run_blocking(parts.shut_down());
 }
 
 }  // namespace infra

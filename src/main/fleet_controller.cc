@@ -11,7 +11,6 @@
 #include "main/controller.h"
 #include "main/disk_watch.h"
 #include "main/fleet_engines.h"
-#include "net/redis/hiredis_subscriber.h"
 #include "telemetry/log.h"
 
 namespace infra {
@@ -35,12 +34,12 @@ struct FleetController::Parts {
   const std::string id = program.ids.request_id().value;  // of this controller, for as long as it runs
 
   FleetEngines engines;
-  RedisAnnouncements announcements{engines.redis};
+  RedisAnnouncements announcements{*engines.redis};
   DynamoDbFunctionStore functions;
   RedisResultBus results;
   RedisRateLimiter limiter;
   app::AdoptResult adoption{engines.recorder, program.clock};
-  net::HiredisSubscriber subscriber;
+  std::unique_ptr<net::RedisSubscriber> subscriber;
   DiskWatch disk{program};
   FileStaging staging{program.folder.path() / "staging", program.executor, disk.admits(Action::stop_uploads)};
   std::atomic<bool> stopping = false;
@@ -55,14 +54,14 @@ FleetController::Parts::Parts(Program& p, const Variables& variables)
       engines(program, variables, queue_options()),
       functions(engines.dynamodb, engines.fleet.functions_table, program.clock,
                 [this](FunctionId changed) { return announcements.announce(std::move(changed)); }),
-      results(engines.redis, engines.code, program.clock, program.executor, bus_options()),
-      limiter(engines.redis, program.config.rate, program.clock, program.metrics),
-      subscriber(program.loops, engines.fleet.redis, subscription()),
-      redis_probe(engines.redis, [this] { return subscriber.subscribed(); }),
+      results(*engines.redis, engines.code, program.clock, program.executor, bus_options()),
+      limiter(*engines.redis, program.config.rate, program.clock, program.metrics),
+      subscriber(program.network.redis_subscriber(engines.fleet.redis, subscription())),
+      redis_probe(*engines.redis, [this] { return subscriber->subscribed(); }),
       functions_probe("functions", engines.dynamodb, engines.fleet.functions_table, {"functionId"}),
       controller(program, {.limiter = limiter,
                            .concurrency = engines.concurrency,
-                           .http = engines.http,
+                           .http = *engines.http,
                            .functions = functions,
                            .code = engines.code,
                            .queue = engines.queue,
@@ -77,7 +76,7 @@ FleetController::Parts::Parts(Program& p, const Variables& variables)
 RedisBusOptions FleetController::Parts::bus_options() {
   return {
       .controller_id = id,
-      .subscribed = [this] { return subscriber.subscribed(); },
+      .subscribed = [this] { return subscriber->subscribed(); },
       .on_heard =
           [this](const JobResult& result) {
             program.events.run_finished(result);
@@ -128,16 +127,16 @@ FleetController::FleetController(Program& program, const Variables& variables)
 // Coroutines hold references to the parts: the threads end first.
 FleetController::~FleetController() {
   parts_->controller.door().close();
-  parts_->program.loops.stop();
+  parts_->program.network.stop();
 }
 
 Result<std::uint16_t> FleetController::start(const std::string& address) {
   auto& parts = *parts_;
   parts.engines.start();
-  parts.subscriber.start();
+  parts.subscriber->start();
   // The first request finds health and answers as they will be. Without Redis it opens all the same, and health says
   // so.
-  parts.subscriber.wait_until_subscribed(kSubscriptionWait);
+  parts.subscriber->wait_until_subscribed(kSubscriptionWait);
   auto port = parts.controller.door().open(address);
   if (!port) return port;
   auto& program = parts.program;
@@ -158,7 +157,7 @@ void FleetController::shut_down() {
   auto& program = parts.program;
   parts.stopping = true;
   parts.controller.door().stop_accepting();
-  program.loops.run_blocking(
+  program.network.run_blocking(
       parts.controller.shut_down(program.clock.steady_now() + program.config.shutdown_timeout, {}));
 }
 

@@ -42,19 +42,19 @@ FleetConfig with_authorities(FleetConfig fleet, const aws::OpenFile& open) {
 
 FleetEngines::FleetEngines(Program& program, const Variables& variables, SqsQueueOptions of_queue)
     : fleet(with_authorities(*program.config.fleet, program.open_secret)),
-      http(program.loops),
-      credentials(aws::make_credential_chain(variables, fleet.region, http, program.executor, program.clock,
+      http(program.network.http_client()),
+      credentials(aws::make_credential_chain(variables, fleet.region, *http, program.executor, program.clock,
                                              program.open_secret)),
-      s3({"s3", fleet.region, bucket_endpoint(fleet)}, http, *credentials, program.clock, program.random),
-      sqs({"sqs", fleet.region, fleet.sqs_endpoint.empty() ? origin_of(fleet.queue_url) : fleet.sqs_endpoint}, http,
+      s3({"s3", fleet.region, bucket_endpoint(fleet)}, *http, *credentials, program.clock, program.random),
+      sqs({"sqs", fleet.region, fleet.sqs_endpoint.empty() ? origin_of(fleet.queue_url) : fleet.sqs_endpoint}, *http,
           *credentials, program.clock, program.random),
-      dynamodb({"dynamodb", fleet.region, service_endpoint(fleet.dynamodb_endpoint, "dynamodb", fleet.region)}, http,
+      dynamodb({"dynamodb", fleet.region, service_endpoint(fleet.dynamodb_endpoint, "dynamodb", fleet.region)}, *http,
                *credentials, program.clock, program.random),
-      redis(program.loops, fleet.redis),
+      redis(program.network.redis_client(fleet.redis)),
       code(s3, fleet.bucket, {.folder = program.folder.path() / "bundles"}, program.executor, program.clock),
-      workers(redis, program.clock),
-      concurrency(redis),
-      quarantine(redis, program.clock),
+      workers(*redis, program.clock),
+      concurrency(*redis),
+      quarantine(*redis, program.clock),
       queue(sqs, fleet.queue_url, code, program.clock, program.executor, program.metrics,
             {.bucket = fleet.bucket,
              .reference_worker_alive = [this] { return workers.reference_worker_alive(); },
@@ -66,7 +66,7 @@ FleetEngines::FleetEngines(Program& program, const Variables& variables, SqsQueu
       logs_probe("logs", dynamodb, fleet.logs_table, {"functionId", "timestamp"}) {}
 
 void FleetEngines::start() {
-  redis.start();
+  redis->start();
 }
 
 }  // namespace infra

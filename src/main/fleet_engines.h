@@ -15,8 +15,6 @@
 #include "adapters/redis/redis_quarantine.h"
 #include "adapters/redis/redis_worker_registry.h"
 #include "main/program.h"
-#include "net/http/curl_http_client.h"
-#include "net/redis/hiredis_client.h"
 
 namespace infra {
 
@@ -30,12 +28,12 @@ class FleetEngines {
   void start();
 
   const FleetConfig fleet;
-  net::CurlHttpClient http;
+  std::unique_ptr<net::HttpClient> http;
   std::unique_ptr<aws::CredentialProvider> credentials;
   aws::AwsClient s3;
   aws::AwsClient sqs;
   aws::AwsClient dynamodb;
-  net::HiredisClient redis;
+  std::unique_ptr<net::RedisClient> redis;
 
   S3CodeStore code;
   RedisWorkerRegistry workers;

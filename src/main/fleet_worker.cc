@@ -14,7 +14,6 @@
 #include "main/front_door.h"
 #include "main/heartbeats.h"
 #include "main/worker_host.h"
-#include "net/redis/hiredis_subscriber.h"
 
 namespace infra {
 
@@ -41,7 +40,7 @@ struct FleetWorker::Parts {
   Task<void> shut_down();
 
   Program& program;
-  const WorkerId id = make_worker_id(program.ids);
+  const WorkerId id = make_worker_id(program);
   DiskWatch disk{program};
 
   FleetEngines engines;
@@ -53,7 +52,7 @@ struct FleetWorker::Parts {
   std::atomic<bool> stopping = false;
   app::WatchFunctions functions_watch{functions, host.worker().keep_warm(), stopping};
   Heartbeats heartbeats;
-  net::HiredisSubscriber subscriber;
+  std::unique_ptr<net::RedisSubscriber> subscriber;
 
   MemoryRateLimiter limiter{program.config.rate, program.clock};  // of wrong keys at its own door
   RedisProbe redis_probe;
@@ -63,14 +62,14 @@ struct FleetWorker::Parts {
 FleetWorker::Parts::Parts(Program& p, const Variables& variables, sandbox::Launcher& launcher)
     : program(p),
       engines(program, variables, {}),
-      results(engines.redis, engines.code, program.clock, program.executor, RedisBusOptions{}),
-      queue(engines.queue, engines.redis, id, program.clock, program.random,
+      results(*engines.redis, engines.code, program.clock, program.executor, RedisBusOptions{}),
+      queue(engines.queue, *engines.redis, id, program.clock, program.random,
             [this](std::string receipt, milliseconds pause) {
               return put_off(engines.queue, std::move(receipt), pause);
             }),
       host(program, id, WorkerHost::Company::fleet,
            {.launcher = launcher,
-            .http = engines.http,
+            .http = *engines.http,
             .queue = queue,
             .code = engines.code,
             .settlements = settlements,
@@ -81,10 +80,10 @@ FleetWorker::Parts::Parts(Program& p, const Variables& variables, sandbox::Launc
             .quarantine = engines.quarantine,
             .suspects = &queue}),
       functions(engines.dynamodb, engines.fleet.functions_table, program.clock, {}),
-      heartbeats(program.config, engines.workers, engines.http, program.clock,
+      heartbeats(program.config, engines.workers, *engines.http, program.clock,
                  [this] { return host.heartbeat(stopping ? "stopping" : "healthy"); }),
-      subscriber(program.loops, engines.fleet.redis, subscription()),
-      redis_probe(engines.redis, {}),
+      subscriber(program.network.redis_subscriber(engines.fleet.redis, subscription())),
+      redis_probe(*engines.redis, {}),
       door(
           program, limiter,
           {&engines.logs_probe, &engines.code_probe, &engines.queue_probe, &redis_probe, &host.probe()},
@@ -101,13 +100,13 @@ net::RedisSubscription FleetWorker::Parts::subscription() {
 
 void FleetWorker::Parts::changed(FunctionId function) {
   functions.changed(function);
-  program.loops.spawn("telling of a function", functions_watch.tell_of(std::move(function)));
+  program.executor.spawn("telling of a function", functions_watch.tell_of(std::move(function)));
 }
 
 void FleetWorker::Parts::changes_missed() {
   functions.all_changed();
   host.worker().keep_warm().changes_missed();
-  program.loops.spawn("telling of functions", functions_watch.tell_of_all());
+  program.executor.spawn("telling of functions", functions_watch.tell_of_all());
 }
 
 Task<void> FleetWorker::Parts::look_again() {
@@ -141,17 +140,17 @@ FleetWorker::FleetWorker(Program& program, const Variables& variables, sandbox::
 // Coroutines hold references to the parts: the threads end first.
 FleetWorker::~FleetWorker() {
   parts_->door.close();
-  parts_->program.loops.stop();
+  parts_->program.network.stop();
 }
 
 Result<std::uint16_t> FleetWorker::start(const std::string& address) {
   auto& parts = *parts_;
   parts.engines.start();
-  parts.subscriber.start();
+  parts.subscriber->start();
   auto port = parts.door.open(address);
   if (!port) return port;
   auto& program = parts.program;
-  program.loops.spawn("worker", parts.host.worker().run());
+  program.executor.spawn("worker", parts.host.worker().run());
   spawn_supervised(program.executor, program.clock, "looking at functions", [&parts] { return parts.look_again(); });
   spawn_supervised(program.executor, program.clock, "watching the disk",
                    [&parts] { return parts.disk.watch_on(parts.stopping, {}); });
@@ -165,7 +164,7 @@ void FleetWorker::shut_down() {
   auto& parts = *parts_;
   parts.stopping = true;
   parts.door.stop_accepting();
-  parts.program.loops.run_blocking(parts.shut_down());
+  parts.program.network.run_blocking(parts.shut_down());
 }
 
 }  // namespace infra

@@ -3,13 +3,9 @@
 #include <utility>
 
 #include "async/supervised.h"
-#include "sandbox/system/descriptors.h"
 
 namespace infra {
 namespace {
-
-using sandbox::descriptor_limit;
-using sandbox::open_descriptors;
 
 constexpr std::chrono::seconds kDescriptorsLook{1};
 
@@ -46,29 +42,29 @@ Task<GaugeSample> FrontDoor::gauges() {
 // Instances, engines and connections take from the same limit, and whoever comes last finds none: it is looked at every
 // now and then, for one system call.
 Task<void> FrontDoor::watch_descriptors() {
-  const auto limit = static_cast<double>(descriptor_limit());
+  const HostMachine& machine = program_.machine;
+  const auto limit = static_cast<double>(machine.descriptor_limit);
   while (!draining_) {
-    program_.overload.report(Resource::descriptors, static_cast<double>(open_descriptors()) / limit);
+    program_.overload.report(Resource::descriptors, static_cast<double>(machine.open_descriptors()) / limit);
     co_await program_.clock.sleep_until(next_beat(program_.clock.steady_now(), kDescriptorsLook));
   }
 }
 
 Result<std::uint16_t> FrontDoor::open(const std::string& address) {
-  server_ = std::make_unique<net::HttpServer>(
-      program_.loops,
-      net::HttpServerOptions{
-          .address = address,
-          .port = program_.config.port,
-          .bound_socket = program_.bound_socket,
-          .connections = net::connection_limits(descriptor_limit(), program_.config.trusted_proxy_hops == 0),
-          .tls = program_.tls,
-          .overload = &program_.overload,
-          .on_closed = [&metrics = program_.metrics](
-                           std::string_view why) { metrics.count("http_connections_closed_total", why); }},
+  server_ = program_.network.http_server(
+      {.address = address,
+       .port = program_.config.port,
+       .bound_socket = program_.bound_socket,
+       .connections =
+           net::connection_limits(program_.machine.descriptor_limit, program_.config.trusted_proxy_hops == 0),
+       .tls = program_.tls,
+       .overload = &program_.overload,
+       .on_closed = [&metrics = program_.metrics](
+                        std::string_view why) { metrics.count("http_connections_closed_total", why); }},
       [this](net::Request& request) { return api_.handle(request); },
       [this](const Error& error) { return api_.refuse(error); });
   if (auto listening = server_->start(); !listening) return fail(listening.error());
-  program_.loops.run_blocking(health_.start());
+  program_.network.run_blocking(health_.start());
   spawn_supervised(program_.executor, program_.clock, "watching descriptors", [this] { return watch_descriptors(); });
   return server_->port();
 }

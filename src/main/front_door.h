@@ -15,7 +15,7 @@
 
 namespace infra {
 
-// Referenced objects must outlive it, and so must the loops' threads that run its requests.
+// Referenced objects must outlive it, and so must the event threads that run its requests.
 class FrontDoor {
  public:
   // Fills in the queue, the workers and their jobs; requests in flight are added here.

@@ -5,12 +5,15 @@
 #include <gmock/gmock.h>
 
 #include <boost/json.hpp>
+#include <thread>
 
 #include "adapters/memory/memory_rate_limiter.h"
 #include "adapters/system/system_clock.h"
 #include "adapters/system/system_executor.h"
+#include "adapters/system/system_random.h"
 #include "core/error_codes.h"
 #include "http/error_response.h"
+#include "main/system_network.h"
 #include "net/http/curl_http_client.h"
 #include "support/temp_folder.h"
 
@@ -48,7 +51,7 @@ class FrontDoorTest : public ::testing::Test {
   }
 
   Result<std::uint16_t> open() {
-    program_.emplace(config_, DataFolder::open(folder_.path()).value(), loops_, executor_, clock_);
+    program_.emplace(config_, DataFolder::open(folder_.path()).value(), network_, executor_, clock_, random_, machine_);
     limiter_.emplace(config_.rate, clock_);
     door_.emplace(
         *program_, *limiter_, std::vector<HealthProbe*>{&probe_}, [] { return gauges(); },
@@ -77,8 +80,11 @@ class FrontDoorTest : public ::testing::Test {
   Probe probe_;
   testing::TempFolder folder_;
   net::EventLoops loops_{2, 1};
+  SystemNetwork network_{loops_};
   SystemExecutor executor_{loops_};
   SystemClock clock_;
+  SystemRandom random_;
+  HostMachine machine_ = this_machine();
   std::optional<net::CurlHttpClient> http_{std::in_place, loops_};
   std::optional<Program> program_;
   std::optional<MemoryRateLimiter> limiter_;
@@ -156,13 +162,21 @@ TEST_F(FrontDoorTest, WhatIsOpenIsToldThatItStopsAndNothingNewIsLetIn) {
   EXPECT_EQ(status_of("GET", "/health"), 0);
 }
 
+TEST_F(FrontDoorTest, TheMachineSaysHowManyDescriptorsAreOpen) {
+  machine_.descriptor_limit = 1000;
+  machine_.open_descriptors = [] { return std::size_t{950}; };
+  ASSERT_TRUE(open());
+  while (!program_->overload.pressure(Resource::descriptors)) std::this_thread::yield();
+  EXPECT_EQ(program_->overload.pressure(Resource::descriptors), 0.95);
+}
+
 TEST_F(FrontDoorTest, APortInUseIsNamed) {
   const auto port = open();
   ASSERT_TRUE(port);
   Config second = config_;
   second.port = *port;
   testing::TempFolder folder;
-  Program program{second, DataFolder::open(folder.path()).value(), loops_, executor_, clock_};
+  Program program{second, DataFolder::open(folder.path()).value(), network_, executor_, clock_, random_};
   FrontDoor door(
       program, *limiter_, {}, [] { return Task<GaugeSample>(); },
       [](http::MonitoringHandler&) { return std::vector<http::Route>{}; });

@@ -14,8 +14,8 @@
 #include "adapters/memory/memory_worker_registry.h"
 #include "adapters/system/system_clock.h"
 #include "core/mutex.h"
+#include "net/http/beast_http_server.h"
 #include "net/http/curl_http_client.h"
-#include "net/http/http_server.h"
 #include "net/loops/event_loops.h"
 #include "support/manual_clock.h"
 #include "telemetry/log.h"
@@ -64,7 +64,7 @@ class HeartbeatsTest : public ::testing::Test {
   Mutex mutex_;
   std::vector<std::string> asked_ INFRA_GUARDED_BY(mutex_);
   std::atomic<int> status_ = 200;
-  net::HttpServer server_;
+  net::BeastHttpServer server_;
   Config config_;
   SystemClock clock_;
   MemoryWorkerRegistry registry_{clock_};

@@ -3,13 +3,14 @@
 
 #include "adapters/aws/auth/small_file.h"
 #include "adapters/files/data_folder.h"
-#include "adapters/system/system_random.h"
 #include "app/id_source.h"
 #include "main/config.h"
+#include "main/host_machine.h"
+#include "main/network.h"
 #include "net/http/tls.h"
-#include "net/loops/event_loops.h"
 #include "ports/clock.h"
 #include "ports/executor.h"
+#include "ports/random.h"
 #include "telemetry/event_ring.h"
 #include "telemetry/metrics.h"
 #include "telemetry/overload.h"
@@ -26,13 +27,14 @@ namespace infra {
 struct Program {
   const Config config;
   const DataFolder folder;
-  net::EventLoops& loops;
+  ProgramNetwork& network;
   Executor& executor;
   Clock& clock;
+  Random& random;
+  const HostMachine machine = this_machine();
   int bound_socket = -1;  // the HTTP port's, from before privileges were given up; the door's from its opening on
   aws::OpenFile open_secret = aws::open_plainly;    // what secret_files() lists
   const std::shared_ptr<const net::TlsPort> tls{};  // null: the port speaks plain HTTP
-  SystemRandom random{};
   app::IdSource ids{clock, random};
   Metrics metrics{};
   Overload overload{[this] { return clock.steady_now(); }};

@@ -29,6 +29,7 @@
 #include "main/secret_files.h"
 #include "main/service_manager.h"
 #include "main/start_warnings.h"
+#include "main/system_network.h"
 #include "main/tls_files.h"
 #include "main/unknown_variables.h"
 #include "main/worker_host.h"
@@ -190,17 +191,22 @@ Result<std::unique_ptr<Platform>> open_platform(const Setting& setting, Program&
 int serve_until_stopped(const Setting& setting, DataFolder folder, LeftBehind left, sigset_t signals) {
   const log::InBackground logging;
   const Config& config = setting.config;
-  const auto cores = std::max(1U, std::thread::hardware_concurrency());
-  const int jobs = setting.launcher != nullptr ? max_concurrent_jobs(*setting.launcher) : 0;
-  net::EventLoops loops(cores, static_cast<std::size_t>(jobs + kBlockingThreadsBesideJobs));
+  const HostMachine machine = this_machine();
+  const int jobs = setting.launcher != nullptr ? max_concurrent_jobs(*setting.launcher, machine) : 0;
+  net::EventLoops loops(static_cast<std::size_t>(machine.processors),
+                        static_cast<std::size_t>(jobs + kBlockingThreadsBesideJobs));
   std::optional<net::Watchdog> watchdog(std::in_place, loops);
+  SystemNetwork network(loops);
   SystemExecutor executor(loops);
   SystemClock clock;
+  SystemRandom random;
   Program program{.config = config,
                   .folder = std::move(folder),
-                  .loops = loops,
+                  .network = network,
                   .executor = executor,
                   .clock = clock,
+                  .random = random,
+                  .machine = machine,
                   .bound_socket = setting.bound_socket,
                   .open_secret = setting.open_secret,
                   .tls = setting.tls};

@@ -1,11 +1,8 @@
 #include "main/worker_host.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
-#include <array>
-#include <fstream>
-#include <thread>
+#include <algorithm>
 #include <utility>
 
 #include "core/error_codes.h"
@@ -14,26 +11,15 @@
 namespace infra {
 namespace {
 
-// A tenth is what the kernel and the rest of the machine want to go on with.
-bool short_of_memory() {
-  std::ifstream file("/proc/meminfo");
-  std::string name, unit;
-  std::int64_t kib = 0, total = 0;
-  while (file >> name >> kib) {
-    if (name == "MemTotal:") total = kib;
-    if (name == "MemAvailable:") return kib < total / 10;
-    std::getline(file, unit);
-  }
-  return false;
-}
-
-worker::WorkerOptions worker_options(const WorkerEngines& engines, WorkerHost::Company company, const Config& config) {
-  const auto memory_mb = static_cast<std::int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE) / (1024 * 1024);
+worker::WorkerOptions worker_options(const WorkerEngines& engines, WorkerHost::Company company,
+                                     const Program& program) {
+  const HostMachine& machine = program.machine;
   worker::WorkerOptions options;
-  options.max_concurrent = max_concurrent_jobs(engines.launcher);
-  options.memory_budget_mb = static_cast<int>(memory_mb * 3 / 4);  // the rest is for the system and Infra itself
-  options.idle_timeout = config.idle_timeout;
-  options.short_of_memory = short_of_memory;
+  options.max_concurrent = max_concurrent_jobs(engines.launcher, machine);
+  options.processors = machine.processors;
+  options.memory_budget_mb = static_cast<int>(machine.memory_mb * 3 / 4);  // the rest is the system's and Infra's own
+  options.idle_timeout = program.config.idle_timeout;
+  options.short_of_memory = machine.short_of_memory;
   options.unpacked.has_room = engines.has_room;
   options.receive_on_each_thread = company == WorkerHost::Company::alone;
   options.others_take_over = company == WorkerHost::Company::fleet;
@@ -51,21 +37,18 @@ void log_run(const JobResult& result) {
 
 }  // namespace
 
-int max_concurrent_jobs(const sandbox::Launcher& launcher) {
-  const int cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
-  return std::min(launcher.capacity(), 8 * cores);  // functions wait for others more than they compute
+int max_concurrent_jobs(const sandbox::Launcher& launcher, const HostMachine& machine) {
+  return std::min(launcher.capacity(), 8 * machine.processors);  // functions wait for others more than they compute
 }
 
-WorkerId make_worker_id(app::IdSource& ids) {
-  std::array<char, 256> host{};
-  gethostname(host.data(), host.size() - 1);
-  return {fmt::format("{}-{}", host.data(), ids.request_id().value.substr(24))};
+WorkerId make_worker_id(Program& program) {
+  return {fmt::format("{}-{}", program.machine.name, program.ids.request_id().value.substr(24))};
 }
 
 WorkerHost::WorkerHost(Program& program, WorkerId id, Company company, WorkerEngines engines)
     : id_(std::move(id)),
       clock_(program.clock),
-      ai_proxy_(program.loops, engines.http, program.clock, program.config.ai_node_url),
+      ai_proxy_(program.network.ai_proxy(engines.http, program.clock, program.config.ai_node_url)),
       settle_(engines.settlements, engines.results, engines.logs, program.clock, program.events,
               // In a fleet the controller that accepted a run counts it, when it hears of its result.
               company == Company::fleet ? nullptr : &program.metrics),
@@ -75,7 +58,7 @@ WorkerHost::WorkerHost(Program& program, WorkerId id, Company company, WorkerEng
                .settlement = settle_,
                .launcher = engines.launcher,
                .limiter = engines.limiter,
-               .ai = &ai_proxy_,
+               .ai = ai_proxy_.get(),
                .executor = program.executor,
                .clock = program.clock,
                .versions_root = versions_folder(program.folder.path()),
@@ -94,7 +77,7 @@ WorkerHost::WorkerHost(Program& program, WorkerId id, Company company, WorkerEng
                .suspects = engines.suspects,
                .quarantine = &engines.quarantine,
                .on_lost = [&metrics = program.metrics](const Job&) { metrics.count("worker_runs_lost_total"); }},
-              worker_options(engines, company, program.config)),
+              worker_options(engines, company, program)),
       egress_check_(engines.launcher, program.executor),
       probe_(engines.launcher) {}
 

@@ -3,9 +3,9 @@
 #pragma once
 
 #include <filesystem>
+#include <memory>
 
 #include "adapters/libzip/zip_bundle_reader.h"
-#include "adapters/ollama/ollama_ai_proxy.h"
 #include "app/settle_job.h"
 #include "main/program.h"
 #include "net/http/http_client.h"
@@ -17,7 +17,7 @@
 namespace infra {
 
 // Jobs at once, at most: what the event loops' blocking pool must have threads for.
-[[nodiscard]] int max_concurrent_jobs(const sandbox::Launcher& launcher);
+[[nodiscard]] int max_concurrent_jobs(const sandbox::Launcher& launcher, const HostMachine& machine);
 
 // Where unpacked bundles are, which the launcher mounts.
 [[nodiscard]] inline std::filesystem::path versions_folder(const std::filesystem::path& data) {
@@ -25,7 +25,7 @@ namespace infra {
 }
 
 // <host name>-<random>: a restart is a new worker.
-[[nodiscard]] WorkerId make_worker_id(app::IdSource& ids);
+[[nodiscard]] WorkerId make_worker_id(Program& program);
 
 struct WorkerEngines {
   sandbox::Launcher& launcher;
@@ -62,7 +62,7 @@ class WorkerHost {
   const WorkerId id_;
   Clock& clock_;
   ZipBundleReader bundles_;
-  OllamaAiProxy ai_proxy_;
+  const std::unique_ptr<AiProxy> ai_proxy_;
   app::SettleJob settle_;
   worker::Worker worker_;
   worker::LauncherEgressCheck egress_check_;

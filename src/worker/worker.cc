@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <thread>
 #include <utility>
 
 #include "async/supervised.h"
@@ -16,10 +15,6 @@ constexpr std::uint64_t kFrameBytes = 64 * limits::kMiB;  // for all that runner
 // What a build holds in the books of the pool, as if it were an instance of a function of its own.
 InstanceKey build_place(const std::string& sha256) {
   return {.function_id = {"build of " + sha256}, .sha256 = sha256, .memory_mb = BuildLimits{}.memory_mb};
-}
-
-int processors() {
-  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
 }
 
 }  // namespace
@@ -68,7 +63,7 @@ Worker::Worker(WorkerDeps deps, WorkerOptions options)
                      .clock = deps_.clock,
                      .idle_timeout = options.idle_timeout,
                      .short_of_memory = options.short_of_memory,
-                     .is_busy = [this, most = processors()] { return gate_.running() >= most; }}),
+                     .is_busy = [this, most = options.processors] { return gate_.running() >= most; }}),
       function_({.instances = instances_,
                  .calls = calls_,
                  .places = places_,

@@ -37,6 +37,7 @@ namespace infra::worker {
 
 struct WorkerOptions {
   int max_concurrent = 4;  // jobs at once; the blocking pool needs a thread for each
+  int processors = 2;      // the machine's
   int memory_budget_mb = 4096;
   milliseconds idle_timeout = std::chrono::minutes(10);
   CodeLimits unpacked{};

@@ -23,7 +23,7 @@
 #include "contract/sample_rows.h"
 #include "core/mutex.h"
 #include "integration/aws_world.h"
-#include "net/http/http_server.h"
+#include "net/http/beast_http_server.h"
 
 namespace infra {
 
@@ -186,7 +186,7 @@ class Middleman {
   std::map<std::string, std::deque<Fault>> faults_ INFRA_GUARDED_BY(mutex_);
   bool away_ INFRA_GUARDED_BY(mutex_) = false;
   std::shared_ptr<Signal> held_ INFRA_GUARDED_BY(mutex_);
-  net::HttpServer server_;
+  net::BeastHttpServer server_;
   std::unique_ptr<aws::AwsClient> client_;
 };
 

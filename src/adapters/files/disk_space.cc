@@ -23,15 +23,20 @@ double disk_pressure(const DiskState& disk) {
                   pressure_of(disk.files, disk.free_files, kFilesMargin));
 }
 
-DiskState DiskSpace::look() {
+std::optional<DiskState> disk_state(const std::filesystem::path& folder) {
   struct statvfs info{};
-  if (::statvfs(folder_.c_str(), &info) != 0) return {};
-  const DiskState disk{.bytes = std::uint64_t{info.f_blocks} * info.f_frsize,
-                       .free_bytes = std::uint64_t{info.f_bavail} * info.f_frsize,
-                       .files = info.f_files,
-                       .free_files = info.f_favail};
-  overload_.report(Resource::disk, disk_pressure(disk));
-  return disk;
+  if (::statvfs(folder.c_str(), &info) != 0) return std::nullopt;
+  return DiskState{.bytes = std::uint64_t{info.f_blocks} * info.f_frsize,
+                   .free_bytes = std::uint64_t{info.f_bavail} * info.f_frsize,
+                   .files = info.f_files,
+                   .free_files = info.f_favail};
+}
+
+DiskState DiskSpace::look() {
+  const auto disk = ask_(folder_);
+  if (!disk) return {};
+  overload_.report(Resource::disk, disk_pressure(*disk));
+  return *disk;
 }
 
 Result<void> DiskSpace::admit(Action action) {

@@ -3,6 +3,9 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
+#include <optional>
+#include <utility>
 
 #include "telemetry/overload.h"
 
@@ -16,6 +19,9 @@ struct DiskState {
   std::uint64_t free_files = 0;
 };
 
+// Nullopt if it does not answer. Blocks for a system call.
+[[nodiscard]] std::optional<DiskState> disk_state(const std::filesystem::path& folder);
+
 // With this much free, or more, there is no pressure; with nothing free it is 1. Half of a small disk, so that one of a
 // gigabyte keeps 256 MiB from outputs, 128 MiB from uploads and 64 MiB from asynchronous jobs (telemetry/overload.h):
 // that is left for settlement, whose largest rows are of some MiB.
@@ -27,7 +33,9 @@ inline constexpr std::uint64_t kFilesMargin = 50'000;
 // Any thread. Methods block for a system call.
 class DiskSpace {
  public:
-  DiskSpace(std::filesystem::path folder, Overload& overload) : folder_(std::move(folder)), overload_(overload) {}
+  using Ask = std::function<std::optional<DiskState>(const std::filesystem::path& folder)>;
+  DiskSpace(std::filesystem::path folder, Overload& overload, Ask ask = disk_state)
+      : folder_(std::move(folder)), overload_(overload), ask_(std::move(ask)) {}
 
   // Reports the pressure. A disk that does not answer is the health probe's affair.
   DiskState look();
@@ -41,6 +49,7 @@ class DiskSpace {
  private:
   const std::filesystem::path folder_;
   Overload& overload_;
+  const Ask ask_;
 };
 
 }  // namespace infra

@@ -46,6 +46,18 @@ TEST(DiskSpace, WhoIsAdmittedSeesTheDiskAsItIsNow) {
   EXPECT_FALSE(space.has_room(disk.bytes));
 }
 
+TEST(DiskSpace, ADiskMayBePretended) {
+  Overload overload([] { return SteadyTime{}; });
+  DiskState disk{.bytes = 10'000 * kMiB, .free_bytes = 5000 * kMiB, .files = 0, .free_files = 0};
+  DiskSpace space("/data", overload, [&](const std::filesystem::path& folder) {
+    EXPECT_EQ(folder, "/data");
+    return disk;
+  });
+  EXPECT_TRUE(space.admit(Action::stop_uploads));
+  disk.free_bytes = kMiB;
+  EXPECT_FALSE(space.admit(Action::stop_uploads));
+}
+
 TEST(DiskSpace, AFolderThatIsNotThereSaysNothing) {
   Overload overload([] { return SteadyTime{}; });
   DiskSpace space("/no/such/folder", overload);

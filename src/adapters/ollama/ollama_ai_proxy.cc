@@ -19,7 +19,7 @@
 #include "core/mutex.h"
 #include "core/sliding_window.h"
 #include "core/token_bucket.h"
-#include "net/http/http_server.h"
+#include "net/http/beast_http_server.h"
 #include "telemetry/log.h"
 
 namespace infra {
@@ -233,7 +233,7 @@ class CountedServer {
     count_->remove();
   }
 
-  std::unique_ptr<net::HttpServer> server;
+  std::unique_ptr<net::BeastHttpServer> server;
 
  private:
   std::shared_ptr<ServerCount> count_;
@@ -248,7 +248,7 @@ class OllamaAiEndpoint final : public AiEndpoint {
  public:
   OllamaAiEndpoint(net::EventLoops& loops, SharedState state, std::shared_ptr<ServerCount> count, int listening_socket)
       : loops_(loops), state_(std::move(state)), counted_(std::move(count)) {
-    counted_.server = std::make_unique<net::HttpServer>(
+    counted_.server = std::make_unique<net::BeastHttpServer>(
         loops,
         net::HttpServerOptions{
             .connections = {.table = kMaxConnections, .share = 0, .reserve = 0, .closing = kMaxConnections},

@@ -13,8 +13,8 @@
 #include "adapters/ollama/ollama_model_catalog.h"
 #include "adapters/ollama/token_count.h"
 #include "core/mutex.h"
+#include "net/http/beast_http_server.h"
 #include "net/http/curl_http_client.h"
-#include "net/http/http_server.h"
 #include "support/manual_clock.h"
 
 namespace infra {
@@ -77,7 +77,7 @@ class Node {
   std::string body_ INFRA_GUARDED_BY(mutex_) = "{}";
   std::string last_body_ INFRA_GUARDED_BY(mutex_);
   int asked_ INFRA_GUARDED_BY(mutex_) = 0;
-  net::HttpServer server_;
+  net::BeastHttpServer server_;
 };
 
 Task<void> send_into(net::HttpClient& client, net::ClientRequest request, Result<net::Response>& out) {

@@ -9,12 +9,12 @@
 
 #include "core/error.h"
 #include "core/limits.h"
+#include "core/task.h"
 #include "core/time.h"
 #include "net/http/connection_table.h"
 #include "net/http/http_types.h"
 #include "net/http/patience.h"
 #include "net/http/tls.h"
-#include "net/loops/event_loops.h"
 #include "telemetry/overload.h"
 
 namespace infra::net {
@@ -49,36 +49,23 @@ struct HttpServerOptions {
   std::function<void(std::string_view why)> on_closed{};
 };
 
-// Its loops must outlive it. After close() handlers that run go on to their end, so what they use must outlive the
-// loops' stop().
+// After close() handlers that run go on to their end, so what they use must outlive whatever runs them.
 class HttpServer {
  public:
-  HttpServer(EventLoops& loops, HttpServerOptions options, Handler handler, ErrorHandler error_handler);
-  ~HttpServer();
-  HttpServer(const HttpServer&) = delete;
-  HttpServer& operator=(const HttpServer&) = delete;
+  virtual ~HttpServer() = default;
 
-  // Binds and listens (SO_REUSEADDR, never SO_REUSEPORT). `unavailable` with a sentence naming the port and why.
-  Result<void> start();
-  // Serves a socket that is bound and listening already (the AI proxy's), in place of start(). Owns it from here on.
-  Result<void> start_on(int listening_socket);
-  [[nodiscard]] std::uint16_t port() const;
+  // Binds and listens. `unavailable` with a sentence naming the port and why.
+  virtual Result<void> start() = 0;
+  [[nodiscard]] virtual std::uint16_t port() const = 0;
 
   // Stops accepting; idle connections close; requests in flight are answered with "Connection: close". Any thread.
-  void stop_accepting();
+  virtual void stop_accepting() = 0;
   // True once no request is in flight and all connections are closed; false at the deadline. Any event thread, one
   // caller.
-  Task<bool> drained(SteadyTime deadline);
-  [[nodiscard]] std::size_t requests_in_flight() const;
-  [[nodiscard]] std::uint64_t accepted() const;  // connections since the start
-  [[nodiscard]] ConnectionTable::Count connections() const;
-  [[nodiscard]] std::uint64_t buffered_bytes() const;  // of bodies
-  // Closes everything now. Any non-event thread. The destructor does it too.
-  void close();
-
- private:
-  struct State;
-  std::shared_ptr<State> state_;
+  virtual Task<bool> drained(SteadyTime deadline) = 0;
+  [[nodiscard]] virtual std::size_t requests_in_flight() const = 0;
+  // Closes everything now. Any non-event thread.
+  virtual void close() = 0;
 };
 
 }  // namespace infra::net

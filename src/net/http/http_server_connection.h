@@ -33,7 +33,7 @@ struct Lane {
   std::unordered_set<Connection*> connections{};
 };
 
-// The shared state of a server's connections. They keep it alive, so that the HttpServer may go first.
+// The shared state of a server's connections. They keep it alive, so that the BeastHttpServer may go first.
 struct ServerShared {
   ServerShared(HttpServerOptions o, Handler h, ErrorHandler e);
 

@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "core/error_codes.h"
-#include "net/http/http_server.h"
+#include "net/http/beast_http_server.h"
 #include "net/http/test_http_client.h"
 #include "net/loops/event_loops.h"
 #include "net/loops/one_shot_event.h"
@@ -82,7 +82,7 @@ class HttpServerTest : public testing::Test {
   ~HttpServerTest() override { loops_.stop(); }
 
   void start(HttpServerOptions options = {}) {
-    server_ = std::make_unique<HttpServer>(
+    server_ = std::make_unique<BeastHttpServer>(
         loops_, std::move(options), [this](Request& request) { return handle(request); }, answer_error);
     const Result<void> started = server_->start();
     ASSERT_TRUE(started) << started.error().message;
@@ -149,7 +149,7 @@ class HttpServerTest : public testing::Test {
 
   bool drained(SteadyTime deadline) {
     bool done = false;
-    loops_.run_blocking([](HttpServer& server, SteadyTime until, bool& result) -> Task<void> {
+    loops_.run_blocking([](BeastHttpServer& server, SteadyTime until, bool& result) -> Task<void> {
       result = co_await server.drained(until);
     }(*server_, deadline, done));
     return done;
@@ -161,7 +161,7 @@ class HttpServerTest : public testing::Test {
   std::promise<std::string> read_error_;
   TestFileState file_;
   std::atomic<int> handled_ = 0;
-  std::unique_ptr<HttpServer> server_;
+  std::unique_ptr<BeastHttpServer> server_;
 };
 
 inline constexpr std::string_view kHello = "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n";

@@ -15,8 +15,8 @@
 
 #include "adapters/system/system_executor.h"
 #include "core/mutex.h"
+#include "net/http/beast_http_server.h"
 #include "net/http/curl_http_client.h"
-#include "net/http/http_server.h"
 #include "net/loops/event_loops.h"
 
 namespace infra::aws {
@@ -99,7 +99,7 @@ class TestPeer {
   CondVar came_;
   Script script_ INFRA_GUARDED_BY(mutex_) = [](const Seen&, std::size_t) { return reply(200); };
   std::vector<Seen> seen_ INFRA_GUARDED_BY(mutex_);
-  net::HttpServer server_;
+  net::BeastHttpServer server_;
 };
 
 class PeerTest : public testing::Test {

@@ -18,8 +18,8 @@
 #include "adapters/system/system_executor.h"
 #include "adapters/system/system_random.h"
 #include "core/mutex.h"
+#include "net/http/beast_http_server.h"
 #include "net/http/curl_http_client.h"
-#include "net/http/http_server.h"
 #include "net/loops/event_loops.h"
 #include "net/loops/one_shot_event.h"
 #include "support/manual_clock.h"
@@ -119,7 +119,7 @@ class SqsTestServer {
   std::vector<SqsCall> calls_ INFRA_GUARDED_BY(mutex_);
   std::shared_ptr<net::OneShotEvent> gate_ INFRA_GUARDED_BY(mutex_);
   std::vector<std::shared_ptr<net::OneShotEvent>> held_ INFRA_GUARDED_BY(mutex_);
-  net::HttpServer server_;
+  net::BeastHttpServer server_;
 };
 
 // Loops, the server, a client of it, and a clock that stands still for whoever waits for company.

@@ -1,5 +1,5 @@
 // Listening and the life of the server as a whole; what happens on one connection is http_server_connection.cc's.
-#include "net/http/http_server.h"
+#include "net/http/beast_http_server.h"
 
 #include <fmt/format.h>
 #include <netinet/tcp.h>
@@ -138,7 +138,7 @@ void ServerShared::hurry() {
   }
 }
 
-struct HttpServer::State : std::enable_shared_from_this<HttpServer::State> {
+struct BeastHttpServer::State : std::enable_shared_from_this<BeastHttpServer::State> {
   State(EventLoops& loops, HttpServerOptions options, Handler handler, ErrorHandler error_handler)
       : shared(std::make_shared<ServerShared>(std::move(options), std::move(handler), std::move(error_handler))),
         acceptor(loops.next()) {
@@ -158,7 +158,7 @@ struct HttpServer::State : std::enable_shared_from_this<HttpServer::State> {
   std::uint16_t port = 0;
 };
 
-void HttpServer::State::begin() {
+void BeastHttpServer::State::begin() {
   ErrorCode error;
   port = acceptor.local_endpoint(error).port();
   acceptor.non_blocking(true, error);
@@ -166,7 +166,7 @@ void HttpServer::State::begin() {
   spawn_on(acceptor.get_executor().context(), "HTTP listener", accept(shared_from_this(), OpenListener(shared)));
 }
 
-Task<void> HttpServer::State::accept(std::shared_ptr<State> self, OpenListener /*listener*/) {
+Task<void> BeastHttpServer::State::accept(std::shared_ptr<State> self, OpenListener /*listener*/) {
   asio::steady_timer pause(self->acceptor.get_executor());
   const auto& lanes = self->shared->lanes;
   for (std::size_t turn = 0; self->acceptor.is_open();) {
@@ -196,14 +196,14 @@ Task<void> HttpServer::State::accept(std::shared_ptr<State> self, OpenListener /
   }
 }
 
-void HttpServer::State::admit(ServerSocket socket, const tcp::endpoint& peer, const std::shared_ptr<Lane>& lane) {
+void BeastHttpServer::State::admit(ServerSocket socket, const tcp::endpoint& peer, const std::shared_ptr<Lane>& lane) {
   ++shared->accepted;
   auto connection = std::make_shared<Connection>(shared, lane, std::move(socket), peer);
   connection->enter();
   spawn_on(lane->loop, "HTTP connection", serve(std::move(connection)));
 }
 
-std::future<void> HttpServer::State::post_close(const std::shared_ptr<Lane>& lane, void (Connection::*end)()) {
+std::future<void> BeastHttpServer::State::post_close(const std::shared_ptr<Lane>& lane, void (Connection::*end)()) {
   std::promise<void> done;
   std::future<void> future = done.get_future();
   asio::post(lane->loop, [lane, end, done = std::move(done)]() mutable {
@@ -213,7 +213,7 @@ std::future<void> HttpServer::State::post_close(const std::shared_ptr<Lane>& lan
   return future;
 }
 
-std::future<void> HttpServer::State::post_stop_listening() {
+std::future<void> BeastHttpServer::State::post_stop_listening() {
   std::promise<void> done;
   std::future<void> future = done.get_future();
   asio::post(acceptor.get_executor(), [self = shared_from_this(), done = std::move(done)]() mutable {
@@ -224,14 +224,15 @@ std::future<void> HttpServer::State::post_stop_listening() {
   return future;
 }
 
-HttpServer::HttpServer(EventLoops& loops, HttpServerOptions options, Handler handler, ErrorHandler error_handler)
+BeastHttpServer::BeastHttpServer(EventLoops& loops, HttpServerOptions options, Handler handler,
+                                 ErrorHandler error_handler)
     : state_(std::make_shared<State>(loops, std::move(options), std::move(handler), std::move(error_handler))) {}
 
-HttpServer::~HttpServer() {
-  close();
+BeastHttpServer::~BeastHttpServer() {
+  BeastHttpServer::close();
 }
 
-Result<void> HttpServer::start() {
+Result<void> BeastHttpServer::start() {
   if (Result<void> listening = listen(state_->acceptor, state_->shared->options); !listening) {
     ErrorCode ignored;
     state_->acceptor.close(ignored);
@@ -241,45 +242,45 @@ Result<void> HttpServer::start() {
   return {};
 }
 
-Result<void> HttpServer::start_on(int listening_socket) {
+Result<void> BeastHttpServer::start_on(int listening_socket) {
   if (Result<void> adopted = adopt(state_->acceptor, listening_socket); !adopted) return adopted;
   state_->begin();
   return {};
 }
 
-std::uint16_t HttpServer::port() const {
+std::uint16_t BeastHttpServer::port() const {
   return state_->port;
 }
 
-void HttpServer::stop_accepting() {
+void BeastHttpServer::stop_accepting() {
   state_->shared->draining = true;
   (void)state_->post_stop_listening();
   for (const auto& lane : state_->shared->lanes) (void)State::post_close(lane, &Connection::close_if_idle);
 }
 
-Task<bool> HttpServer::drained(SteadyTime deadline) {
+Task<bool> BeastHttpServer::drained(SteadyTime deadline) {
   const std::shared_ptr<ServerShared> shared = state_->shared;
   if (shared->open == 0) co_return true;
   co_return co_await shared->all_closed->wait_until(deadline);
 }
 
-std::uint64_t HttpServer::accepted() const {
+std::uint64_t BeastHttpServer::accepted() const {
   return state_->shared->accepted;
 }
 
-ConnectionTable::Count HttpServer::connections() const {
+ConnectionTable::Count BeastHttpServer::connections() const {
   return state_->shared->table.count();
 }
 
-std::uint64_t HttpServer::buffered_bytes() const {
+std::uint64_t BeastHttpServer::buffered_bytes() const {
   return state_->shared->bytes.used();
 }
 
-std::size_t HttpServer::requests_in_flight() const {
+std::size_t BeastHttpServer::requests_in_flight() const {
   return state_->shared->requests_in_flight;
 }
 
-void HttpServer::close() {
+void BeastHttpServer::close() {
   state_->shared->draining = true;
   // Where the loops have ended their coroutines are gone, and posted work would never run.
   if (state_->loops_have_ended()) return;

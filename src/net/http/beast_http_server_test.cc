@@ -1,4 +1,4 @@
-#include "net/http/http_server.h"
+#include "net/http/beast_http_server.h"
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -214,7 +214,7 @@ TEST_F(HttpServerTest, DrainingAnswersWhatIsInFlightAndClosesWhatIsIdle) {
   busy.close();
   EXPECT_TRUE(drained(in(seconds(20))));
   // The port is free again at once.
-  HttpServer next(
+  BeastHttpServer next(
       loops_, {.port = server_->port()}, [](Request&) -> Task<Response> { co_return Response{}; }, answer_error);
   EXPECT_TRUE(next.start());
 }
@@ -241,7 +241,7 @@ TEST_F(HttpServerTest, LoopsThatStopFirstTakeTheConnectionsWithThem) {
 
 TEST_F(HttpServerTest, PortInUseIsSaidInASentence) {
   start();
-  HttpServer second(
+  BeastHttpServer second(
       loops_, {.port = server_->port()}, [](Request&) -> Task<Response> { co_return Response{}; }, answer_error);
   const Result<void> started = second.start();
   ASSERT_FALSE(started);
@@ -251,7 +251,7 @@ TEST_F(HttpServerTest, PortInUseIsSaidInASentence) {
 }
 
 TEST_F(HttpServerTest, InvalidAddressIsSaidInASentence) {
-  HttpServer server(
+  BeastHttpServer server(
       loops_, {.address = "localhost:80"}, [](Request&) -> Task<Response> { co_return Response{}; }, answer_error);
   const Result<void> started = server.start();
   ASSERT_FALSE(started);
@@ -271,7 +271,7 @@ TEST_F(HttpServerTest, ServesASocketThatListensAlready) {
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   ASSERT_EQ(::bind(listening, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
   ASSERT_EQ(::listen(listening, 8), 0);
-  server_ = std::make_unique<HttpServer>(
+  server_ = std::make_unique<BeastHttpServer>(
       loops_, HttpServerOptions{}, [this](Request& request) { return handle(request); }, answer_error);
   ASSERT_TRUE(server_->start_on(listening));
   TestClient client(server_->port());
