@@ -6,6 +6,7 @@ import sys
 import time
 from pathlib import Path
 
+import check_clocks
 import check_compile
 import check_docs
 import check_files
@@ -17,6 +18,7 @@ CHECKS = {
     "format": ("clang-format", lambda jobs: check_compile.check_format()),
     "includes": ("rooms include only what they may", lambda jobs: check_includes.check()),
     "throws": ("what may fail has its error code, a task its owner", lambda jobs: check_throws.check()),
+    "clocks": ("time, waiting, threads and randomness come through ports", lambda jobs: check_clocks.check()),
     "docs": ("links, file names and tables in the docs", lambda jobs: check_docs.check()),
     "files": ("length, opening words and locks of files", lambda jobs: check_files.check_shape() + check_files.check_locks()),
     "syntax": ("Python, JavaScript and bash parse", lambda jobs: check_files.check_syntax()),
