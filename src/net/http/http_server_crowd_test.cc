@@ -42,7 +42,7 @@ TEST_F(HttpServerTest, AFloodOfOneAddressLocksOutNobodyNotEvenItself) {
 }
 
 TEST_F(HttpServerTest, WithoutDescriptorsHealthIsAnsweredAndANewcomerTakesAnothersPlace) {
-  Overload overload;
+  Overload overload([] { return SteadyTime{}; });
   start({.connections = kFew, .overload = &overload});
   TestClient idle(server_->port());
   EXPECT_THAT(idle.ask(kHello), EndsWith("hello"));
