@@ -15,8 +15,7 @@
 #include <string_view>
 #include <utility>
 
-#include "core/error_codes.h"
-#include "net/redis/redis_dialer.h"
+#include "net/redis/redis_errors.h"
 #include "net/redis/redis_router.h"
 #include "net/redis/redis_wire.h"
 
@@ -43,29 +42,6 @@ std::string sha1_hex(std::string_view text) {
   std::string hex;
   for (unsigned i = 0; i < size; ++i) hex += fmt::format("{:02x}", digest[i]);
   return hex;
-}
-
-// The first word of an error reply is its kind.
-std::string_view kind_of(const RedisReply& reply) {
-  if (reply.type != RedisReply::Type::error) return {};
-  return std::string_view(reply.text).substr(0, reply.text.find(' '));
-}
-
-bool says_not_now(std::string_view kind) {
-  static constexpr std::array kKinds{"LOADING", "CLUSTERDOWN", "MASTERDOWN", "READONLY",   "OOM",
-                                     "BUSY",    "TRYAGAIN",    "MISCONF",    "NOREPLICAS", "NOAUTH"};
-  return std::ranges::find(kKinds, kind) != kKinds.end();
-}
-
-Result<RedisReply> judge(Result<RedisReply> reply) {
-  if (!reply || reply->type != RedisReply::Type::error) return reply;
-  if (says_not_now(kind_of(*reply))) {
-    return fail(
-        redis_unavailable(fmt::format("Redis can't carry out the command now ({}); try again later.", reply->text)));
-  }
-  // Of a command that it does not know Redis repeats the arguments, which do not belong into a log.
-  const std::string_view words = std::string_view(reply->text).substr(0, reply->text.find(", with args"));
-  return fail(errors::redis_refused, fmt::format("Redis refused a command: {}", words));
 }
 
 Task<void> sleep(milliseconds pause) {

@@ -8,7 +8,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <utility>
 
-#include "core/error_codes.h"
+#include "net/redis/redis_errors.h"
 #include "net/redis/redis_wire.h"
 #include "telemetry/log.h"
 
@@ -51,10 +51,6 @@ class Deadline {
 };
 
 }  // namespace
-
-Error redis_unavailable(std::string message) {
-  return Error{errors::redis_unavailable, std::move(message), std::chrono::seconds(1)};
-}
 
 RedisDialer::RedisDialer(asio::io_context& home, RedisTarget target, std::string_view use)
     : home_(home),

@@ -17,9 +17,6 @@
 
 namespace infra::net {
 
-// Errors as RedisClient promises them: kind unavailable, code redis_unavailable, retry_after 1 s.
-[[nodiscard]] Error redis_unavailable(std::string message);
-
 // One event thread. The coroutines that run in it must keep it alive.
 class RedisDialer {
  public:

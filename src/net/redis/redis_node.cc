@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "net/loops/event_loops.h"
+#include "net/redis/redis_errors.h"
 #include "net/redis/redis_wire.h"
 #include "telemetry/task_failures.h"
 
