@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <filesystem>
 #include <future>
 #include <memory>
@@ -56,7 +57,7 @@ class WorldExecutor final : public SystemExecutor {
 
 class EmbeddedWorld : public EngineWorld {
  public:
-  EmbeddedWorld() : database(open(folder.path())) {}
+  explicit EmbeddedWorld(std::size_t event_threads = 2) : loops(event_threads, 2), database(open(folder.path())) {}
   ~EmbeddedWorld() override { loops.stop(); }
 
   void run_void(Task<void> task) override { loops.run_blocking(std::move(task)); }
@@ -82,7 +83,7 @@ class EmbeddedWorld : public EngineWorld {
 
   testing::TempFolder folder;
   ManualClock clock;
-  net::EventLoops loops{2, 2};
+  net::EventLoops loops;
   WorldExecutor executor{loops, clock};
   std::unique_ptr<Database> database;
 };

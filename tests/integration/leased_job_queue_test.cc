@@ -1,10 +1,11 @@
-// Leases on a real Redis over a queue that hands out duplicates: never two runs of a request id at a time, and starts
+// Leases on a Redis over a queue that hands out duplicates: never two runs of a request id at a time, and starts
 // are counted rather than receives. The queue's contract holds with leases as without.
 #include "adapters/redis/leased_job_queue.h"
 
 #include <gtest/gtest.h>
 
 #include <map>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -45,14 +46,14 @@ class BothSlots final : public JobQueue {
 
 class LeasedSqlite : public EmbeddedWorld {
  public:
-  LeasedSqlite() : queue_(std::move(*SqliteJobQueue::open(*database))) {
-    redis_.start();
-    RedisWorld::eventually([&] { return redis_.connected(); });
+  LeasedSqlite() : EmbeddedWorld(redis_event_threads()), queue_(std::move(*SqliteJobQueue::open(*database))) {
+    redis_->start();
+    RedisWorld::eventually([&] { return redis_->connected(); });
     leased_.begin_suspects();
   }
   ~LeasedSqlite() override { loops.stop(); }
   void advance(milliseconds step) override {
-    server_.advance(step);
+    server_->advance(step);
     clock.advance(step);
   }
   JobQueue& queue() { return both_; }
@@ -60,11 +61,11 @@ class LeasedSqlite : public EmbeddedWorld {
  private:
   static Task<void> ignore() { co_return; }
 
-  RedisServer server_{{.fake_time = true}};
-  net::HiredisClient redis_{loops, server_.options()};
+  const std::unique_ptr<RedisEngine> server_ = make_redis_engine(loops);
+  const std::unique_ptr<net::RedisClient> redis_ = server_->make_client();
   SystemRandom random_;
   std::unique_ptr<SqliteJobQueue> queue_;
-  LeasedJobQueue leased_{*queue_, redis_, {"w-1"}, clock, random_, [](std::string, milliseconds) { return ignore(); }};
+  LeasedJobQueue leased_{*queue_, *redis_, {"w-1"}, clock, random_, [](std::string, milliseconds) { return ignore(); }};
   BothSlots both_{leased_};
 };
 

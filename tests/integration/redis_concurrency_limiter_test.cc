@@ -1,4 +1,4 @@
-// The concurrency limiter's contract on a real Redis, and what it leaves there.
+// The concurrency limiter's contract on a Redis, and what it leaves there.
 #include "adapters/redis/redis_concurrency_limiter.h"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// A fleet's quarantines on a real Redis: counted by its clock, and known to every program that looks.
+// A fleet's quarantines on a Redis: counted by its clock, and known to every program that looks.
 #include "adapters/redis/redis_quarantine.h"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// The limiter's contract on a real Redis, one window for several controllers, and what holds without it.
+// The limiter's contract on a Redis, one window for several controllers, and what holds without it.
 #include "adapters/redis/redis_rate_limiter.h"
 
 #include <gtest/gtest.h>

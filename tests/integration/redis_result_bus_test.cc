@@ -1,4 +1,4 @@
-// The result bus's contract over a real Redis and its subscription, and that a result is found however it was lost on
+// The result bus's contract over a Redis and its subscription, and that a result is found however it was lost on
 // its way; reference workers and controllers as neighbours.
 #include "adapters/redis/redis_result_bus.h"
 
@@ -12,7 +12,6 @@
 #include "core/error_codes.h"
 #include "core/mutex.h"
 #include "integration/redis_world.h"
-#include "net/redis/hiredis_subscriber.h"
 
 namespace infra::testing {
 namespace {
@@ -35,13 +34,11 @@ class Controller {
                     ++foreign;
                   },
               .on_reference_worker = [this] { ++noticed; }}),
-        subscriber_(std::make_unique<net::HiredisSubscriber>(
-            world.loops, world.server.options(),
-            net::RedisSubscription{.channels = {bus_.reply_channel()},
-                                   .patterns = {std::string(RedisResultBus::kReferencePattern)},
-                                   .on_message = [this](std::string_view channel,
-                                                        std::string text) { bus_.hear(channel, std::move(text)); },
-                                   .on_subscribed = [this] { bus_.resubscribed(); }})) {
+        subscriber_(world.server.make_subscriber(
+            {.channels = {bus_.reply_channel()},
+             .patterns = {std::string(RedisResultBus::kReferencePattern)},
+             .on_message = [this](std::string_view channel, std::string text) { bus_.hear(channel, std::move(text)); },
+             .on_subscribed = [this] { bus_.resubscribed(); }})) {
     subscriber_->start();
     RedisWorld::eventually([&] { return subscriber_->subscribed() && world.redis.connected(); });
   }
@@ -61,7 +58,7 @@ class Controller {
   Mutex mutex_;
   JobResult recorded_ INFRA_GUARDED_BY(mutex_);
   RedisResultBus bus_;
-  std::unique_ptr<net::HiredisSubscriber> subscriber_;
+  std::unique_ptr<net::RedisSubscriber> subscriber_;
 };
 
 class OnRedis : public RedisWorld {
@@ -299,13 +296,12 @@ TEST_F(RedisResultBusTest, AReferenceWorkerIsNoticedByWhatItTellsOthersToo) {
 
 TEST_F(RedisResultBusTest, AReferenceControllerGetsItsAnswerWhereItListens) {
   std::atomic<int> answers = 0;
-  net::HiredisSubscriber reference(
-      world_.loops, world_.server.options(),
+  const auto reference = world_.server.make_subscriber(
       {.channels = {"result:" + kForeignId}, .on_message = [&](std::string_view, std::string text) {
          answers += parse_job_result(text).has_value() ? 1 : 0;
        }});
-  reference.start();
-  RedisWorld::eventually([&] { return reference.subscribed(); });
+  reference->start();
+  RedisWorld::eventually([&] { return reference->subscribed(); });
   world_.ask({"SET", "job:" + kForeignId, R"({"status": "pending"})"});  // in its own way of writing
   Job foreign = job(kForeignId, RunMode::sync);
   foreign.reply_to.clear();

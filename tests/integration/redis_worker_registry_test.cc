@@ -1,4 +1,4 @@
-// The registry's contract on a real Redis, and the reference platform's workers in it.
+// The registry's contract on a Redis, and the reference platform's workers in it.
 #include "adapters/redis/redis_worker_registry.h"
 
 #include <gtest/gtest.h>

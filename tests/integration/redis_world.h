@@ -1,21 +1,21 @@
-// What the Redis adapters stand on in their tests: a real server whose clock the test moves together with the
-// adapters', event loops, and a bucket in memory.
+// What the Redis adapters stand on in their tests: a Redis whose clock the test moves together with the adapters',
+// event loops, and a bucket in memory.
 #pragma once
 
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <memory>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "adapters/system/system_executor.h"
 #include "contract/engine_world.h"
+#include "integration/redis_engine.h"
 #include "net/loops/event_loops.h"
-#include "net/redis/hiredis_client.h"
 #include "support/manual_clock.h"
 #include "support/memory_objects.h"
-#include "support/redis_control.h"
-#include "support/redis_server.h"
 
 namespace infra::testing {
 
@@ -37,7 +37,7 @@ class RedisWorld : public EngineWorld {
   [[nodiscard]] SteadyTime deadline_in(milliseconds wait) const override { return clock.steady_now() + wait; }
 
   // As another client of the same server would.
-  std::string ask(const std::vector<std::string>& command) { return RedisControl(server.port()).ask_one(command); }
+  std::string ask(const std::vector<std::string>& command) { return server.ask(command); }
 
   template <typename Condition>
   static void eventually(Condition condition) {
@@ -49,11 +49,17 @@ class RedisWorld : public EngineWorld {
     ASSERT_TRUE(met);
   }
 
-  RedisServer server{{.fake_time = true}};
   ManualClock clock;
-  net::EventLoops loops{2, 2};
+  net::EventLoops loops{redis_event_threads(), 2};
   SystemExecutor executor{loops};
-  net::HiredisClient redis{loops, server.options()};
+
+ private:
+  const std::unique_ptr<RedisEngine> engine_ = make_redis_engine(loops);
+  const std::unique_ptr<net::RedisClient> client_ = engine_->make_client();
+
+ public:
+  RedisEngine& server = *engine_;
+  net::RedisClient& redis = *client_;
   MemoryObjects bucket;
 };
 

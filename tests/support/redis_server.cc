@@ -1,6 +1,7 @@
 #include "support/redis_server.h"
 
 #include <fcntl.h>
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <glob.h>
 #include <netinet/in.h>
@@ -211,8 +212,12 @@ struct RedisServer::State {
   std::vector<std::string> fake_time_settings() {
     const MutexLock lock(offset_mutex);
     write_offset();
-    return {"LD_PRELOAD=" + find_libfaketime() + " libc.so.6", "FAKETIME_TIMESTAMP_FILE=" + offset_file().string(),
-            "FAKETIME_NO_CACHE=1", "DONT_FAKE_MONOTONIC=1", "FAKETIME_DONT_FAKE_MONOTONIC=1"};
+    return {"LD_PRELOAD=" + find_libfaketime() + " libc.so.6",
+            "FAKETIME_TIMESTAMP_FILE=" + offset_file().string(),
+            "FAKETIME_NO_CACHE=1",
+            "TZ=UTC",
+            "DONT_FAKE_MONOTONIC=1",
+            "FAKETIME_DONT_FAKE_MONOTONIC=1"};
   }
   [[nodiscard]] fs::path offset_file() const { return folder.path() / "offset"; }
   void write_offset() const INFRA_REQUIRES(offset_mutex) {
@@ -291,6 +296,20 @@ void RedisServer::advance(milliseconds step) {
       },
       kStartTime);
   if (!seen) throw std::runtime_error("redis-server does not see its time move");
+}
+
+void RedisServer::hold_time(std::chrono::sys_seconds at) {
+  if (!state_->options.fake_time) throw std::logic_error("RedisServer::hold_time() needs fake_time");
+  {
+    const MutexLock lock(state_->offset_mutex);
+    replace_file(state_->offset_file(), fmt::format("{:%Y-%m-%d %H:%M:%S}\n", at));
+  }
+  RedisControl line(state_->port);
+  state_->log_in(line);
+  const auto seconds = std::to_string(at.time_since_epoch().count());
+  if (!wait_for([&] { return line.ask_one({"TIME"}) == seconds; }, kStartTime)) {
+    throw std::runtime_error("redis-server does not see its time stand still");
+  }
 }
 
 std::uint16_t RedisServer::port() const {

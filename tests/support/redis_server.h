@@ -2,6 +2,7 @@
 // in time.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -32,6 +33,8 @@ class RedisServer {
   void freeze();   // SIGSTOP
   void thaw();
   void advance(milliseconds step);  // with fake_time; any thread
+  // With fake_time, instead of advance(): its clock stands still there. Any thread.
+  void hold_time(std::chrono::sys_seconds at);
 
   [[nodiscard]] std::uint16_t port() const;
   [[nodiscard]] net::RedisOptions options() const;

@@ -1,0 +1,136 @@
+// What the adapters promise holds whatever the network and the server do, each seed another misfortune.
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "adapters/redis/leased_job_queue.h"
+#include "adapters/redis/redis_result_bus.h"
+#include "core/limits.h"
+#include "platform/engines/redis/dice.h"
+#include "platform/engines/redis/one_job.h"
+#include "platform/engines/redis/simulated_redis_subscriber.h"
+#include "platform/engines/redis/step_world.h"
+#include "support/memory_objects.h"
+
+namespace infra::testing {
+namespace {
+
+constexpr std::uint64_t kSeeds = 60;
+
+// Redis keeps what it was told; answers, messages and connections are lost.
+constexpr SimulatedRedisOptions kLossy{.least_latency = microseconds{300},
+                                       .most_latency = milliseconds{40},
+                                       .history = milliseconds{10'000},
+                                       .lost_unapplied = 0.05,
+                                       .lost_applied = 0.05,
+                                       .not_now = 0.03,
+                                       .frozen = 0.03,
+                                       .frozen_for = milliseconds{3'000},
+                                       .unheard = 0.2};
+
+class Fleet {
+ public:
+  explicit Fleet(std::uint64_t seed) : world({.history = kLossy.history}, seed) {
+    world.step = milliseconds{10};
+    subscriber.start();
+    world.pass(milliseconds{0});
+    world.executor.spawn("watch", controller.watch());
+    world.redis->set_options(kLossy);
+  }
+
+  // Until Redis lets it, as callers do.
+  template <typename Make>
+  auto insist(Make make) {
+    auto outcome = world.run(make());
+    for (int tries = 0; !outcome && tries < 100; ++tries) {
+      world.pass(milliseconds{500});
+      outcome = world.run(make());
+    }
+    return outcome;
+  }
+  Result<void> publish(const std::string& id, RunMode mode, const std::string& text) {
+    Job job;
+    job.request_id = {id};
+    job.function_id = {"f"};
+    job.mode = mode;
+    job.reply_to = controller.reply_channel();
+    JobResult result;
+    result.request_id = {id};
+    result.function_id = {"f"};
+    result.out = text;
+    const auto shared = std::make_shared<const JobResult>(std::move(result));
+    return insist([&] { return worker.publish(job, shared); });
+  }
+
+  StepWorld world;
+  Dice dice{world.random};
+  MemoryObjects bucket;
+  std::unique_ptr<SimulatedRedisClient> of_controller = world.client();
+  std::unique_ptr<SimulatedRedisClient> of_worker = world.client();
+  RedisResultBus controller{
+      *of_controller, bucket, world.clock, world.executor, {.controller_id = "c-1", .subscribed = [this] {
+                                                              return subscriber.subscribed();
+                                                            }}};
+  RedisResultBus worker{*of_worker, bucket, world.clock, world.executor, {}};
+  SimulatedRedisSubscriber subscriber{
+      *world.redis,
+      world.clock,
+      world.executor,
+      {.channels = {controller.reply_channel()},
+       .patterns = {std::string(RedisResultBus::kReferencePattern)},
+       .on_message = [this](std::string_view channel, std::string text) { controller.hear(channel, std::move(text)); },
+       .on_subscribed = [this] { controller.resubscribed(); }}};
+};
+
+TEST(RedisAdaptersUnderFaults, WhoeverWaitsHearsItsResult) {
+  for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    Fleet fleet(seed);
+    for (int i = 0; i < 4; ++i) {
+      const std::string id = "r-" + std::to_string(i);
+      auto waiter = fleet.insist([&] { return fleet.controller.expect({id}); });
+      ASSERT_TRUE(waiter) << "seed " << seed;
+      ASSERT_TRUE(fleet.publish(id, RunMode::sync, "x")) << "seed " << seed;
+      const auto got =
+          fleet.world.run((*waiter)->wait_until(fleet.world.clock.steady_now() + std::chrono::seconds{60}));
+      ASSERT_TRUE(got) << "seed " << seed << ": " << got.error().code;
+      EXPECT_EQ((*got)->out, "x");
+    }
+  }
+}
+
+// A start that never came to a run is none, however the answer was lost.
+TEST(RedisAdaptersUnderFaults, StartsAreCountedExactly) {
+  for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    StepWorld world({.history = milliseconds{1'000}}, seed);
+    world.step = milliseconds{10};
+    Dice dice(world.random);
+    OneJob jobs;
+    const auto client_one = world.client();
+    const auto client_two = world.client();
+    LeasedJobQueue one(jobs, *client_one, {"w-1"}, world.clock, world.random, OneJob::never_mind);
+    LeasedJobQueue two(jobs, *client_two, {"w-2"}, world.clock, world.random, OneJob::never_mind);
+    world.redis->set_options(kLossy);
+    int lost = 0;
+    int grants = 0;
+    for (int round = 0; round < 40; ++round) {
+      world.pass(dice.between(milliseconds{0}, milliseconds{1'500}));
+      auto& queue = dice.chance(0.5) ? one : two;
+      const auto got = world.run(queue.receive(1, milliseconds{0}));
+      if (!got || got->empty()) continue;
+      ++grants;
+      ASSERT_EQ(got->front().receives, lost + 1) << "seed " << seed << ", round " << round;
+      if (dice.chance(0.2)) {  // its worker is lost
+        ++lost;
+        world.pass(limits::kVisibility + milliseconds{10});
+      } else {
+        ASSERT_TRUE(world.run(queue.give_back("job")));
+      }
+    }
+    EXPECT_GT(grants, 3) << "seed " << seed;
+  }
+}
+
+}  // namespace
+}  // namespace infra::testing
