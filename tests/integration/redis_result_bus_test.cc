@@ -196,6 +196,20 @@ TEST_F(RedisResultBusTest, AnEmptiedRedisLosesNoAsyncResultAndNoPendingMark) {
   EXPECT_EQ(state(kId), "kept");  // the first result stays, though Redis had forgotten it
 }
 
+// A replica that took over without the last writes: it has the mark still, and never had the result.
+TEST_F(RedisResultBusTest, AMarkThatAFailoverBroughtBackHidesNoResult) {
+  const std::string running = "019a0000-0000-7000-8000-000000000002";
+  for (const auto& id : {kId, running}) ASSERT_TRUE(world_.run(world_.bus().mark_pending({id})));
+  ASSERT_TRUE(world_.run(worker_.publish(job(kId, RunMode::async), make_result(kId, "kept"))));
+  RedisWorld::eventually([&] { return world_.controller.heard == 1; });
+  world_.ask({"SET", "job:" + kId, R"({"status":"pending"})", "EX", "3600"});
+  world_.bus().resubscribed();  // a failover breaks connections
+  EXPECT_EQ(state(kId), "kept");
+  EXPECT_EQ(state(running), "pending");
+  world_.bucket.fail_with(Error{errors::code_store_unavailable, "Not now."});
+  EXPECT_EQ(state(running), "pending");
+}
+
 TEST_F(RedisResultBusTest, AJobThatWaitsLongerThanItsMarkStaysPending) {
   ASSERT_TRUE(world_.run(world_.bus().mark_pending({kId})));
   world_.server.advance(limits::kResultTtl + std::chrono::seconds{1});

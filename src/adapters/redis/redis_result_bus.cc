@@ -77,6 +77,10 @@ struct RedisResultBus::State : std::enable_shared_from_this<State> {
   [[nodiscard]] bool begin_completing(const RequestId& id, bool accepted);
   void end_completing(const RequestId& id);
   [[nodiscard]] bool is_incomplete(const RequestId& id);
+  // A replica that has taken over may have a mark still, and lack the result: until such marks have expired they are
+  // not believed. A failover breaks connections, so that each loss of one may have been one.
+  void doubt_marks() { doubted_until = clock.steady_now() + limits::kResultTtl; }
+  [[nodiscard]] bool doubts_marks() const { return clock.steady_now() < doubted_until.load(); }
   void note_reference_worker() const {
     if (options.on_reference_worker) options.on_reference_worker();
   }
@@ -91,6 +95,7 @@ struct RedisResultBus::State : std::enable_shared_from_this<State> {
   OpenRuns open;
   Mutex mutex;
   std::unordered_set<RequestId> incomplete INFRA_GUARDED_BY(mutex);  // whose complete result is not in the bucket yet
+  std::atomic<SteadyTime> doubted_until = SteadyTime::min();
   std::atomic<bool> loss_unchecked = false;  // something may have been lost, and the store could not be asked yet
 };
 
@@ -144,10 +149,10 @@ Task<void> RedisResultBus::State::recheck_one(RequestId id, bool after_loss) {
   }
   // A run that a client waits for has no mark before its result is there, so that Redis does not know it means nothing.
   const bool marked = open.is_marked(id);
-  if (!*found && !known && (marked || after_loss)) {
+  if (!*found && (after_loss || (marked && !known))) {
     found = co_await read_bucket(id);
     if (!found) co_return;
-    if (!*found && marked)
+    if (!*found && marked && !known)
       co_await mark(id);  // Redis was emptied, or the mark has expired: the job goes on all the same
   }
   if (!*found) co_return;
@@ -366,13 +371,16 @@ Task<Result<StoredResult>> RedisResultBus::find(const RequestId& id) {
   const bool found = !first.json.empty();
   // Where a reference worker wrote its result, the controller that accepted the run has kept the complete one.
   const bool may_lack = found && first.of_reference_worker && uuid_version(id.value) == 7;
-  if (stored && (found || known) && !may_lack) co_return StoredResult{std::move(first.json)};
+  const bool pending = stored && known && !found;
+  if (found && !may_lack) co_return StoredResult{std::move(first.json)};
+  if (pending && !state->doubts_marks()) co_return StoredResult{};
   auto kept = co_await state->texts.kept(id);
   if (kept) {
     ToldResult second = co_await state->texts.tell(std::move(*kept), id);
     if (!second.json.empty()) co_return StoredResult{std::move(second.json)};
   }
   if (!stored) co_return fail(stored.error());
+  if (pending) co_return StoredResult{};
   if (found) co_return StoredResult{state->is_incomplete(id) ? std::string() : std::move(first.json)};
   if (!kept) co_return fail(kept.error());
   co_return fail(errors::unknown_job, "There is no such job, or its result has expired.");
@@ -405,6 +413,7 @@ void RedisResultBus::hear(std::string_view channel, std::string payload) {
 }
 
 void RedisResultBus::resubscribed() {
+  state_->doubt_marks();
   state_->executor.spawn("looking for results", State::recheck(state_, true));
 }
 

@@ -30,6 +30,10 @@ constexpr SimulatedRedisOptions kLossy{.least_latency = microseconds{300},
                                        .frozen_for = milliseconds{3'000},
                                        .unheard = 0.2};
 
+SimulatedRedisOptions calm() {
+  return {.least_latency = kLossy.least_latency, .most_latency = kLossy.most_latency, .history = kLossy.history};
+}
+
 class Fleet {
  public:
   explicit Fleet(std::uint64_t seed) : world({.history = kLossy.history}, seed) {
@@ -62,6 +66,11 @@ class Fleet {
     result.out = text;
     const auto shared = std::make_shared<const JobResult>(std::move(result));
     return insist([&] { return worker.publish(job, shared); });
+  }
+  std::string state(const std::string& id) {
+    const auto found = world.run(controller.find({id}));
+    if (!found) return found.error().code;
+    return found->finished() ? parse_job_result(found->json)->out : "pending";
   }
 
   StepWorld world;
@@ -97,6 +106,26 @@ TEST(RedisAdaptersUnderFaults, WhoeverWaitsHearsItsResult) {
       ASSERT_TRUE(got) << "seed " << seed << ": " << got.error().code;
       EXPECT_EQ((*got)->out, "x");
     }
+  }
+}
+
+TEST(RedisAdaptersUnderFaults, APromisedResultIsFoundThoughRedisForgets) {
+  for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    Fleet fleet(seed);
+    auto options = kLossy;
+    options.emptied = seed % 3 == 0 ? 0 : 0.05;
+    options.failed_over = seed % 3 == 1 ? 0 : 0.05;
+    options.failed_over_loses = milliseconds{8'000};
+    fleet.world.redis->set_options(options);
+    for (int i = 0; i < 4; ++i) {
+      const std::string id = "r-" + std::to_string(i);
+      ASSERT_TRUE(fleet.insist([&] { return fleet.controller.mark_pending({id}); })) << "seed " << seed;
+      fleet.world.pass(fleet.dice.between(milliseconds{0}, milliseconds{3'000}));
+      ASSERT_TRUE(fleet.publish(id, RunMode::async, "x")) << "seed " << seed;
+    }
+    fleet.world.redis->set_options(calm());
+    fleet.world.pass(std::chrono::seconds{15});
+    for (int i = 0; i < 4; ++i) EXPECT_EQ(fleet.state("r-" + std::to_string(i)), "x") << "seed " << seed;
   }
 }
 
