@@ -36,15 +36,21 @@ constexpr std::int64_t kTaken = 0;
 constexpr std::int64_t kStartedBefore = 2;  // 1: granted
 
 // ARGV: holder, ms of the lease, ms of memory, 1 for a job that was never started alone. Gives {one of the above, ms
-// until it is free, starts}.
+// until it is free, starts}. A lease that would last longer than any does was taken before the server's clock went
+// back, and ends after its length from now.
 const net::RedisScript& acquire_script() {
   static const net::RedisScript kScript(R"(
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 local lease = redis.call('HMGET', KEYS[1], 'holder', 'until', 'starts')
 local starts = tonumber(lease[3] or '0')
-if lease[1] and lease[1] ~= '' and lease[1] ~= ARGV[1] and tonumber(lease[2]) > now then
-  return {0, tonumber(lease[2]) - now, starts}
+local left = tonumber(lease[2] or '0') - now
+if lease[1] and lease[1] ~= '' and lease[1] ~= ARGV[1] and left > 0 then
+  if left > tonumber(ARGV[2]) then
+    left = tonumber(ARGV[2])
+    redis.call('HSET', KEYS[1], 'until', string.format('%.0f', now + left))
+  end
+  return {0, left, starts}
 end
 if starts > 0 and ARGV[4] == '1' then return {2, 0, starts} end
 redis.call('HSET', KEYS[1], 'holder', ARGV[1], 'until', string.format('%.0f', now + tonumber(ARGV[2])), 'starts', starts + 1)

@@ -18,15 +18,19 @@ std::string running_key(const FunctionId& function) {
   return "infra:running:" + function.value;
 }
 
-// ARGV: request id, how many there may be (or -1), ms that it counts. Gives 1 if it counts.
+// ARGV: request id, how many there may be (or -1), ms that it counts. Gives 1 if it counts. What would count for more
+// than twice that was counted before the server's clock went back, and is forgotten: who runs counts again when it is
+// renewed. A small step back, by which the clock is corrected, forgets nobody.
 const net::RedisScript& script() {
   static const net::RedisScript kScript(R"(
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 local most = tonumber(ARGV[2])
+local time_left = tonumber(ARGV[3])
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', now))
+redis.call('ZREMRANGEBYSCORE', KEYS[1], string.format('(%.0f', now + 2 * time_left), '+inf')
 if most >= 0 and not redis.call('ZSCORE', KEYS[1], ARGV[1]) and redis.call('ZCARD', KEYS[1]) >= most then return 0 end
-redis.call('ZADD', KEYS[1], string.format('%.0f', now + tonumber(ARGV[3])), ARGV[1])
+redis.call('ZADD', KEYS[1], string.format('%.0f', now + time_left), ARGV[1])
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
 return 1
 )");

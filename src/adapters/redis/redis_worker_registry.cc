@@ -32,7 +32,7 @@ return 1
 }
 
 // ARGV: ms of silence. Gives the server's time in ms, then an id and its heartbeat of each that was heard of within
-// that; others are forgotten.
+// that; others are forgotten, as is who was heard of long before the server's clock went back.
 const net::RedisScript& list_script() {
   static const net::RedisScript kScript(R"(
 local time = redis.call('TIME')
@@ -42,7 +42,7 @@ local alive = {string.format('%.0f', now)}
 for i = 1, #all, 2 do
   local read, beat = pcall(cjson.decode, all[i + 1])
   local at = read and type(beat) == 'table' and tonumber(beat.receivedAt)
-  if at and now - at <= tonumber(ARGV[1]) then
+  if at and math.abs(now - at) <= tonumber(ARGV[1]) then
     alive[#alive + 1] = all[i]
     alive[#alive + 1] = all[i + 1]
   else
@@ -117,7 +117,8 @@ Task<Result<std::vector<Heartbeat>>> RedisWorkerRegistry::list() {
   for (std::size_t i = 1; server_time && i + 1 < told.size(); i += 2) {
     const auto object = read_object(told[i + 1].text);
     if (!object) continue;
-    const milliseconds ago{*server_time - static_cast<std::int64_t>(number_in(*object, "receivedAt"))};
+    const auto came = static_cast<std::int64_t>(number_in(*object, "receivedAt"));
+    const milliseconds ago{std::max<std::int64_t>(*server_time - came, 0)};
     alive.push_back({.worker_id = {told[i].text},
                      .status = text_in(*object, "status"),
                      .pools = pools_in(*object),

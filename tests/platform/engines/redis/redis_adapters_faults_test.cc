@@ -6,7 +6,9 @@
 #include <string>
 
 #include "adapters/redis/leased_job_queue.h"
+#include "adapters/redis/redis_concurrency_limiter.h"
 #include "adapters/redis/redis_result_bus.h"
+#include "adapters/redis/redis_worker_registry.h"
 #include "core/limits.h"
 #include "platform/engines/redis/dice.h"
 #include "platform/engines/redis/one_job.h"
@@ -159,6 +161,66 @@ TEST(RedisAdaptersUnderFaults, StartsAreCountedExactly) {
     }
     EXPECT_GT(grants, 3) << "seed " << seed;
   }
+}
+
+// Another server's clock may be behind, and a clock is set back: what was to last for seconds does not last for hours.
+class AClockThatGoesBack : public ::testing::Test {
+ protected:
+  AClockThatGoesBack() { world_.step = milliseconds{100}; }
+  void go_back() {
+    world_.redis->jump(std::chrono::hours{-1});
+    world_.pass(std::chrono::seconds{1});
+  }
+
+  StepWorld world_;
+  std::unique_ptr<SimulatedRedisClient> client_ = world_.client();
+};
+
+TEST_F(AClockThatGoesBack, KeepsADeadWorkersLeaseForNoLonger) {
+  OneJob jobs;
+  milliseconds put_off{0};
+  const auto note = [&put_off](std::string receipt, milliseconds pause) {
+    put_off = pause;
+    return OneJob::never_mind(std::move(receipt), pause);
+  };
+  LeasedJobQueue dead(jobs, *client_, {"w-1"}, world_.clock, world_.random, note);
+  LeasedJobQueue alive(jobs, *client_, {"w-2"}, world_.clock, world_.random, note);
+  ASSERT_EQ(world_.run(dead.receive(1, milliseconds{0})).value().size(), 1U);
+  go_back();
+  EXPECT_TRUE(world_.run(alive.receive(1, milliseconds{0})).value().empty());
+  EXPECT_LE(put_off, limits::kVisibility);
+  world_.pass(limits::kVisibility);
+  EXPECT_EQ(world_.run(alive.receive(1, milliseconds{0})).value().size(), 1U);
+}
+
+TEST_F(AClockThatGoesBack, CountsADeadWorkersRunForNoLonger) {
+  RedisConcurrencyLimiter limiter(*client_);
+  ASSERT_TRUE(world_.run(limiter.enter({{"f"}, {"dead"}}, 1)).value());
+  ASSERT_TRUE(world_.run(limiter.enter({{"f"}, {"alive"}}, 2)).value());
+  world_.redis->jump(std::chrono::seconds{-20});
+  EXPECT_FALSE(world_.run(limiter.enter({{"f"}, {"next"}}, 2)).value()) << "a small step forgets nobody";
+  go_back();
+  ASSERT_TRUE(world_.run(limiter.renew({{"f"}, {"alive"}}, true)));
+  EXPECT_FALSE(world_.run(limiter.enter({{"f"}, {"next"}}, 1)).value());
+  EXPECT_TRUE(world_.run(limiter.enter({{"f"}, {"next"}}, 2)).value());
+}
+
+TEST_F(AClockThatGoesBack, ListsADeadWorkerForNoLonger) {
+  RedisWorkerRegistry registry(*client_, world_.clock);
+  const auto record = [&](const std::string& id) {
+    return world_.run(registry.record(
+        {.worker_id = {id}, .pools = {}, .uptime_seconds = 1, .timestamp = "t", .received_at = world_.clock.now()}));
+  };
+  ASSERT_TRUE(record("dead"));
+  world_.redis->jump(std::chrono::seconds{-20});
+  const auto early = world_.run(registry.list()).value();
+  ASSERT_EQ(early.size(), 1U) << "a small step hides nobody";
+  EXPECT_LE(early[0].received_at, world_.clock.now());
+  go_back();
+  ASSERT_TRUE(record("alive"));
+  const auto listed = world_.run(registry.list()).value();
+  ASSERT_EQ(listed.size(), 1U);
+  EXPECT_EQ(listed[0].worker_id.value, "alive");
 }
 
 }  // namespace
