@@ -202,7 +202,7 @@ inline std::set<pid_t> sandbox_processes(const Folder& folder) {
   return pids;
 }
 
-class SandboxTest : public testing::Test {
+class SandboxTest : public ::testing::Test {
  protected:
   void SetUp() override {
     if (auto possible = check_isolation(); !possible) GTEST_SKIP() << possible.error().message;
