@@ -8,12 +8,12 @@ namespace infra::simulation {
 
 // Of the way there and back, and of services under load.
 struct ConnectionFaults {
-  double unreachable = 0;   // no connection, so that nothing is sent; 1 is an outage
-  double cut = 0;           // broken off, before or after it is carried out
-  double cut_body = 0;      // broken off within the answer's body
-  double silent = 0;        // never answered; carried out at once, up to `late_most` later, or not at all
-  double throttled = 0;     // refused: too many requests
-  double failed = 0;        // answered 500 and not carried out
+  double unreachable = 0;  // no connection, so that nothing is sent; 1 is an outage
+  double cut = 0;          // broken off, before or after it is carried out
+  double cut_body = 0;     // broken off within the answer's body
+  double silent = 0;     // never answered; carried out at once, up to `late_most` after it was given up, or not at all
+  double throttled = 0;  // refused: too many requests
+  double failed = 0;     // answered 500 and not carried out
   double failed_after = 0;  // answered 500 though it is carried out
   double slow = 0;          // takes up to `slow_most` longer
   milliseconds latency_least{0};

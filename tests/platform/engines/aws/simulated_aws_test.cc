@@ -200,6 +200,32 @@ TEST_F(SimulatedAwsTest, AWaitingPollEndsWithItsProcess) {
   EXPECT_EQ(outcome, "http_unavailable");
 }
 
+TEST_F(SimulatedAwsTest, CallsUnderWayMayBeDestroyed) {
+  std::string outcome;
+  {
+    boost::asio::io_context other;
+    SteppedExecutor executor(other);
+    executor.spawn(
+        "test", keep_outcome(world_.http,
+                             world_.request("AmazonSQS.ReceiveMessage", {{"QueueUrl", url_}, {"WaitTimeSeconds", 20}}),
+                             outcome));
+    other.poll();
+    faults().latency_least = faults().latency_most = milliseconds{20};
+    for (int i = 0; i < 10; ++i)
+      executor.spawn("test", keep_outcome(world_.http, world_.request("AmazonSQS.SendMessage", message(i)), outcome));
+    other.restart();
+    other.poll();
+  }
+  faults() = {};
+  const auto before = stored();
+  EXPECT_LT(before, 5U);  // at the service when they were destroyed
+  EXPECT_EQ(send(1), (std::map<std::string, int>{{"200", 1}}));
+  world_.pass(seconds{30});
+  world_.http.crash();
+  EXPECT_EQ(stored(), before + 1);
+  EXPECT_EQ(outcome, "");
+}
+
 TEST_F(SimulatedAwsTest, WhatIsNotSignedOrOfAnotherTimeIsRefused) {
   auto request = world_.request("AmazonSQS.SendMessage", message(0));
   request.headers = {};

@@ -142,10 +142,13 @@ Task<Result<net::Response>> SimulatedHttpClient::fly(Flight& flight, Journey jou
     flight.is_over = true;
     co_return co_await give_up(flight);
   }
-  if (journey.fate == Fate::late || clock_.steady_now() + journey.there > flight.deadline) {
+  const auto left = flight.deadline - clock_.steady_now();
+  if (journey.fate == Fate::late || journey.there > left) {
     flight.is_over = true;
-    const auto when = journey.there + dice.between(milliseconds{0}, flight.service.faults().late_most);
-    aws_.carry_out_later(flight.service, flight.request, aws_.context().now() + when);
+    const auto arrives = journey.fate == Fate::late
+                             ? left + dice.between(milliseconds{0}, flight.service.faults().late_most)
+                             : SteadyTime::duration(journey.there);
+    aws_.carry_out_later(flight.service, flight.request, aws_.context().now() + arrives);
     co_return co_await give_up(flight);
   }
   if (!co_await travel(journey.there, flight.deadline)) co_return co_await give_up(flight);

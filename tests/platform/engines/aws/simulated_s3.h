@@ -82,7 +82,7 @@ class SimulatedS3 final : public SimulatedService {
   std::map<std::string, Bucket, std::less<>> buckets_;
 };
 
-[[nodiscard]] std::string s3_etag_of(std::string_view bytes);
+[[nodiscard]] std::string s3_etag_of(const ServiceRequest& request);
 [[nodiscard]] net::Response s3_answer(int status, std::string body = "");
 // 200, and in its body that it failed.
 [[nodiscard]] net::Response s3_broken_200();

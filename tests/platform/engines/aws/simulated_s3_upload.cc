@@ -4,6 +4,7 @@
 #include <charconv>
 #include <utility>
 
+#include "core/sha256.h"
 #include "platform/engines/aws/simulated_s3.h"
 
 namespace infra::simulation {
@@ -52,7 +53,7 @@ SimulatedS3::Answer SimulatedS3::put_part(Bucket& bucket, const std::string& key
   if (!upload) return std::unexpected(upload.error());
   const int part = number(net::query_value(request.query, "partNumber").value_or(""));
   if (part < 1 || part > kMostParts) return refuse(400, "InvalidArgument", "Part number must be between 1 and 10000");
-  const std::string etag = s3_etag_of(request.body);
+  const std::string etag = s3_etag_of(request);
   (*upload)->second.parts[part] = {.bytes = std::make_shared<const std::string>(request.body), .etag = etag};
   auto response = s3_answer(200);
   response.headers.add("ETag", etag);
@@ -85,7 +86,7 @@ SimulatedS3::Answer SimulatedS3::complete_upload(Bucket& bucket, const std::stri
   }
   if (last == 0) return refuse(400, "MalformedXML", "The XML you provided was not well-formed.");
   if (breaks_its_200()) return s3_broken_200();
-  const std::string etag = fmt::format("\"{}-{}\"", s3_etag_of(etags).substr(1, 32), last);
+  const std::string etag = fmt::format("\"{}-{}\"", sha256_of(etags).substr(0, 32), last);
   bucket.objects[key] = {
       .bytes = std::make_shared<const std::string>(std::move(bytes)), .etag = etag, .written = aws_.clock.now()};
   bucket.uploads.erase(*upload);

@@ -87,8 +87,8 @@ class SteppedAwsWorld {
     run_ready();
   }
   void run_ready() {
-    loop_.restart();
-    loop_.poll();
+    loop.restart();
+    loop.poll();
   }
 
   // One attempt, signed as far as it is looked at.
@@ -129,16 +129,13 @@ class SteppedAwsWorld {
     }
   }
 
- private:
-  boost::asio::io_context loop_;
-
- public:
-  SteppedExecutor executor{loop_};
   ManualClock clock;
   TestSeed random;
   std::vector<std::string> complaints;
   SimulatedAws aws{clock, random, [this](const std::string& words) { complaints.push_back(words); }};
   SimulatedHttpClient http{aws, clock};
+  boost::asio::io_context loop;  // what is under way ends before what it uses
+  SteppedExecutor executor{loop};
 
  private:
   template <typename T>
