@@ -18,6 +18,7 @@ struct FunctionCall {
   std::string function{};  // its id
   std::string request{};   // empty: the code is loaded ahead of a call
   std::string input{};     // JSON
+  std::string code{};      // the word that it is known by
   int number = 0;          // of this instance's calls, from 0
   bool loads = false;
   WallTime deadline{};
@@ -61,17 +62,27 @@ using FunctionCode = std::function<FunctionPlan(const FunctionCall&)>;
 class MemoryFunctions {
  public:
   void add(std::string name, FunctionCode code) { all_[std::move(name)] = std::move(code); }
+  // For words that have none of their own.
+  void add_for_others(FunctionCode code) { others_ = std::move(code); }
   // Code that is not there fails to load.
   [[nodiscard]] FunctionPlan call(const std::string& name, const FunctionCall& call) const {
     const auto found = all_.find(name);
+    if (found == all_.end() && others_) return others_(call);
     if (found == all_.end()) return {.end = FunctionPlan::End::import_error, .text = "no such function"};
     return found->second(call);
+  }
+  // Told when a call has done its work, or its process is gone, before anybody else can know.
+  void watch_ends(std::function<void(const FunctionCall&)> over) { over_ = std::move(over); }
+  void over(const FunctionCall& call) const {
+    if (over_) over_(call);
   }
   // A line of source in any language whose comments don't matter here.
   [[nodiscard]] static std::string source(std::string_view name) { return "behaves as " + std::string(name) + "\n"; }
 
  private:
   std::map<std::string, FunctionCode> all_;
+  FunctionCode others_;
+  std::function<void(const FunctionCall&)> over_;
 };
 
 }  // namespace infra::sim

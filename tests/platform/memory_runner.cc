@@ -162,6 +162,7 @@ Task<bool> Runner::follow(FunctionPlan plan, FunctionCall call) {
     state_->output.push_back(std::move(file));
   }
   state_->processes += plan.processes_left;
+  if (plan.end != End::hang && plan.end != End::close) state_->end_call();
   if (!co_await answer(plan, call)) co_return false;
   const auto now = state_->clock.steady_now();
   exits_at_ = plan.ends_after.count() >= 0 ? std::optional(now + plan.ends_after) : std::nullopt;
@@ -191,7 +192,9 @@ Task<void> Runner::serve(const MemoryFunctions& functions, std::string name) {
     const auto parsed = boost::json::parse(*frame, error);
     if (error || !parsed.is_object() || !parsed.get_object().contains("requestId")) continue;  // a compiled one's start
     FunctionCall call = read_call(parsed.get_object());
+    call.code = name;
     call.number = call.loads ? calls : calls++;
+    if (!call.loads) state_->call_over = [&functions, call] { functions.over(call); };
     FunctionPlan plan = functions.call(name, call);
     if (call.loads && plan.end != End::import_error && plan.end != End::exit && plan.end != End::hang)
       plan = FunctionPlan{.takes = plan.takes};
@@ -220,6 +223,7 @@ struct Gone {
 void RunnerState::end(const sandbox::SandboxExit& how) {
   if (exit) return;
   exit = how;
+  end_call();
   processes = 0;
   ::shutdown(control.get(), SHUT_RDWR);
   (void)::eventfd_write(is_over.get(), 1);

@@ -2,10 +2,12 @@
 // does what the function's lambda says.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/task.h"
@@ -29,6 +31,11 @@ struct RunnerState {
   sandbox::UniqueFd control, out, err;  // its own ends
   sandbox::UniqueFd is_over;            // an eventfd: readable once it has ended
   std::optional<sandbox::SandboxExit> exit;
+  std::function<void()> call_over;  // of a call that is at work
+  // The call's work is done.
+  void end_call() {
+    if (const auto over = std::exchange(call_over, nullptr)) over();
+  }
   sandbox::SandboxUsage usage{.cpu_us = 15'000, .peak_memory_bytes = std::int64_t{12} * 1024 * 1024};
   std::int64_t held_bytes = std::int64_t{12} * 1024 * 1024;
   int processes = 0;  // that calls left

@@ -231,6 +231,7 @@ void Scheduler::run(std::size_t index) {
   fingerprint_ = (fingerprint_ ^ ready.number ^ static_cast<std::uint64_t>(now_.count())) * 0x100000001b3;
   ++steps_;
   now_ += kStepTime;
+  looks_ = 0;
   stepping_ = true;
   const AtEnd over([this] { stepping_ = false; });
   ready.run();
@@ -312,6 +313,16 @@ void Scheduler::kill(Process& process) {
   end_fibers(process, false);
   destroy_coroutines(process);
   end_fibers(process, true);
+  destroy_coroutines(process);
+}
+
+void Scheduler::end(Process& process) {
+  const bool left = std::ranges::any_of(fibers_, [&](const auto& entry) {
+    const Blocking& blocking = entry.second;
+    return blocking.process == &process && blocking.kind != Kind::main && blocking.fiber->begun();
+  });
+  if (left) throw std::logic_error(process.name + " ends while something of it still blocks");
+  process.state = Process::State::ended;
   destroy_coroutines(process);
 }
 

@@ -5,6 +5,7 @@
 
 #include <poll.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -61,7 +62,12 @@ class Scheduler {
 
   [[nodiscard]] Dice& dice() { return dice_; }
   [[nodiscard]] WorldTime now() const { return now_; }
-  void spend(WorldTime time) { now_ += time; }
+  // Looking at the time costs nothing, but to who does nothing else in a step.
+  WorldTime look() {
+    constexpr int kMany = 1000;
+    if (++looks_ > kMany) now_ += std::chrono::microseconds(1);
+    return now_;
+  }
   // How often the next to run is not the one that has been ready longest; 1: any of them at any time.
   void set_disorder(double share) { disorder_ = share; }
 
@@ -112,10 +118,14 @@ class Scheduler {
   Ran run_until(const std::function<bool()>& done, WorldTime within);
   // False if there is nothing to be done, ever.
   bool step();
+  // Where there is nothing to be done time can pass all the same.
+  void idle_until(WorldTime time) { now_ = std::max(now_, time); }
 
   // Ends what the process does, as a crash does: calls that block find that nothing answers any more and return,
   // coroutines are destroyed where they wait.
   void kill(Process& process);
+  // Its main fiber says so at its own end: nothing else of it may be left.
+  void end(Process& process);
   // As EventLoops::stop(): calls that block go on to their end, what has not begun never does, then the coroutines go.
   // From a fiber of that process, or from the thread's own stack.
   void stop(Process& process);
@@ -179,6 +189,7 @@ class Scheduler {
   std::map<std::uint64_t, Blocking> fibers_;
   std::uint64_t running_fiber_ = 0;
   bool stepping_ = false;
+  int looks_ = 0;                // at the time, in this step
   std::vector<Work> graveyard_;  // of processes that have ended: destroyed uncalled
 };
 

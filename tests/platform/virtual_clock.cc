@@ -7,7 +7,6 @@
 namespace infra::sim {
 namespace {
 
-constexpr WorldTime kLookTime = std::chrono::nanoseconds(200);
 constexpr WallTime kBeginning{std::chrono::sys_days{std::chrono::year{2026} / 11 / 23}};
 constexpr SteadyTime kEndOfTime{std::chrono::hours(24 * 365 * 100)};
 constexpr double kSeldom = 0.25;  // a call that need not wait lets others go first
@@ -64,8 +63,7 @@ std::optional<WorldTime> MachineTime::when(SteadyTime deadline) const {
 
 SteadyTime VirtualClock::steady_now() const {
   if (process_.state == Process::State::ended) return kEndOfTime;
-  scheduler_.spend(kLookTime);
-  return time_.steady(scheduler_.now());
+  return time_.steady(scheduler_.look());
 }
 
 Task<void> VirtualClock::sleep_until(SteadyTime deadline) {

@@ -36,7 +36,7 @@ class VirtualClock final : public Clock {
       : scheduler_(scheduler), process_(process), time_(time) {}
 
   [[nodiscard]] WallTime now() const override { return time_.wall(scheduler_.now()); }
-  // Looking costs time, so that nobody who waits awake waits for ever. A process that has ended sees the end of time.
+  // A process that has ended sees the end of time.
   [[nodiscard]] SteadyTime steady_now() const override;
   Task<void> sleep_until(SteadyTime deadline) override;
   [[nodiscard]] std::shared_ptr<Signal> make_signal() override;

@@ -298,7 +298,7 @@ TEST(VirtualWorld, ClocksDriftAndJumpAndTheSteadyOneNeverGoesBack) {
   EXPECT_GT(program.clock.steady_now(), steady);
   program.time.set_drift(world.scheduler().now(), -10'000);
   const auto before = program.clock.steady_now();
-  EXPECT_GT(program.clock.steady_now(), before);
+  EXPECT_GE(program.clock.steady_now(), before);
   WorldTime woken{0};
   const WorldTime began = world.scheduler().now();
   program.executor.spawn("sleeping", [](VirtualWorld& w, Program& p, WorldTime& when) -> Task<void> {

@@ -1,0 +1,106 @@
+// What must hold in every run, whatever fails: it hears what clients were told and what functions saw, and says what
+// does not go together.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "platform/client.h"
+#include "platform/memory_function.h"
+#include "platform/scenario.h"
+#include "platform/scheduler.h"
+
+namespace infra::sim {
+
+inline constexpr int kMostStarts = 3;  // of a job, each of which was lost (docs/decisions/0012)
+
+// One version of a function's code and settings, as a client sent it.
+struct SentVersion {
+  std::string code;         // the word in its bundle; empty: the code stayed
+  int max_concurrency = 0;  // 0: as before
+  milliseconds timeout{0};  // the same
+  WorldTime sent{0};
+  std::optional<WorldTime> answered{};
+  bool accepted = false;
+  bool unknown = false;  // the answer was lost
+};
+
+struct KnownFunction {
+  std::string id;  // empty: not known
+  std::vector<SentVersion> versions;
+  std::optional<WorldTime> remove_sent;
+  bool removed = false;
+  bool maybe_removed = false;
+};
+
+struct Start {
+  std::string code;
+  WorldTime begun{0};
+  std::optional<WorldTime> ended{};
+  bool lost = false;  // with the program
+};
+
+struct KnownJob {
+  Step step;
+  std::size_t function = 0;  // of `functions`
+  WorldTime sent{0};
+  std::optional<WorldTime> answered{};
+  int status = 0;                  // of HTTP; 0 where there was none
+  std::string code;                // of an error
+  std::string request;             // its id; empty: not known
+  std::string result;              // SUCCESS …, as the client first heard; empty: it did not
+  std::optional<WorldTime> heard;  // that it has a result
+  std::vector<Start> starts;
+};
+
+class Oracle {
+ public:
+  explicit Oracle(Scheduler& scheduler) : scheduler_(scheduler) {}
+
+  // --- what clients do ---
+  std::size_t add_function() {
+    functions.emplace_back();
+    return functions.size() - 1;
+  }
+  KnownJob& add_job(const Step& step, std::size_t function);
+  void answered(int job, const Answer& answer);
+  // A finished result that /status gave.
+  void heard(int job, const std::string& result);
+
+  // --- what functions see ---
+  void begins(const FunctionCall& call, int job);
+  void ends(const FunctionCall& call, int job);
+  // Everything that ran is lost.
+  void program_lost() { losses += 1; }
+  void program_stopped() { stops += 1; }
+
+  // --- the end, when all faults are over ---
+  // The rows of a function's log, newest first, as GET /functions/:id/logs gives them, and its `invocations`.
+  void check_rows(std::size_t function, const boost::json::array& rows, std::int64_t invocations);
+  // Every job, by what its client has heard.
+  void check_jobs(const Scenario& scenario);
+  // The codes that a function may have now: after the last change that was answered, any that may have come after it.
+  [[nodiscard]] std::set<std::string> possible_codes(std::size_t function) const;
+
+  void complain(std::string what);
+  [[nodiscard]] const std::vector<std::string>& complaints() const { return complaints_; }
+
+  std::vector<KnownFunction> functions;  // of all that were ever made
+  std::map<int, KnownJob> jobs;          // by their step's number
+  int losses = 0;
+  int stops = 0;
+
+ private:
+  void check_version(const KnownJob& job, const std::string& code);
+  [[nodiscard]] int most_at_once(const KnownJob& job) const;
+  [[nodiscard]] bool may_end_so(const KnownJob& job, const Scenario& scenario) const;
+
+  Scheduler& scheduler_;
+  std::map<std::size_t, int> running_;  // by function
+  std::vector<std::string> complaints_;
+};
+
+}  // namespace infra::sim

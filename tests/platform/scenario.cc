@@ -1,0 +1,203 @@
+#include "platform/scenario.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+namespace infra::sim {
+namespace {
+
+using End = FunctionPlan::End;
+using Kind = Step::Kind;
+
+constexpr int kFunctions = 3;
+
+std::string_view to_string(Kind kind) {
+  switch (kind) {
+    case Kind::upload:
+      return "upload";
+    case Kind::update:
+      return "update";
+    case Kind::remove:
+      return "delete";
+    case Kind::run_sync:
+      return "run";
+    case Kind::run_async:
+      return "run async";
+    case Kind::crash:
+      return "crash";
+    case Kind::stop:
+      return "stop";
+    case Kind::freeze:
+      return "freeze";
+    case Kind::jump:
+      return "jump";
+  }
+  return "";
+}
+
+std::string_view to_string(End end) {
+  switch (end) {
+    case End::value:
+      return "value";
+    case End::error:
+      return "error";
+    case End::import_error:
+      return "import error";
+    case End::exit:
+      return "exit";
+    case End::killed:
+      return "killed";
+    case End::out_of_memory:
+      return "out of memory";
+    case End::hang:
+      return "hang";
+    case End::close:
+      return "close";
+    case End::garbage:
+      return "garbage";
+    case End::another_request:
+      return "another request";
+  }
+  return "";
+}
+
+// Most calls are short; some last as long as what happens to the machine.
+milliseconds some_time(Dice& dice) {
+  switch (dice.below(4)) {
+    case 0:
+      return milliseconds(dice.between(0, 3));
+    case 1:
+      return milliseconds(dice.between(1, 50));
+    case 2:
+      return milliseconds(dice.between(20, 1000));
+    default:
+      return milliseconds(dice.between(500, 8000));
+  }
+}
+
+Step draw_run(Dice& dice, const Scenario& scenario) {
+  Step step{.kind = dice.chance(0.5) ? Kind::run_async : Kind::run_sync,
+            .function = static_cast<int>(dice.below(kFunctions)),
+            .takes = some_time(dice)};
+  if (scenario.has(Fault::bad_function) && dice.chance(0.35)) {
+    static constexpr std::array kEnds{End::error, End::exit,  End::killed,  End::out_of_memory,
+                                      End::hang,  End::close, End::garbage, End::another_request};
+    step.end = kEnds[dice.below(kEnds.size())];
+  }
+  if (scenario.has(Fault::bad_function) && step.end == End::value) {
+    step.leaves_process = dice.chance(0.05);
+    if (dice.chance(0.05)) step.ends_after = milliseconds(dice.between(0, 200));
+  }
+  if (scenario.has(Fault::killer)) step.kills = dice.chance(0.03);
+  return step;
+}
+
+void set_settings(Dice& dice, Step& step) {
+  if (dice.chance(0.4)) step.max_concurrency = static_cast<int>(dice.between(1, 2));
+  if (dice.chance(0.4)) step.keep_warm = static_cast<int>(dice.between(1, 2));
+  if (dice.chance(0.3)) step.timeout = milliseconds(dice.between(1000, 10'000));
+}
+
+Step draw_change(Dice& dice) {
+  Step step{.function = static_cast<int>(dice.below(kFunctions))};
+  const auto which = dice.below(6);
+  step.kind = which < 3 ? Kind::update : which < 5 ? Kind::upload : Kind::remove;
+  set_settings(dice, step);
+  return step;
+}
+
+// What may happen to the machine under these faults; run_sync for nothing.
+Step draw_event(Dice& dice, const Scenario& scenario) {
+  std::vector<Kind> kinds;
+  if (scenario.has(Fault::crash)) kinds.push_back(Kind::crash);
+  if (scenario.has(Fault::stop)) kinds.push_back(Kind::stop);
+  if (scenario.has(Fault::freeze)) kinds.push_back(Kind::freeze);
+  if (scenario.has(Fault::jump)) kinds.push_back(Kind::jump);
+  if (kinds.empty()) return draw_run(dice, scenario);
+  Step step{.kind = kinds[dice.below(kinds.size())],
+            .steps = static_cast<int>(dice.below(dice.chance(0.5) ? 60 : 2000))};
+  step.lasts = milliseconds(dice.between(10, 10'000));
+  if (step.kind == Kind::jump) step.lasts = milliseconds(dice.between(-1'500'000, 1'500'000));
+  return step;
+}
+
+}  // namespace
+
+std::string_view to_string(Fault fault) {
+  static constexpr std::array<std::string_view, kFaults> kNames{
+      "crash",         "stop",         "freeze", "jump",     "drift",        "slow_launch",
+      "failed_launch", "bad_function", "killer", "disorder", "few_sandboxes"};
+  return kNames.at(static_cast<std::size_t>(fault));
+}
+
+bool Scenario::has(Fault fault) const {
+  return std::ranges::find(faults, fault) != faults.end();
+}
+
+Scenario draw_scenario(std::uint64_t seed) {
+  Dice dice = Dice(seed).apart("scenario");
+  Scenario scenario{.seed = seed, .course = dice.next(), .faults = {}, .steps = {}};
+  // Each run has some of the faults: what one hides another shows.
+  for (std::size_t i = 0; i < kFaults; ++i) {
+    const auto fault = static_cast<Fault>(i);
+    if (dice.chance(fault == Fault::disorder ? 0.8 : 0.45)) scenario.faults.push_back(fault);
+  }
+  WorldTime at{0};
+  for (int i = 0; i < kFunctions; ++i) {
+    Step step{.kind = Kind::upload, .at = at, .function = i};
+    set_settings(dice, step);
+    scenario.steps.push_back(step);
+  }
+  at = std::chrono::milliseconds(200);
+  const auto count = static_cast<int>(dice.between(10, 40));
+  const auto pause = dice.chance(0.5) ? 200 : 2000;  // ms, at most, between two steps
+  for (int i = 0; i < count; ++i) {
+    const auto which = dice.below(20);
+    Step step = which < 14 ? draw_run(dice, scenario) : which < 17 ? draw_change(dice) : draw_event(dice, scenario);
+    if (!dice.chance(0.3)) at += std::chrono::milliseconds(dice.between(0, pause));
+    step.at = at;
+    scenario.steps.push_back(step);
+  }
+  for (std::size_t i = 0; i < scenario.steps.size(); ++i) scenario.steps[i].number = static_cast<int>(i);
+  return scenario;
+}
+
+std::string to_text(const Step& step) {
+  std::string text = fmt::format("{:>6} ms  #{} {}", step.at.count() / 1'000'000, step.number, to_string(step.kind));
+  switch (step.kind) {
+    case Kind::run_sync:
+    case Kind::run_async:
+      text += fmt::format(" f{}: {} ms, {}", step.function, step.takes.count(), to_string(step.end));
+      if (step.kills) text += ", kills the program";
+      if (step.leaves_process) text += ", leaves a process";
+      if (step.ends_after.count() >= 0) text += fmt::format(", exits {} ms later", step.ends_after.count());
+      break;
+    case Kind::upload:
+    case Kind::update:
+      text += fmt::format(" f{}: maxConcurrency {}, keepWarm {}, timeout {} ms", step.function, step.max_concurrency,
+                          step.keep_warm, step.timeout.count());
+      break;
+    case Kind::remove:
+      text += fmt::format(" f{}", step.function);
+      break;
+    case Kind::crash:
+    case Kind::stop:
+    case Kind::freeze:
+    case Kind::jump:
+      text += fmt::format(" after {} steps, {} ms", step.steps, step.lasts.count());
+      break;
+  }
+  return text;
+}
+
+std::string to_text(const Scenario& scenario) {
+  std::string text = fmt::format("seed {}, course {}, faults:", scenario.seed, scenario.course);
+  for (const Fault fault : scenario.faults) text += fmt::format(" {}", to_string(fault));
+  text += '\n';
+  for (const Step& step : scenario.steps) text += to_text(step) + '\n';
+  return text;
+}
+
+}  // namespace infra::sim

@@ -1,0 +1,65 @@
+// What happens in a simulated run, as data: drawn from a seed, played, and made smaller while it still fails.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "platform/memory_function.h"
+#include "platform/scheduler.h"
+
+namespace infra::sim {
+
+enum class Fault : std::uint8_t {
+  crash,          // the program is lost, and starts again
+  stop,           // it is stopped, and starts again
+  freeze,         // it stands still for a while
+  jump,           // the wall clock is set anew
+  drift,          // clocks run fast
+  slow_launch,    // a sandbox takes seconds to start
+  failed_launch,  // now and then none can be started
+  bad_function,   // functions fail, hang, die, leave things behind
+  killer,         // a function that takes the program down each time it runs
+  disorder,       // what is ready runs in any order
+  few_sandboxes,  // two in all
+};
+inline constexpr std::size_t kFaults = 11;
+[[nodiscard]] std::string_view to_string(Fault fault);
+
+struct Step {
+  enum class Kind : std::uint8_t { upload, update, remove, run_sync, run_async, crash, stop, freeze, jump };
+  Kind kind = Kind::run_sync;
+  WorldTime at{0};
+  int number = 0;    // of the step, which a run's input tells
+  int function = 0;  // which one
+  // Of a run: what it does.
+  FunctionPlan::End end = FunctionPlan::End::value;
+  milliseconds takes{1};
+  bool kills = false;           // the program
+  bool leaves_process = false;  // and one that stays
+  milliseconds ends_after{-1};
+  // Of an upload or update.
+  int max_concurrency = 0;
+  int keep_warm = 0;
+  milliseconds timeout{0};
+  // Of what happens to the machine: steps of the scheduler that it waits for, and how long it takes.
+  int steps = 0;
+  milliseconds lasts{0};
+};
+
+struct Scenario {
+  std::uint64_t seed = 0;
+  std::uint64_t course = 0;  // the order of things
+  std::vector<Fault> faults;
+  std::vector<Step> steps;  // by their time
+
+  [[nodiscard]] bool has(Fault fault) const;
+};
+
+[[nodiscard]] Scenario draw_scenario(std::uint64_t seed);
+// A line a step.
+[[nodiscard]] std::string to_text(const Scenario& scenario);
+[[nodiscard]] std::string to_text(const Step& step);
+
+}  // namespace infra::sim

@@ -1,0 +1,79 @@
+#include "platform/shrink.h"
+
+#include <algorithm>
+#include <cstddef>
+
+#include "platform/simulation.h"
+
+namespace infra::sim {
+namespace {
+
+constexpr int kCourses = 3;  // that a smaller scenario is tried on: with fewer steps the dice fall differently
+constexpr int kMostTries = 1500;
+
+class Shrinking {
+ public:
+  explicit Shrinking(Scenario scenario) : best_(std::move(scenario)) {}
+
+  Scenario run() {
+    for (bool better = true; better && tries_ < kMostTries;) {
+      better = drop_steps();
+      better = drop_faults() || better;
+    }
+    return best_;
+  }
+
+ private:
+  bool take_if_it_fails(Scenario smaller) {
+    for (int i = 0; i < kCourses && tries_ < kMostTries; ++i, ++tries_) {
+      if (!play(smaller).complaints.empty()) {
+        best_ = std::move(smaller);
+        return true;
+      }
+      ++smaller.course;
+    }
+    return false;
+  }
+
+  bool drop_steps() {
+    bool better = false;
+    for (std::size_t size = std::max<std::size_t>(1, best_.steps.size() / 2); size > 0; size /= 2) {
+      for (std::size_t first = 0; first < best_.steps.size();) {
+        Scenario smaller = best_;
+        const auto begin = smaller.steps.begin() + static_cast<std::ptrdiff_t>(first);
+        smaller.steps.erase(begin, begin + static_cast<std::ptrdiff_t>(std::min(size, smaller.steps.size() - first)));
+        if (take_if_it_fails(std::move(smaller))) {
+          better = true;
+        } else {
+          first += size;
+        }
+      }
+    }
+    return better;
+  }
+
+  bool drop_faults() {
+    bool better = false;
+    for (std::size_t i = 0; i < best_.faults.size();) {
+      Scenario smaller = best_;
+      smaller.faults.erase(smaller.faults.begin() + static_cast<std::ptrdiff_t>(i));
+      if (take_if_it_fails(std::move(smaller))) {
+        better = true;
+      } else {
+        ++i;
+      }
+    }
+    return better;
+  }
+
+  Scenario best_;
+  int tries_ = 0;
+};
+
+}  // namespace
+
+Scenario shrink(Scenario scenario) {
+  return Shrinking(std::move(scenario)).run();
+}
+
+}  // namespace infra::sim

@@ -1,0 +1,361 @@
+#include "platform/simulation.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <exception>
+#include <filesystem>
+#include <map>
+#include <optional>
+
+#include "platform/embedded_world.h"
+#include "platform/oracle.h"
+#include "telemetry/log.h"
+#include "telemetry/task_failures.h"
+
+namespace infra::sim {
+namespace {
+
+using End = FunctionPlan::End;
+using Kind = Step::Kind;
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+constexpr WorldTime kRestart = milliseconds(1500);   // as a service manager does
+constexpr WorldTime kQuiet = std::chrono::hours(1);  // what all that was accepted is settled within
+constexpr WorldTime kAsk = seconds(2);
+constexpr WorldTime kSweeps = minutes(3);
+
+EmbeddedOptions options_for(const Scenario& scenario, const std::shared_ptr<Dice>& dice, const bool& faults_over) {
+  EmbeddedOptions options;
+  options.sandboxes = scenario.has(Fault::few_sandboxes) ? 2 : 8;
+  options.variables = {{"RATE_LIMIT", "0"}, {"SHUTDOWN_TIMEOUT_SECONDS", "5"}, {"INFRA_IDLE_TIMEOUT_SECONDS", "60"}};
+  options.launch_takes = [dice, slow = scenario.has(Fault::slow_launch), &faults_over] {
+    return milliseconds(slow && !faults_over && dice->chance(0.2) ? dice->between(1000, 15'000) : dice->between(2, 60));
+  };
+  if (scenario.has(Fault::failed_launch)) {
+    options.launch_fails = [dice, &faults_over]() -> std::optional<Error> {
+      if (faults_over || !dice->chance(0.15)) return std::nullopt;
+      return Error{errors::sandbox_failed, "This world refuses a sandbox now and then."};
+    };
+  }
+  return options;
+}
+
+class Play {
+ public:
+  Play(const Scenario& scenario, bool with_trace)
+      : scenario_(scenario),
+        with_trace_(with_trace),
+        world_(scenario.course, options_for(scenario, dice_, faults_over_)) {
+    world_.world().scheduler().set_disorder(scenario.has(Fault::disorder) ? 1 : 0);
+    world_.functions().add_for_others([this](const FunctionCall& call) { return obey(call); });
+    world_.functions().watch_ends([this](const FunctionCall& call) {
+      if (const auto number = number_of(call)) {
+        say(fmt::format("run #{} is over in {}", *number, call.code));
+        oracle_.ends(call, *number);
+      }
+    });
+  }
+
+  Outcome play() {
+    const auto failures_before = task_failures();
+    try {
+      go();
+    } catch (const std::exception& error) {
+      oracle_.complain(error.what());
+    }
+    for (const auto& [words, count] : task_failures()) {
+      const auto before = failures_before.find(words);
+      if (before == failures_before.end() || before->second != count)
+        oracle_.complain(fmt::format("an exception has left the task \"{}\"", words));
+    }
+    Outcome outcome{.complaints = oracle_.complaints(),
+                    .trace = std::move(trace_),
+                    .fingerprint = scheduler().fingerprint(),
+                    .steps = scheduler().steps()};
+    outcome.losses = oracle_.losses;
+    for (const auto& [number, job] : oracle_.jobs) {
+      outcome.runs += job.status == 202 || job.status == 200 ? 1 : 0;
+      outcome.starts += static_cast<int>(job.starts.size());
+    }
+    return outcome;
+  }
+
+ private:
+  Scheduler& scheduler() { return world_.world().scheduler(); }
+  EmbeddedMachine& machine() { return world_.machine(); }
+  Client& client() { return world_.client(); }
+  void say(const std::string& what) {
+    if (with_trace_)
+      trace_.push_back(fmt::format("{:>12.3f} ms  {}", static_cast<double>(scheduler().now().count()) / 1e6, what));
+  }
+
+  static std::optional<int> number_of(const FunctionCall& call) {
+    boost::system::error_code error;
+    const auto input = boost::json::parse(call.input, error);
+    if (error || !input.is_object()) return std::nullopt;
+    const auto* number = input.get_object().if_contains("n");
+    return number == nullptr ? std::nullopt : std::optional(number->to_number<int>());
+  }
+
+  FunctionPlan obey(const FunctionCall& call);
+  Task<void> change(Step step);
+  Task<void> run(Step step);
+  Task<void> remove(Step step);
+  void begin(const Step& step);
+  void pass(WorldTime until);
+  void tend_machine();
+  void go();
+  void come_to_rest();
+  Task<void> ask_for_results();
+  Task<void> look_at_functions();
+  void complain_of_left_code();
+
+  const Scenario& scenario_;
+  const bool with_trace_;
+  std::vector<std::string> trace_;
+  bool faults_over_ = false;
+  std::shared_ptr<Dice> dice_ = std::make_shared<Dice>(Dice(scenario_.course).apart("launches"));
+  EmbeddedWorld world_;
+  Oracle oracle_{scheduler()};
+  std::map<int, std::size_t> current_;  // which of the oracle's functions a step's number means
+  int codes_ = 0;
+  int open_ = 0;  // client tasks under way
+  std::optional<WorldTime> boots_at_;
+  int loses_in_ = -1;  // steps until the program is lost
+};
+
+FunctionPlan Play::obey(const FunctionCall& call) {
+  const auto number = number_of(call);
+  if (call.loads) return {.takes = milliseconds(5)};
+  if (!number) return {.text = "\"" + call.code + "\""};  // a question at the end
+  say(fmt::format("run #{} begins in {}, call {} of its instance", *number, call.code, call.number));
+  oracle_.begins(call, *number);
+  const auto found = oracle_.jobs.find(*number);
+  if (found == oracle_.jobs.end()) return {};
+  const Step& step = found->second.step;
+  if (step.kills && !faults_over_) loses_in_ = static_cast<int>(world_.world().dice().below(30));
+  FunctionPlan plan{.takes = step.takes, .prints = "hello\n", .end = step.end, .ends_after = step.ends_after};
+  if (step.end == End::value) plan.text = "\"" + call.code + "\"";
+  if (step.end == End::error || step.end == End::garbage) plan.text = "as the scenario has it";
+  if (step.end == End::exit) plan.code = 3;
+  if (step.end == End::killed) plan.code = 11;
+  plan.processes_left = step.leaves_process ? 1 : 0;
+  return plan;
+}
+
+// An upload makes another function of that number from then on; an update gives the one there is new code.
+Task<void> Play::change(Step step) {
+  const bool makes = step.kind == Kind::upload;
+  if (makes) current_[step.function] = oracle_.add_function();
+  const std::size_t index = current_.at(step.function);
+  const std::string id = oracle_.functions.at(index).id;
+  if (!makes && id.empty()) co_return;
+  SentVersion version{.code = fmt::format("f{}v{}", index, ++codes_),
+                      .max_concurrency = step.max_concurrency,
+                      .timeout = step.timeout,
+                      .sent = scheduler().now()};
+  Upload upload{.name = version.code, .code = version.code};
+  if (step.max_concurrency > 0) upload.settings.emplace_back("maxConcurrency", std::to_string(step.max_concurrency));
+  if (step.keep_warm > 0) upload.settings.emplace_back("keepWarm", std::to_string(step.keep_warm));
+  if (step.timeout.count() > 0) upload.settings.emplace_back("timeoutMs", std::to_string(step.timeout.count()));
+  if (!makes) upload.settings.clear();  // a form changes code alone; settings come as JSON
+  if (!makes) version.max_concurrency = 0, version.timeout = milliseconds(0);
+  oracle_.functions.at(index).versions.push_back(version);
+  const std::size_t number = oracle_.functions.at(index).versions.size() - 1;
+  say(fmt::format("#{} sends {}", step.number, version.code));
+  const Answer answer = co_await (makes ? client().upload(upload) : client().update(id, upload));
+  say(fmt::format("#{} is answered {} {}", step.number, answer.status, answer.text("code")));
+  KnownFunction& function = oracle_.functions.at(index);
+  SentVersion& sent = function.versions.at(number);
+  sent.answered = scheduler().now();
+  sent.accepted = answer.status == 200;
+  sent.unknown = answer.status == 0 && !answer.refused;
+  if (makes) function.id = answer.text("functionId");
+}
+
+Task<void> Play::remove(Step step) {
+  const std::size_t index = current_.at(step.function);
+  const std::string id = oracle_.functions.at(index).id;
+  if (id.empty()) co_return;
+  oracle_.functions.at(index).remove_sent = scheduler().now();
+  say(fmt::format("#{} deletes f{}", step.number, index));
+  const Answer answer = co_await client().remove(id);
+  say(fmt::format("#{} is answered {} {}", step.number, answer.status, answer.text("code")));
+  if (answer.status == 200 || answer.status == 404) oracle_.functions.at(index).removed = true;
+  if (answer.status == 0 && !answer.refused) oracle_.functions.at(index).maybe_removed = true;
+}
+
+Task<void> Play::run(Step step) {
+  const std::size_t index = current_.at(step.function);
+  const std::string id = oracle_.functions.at(index).id;
+  if (id.empty()) co_return;
+  oracle_.add_job(step, index);
+  say(fmt::format("#{} runs f{}{}", step.number, index, step.kind == Kind::run_async ? " async" : ""));
+  const Answer answer =
+      co_await client().run(id, fmt::format(R"({{"n":{}}})", step.number), step.kind == Kind::run_async);
+  say(fmt::format("#{} is answered {} {} {}", step.number, answer.status, answer.text("status"), answer.text("code")));
+  oracle_.answered(step.number, answer);
+}
+
+void Play::begin(const Step& step) {
+  const auto start = [&](Task<void> task) {
+    ++open_;
+    world_.world().executor().spawn("client", [](Play& play, Task<void> work) -> Task<void> {
+      co_await std::move(work);
+      --play.open_;
+    }(*this, std::move(task)));
+  };
+  switch (step.kind) {
+    case Kind::upload:
+    case Kind::update:
+      return start(change(step));
+    case Kind::remove:
+      return start(remove(step));
+    case Kind::run_sync:
+    case Kind::run_async:
+      return start(run(step));
+    case Kind::crash:
+      if (loses_in_ < 0) loses_in_ = step.steps;
+      return;
+    case Kind::stop:
+      say("the program is asked to stop");
+      if (machine().serves()) oracle_.program_stopped();
+      return machine().stop();
+    case Kind::freeze:
+      say(fmt::format("the program stands still for {} ms", step.lasts.count()));
+      if (Process* process = machine().process()) process->frozen_until = scheduler().now() + step.lasts;
+      return;
+    case Kind::jump:
+      say(fmt::format("the wall clock jumps by {} ms", step.lasts.count()));
+      return machine().time().jump(step.lasts);
+  }
+}
+
+// A program that is gone starts again after a while.
+void Play::tend_machine() {
+  if (loses_in_ >= 0 && --loses_in_ < 0 && machine().runs()) {
+    say("the program is lost");
+    machine().crash();
+    oracle_.program_lost();
+  }
+  if (machine().runs()) return;
+  if (!machine().gave_up().empty()) oracle_.complain("the program gave up: " + machine().gave_up());
+  if (!boots_at_) boots_at_ = scheduler().now() + kRestart;
+  if (scheduler().now() < *boots_at_) return;
+  boots_at_.reset();
+  say("a program starts");
+  machine().boot();
+}
+
+void Play::pass(WorldTime until) {
+  while (scheduler().now() < until) {
+    tend_machine();
+    if (loses_in_ < 0 && machine().runs()) {
+      const WorldTime left = until - scheduler().now();
+      scheduler().run_until([&] { return scheduler().now() >= until || loses_in_ >= 0 || !machine().runs(); }, left);
+    } else if (!scheduler().step()) {
+      scheduler().idle_until(boots_at_ ? std::min(until, *boots_at_) : until);
+    }
+  }
+}
+
+void Play::go() {
+  const std::set<std::string> quiet;
+  if (scenario_.has(Fault::drift)) machine().time().set_drift(scheduler().now(), 500);
+  machine().boot_and_wait();
+  const WorldTime begun = scheduler().now();
+  for (const Step& step : scenario_.steps) {
+    pass(begun + step.at);
+    begin(step);
+  }
+  come_to_rest();
+}
+
+// All faults are over, and what was accepted comes to its end; then everything is looked at.
+void Play::come_to_rest() {
+  const WorldTime end = scheduler().now() + kQuiet;
+  while (loses_in_ >= 0 || !machine().serves()) pass(scheduler().now() + milliseconds(200));
+  faults_over_ = true;
+  say("all faults are over");
+  while (scheduler().now() < end) {
+    pass(scheduler().now() + kAsk);
+    if (open_ > 0 || !machine().serves()) continue;
+    world_.world().run(ask_for_results());
+    const bool all = std::ranges::all_of(
+        oracle_.jobs, [](const auto& entry) { return entry.second.status != 202 || !entry.second.result.empty(); });
+    if (all) break;
+  }
+  pass(scheduler().now() + kSweeps);
+  world_.world().run(look_at_functions());
+  oracle_.check_jobs(scenario_);
+  say("the end");
+  machine().stop_and_wait();
+  if (machine().sandboxes() != 0) oracle_.complain("sandboxes are left");
+  if (!world_.world().outside().tasks.empty()) oracle_.complain("a client still waits");
+}
+
+Task<void> Play::ask_for_results() {
+  for (const auto& [number, job] : oracle_.jobs) {
+    if (job.status != 202 || !job.result.empty()) continue;
+    const Answer answer = co_await client().get("/status/" + job.request);
+    if (answer.status == 404) oracle_.complain(fmt::format("run #{} was accepted, and is not known", number));
+    const std::string status = answer.text("status");
+    if (status != "pending" && answer.status == 200) {
+      say(fmt::format("#{} has the result {} {}", number, status, answer.text("code")));
+      oracle_.heard(number, status);
+    }
+  }
+}
+
+Task<void> Play::look_at_functions() {
+  for (std::size_t index = 0; index < oracle_.functions.size(); ++index) {
+    const KnownFunction& function = oracle_.functions.at(index);
+    if (function.id.empty()) continue;
+    const Answer row = co_await client().get("/functions/" + function.id);
+    if (row.status == 404) {
+      if (!function.removed && !function.maybe_removed) oracle_.complain(fmt::format("f{} is gone", index));
+      continue;
+    }
+    if (function.removed) oracle_.complain(fmt::format("f{} is there though it was deleted", index));
+    const Answer rows = co_await client().get("/functions/" + function.id + "/logs?limit=1000");
+    boost::system::error_code error;
+    const auto list = boost::json::parse(rows.body, error);
+    if (error || !list.is_array()) {
+      oracle_.complain(fmt::format("f{} has no log: {}", index, rows.body));
+    } else {
+      oracle_.check_rows(index, list.get_array(), row.json().at("invocations").to_number<std::int64_t>());
+    }
+    const Answer answer = co_await client().run(function.id, "{}");
+    if (answer.text("code") == "function_quarantined" && scenario_.has(Fault::killer)) continue;
+    const auto codes = oracle_.possible_codes(index);
+    const std::string ran = answer.text("result");
+    say(fmt::format("f{} answers {} {}", index, answer.status, ran));
+    if (!codes.contains(ran))
+      oracle_.complain(
+          fmt::format("f{} answers {} {}, and not as its last version", index, answer.status, answer.body));
+  }
+  complain_of_left_code();
+}
+
+// After the sweeps each bundle has a function.
+void Play::complain_of_left_code() {
+  std::size_t bundles = 0;
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(machine().data() / "code", ignored))
+    bundles += entry.is_regular_file() ? 1 : 0;
+  std::size_t functions = 0;
+  for (const KnownFunction& function : oracle_.functions) functions += function.removed ? 0 : 1;
+  if (bundles > functions) oracle_.complain(fmt::format("{} bundles are kept for {} functions", bundles, functions));
+}
+
+}  // namespace
+
+Outcome play(const Scenario& scenario, bool with_trace) {
+  log::set_level(log::Level{4});  // above all of them
+  return Play(scenario, with_trace).play();
+}
+
+}  // namespace infra::sim
