@@ -3,6 +3,7 @@
 // know of SQLite.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -11,12 +12,18 @@
 
 namespace infra {
 
+enum class CodeUser : std::uint8_t {
+  nobody,
+  job,       // unfinished, durable or in memory: nothing is told when it ends, so one looks again
+  function,  // its row names the bundle, and retires it some day
+};
+
 // Any event thread.
 class CodeUse {
  public:
   virtual ~CodeUse() = default;
-  // True while a function row or an unfinished job (durable or in memory) names the bundle.
-  virtual Task<Result<bool>> is_used(const std::string& sha256) = 0;
+  // Who names the bundle. Of a job and a function either.
+  virtual Task<Result<CodeUser>> user_of(const std::string& sha256) = 0;
 };
 
 // The bundles that no function row names any more and that are still on disk. Survives restarts. Any event thread.

@@ -66,15 +66,17 @@ TEST_F(FileCodeStoreTest, EqualBundlesAreOneFile) {
 
 TEST_F(FileCodeStoreTest, ARetiredBundleGoesOnceItIsUnused) {
   put(code_);
-  use_.set_used(kShaA, true);
+  use_.set_user(kShaA, CodeUser::function);
   pass_grace();
   sweep();
-  EXPECT_FALSE(use_.is_listed(kShaA));  // found in use: no candidate any more
+  EXPECT_FALSE(use_.is_listed(kShaA));  // no candidate any more
   ASSERT_TRUE(run_task(store_.retire_bundle(code_)).has_value());
+  use_.set_user(kShaA, CodeUser::job);
   pass_grace();
   sweep();
-  EXPECT_TRUE(is_there(code_));  // an unfinished job names it
-  use_.set_used(kShaA, false);
+  EXPECT_TRUE(is_there(code_));
+  EXPECT_TRUE(use_.is_listed(kShaA));  // nobody retires it when the job ends
+  use_.set_user(kShaA, CodeUser::nobody);
   ASSERT_TRUE(run_task(store_.retire_bundle(code_)).has_value());
   sweep();
   EXPECT_TRUE(is_there(code_));  // a run may just be being queued
@@ -88,11 +90,11 @@ TEST_F(FileCodeStoreTest, WhatABundleWasCompiledToGoesWithIt) {
   put(code_);
   const std::string key = build_key(kShaA, "x86_64");
   ASSERT_TRUE(run_task(store_.put_object(key, "a program")).has_value());
-  use_.set_used(kShaA, true);
+  use_.set_user(kShaA, CodeUser::function);
   pass_grace();
   sweep();
   EXPECT_EQ(run_task(store_.get_object(key)).value_or("gone"), "a program");
-  use_.set_used(kShaA, false);
+  use_.set_user(kShaA, CodeUser::nobody);
   ASSERT_TRUE(run_task(store_.retire_bundle(code_)).has_value());
   pass_grace();
   sweep();
@@ -183,7 +185,7 @@ TEST_F(FileCodeStoreTest, APutInTheMiddleOfASweepSavesTheBundle) {
 TEST_F(FileCodeStoreTest, ARetirementInTheMiddleOfASweepIsNotForgotten) {
   put(code_);
   pass_grace();
-  use_.set_used(kShaA, true);
+  use_.set_user(kShaA, CodeUser::function);
   use_.before_answer = [&](const std::string&) { (void)run_task(store_.retire_bundle(code_)); };
   sweep();
   EXPECT_TRUE(use_.is_listed(kShaA));
@@ -205,12 +207,12 @@ TEST_F(FileCodeStoreTest, NoSweepTakesABundleThatWasJustPut) {
     while (!done) sweep();
   });
   for (int i = 0; i < 300; ++i) {
-    use_.set_used(kShaA, false);
+    use_.set_user(kShaA, CodeUser::nobody);
     (void)run_task(store_.retire_bundle(code_));
     pass_grace();  // from here on the sweeper may take it at any moment, until it is put again
     put(code_);
     const bool survived = is_there(code_);
-    use_.set_used(kShaA, true);
+    use_.set_user(kShaA, CodeUser::function);
     if (!survived || !is_there(code_)) {
       ADD_FAILURE() << "gone in round " << i;
       break;

@@ -150,14 +150,14 @@ TEST(SqliteCodeUse, KnowsUnfinishedJobsOfBothKinds) {
   SqliteCodeUse use(*world.database, world.queue());
   const std::string sha = make_job("x").code.sha256;
   for (const RunMode mode : {RunMode::async, RunMode::sync}) {
-    EXPECT_FALSE(*world.run(use.is_used(sha)));
+    EXPECT_EQ(*world.run(use.user_of(sha)), CodeUser::nobody);
     ASSERT_TRUE(world.run(world.queue().enqueue(make_job("x", mode))));
-    EXPECT_TRUE(*world.run(use.is_used(sha)));
+    EXPECT_EQ(*world.run(use.user_of(sha)), CodeUser::job);
     const auto got = world.run(world.queue().receive(1, milliseconds{0}));
-    EXPECT_TRUE(*world.run(use.is_used(sha)));
+    EXPECT_EQ(*world.run(use.user_of(sha)), CodeUser::job);
     ASSERT_TRUE(world.run(world.queue().acknowledge(got->at(0).receipt)));
   }
-  EXPECT_FALSE(*world.run(use.is_used(sha)));
+  EXPECT_EQ(*world.run(use.user_of(sha)), CodeUser::nobody);
 }
 
 TEST(SqliteRetiredCode, SurvivesARestart) {

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 #include <functional>
-#include <set>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -17,20 +17,19 @@ class FakeCodeUse final : public CodeUse, public RetiredCode {
  public:
   std::function<void(const std::string&)> before_answer = [](const std::string&) {};
 
-  void set_used(const std::string& sha256, bool used) {
+  void set_user(const std::string& sha256, CodeUser user) {
     const MutexLock lock(mutex_);
-    if (used) used_.insert(sha256);
-    if (!used) used_.erase(sha256);
+    users_[sha256] = user;
   }
   [[nodiscard]] bool is_listed(const std::string& sha256) {
     const MutexLock lock(mutex_);
     return std::ranges::find(retired_, sha256) != retired_.end();
   }
 
-  Task<Result<bool>> is_used(const std::string& sha256) override {
-    const bool used = look_up(sha256);
+  Task<Result<CodeUser>> user_of(const std::string& sha256) override {
+    const CodeUser user = look_up(sha256);
     before_answer(sha256);
-    co_return used;
+    co_return user;
   }
   Task<Result<void>> add(const std::string& sha256) override {
     const MutexLock lock(mutex_);
@@ -48,12 +47,13 @@ class FakeCodeUse final : public CodeUse, public RetiredCode {
   }
 
  private:
-  bool look_up(const std::string& sha256) {
+  CodeUser look_up(const std::string& sha256) {
     const MutexLock lock(mutex_);
-    return used_.contains(sha256);
+    const auto found = users_.find(sha256);
+    return found == users_.end() ? CodeUser::nobody : found->second;
   }
   Mutex mutex_;
-  std::set<std::string> used_ INFRA_GUARDED_BY(mutex_);
+  std::map<std::string, CodeUser> users_ INFRA_GUARDED_BY(mutex_);
   std::vector<std::string> retired_ INFRA_GUARDED_BY(mutex_);
 };
 

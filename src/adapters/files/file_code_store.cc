@@ -258,9 +258,9 @@ Task<void> FileCodeStore::sweep(WallTime now) {
 }
 
 Task<void> FileCodeStore::sweep_bundle(std::string sha256) {
-  const auto used = co_await use_.is_used(sha256);
-  if (!used) co_return;
-  if (!*used && !co_await delete_unless_recent(sha256)) co_return;
+  const auto user = co_await use_.user_of(sha256);
+  if (!user || *user == CodeUser::job) co_return;
+  if (*user == CodeUser::nobody && !co_await delete_unless_recent(sha256)) co_return;
   (void)co_await retired_.remove(sha256);
   // Put or retired again while this went on: then it belongs on the list.
   if (is_recent(sha256)) (void)co_await retired_.add(sha256);

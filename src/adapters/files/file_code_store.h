@@ -23,8 +23,8 @@ struct OutputRules {
   std::function<Result<void>()> admit{};  // asked before each, where blocking is allowed; may be empty
 };
 
-// Every bundle is put on the list of RetiredCode before it appears, and leaves that list when a sweep finds it in use:
-// so one whose function row was never written, because of a crash, is found too.
+// Every bundle is put on the list of RetiredCode before it appears, and leaves that list when a sweep finds that a
+// function has it: so one whose function row was never written, because of a crash, is found too.
 class FileCodeStore final : public CodeStore {
  public:
   // How long after a put or a retirement a bundle is left alone: in between, its function row is being written, or a

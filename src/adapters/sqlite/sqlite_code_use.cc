@@ -5,20 +5,21 @@ namespace {
 
 using sqlite::Connection;
 
-constexpr std::string_view kUsed =
-    "SELECT EXISTS(SELECT 1 FROM functions WHERE code_sha256=?) "
-    "OR EXISTS(SELECT 1 FROM jobs WHERE code_sha256=? AND dead_at IS NULL)";
+constexpr std::string_view kUsers =
+    "SELECT EXISTS(SELECT 1 FROM functions WHERE code_sha256=?), "
+    "EXISTS(SELECT 1 FROM jobs WHERE code_sha256=? AND dead_at IS NULL)";
 
 }  // namespace
 
-Task<Result<bool>> SqliteCodeUse::is_used(const std::string& sha256) {
-  if (queue_.holds_code(sha256)) co_return true;
+Task<Result<CodeUser>> SqliteCodeUse::user_of(const std::string& sha256) {
+  if (queue_.holds_code(sha256)) co_return CodeUser::job;
   // Asked on the writer thread, behind every row that is still on its way to the disk.
-  co_return co_await database_.write<bool>([sha256](Connection& connection) -> Result<bool> {
-    auto used = connection.prepare(kUsed);
-    const auto row = used.bind(sha256).bind(sha256).step();
+  co_return co_await database_.write<CodeUser>([sha256](Connection& connection) -> Result<CodeUser> {
+    auto users = connection.prepare(kUsers);
+    const auto row = users.bind(sha256).bind(sha256).step();
     if (!row) return fail(row.error());
-    return used.integer(0) != 0;
+    if (users.integer(0) != 0) return CodeUser::function;
+    return users.integer(1) != 0 ? CodeUser::job : CodeUser::nobody;
   });
 }
 

@@ -13,7 +13,7 @@ namespace infra {
 class SqliteCodeUse final : public CodeUse {
  public:
   SqliteCodeUse(Database& database, SqliteJobQueue& queue) : database_(database), queue_(queue) {}
-  Task<Result<bool>> is_used(const std::string& sha256) override;
+  Task<Result<CodeUser>> user_of(const std::string& sha256) override;
 
  private:
   Database& database_;
