@@ -6,6 +6,8 @@
 #include <boost/json/parse.hpp>
 #include <memory>
 #include <optional>
+#include <span>
+#include <string>
 #include <utility>
 
 #include "core/operator_error_codes.h"
@@ -51,6 +53,18 @@ std::optional<ServiceRequest> read(const net::ClientRequest& sent) {
     request.fields = std::move(root.get_object());
   }
   return request;
+}
+
+// Fails as the real client does, with a body that is shorter than it says.
+Task<Result<std::string>> read_whole(ByteSource& source) {
+  std::string bytes(source.size(), '\0');
+  for (std::size_t at = 0; at < bytes.size();) {
+    const auto count = co_await source.read(std::span(bytes).subspan(at));
+    if (!count) co_return fail(count.error());
+    if (*count == 0) co_return fail(errors::http_body_short, "The body ended before its size.");
+    at += *count;
+  }
+  co_return bytes;
 }
 
 // In the list of those that a change wakes, while its coroutine lives.
@@ -114,6 +128,11 @@ SimulatedHttpClient::Journey SimulatedHttpClient::draw(const Flight& flight) {
 }
 
 Task<Result<net::Response>> SimulatedHttpClient::send(net::ClientRequest request) {
+  if (request.open_body) {
+    auto whole = co_await read_whole(*request.open_body());
+    if (!whole) co_return fail(std::move(whole.error()));
+    request.body = std::move(*whole);
+  }
   auto asked = read(request);
   if (crashed_) co_return fail(errors::http_unreachable, "This process has ended.");
   SimulatedService* const service = asked ? aws_.service_at(asked->host) : nullptr;
