@@ -118,11 +118,11 @@ Database::~Database() {
   if (writer_) {
     writer_->run_until([this] {
       const MutexLock lock(mutex_);
-      return backlog_ == 0;
+      return backlog_ == 0;  // and the log has been tended
     });
   }
+  checkpoints_.reset();  // may wake the writer, which has nothing more to do with it
   writer_.reset();
-  checkpoints_.reset();  // tells this of a log that may begin anew
 }
 
 void Database::submit(Write write) {
@@ -179,6 +179,7 @@ SteadyTime Database::write_on() {
     group = take_group();
   }
   commit_group(group);
+  tend_log();
   committed_ = clock_.steady_now();
   std::vector<std::shared_ptr<Signal>> waiting;
   bool more = false;
@@ -190,7 +191,6 @@ SteadyTime Database::write_on() {
     more = !queue_.empty();
   }
   for (const auto& room : waiting) room->notify();
-  tend_log();
   return more ? SteadyTime{} : SteadyTime::max();
 }
 
