@@ -1,7 +1,5 @@
 #include "main/disk_watch.h"
 
-#include <utility>
-
 namespace infra {
 namespace {
 
@@ -9,10 +7,9 @@ constexpr std::chrono::seconds kInterval{1};
 
 }  // namespace
 
-Task<void> DiskWatch::watch_on(const std::atomic<bool>& stopping, std::function<void()> report) {
+Task<void> DiskWatch::watch_on(const std::atomic<bool>& stopping) {
   while (!stopping) {
     co_await program_.executor.offload([this] { space_.look(); });
-    if (report) report();
     co_await program_.clock.sleep_until(next_beat(program_.clock.steady_now(), kInterval));
   }
 }

@@ -26,8 +26,8 @@ class DiskWatch {
     return [this](std::uint64_t bytes) { return space_.has_room(bytes); };
   }
 
-  // Until `stopping`. `report` (may be empty) is called after each look, on an event thread.
-  Task<void> watch_on(const std::atomic<bool>& stopping, std::function<void()> report);
+  // Until `stopping`, where nobody else looks.
+  Task<void> watch_on(const std::atomic<bool>& stopping);
 
  private:
   Program& program_;

@@ -58,7 +58,7 @@ struct EmbeddedPlatform::Parts {
   Task<void> record_worker();
   Task<void> sweep_on();
   Task<void> keep_quota();
-  void report();
+  DiskState look_at_disk();
   Task<void> shut_down();
 
   Program& program;
@@ -83,7 +83,7 @@ struct EmbeddedPlatform::Parts {
 
   WorkerHost host;
   DatabaseProbe database_probe{"database", *database};
-  FileCodeStoreProbe code_probe{program.folder.path(), program.executor};
+  FileCodeStoreProbe code_probe{program.folder.path(), program.executor, [this] { return look_at_disk(); }};
   Controller controller;
 
   StoreQuota store_quota{*database, database_part(disk.look())};
@@ -182,7 +182,9 @@ Task<void> EmbeddedPlatform::Parts::keep_quota() {
   }
 }
 
-void EmbeddedPlatform::Parts::report() {
+// Where health asks the disk, for one look is as good as two.
+DiskState EmbeddedPlatform::Parts::look_at_disk() {
+  const DiskState state = disk.look();
   const OutputUse kept = code.outputs().kept();
   const OutputUse most = code.outputs().most();
   program.overload.report(Resource::outputs, std::max(share(kept.bytes, most.bytes), share(kept.files, most.files)));
@@ -190,6 +192,7 @@ void EmbeddedPlatform::Parts::report() {
   program.metrics.set("output_files", kept.files);
   program.overload.report(Resource::database_log, share(database->log_bytes(), kMaxLogBytes));
   program.metrics.set("database_log_bytes", database->log_bytes());
+  return state;
 }
 
 // Past the deadline the worker settles what clients wait for, and gives the rest back.
@@ -231,8 +234,6 @@ Result<std::uint16_t> EmbeddedPlatform::start(const std::string& address) {
   program.executor.spawn("telling of functions", parts.functions_watch.tell_of_all());
   spawn_supervised(program.executor, program.clock, "sweep", [&parts] { return parts.sweep_on(); });
   spawn_supervised(program.executor, program.clock, "quota", [&parts] { return parts.keep_quota(); });
-  spawn_supervised(program.executor, program.clock, "watching the disk",
-                   [&parts] { return parts.disk.watch_on(parts.stopping, [&parts] { parts.report(); }); });
   return port;
 }
 

@@ -144,7 +144,7 @@ Result<std::uint16_t> FleetController::start(const std::string& address) {
                    [&parts] { return parts.functions.refresh(); });
   spawn_supervised(program.executor, program.clock, "watching results", [&parts] { return parts.results.watch(); });
   spawn_supervised(program.executor, program.clock, "watching the disk",
-                   [&parts] { return parts.disk.watch_on(parts.stopping, {}); });
+                   [&parts] { return parts.disk.watch_on(parts.stopping); });
   spawn_supervised(program.executor, program.clock, "watching workers",
                    [&parts] { return parts.engines.workers.watch(); });
   spawn_supervised(program.executor, program.clock, "watching the quarantine",

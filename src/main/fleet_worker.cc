@@ -153,7 +153,7 @@ Result<std::uint16_t> FleetWorker::start(const std::string& address) {
   program.executor.spawn("worker", parts.host.worker().run());
   spawn_supervised(program.executor, program.clock, "looking at functions", [&parts] { return parts.look_again(); });
   spawn_supervised(program.executor, program.clock, "watching the disk",
-                   [&parts] { return parts.disk.watch_on(parts.stopping, {}); });
+                   [&parts] { return parts.disk.watch_on(parts.stopping); });
   spawn_supervised(program.executor, program.clock, "watching the quarantine",
                    [&parts] { return parts.engines.quarantine.watch(); });
   spawn_supervised(program.executor, program.clock, "heartbeats", [&parts] { return parts.heartbeats.beat_on(); });

@@ -239,12 +239,13 @@ TEST_F(FileCodeStoreTest, AWrongHashNamesNoFile) {
 }
 
 TEST_F(FileCodeStoreTest, TheProbeSeesAMissingFolderAndAFullDisk) {
-  FileCodeStoreProbe probe(folder_.path(), files_.executor);
+  const auto look = [this] { return disk_state(folder_.path()).value_or(DiskState{}); };
+  FileCodeStoreProbe probe(folder_.path(), files_.executor, look);
   EXPECT_EQ(probe.name(), "code");
   const auto healthy = run_task(probe.probe());
   EXPECT_TRUE(healthy.has_value()) << healthy.error().message;
   EXPECT_TRUE(std::filesystem::is_empty(folder_.path() / "code"));
-  FileCodeStoreProbe hungry(folder_.path(), files_.executor, std::uint64_t{1} << 62);
+  FileCodeStoreProbe hungry(folder_.path(), files_.executor, look, std::uint64_t{1} << 62);
   EXPECT_EQ(run_task(hungry.probe()).error().code, "disk_low");
   std::filesystem::remove_all(folder_.path() / "code");
   EXPECT_FALSE(run_task(probe.probe()).has_value());

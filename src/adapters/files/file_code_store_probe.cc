@@ -2,12 +2,12 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <memory>
+#include <utility>
 
 #include "adapters/system/posix_file.h"
 #include "core/operator_error_codes.h"
@@ -25,30 +25,26 @@ Result<void> check_writable(const std::filesystem::path& folder) {
   return written;
 }
 
-Result<void> check_room(const std::filesystem::path& folder, std::uint64_t min_free_bytes) {
-  struct statvfs info{};
-  if (::statvfs(folder.c_str(), &info) != 0) return disk_error("asking for free space", errno);
-  const std::uint64_t free = std::uint64_t{info.f_bavail} * info.f_frsize;
-  if (free >= min_free_bytes) return {};
-  return fail(errors::disk_low,
-              fmt::format("The disk of the data folder has only {} MiB left; free some space there.", free >> 20));
-}
-
-Result<void> check_folder(const std::filesystem::path& folder, std::uint64_t min_free_bytes) {
-  if (auto ok = check_writable(folder); !ok) return ok;
-  return check_room(folder, min_free_bytes);
+Result<void> check_room(const DiskState& disk, std::uint64_t min_free_bytes) {
+  if (disk.bytes == 0) return disk_error("asking for free space", EIO);
+  if (disk.free_bytes >= min_free_bytes) return {};
+  return fail(errors::disk_low, fmt::format("The disk of the data folder has only {} MiB left; free some space there.",
+                                            disk.free_bytes >> 20));
 }
 
 }  // namespace
 
-FileCodeStoreProbe::FileCodeStoreProbe(const std::filesystem::path& data, Executor& executor,
+FileCodeStoreProbe::FileCodeStoreProbe(const std::filesystem::path& data, Executor& executor, Look look,
                                        std::uint64_t min_free_bytes)
-    : folder_(data / "code"), executor_(executor), min_free_bytes_(min_free_bytes) {}
+    : folder_(data / "code"), executor_(executor), look_(std::move(look)), min_free_bytes_(min_free_bytes) {}
 
 Task<Result<void>> FileCodeStoreProbe::probe() {
   auto result = std::make_shared<Result<void>>();
-  co_await executor_.offload(
-      [result, folder = folder_, least = min_free_bytes_] { *result = check_folder(folder, least); });
+  co_await executor_.offload([result, folder = folder_, look = look_, least = min_free_bytes_] {
+    const DiskState disk = look();
+    *result = check_writable(folder);
+    if (*result) *result = check_room(disk, least);
+  });
   co_return *result;
 }
 
