@@ -102,7 +102,7 @@ void Oracle::begins(const FunctionCall& call, int number) {
     complain(fmt::format("run #{} was refused with {}, and begins", number, job.status));
   if (job.step.kind == Step::Kind::run_sync && !job.starts.empty())
     complain(fmt::format("run #{}, which a client waits for, begins again", number));
-  if (function.removed && function.remove_sent && job.sent > *function.remove_sent)
+  if (function.removed && job.sent > *function.removed)
     complain(fmt::format("run #{} was sent after its function was deleted, and begins", number));
   job.starts.push_back({.code = call.code, .begun = scheduler_.now(), .ended = std::nullopt, .lost = false});
   if (job.starts.size() > static_cast<std::size_t>(kMostStarts + stops))

@@ -31,8 +31,7 @@ struct SentVersion {
 struct KnownFunction {
   std::string id;  // empty: not known
   std::vector<SentVersion> versions;
-  std::optional<WorldTime> remove_sent;
-  bool removed = false;
+  std::optional<WorldTime> removed;  // since a client was told so
   bool maybe_removed = false;
 };
 
@@ -53,7 +52,13 @@ struct KnownJob {
   std::string request;             // its id; empty: not known
   std::string result;              // SUCCESS …, as the client first heard; empty: it did not
   std::optional<WorldTime> heard;  // that it has a result
+  bool forgotten = false;          // a run that a client waited for went with the program
   std::vector<Start> starts;
+
+  // Its client has its id and no result, and may ask.
+  [[nodiscard]] bool goes_on() const {
+    return !request.empty() && result.empty() && !forgotten && (status == 202 || status == 503 || status == 504);
+  }
 };
 
 class Oracle {

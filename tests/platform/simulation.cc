@@ -149,6 +149,7 @@ FunctionPlan Play::obey(const FunctionCall& call) {
 // An upload makes another function of that number from then on; an update gives the one there is new code.
 Task<void> Play::change(Step step) {
   const bool makes = step.kind == Kind::upload;
+  if (!makes && !current_.contains(step.function)) co_return;
   if (makes) current_[step.function] = oracle_.add_function();
   const std::size_t index = current_.at(step.function);
   const std::string id = oracle_.functions.at(index).id;
@@ -177,18 +178,19 @@ Task<void> Play::change(Step step) {
 }
 
 Task<void> Play::remove(Step step) {
+  if (!current_.contains(step.function)) co_return;
   const std::size_t index = current_.at(step.function);
   const std::string id = oracle_.functions.at(index).id;
   if (id.empty()) co_return;
-  oracle_.functions.at(index).remove_sent = scheduler().now();
   say(fmt::format("#{} deletes f{}", step.number, index));
   const Answer answer = co_await client().remove(id);
   say(fmt::format("#{} is answered {} {}", step.number, answer.status, answer.text("code")));
-  if (answer.status == 200 || answer.status == 404) oracle_.functions.at(index).removed = true;
+  if (answer.status == 200 || answer.status == 404) oracle_.functions.at(index).removed = scheduler().now();
   if (answer.status == 0 && !answer.refused) oracle_.functions.at(index).maybe_removed = true;
 }
 
 Task<void> Play::run(Step step) {
+  if (!current_.contains(step.function)) co_return;
   const std::size_t index = current_.at(step.function);
   const std::string id = oracle_.functions.at(index).id;
   if (id.empty()) co_return;
@@ -298,10 +300,12 @@ void Play::come_to_rest() {
 }
 
 Task<void> Play::ask_for_results() {
-  for (const auto& [number, job] : oracle_.jobs) {
-    if (job.status != 202 || !job.result.empty()) continue;
+  for (auto& [number, job] : oracle_.jobs) {
+    if (!job.goes_on()) continue;
     const Answer answer = co_await client().get("/status/" + job.request);
-    if (answer.status == 404) oracle_.complain(fmt::format("run #{} was accepted, and is not known", number));
+    const bool may_be_lost = job.status != 202 && (job.status == 503 || oracle_.losses + oracle_.stops > 0);
+    job.forgotten = answer.status == 404;
+    if (job.forgotten && !may_be_lost) oracle_.complain(fmt::format("run #{} went on, and is not known", number));
     const std::string status = answer.text("status");
     if (status != "pending" && answer.status == 200) {
       say(fmt::format("#{} has the result {} {}", number, status, answer.text("code")));
