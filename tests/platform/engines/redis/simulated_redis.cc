@@ -131,7 +131,7 @@ bool SimulatedRedis::State::strike(RedisLine& line, std::uint64_t call, const Re
   }
   if (dice.chance(options.frozen)) {
     freeze_for(dice.between(milliseconds(1), options.frozen_for));
-    in_sockets.push_back([this, shared = line.shared_from_this(), call, command] { serve(*shared, call, command); });
+    in_sockets.emplace_back([this, shared = line.shared_from_this(), call, command] { serve(*shared, call, command); });
     return true;
   }
   if (dice.chance(options.emptied)) {
