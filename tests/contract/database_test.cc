@@ -111,7 +111,6 @@ TEST(Database, StepsOnAThreadThatIsGivenToIt) {
   submit("b", false);
   EXPECT_FALSE(writer.woken());  // one more of those that wait
   EXPECT_EQ(settled, 0);
-  clock.advance(milliseconds(10));
   EXPECT_EQ(writer.make_step(), SteadyTime::max());
   EXPECT_EQ(settled, 2);
 
@@ -123,14 +122,9 @@ TEST(Database, StepsOnAThreadThatIsGivenToIt) {
   EXPECT_EQ(settled, 4);
   EXPECT_EQ((*database)->commits(), commits + 2);
 
-  clock.advance(milliseconds(10));  // in quiet times nothing waits
   submit("e", false);
-  EXPECT_EQ(writer.make_step(), SteadyTime::max());
-  EXPECT_EQ(settled, 5);
-
-  submit("f", false);
   database->reset();
-  EXPECT_EQ(settled, 6);
+  EXPECT_EQ(settled, 5);
 }
 
 TEST(Database, AFailedCommitFailsTheGroupAndPasses) {

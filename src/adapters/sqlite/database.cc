@@ -138,7 +138,7 @@ void Database::submit(Write write) {
     backlog_bytes_ += write.bytes;
     ++backlog_;
     queue_.push_back(std::move(write));
-    // The first has woken the writer, which may let it wait: one more is nothing to wake it for, unless it makes the
+    // The first has woken the writer, which may be gathering: one more is nothing to wake it for, unless it makes the
     // group due. That costs the submitting thread more than the rest of this.
     if (queue_.size() > 1 && (was_due || !is_group_due())) return;
   }
@@ -168,19 +168,18 @@ Task<void> Database::wait_for_room() {
   }
 }
 
-// The writer's step: writes that may wait are committed kGather after the ones before at the soonest, and together.
+// The writer's step: the first look at writes that may wait gives others the time to come, the second commits.
 SteadyTime Database::write_on() {
   std::vector<Write> group;
   {
     const MutexLock lock(mutex_);
     if (queue_.empty()) return SteadyTime::max();
-    const SteadyTime due = committed_ + kGather;
-    if (!is_group_due() && clock_.steady_now() < due) return due;
+    gathering_ = !gathering_ && !is_group_due();
+    if (gathering_) return clock_.steady_now() + kGather;
     group = take_group();
   }
   commit_group(group);
   tend_log();
-  committed_ = clock_.steady_now();
   std::vector<std::shared_ptr<Signal>> waiting;
   bool more = false;
   {

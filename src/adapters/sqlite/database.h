@@ -44,7 +44,7 @@ class Database {
     std::function<Result<void>(sqlite::Connection&)> apply;
     std::function<void(const Result<void>&)> settled;
     std::size_t bytes = 0;  // what it holds in memory, roughly
-    bool urgent = true;     // a caller waits for it; the others share a commit every some milliseconds
+    bool urgent = true;     // a caller waits for it; the others are gathered for some milliseconds
   };
   void submit(Write write);
 
@@ -120,7 +120,7 @@ class Database {
   std::vector<std::unique_ptr<sqlite::Connection>> readers_ INFRA_GUARDED_BY(readers_mutex_);  // those not in use
   std::atomic<std::uint64_t> commits_ = 0;
   WrittenBytes written_;
-  SteadyTime committed_{};  // when the last commit was done; the writer thread's
+  bool gathering_ = false;  // what is queued has been looked at, and waits for more to come; the writer thread's
   std::unique_ptr<Background> writer_;
 };
 
