@@ -26,6 +26,10 @@ AUTHORIZATION = re.compile(r"AWS4-HMAC-SHA256 +Credential=([^,\s]+), *SignedHead
 ENCODED = re.compile(r"(?:[A-Za-z0-9\-._~/]|%[0-9A-F]{2})*")
 
 
+# What S3 refuses whoever sends it.
+NO_MATTER_OF_RIGHTS = ("XAmzContentSHA256Mismatch", "InvalidRequest")
+
+
 class Refusal(Exception):
     """A code as AWS has it, and what is wrong."""
 
@@ -143,7 +147,7 @@ def refusal_answer(service, head, refusal):
     else:
         kind = "application/x-amz-json-1.0"
         text = json.dumps({"__type": f"com.amazon.coral.service#{refusal.code}", "message": str(refusal)})
-    return answer("403 Forbidden", kind, text, head.method == "HEAD")
+    return answer("400 Bad Request" if refusal.code in NO_MATTER_OF_RIGHTS else "403 Forbidden", kind, text, head.method == "HEAD")
 
 
 def answer(status, kind, text, without_body=False):

@@ -44,8 +44,10 @@ class NewFolder {
     return folder;
   }
   ~NewFolder() {
+    if (path_.empty()) return;
+    fd_ = Descriptor();  // one that removing may lack
     std::error_code ignored;  // the rest is harmless
-    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
+    if (::rmdir(path_.c_str()) != 0) std::filesystem::remove_all(path_, ignored);
   }
   NewFolder(NewFolder&& other) noexcept : path_(std::exchange(other.path_, {})), fd_(std::move(other.fd_)) {}
   NewFolder& operator=(NewFolder&&) = delete;
