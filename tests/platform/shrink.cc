@@ -2,11 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <set>
-#include <string>
 #include <utility>
-
-#include "platform/simulation.h"
 
 namespace infra::sim {
 namespace {
@@ -14,20 +10,10 @@ namespace {
 constexpr int kCourses = 3;  // that a smaller scenario is tried on: with fewer steps the dice fall differently
 constexpr int kMostTries = 1500;
 
-// What is wrong, without who it is with: a scenario that fails in another way is another story.
-std::set<std::string> kinds_of(const Outcome& outcome) {
-  std::set<std::string> kinds;
-  for (const std::string& complaint : outcome.complaints) {
-    std::string kind = complaint.substr(complaint.find(": ") + 1);
-    std::erase_if(kind, [](char letter) { return letter >= '0' && letter <= '9'; });
-    kinds.insert(kind);
-  }
-  return kinds;
-}
-
 class Shrinking {
  public:
-  explicit Shrinking(Scenario scenario) : best_(std::move(scenario)), kinds_(kinds_of(play(best_))) {}
+  using Judge = std::function<Kinds(const Scenario&)>;
+  Shrinking(Scenario scenario, const Judge& judge) : judge_(judge), best_(std::move(scenario)), kinds_(judge(best_)) {}
 
   Scenario run() {
     for (bool better = true; better && tries_ < kMostTries;) {
@@ -40,7 +26,7 @@ class Shrinking {
  private:
   bool take_if_it_fails(Scenario smaller) {
     for (int i = 0; i < kCourses && tries_ < kMostTries; ++i, ++tries_) {
-      const auto kinds = kinds_of(play(smaller));
+      const Kinds kinds = judge_(smaller);
       if (std::ranges::any_of(kinds, [&](const std::string& kind) { return kinds_.contains(kind); })) {
         best_ = std::move(smaller);
         return true;
@@ -81,15 +67,26 @@ class Shrinking {
     return better;
   }
 
+  const Judge& judge_;
   Scenario best_;
-  const std::set<std::string> kinds_;
+  const Kinds kinds_;
   int tries_ = 0;
 };
 
 }  // namespace
 
-Scenario shrink(Scenario scenario) {
-  return Shrinking(std::move(scenario)).run();
+Kinds kinds_of(const Outcome& outcome) {
+  Kinds kinds;
+  for (const std::string& complaint : outcome.complaints) {
+    std::string kind = complaint.substr(complaint.find(": ") + 1);
+    std::erase_if(kind, [](char letter) { return letter >= '0' && letter <= '9'; });
+    kinds.insert(kind);
+  }
+  return kinds;
+}
+
+Scenario shrink(const Scenario& scenario, const std::function<Kinds(const Scenario&)>& judge) {
+  return Shrinking(scenario, judge).run();
 }
 
 }  // namespace infra::sim

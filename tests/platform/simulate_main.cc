@@ -75,7 +75,8 @@ bool try_seed(std::uint64_t seed, const Wanted& wanted) {
   fmt::print("seed {} fails:\n", seed);
   show(outcome);
   if (wanted.shrinks) {
-    const Scenario small = infra::sim::shrink(scenario);
+    const Scenario small =
+        infra::sim::shrink(scenario, [](const Scenario& one) { return infra::sim::kinds_of(play(one)); });
     fmt::print("the smallest scenario that was found to fail so:\n{}", infra::sim::to_text(small));
     show(play(small, true));
   }

@@ -231,8 +231,8 @@ void Play::begin(const Step& step) {
       if (Process* process = machine().process()) process->frozen_until = scheduler().now() + step.lasts;
       return;
     case Kind::jump:
-      say(fmt::format("the wall clock jumps by {} ms", step.lasts.count()));
-      return machine().time().jump(step.lasts);
+      say(fmt::format("the wall clock is {} ms off", step.lasts.count()));
+      return machine().time().set_wall_off(step.lasts);
   }
 }
 
@@ -286,8 +286,10 @@ void Play::come_to_rest() {
     pass(scheduler().now() + kAsk);
     if (open_ > 0 || !machine().serves()) continue;
     world_.world().run(ask_for_results());
-    const bool all = std::ranges::all_of(
-        oracle_.jobs, [](const auto& entry) { return entry.second.status != 202 || !entry.second.result.empty(); });
+    const bool all = std::ranges::none_of(oracle_.jobs, [](const auto& entry) {
+      const KnownJob& job = entry.second;
+      return job.goes_on() || (!job.starts.empty() && !job.starts.back().ended);
+    });
     if (all) break;
   }
   pass(scheduler().now() + kSweeps);
@@ -305,6 +307,7 @@ Task<void> Play::ask_for_results() {
     const Answer answer = co_await client().get("/status/" + job.request);
     const bool may_be_lost = job.status != 202 && (job.status == 503 || oracle_.losses + oracle_.stops > 0);
     job.forgotten = answer.status == 404;
+    say(fmt::format("#{} is asked for: {} {}", number, answer.status, answer.text("status")));
     if (job.forgotten && !may_be_lost) oracle_.complain(fmt::format("run #{} went on, and is not known", number));
     const std::string status = answer.text("status");
     if (status != "pending" && answer.status == 200) {

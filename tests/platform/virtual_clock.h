@@ -15,7 +15,7 @@ class MachineTime {
   // How much faster than the world's its clocks run, in millionths, from here on.
   void set_drift(WorldTime now, double millionths);
   // The wall clock alone: by an operator or a time server.
-  void jump(milliseconds by) { wall_offset_ += by; }
+  void set_wall_off(milliseconds by) { wall_offset_ = by; }
 
   [[nodiscard]] SteadyTime steady(WorldTime now) const;
   [[nodiscard]] WallTime wall(WorldTime now) const;

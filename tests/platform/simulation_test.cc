@@ -1,0 +1,169 @@
+// Seeds of the simulation: a fixed set, those that found something, and some that nobody has seen before.
+#include "platform/simulation.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <ctime>
+#include <random>
+#include <string>
+
+#include "platform/oracle.h"
+#include "platform/shrink.h"
+
+namespace infra::sim {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using Kind = Step::Kind;
+
+constexpr std::uint64_t kFixed = 60;
+constexpr std::clock_t kFreshSeconds = 8;  // of processor time
+
+void expect_holds(std::uint64_t seed) {
+  const Outcome outcome = play(draw_scenario(seed));
+  EXPECT_THAT(outcome.complaints, IsEmpty()) << "again: ./dev simulate --seed " << seed;
+}
+
+TEST(Simulation, FixedSeedsHold) {
+  int runs = 0, losses = 0;
+  for (std::uint64_t seed = 1; seed <= kFixed; ++seed) {
+    const Outcome outcome = play(draw_scenario(seed));
+    EXPECT_THAT(outcome.complaints, IsEmpty()) << "again: ./dev simulate --seed " << seed;
+    runs += outcome.runs;
+    losses += outcome.losses;
+  }
+  EXPECT_GT(runs, 500) << "they do something";
+  EXPECT_GT(losses, 10);
+}
+
+TEST(Simulation, FreshSeedsHold) {
+  const std::clock_t end = std::clock() + kFreshSeconds * CLOCKS_PER_SEC;
+  std::random_device chance;
+  for (std::uint64_t seed = (std::uint64_t{chance()} << 20) + kFixed; std::clock() < end; ++seed) expect_holds(seed);
+}
+
+TEST(Simulation, ASeedReplaysToTheLetter) {
+  for (const std::uint64_t seed : {3U, 4U, 5U, 6U}) {
+    const Outcome first = play(draw_scenario(seed), true);
+    const Outcome second = play(draw_scenario(seed), true);
+    EXPECT_EQ(first.trace, second.trace);
+    EXPECT_EQ(first.fingerprint, second.fingerprint);
+  }
+}
+
+TEST(Shrink, DropsWhatTheFailureDoesNotNeed) {
+  Scenario scenario = draw_scenario(1);
+  scenario.faults = {Fault::crash, Fault::freeze, Fault::drift};
+  scenario.steps.push_back({.kind = Kind::crash, .number = 100});
+  const auto judge = [](const Scenario& one) {
+    bool runs = false;
+    for (const Step& step : one.steps) {
+      runs = runs || step.kind == Kind::run_sync;
+      if (step.kind == Kind::crash && runs && one.has(Fault::freeze)) return Kinds{"a crash after a run"};
+    }
+    return one.steps.size() > 3 ? Kinds{"another story"} : Kinds{};
+  };
+  ASSERT_TRUE(judge(scenario).contains("a crash after a run"));
+  const Scenario small = shrink(scenario, judge);
+  EXPECT_EQ(small.steps.size(), 2U) << to_text(small);
+  EXPECT_EQ(small.faults, std::vector{Fault::freeze});
+}
+
+class OracleTest : public ::testing::Test {
+ protected:
+  OracleTest() {
+    oracle_.functions[oracle_.add_function()].versions.push_back(
+        {.code = "v1", .max_concurrency = 1, .answered = scheduler_.now(), .accepted = true});
+  }
+  void send(int number, Kind kind = Kind::run_async) { oracle_.add_job({.kind = kind, .number = number}, 0); }
+  void accept(int number) {
+    oracle_.answered(number, {.status = 202, .body = R"({"jobId":"r)" + std::to_string(number) + R"("})"});
+  }
+  static FunctionCall call(int number, std::string code = "v1") {
+    return {.request = "r" + std::to_string(number), .code = std::move(code)};
+  }
+  void expect_complaint(const std::string& what) {
+    ASSERT_EQ(oracle_.complaints().size(), 1U) << ::testing::PrintToString(oracle_.complaints());
+    EXPECT_THAT(oracle_.complaints().front(), HasSubstr(what));
+  }
+
+  Scheduler scheduler_{1};
+  Oracle oracle_{scheduler_};
+};
+
+TEST_F(OracleTest, AGoodRunIsNoStory) {
+  send(1);
+  accept(1);
+  oracle_.begins(call(1), 1);
+  oracle_.ends(call(1), 1);
+  oracle_.heard(1, "SUCCESS");
+  oracle_.check_jobs({});
+  oracle_.check_rows(0, boost::json::parse(R"([{"requestId":"r1"}])").as_array(), 1);
+  EXPECT_THAT(oracle_.complaints(), IsEmpty());
+}
+
+TEST_F(OracleTest, ARunThatRunsTwiceAtOnce) {
+  oracle_.functions[0].versions[0].max_concurrency = 0;
+  send(1);
+  oracle_.begins(call(1), 1);
+  oracle_.begins(call(1), 1);
+  expect_complaint("begins while it runs");
+}
+
+TEST_F(OracleTest, ARunThatBeginsAfterItsResult) {
+  send(1);
+  accept(1);
+  oracle_.heard(1, "SUCCESS");
+  oracle_.begins(call(1), 1);
+  expect_complaint("begins after it had its result");
+}
+
+TEST_F(OracleTest, ARunThatBeginsTooOften) {
+  send(1);
+  for (int i = 0; i < 4; ++i) {
+    oracle_.begins(call(1), 1);
+    oracle_.ends(call(1), 1);
+  }
+  expect_complaint("begins for the 4th time");
+}
+
+TEST_F(OracleTest, MoreRunsAtOnceThanThereMayBe) {
+  send(1);
+  send(2);
+  oracle_.begins(call(1), 1);
+  oracle_.begins(call(2), 2);
+  expect_complaint("2 runs of f0 at once; 1 are allowed");
+}
+
+TEST_F(OracleTest, CodeThatWasReplaced) {
+  oracle_.functions[0].versions.push_back(
+      {.code = "v2", .sent = WorldTime(1), .answered = WorldTime(2), .accepted = true});
+  scheduler_.idle_until(WorldTime(3));
+  send(1);
+  oracle_.begins(call(1), 1);
+  expect_complaint("had been replaced");
+  EXPECT_EQ(oracle_.possible_codes(0), std::set<std::string>{"v2"});
+}
+
+TEST_F(OracleTest, RowsAndCounts) {
+  send(1);
+  accept(1);
+  oracle_.check_rows(0, boost::json::array(), 0);
+  expect_complaint("was accepted, and has no row");
+  oracle_.check_rows(0, boost::json::parse(R"([{"requestId":"r1"},{"requestId":"r1"}])").as_array(), 2);
+  EXPECT_THAT(oracle_.complaints().back(), HasSubstr("r1 has 2 rows"));
+  oracle_.check_rows(0, boost::json::parse(R"([{"requestId":"r1"}])").as_array(), 2);
+  EXPECT_THAT(oracle_.complaints().back(), HasSubstr("counts 2 invocations"));
+}
+
+TEST_F(OracleTest, AnAcceptedRunWithoutAResult) {
+  send(1);
+  accept(1);
+  oracle_.check_jobs({});
+  expect_complaint("was accepted, and has no result");
+}
+
+}  // namespace
+}  // namespace infra::sim
