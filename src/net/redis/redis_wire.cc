@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <hiredis/read.h>
 
+#include <algorithm>
 #include <iterator>
 #include <new>
 #include <utility>
@@ -12,11 +13,13 @@
 namespace infra::net {
 namespace {
 
-// An element of an array stands in its parent already; only the root is allocated.
+constexpr std::size_t kUsualElements = 16;
+
+// Elements are made one by one, as they come: a few bytes can announce two billion of them. The ones before are whole
+// by then, so that hiredis has no pointer to any that moves.
 RedisReply* place_for(const redisReadTask* task) {
   if (task->parent == nullptr) return new RedisReply;
-  auto* const parent = static_cast<RedisReply*>(task->parent->obj);
-  return &parent->elements[static_cast<std::size_t>(task->idx)];
+  return &static_cast<RedisReply*>(task->parent->obj)->elements.emplace_back();
 }
 
 void* create_text(const redisReadTask* task, char* text, std::size_t size) noexcept {
@@ -31,7 +34,7 @@ void* create_text(const redisReadTask* task, char* text, std::size_t size) noexc
 void* create_array(const redisReadTask* task, int count) noexcept {
   RedisReply* const reply = place_for(task);
   reply->type = RedisReply::Type::array;
-  reply->elements.resize(count > 0 ? static_cast<std::size_t>(count) : 0);
+  if (count > 0) reply->elements.reserve(std::min(static_cast<std::size_t>(count), kUsualElements));
   return reply;
 }
 

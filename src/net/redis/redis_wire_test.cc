@@ -57,6 +57,28 @@ TEST(RedisWireTest, EveryTypeOfReplyComesInAnyPieces) {
   }
 }
 
+TEST(RedisWireTest, AnArrayCostsWhatHasComeOfIt) {
+  RedisReader reader;
+  reader.feed("*2147483647\r\n*2147483647\r\n:1\r\n");
+  const auto reply = reader.next();
+  ASSERT_TRUE(reply.has_value());
+  EXPECT_FALSE(reply->has_value());
+}
+
+TEST(RedisWireTest, ALongArrayOfArraysIsReadWhole) {
+  constexpr std::size_t kMany = 1000;
+  RedisReader reader;
+  reader.feed("*1000\r\n");
+  for (std::size_t i = 0; i < kMany; ++i) reader.feed("*2\r\n:" + std::to_string(i) + "\r\n*1\r\n$1\r\nx\r\n");
+  const RedisReply reply = read_one(reader);
+  ASSERT_EQ(reply.elements.size(), kMany);
+  for (std::size_t i = 0; i < kMany; ++i) {
+    ASSERT_EQ(reply.elements[i].elements.size(), 2U);
+    EXPECT_EQ(reply.elements[i].elements[0].integer, static_cast<std::int64_t>(i));
+    EXPECT_EQ(reply.elements[i].elements[1].elements.at(0).text, "x");
+  }
+}
+
 TEST(RedisWireTest, WhatIsNotTheProtocolIsAnError) {
   RedisReader reader;
   reader.feed("+fine\r\nHTTP/1.1 400 Bad Request\r\n");
