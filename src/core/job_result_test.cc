@@ -311,6 +311,7 @@ TEST(TextTest, NumbersAreWrittenShort) {
   EXPECT_EQ(json_number(12), "12");
   EXPECT_EQ(json_number(0.0049), "0.005");
   EXPECT_EQ(json_number(0), "0");
+  EXPECT_EQ(json_number(-1e306), "-1e+306");
 }
 
 }  // namespace

@@ -79,6 +79,9 @@ std::string json_quote(std::string_view text) {
 
 std::string json_number(double value) {
   if (!std::isfinite(value)) return "null";  // as JavaScript does: JSON has no word for it
+  // Larger ones have no thousandths, and some no thousandfold.
+  constexpr double kLargestWithDecimals = 1e15;
+  if (std::abs(value) >= kLargestWithDecimals) return fmt::format("{}", value);
   return fmt::format("{}", std::round(value * 1000) / 1000);
 }
 
