@@ -100,7 +100,10 @@ std::optional<WallTime> parse_iso8601(std::string_view text) {
   }
   const auto offset = parse_offset(text);
   if (!offset) return std::nullopt;
-  return time - *offset;
+  time -= *offset;
+  const year_month_day utc{floor<days>(time)};
+  if (utc.year() < year{0} || utc.year() > year{9999}) return std::nullopt;  // to_iso8601() could not write it
+  return time;
 }
 
 }  // namespace infra

@@ -71,6 +71,8 @@ TEST(TimeTest, RefusesWhatIsNoTime) {
                            "2026-11-23Z",
                            " 2026-11-23",
                            "2026-1-2",
+                           "0000-01-01T00:00:00+00:01",
+                           "9999-12-31T23:59:60Z",
                            "-026-01-02"}) {
     EXPECT_EQ(parse_iso8601(text), std::nullopt) << text;
   }
