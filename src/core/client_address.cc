@@ -43,7 +43,8 @@ std::string client_address(std::string_view peer, std::string_view forwarded_for
     const auto comma = rest.rfind(',');
     const std::string entry{without_port(trim(comma == std::string_view::npos ? rest : rest.substr(comma + 1)))};
     if (hop == hops) {
-      if (is_v4(entry) || parse_v6(entry)) return entry;
+      // What the C library reads ends at a NUL, what becomes a key does not.
+      if (entry.find('\0') == std::string::npos && (is_v4(entry) || parse_v6(entry))) return entry;
       break;
     }
     rest = comma == std::string_view::npos ? std::string_view{} : rest.substr(0, comma);

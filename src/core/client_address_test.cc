@@ -23,6 +23,7 @@ TEST(ClientAddressTest, FallsBackToThePeer) {
   EXPECT_EQ(client_address("10.0.0.1", "6.6.6.6, unknown", 1), "10.0.0.1");
   EXPECT_EQ(client_address("10.0.0.1", "6.6.6.6, ", 1), "10.0.0.1");
   EXPECT_EQ(client_address("10.0.0.1", "6.6.6.6, [::1", 1), "10.0.0.1");
+  EXPECT_EQ(client_address("10.0.0.1", std::string_view("6.6.6.6\0a", 9), 1), "10.0.0.1");
 }
 
 TEST(ClientAddressTest, ReadsEntriesWithPorts) {
