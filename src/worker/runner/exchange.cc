@@ -131,7 +131,7 @@ void Conversation::end(ExchangeEnd how) {
   result_.end = how;
   ended_ = true;
   if (how == ExchangeEnd::answered) return;
-  reader_ = FrameReader(asked_.kind);  // what has come of it
+  reader_.let_go();  // before others get its room
   claim_.reset();
 }
 

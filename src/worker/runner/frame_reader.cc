@@ -60,7 +60,13 @@ void FrameReader::end() {
 void FrameReader::refuse(Error why) {
   state_ = State::refused;
   refusal_ = std::move(why);
-  frame_ = {};
+  let_go();
+}
+
+// An assignment would keep the text's memory.
+void FrameReader::let_go() {
+  std::string().swap(frame_.text);
+  std::vector<MemberRange>().swap(frame_.members);
 }
 
 void FrameReader::refuse_text() {

@@ -54,6 +54,8 @@ class FrameReader {
 
   [[nodiscard]] const Frame& frame() const { return frame_; }
   [[nodiscard]] Frame take_frame() { return std::move(frame_); }
+  // Frees what has come.
+  void let_go();
 
  private:
   std::string_view take_header(std::string_view bytes);

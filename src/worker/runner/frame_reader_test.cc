@@ -47,6 +47,14 @@ TEST(FrameReader, WhatCantBecomeAnAnswerIsRefusedWhileItComes) {
   }
 }
 
+TEST(FrameReader, WhatIsRefusedLateIsLetGo) {
+  FrameReader reader(kAnswerFrame);
+  reader.take(header(1 << 20) + "{\"value\":\"" + std::string(100'000, 'x'));
+  EXPECT_GE(reader.frame().text.capacity(), 100'000U);
+  EXPECT_EQ(reader.take("\"]"), State::refused);
+  EXPECT_EQ(reader.frame().text.capacity(), std::string().capacity());
+}
+
 TEST(FrameReader, WhatIsTooDeepIsTheResultsFault) {
   FrameReader reader(kAnswerFrame);
   EXPECT_EQ(reader.take(header(1 << 20) + "{\"value\":" + std::string(kMaxJsonDepth + 1, '[')), State::refused);
