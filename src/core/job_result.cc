@@ -62,14 +62,6 @@ void read_output_files(const RawObject& object, std::vector<OutputFile>& files) 
   } while (files.size() < kMostOutputFiles && list.take(','));
 }
 
-// Reference workers say SUCCESS and FAILED; what else one may say is judged as their controllers do.
-std::optional<RunStatus> status_of(const RawObject& object) {
-  if (const auto status = parse_run_status(object.string("status"))) return status;
-  const auto exit_code = int_field(object, "exitCode");
-  if (!exit_code) return std::nullopt;
-  return *exit_code == 0 ? RunStatus::success : RunStatus::failed;
-}
-
 // Reference workers know no microseconds, and those of several ages have several names for the rest.
 void read_durations(const RawObject& object, JobResult& r) {
   constexpr double kLongestMs = 1e12;
@@ -143,6 +135,14 @@ std::string to_json(const JobResult& r, std::string_view value) {
                       r.recommended_memory_mb ? std::to_string(*r.recommended_memory_mb) : "null",
                       r.estimated_savings.empty() ? "null" : json_quote(r.estimated_savings));
   return text;
+}
+
+// Reference workers say SUCCESS and FAILED; what else one may say is judged as their controllers do.
+std::optional<RunStatus> status_of(const RawObject& object) {
+  if (const auto status = parse_run_status(object.string("status"))) return status;
+  const auto exit_code = int_field(object, "exitCode");
+  if (!exit_code) return std::nullopt;
+  return *exit_code == 0 ? RunStatus::success : RunStatus::failed;
 }
 
 Result<JobResult> parse_job_result(std::string_view text) {

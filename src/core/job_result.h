@@ -16,6 +16,7 @@
 namespace infra {
 
 class ByteClaim;
+class RawObject;
 
 enum class RunStatus : std::uint8_t {
   success,
@@ -72,6 +73,9 @@ struct JobResult {
 [[nodiscard]] std::string to_json(const JobResult& result);
 // The same with `value` for the returned one.
 [[nodiscard]] std::string to_json(const JobResult& result, std::string_view value);
+
+// What makes an object a result: its status, or one that follows from its exit code.
+[[nodiscard]] std::optional<RunStatus> status_of(const RawObject& object);
 
 // Reads what to_json() or a reference worker wrote; missing fields keep their defaults, and a missing or unknown status
 // follows from the exit code. `invalid` if it is no result.

@@ -18,7 +18,7 @@ JobKeyText kind_of(std::string_view text) {
   const auto object = RawObject::read(text);
   if (!object) return JobKeyText::no_result;
   if (object->text(kResultKey)) return JobKeyText::pointer;
-  if (!parse_run_status(object->string("status")) && !object->number("exitCode")) return JobKeyText::no_result;
+  if (!status_of(*object)) return JobKeyText::no_result;
   return object->number("durationUs") ? JobKeyText::result : JobKeyText::result_of_reference_worker;
 }
 

@@ -12,7 +12,7 @@ TEST(JobKeyTextTest, IsKnownByItsMembers) {
   EXPECT_EQ(kind_of(R"({"status":"SUCCESS","stdout":"","durationMs":3})"), JobKeyText::result_of_reference_worker);
   EXPECT_EQ(kind_of(R"({"exitCode":0})"), JobKeyText::result_of_reference_worker);
   for (const auto* text : {"", "x", "[1]", "{}", R"({"status":"pending"})", R"({ "status" : "pending" })",
-                           R"({"status":"SUCCESS")", R"({"exitCode":[0,0]})"})
+                           R"({"status":"SUCCESS")", R"({"exitCode":[0,0]})", R"({"exitCode":1e300,"durationUs":1})"})
     EXPECT_EQ(kind_of(text), JobKeyText::no_result) << text;
 }
 
