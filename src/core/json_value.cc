@@ -1,6 +1,7 @@
 #include "core/json_value.h"
 
 #include <charconv>
+#include <cmath>
 
 #include "core/json_cursor.h"
 
@@ -42,6 +43,16 @@ std::string without_lone_surrogates(std::string_view text) {
   return whole;
 }
 
+// Boost takes a zero times ten to the 999th, which no double holds, for no number.
+void mend_zeros(json::value& value) {
+  if (auto* number = value.if_double(); number != nullptr && std::isnan(*number)) *number = 0;
+  if (auto* array = value.if_array()) {
+    for (auto& element : *array) mend_zeros(element);
+  } else if (auto* object = value.if_object()) {
+    for (auto& member : *object) mend_zeros(member.value());
+  }
+}
+
 }  // namespace
 
 std::optional<json::value> parse_json(std::string_view text) {
@@ -52,6 +63,7 @@ std::optional<json::value> parse_json(std::string_view text) {
   if (broken && broken != json::error::too_deep)
     value = json::parse(without_lone_surrogates(text), broken, {}, options);
   if (broken) return std::nullopt;
+  if (text.find("0e") != std::string_view::npos || text.find("0E") != std::string_view::npos) mend_zeros(value);
   return value;
 }
 

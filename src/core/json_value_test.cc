@@ -15,6 +15,8 @@ TEST(JsonValue, ReadsWhatIsJson) {
   EXPECT_EQ(parse_json(std::string(kMaxJsonDepth, '[') + std::string(kMaxJsonDepth, ']'))->kind(),
             boost::json::kind::array);
   EXPECT_EQ(parse_json("1e400")->to_number<double>(), HUGE_VAL);
+  EXPECT_EQ(parse_json("0e999")->to_number<double>(), 0);
+  EXPECT_EQ(parse_json(R"({"a":[-0.0E400]})")->at("a").at(0).to_number<double>(), 0);
 }
 
 TEST(JsonValue, ASurrogateWithoutItsOtherHalfIsReplaced) {
