@@ -22,7 +22,10 @@ std::optional<unsigned> number(std::string_view digits) {
 
 std::optional<WallTime> parse_http_date(std::string_view text) {
   constexpr std::string_view kForm = "Sun, 06 Nov 1994 08:49:37 GMT";
-  if (text.size() != kForm.size() || !text.ends_with(" GMT") || text.substr(3, 2) != ", ") return std::nullopt;
+  if (text.size() != kForm.size() || !text.ends_with(" GMT")) return std::nullopt;
+  for (const std::size_t at : {3U, 4U, 7U, 11U, 16U, 19U, 22U}) {
+    if (text[at] != kForm[at]) return std::nullopt;
+  }
   const auto* const month = std::ranges::find(kMonths, text.substr(8, 3));
   const auto day = number(text.substr(5, 2));
   const auto year = number(text.substr(12, 4));
