@@ -42,10 +42,9 @@ std::optional<Model> read_model(const json::value& value) {
 }
 
 std::optional<std::vector<Model>> read_models(std::string_view body) {
-  boost::system::error_code error;
-  const auto root = json::parse(body, error);
-  if (error || !root.is_object()) return std::nullopt;
-  const auto* const listed = root.get_object().if_contains("models");
+  const auto root = parse_json(body);
+  if (!root || !root->is_object()) return std::nullopt;
+  const auto* const listed = root->get_object().if_contains("models");
   if (listed == nullptr || !listed->is_array()) return std::nullopt;
   std::vector<Model> models;
   for (const auto& value : listed->get_array()) {

@@ -1,18 +1,12 @@
 #include "adapters/redis/redis_worker_registry.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <boost/json.hpp>
 
-#include "adapters/redis/reference_result.h"
-#include "core/json_text.h"
+#include "adapters/redis/heartbeat_text.h"
 #include "core/text.h"
 
 namespace infra {
 namespace {
-
-namespace json = boost::json;
 
 constexpr const char* kWorkers = "infra:workers";
 constexpr const char* kReference = "system:status";
@@ -54,51 +48,13 @@ return alive
   return kScript;
 }
 
-std::string without_end(const Heartbeat& beat) {
-  return fmt::format(R"({{"status":{},"pools":{},"activeJobs":{},"uptimeSeconds":{},"timestamp":{})",
-                     json_quote(beat.status), json_counts(beat.pools), beat.active_jobs,
-                     json_number(beat.uptime_seconds), json_quote(beat.timestamp));
-}
-
-std::optional<json::object> read_object(std::string_view text) {
-  boost::system::error_code broken;
-  auto value = json::parse(json::string_view(text.data(), text.size()), broken);
-  if (broken || !value.is_object()) return std::nullopt;
-  return std::move(value.get_object());
-}
-
-double number_in(const json::object& object, std::string_view name) {
-  const auto* value = object.if_contains(name);
-  return value != nullptr && value->is_number() ? value->to_number<double>() : 0;
-}
-
-int count_in(const json::object& object, std::string_view name) {
-  return static_cast<int>(std::clamp(number_in(object, name), 0.0, 1e6));
-}
-
-std::string text_in(const json::object& object, std::string_view name) {
-  const auto* value = object.if_contains(name);
-  if (value == nullptr) return {};
-  if (value->is_string()) return std::string(value->get_string());
-  return value->is_number() ? json::serialize(*value) : std::string();
-}
-
-std::map<std::string, int> pools_in(const json::object& object) {
-  auto pools = Heartbeat{}.pools;
-  const auto* given = object.if_contains("pools");
-  if (given == nullptr || !given->is_object()) return pools;
-  for (auto& [runtime, count] : pools) {
-    count = count_in(given->get_object(), runtime);
-  }
-  return pools;
-}
-
 }  // namespace
 
 RedisWorkerRegistry::RedisWorkerRegistry(net::RedisClient& redis, Clock& clock) : redis_(redis), clock_(clock) {}
 
 Task<Result<void>> RedisWorkerRegistry::record(const Heartbeat& heartbeat) {
-  const net::RedisCommand arguments{heartbeat.worker_id.value, without_end(heartbeat), std::to_string(kMostWorkers)};
+  const net::RedisCommand arguments{heartbeat.worker_id.value, unreceived_text(heartbeat),
+                                    std::to_string(kMostWorkers)};
   auto kept = co_await redis_.eval(record_script(), kWorkers, arguments);
   if (kept && kept->integer == 0 && co_await list()) {  // which forgets those that are gone
     kept = co_await redis_.eval(record_script(), kWorkers, arguments);
@@ -115,17 +71,8 @@ Task<Result<std::vector<Heartbeat>>> RedisWorkerRegistry::list() {
   const auto& told = reply->elements;
   const auto server_time = told.empty() ? std::nullopt : parse_whole(told.front().text);
   for (std::size_t i = 1; server_time && i + 1 < told.size(); i += 2) {
-    const auto object = read_object(told[i + 1].text);
-    if (!object) continue;
-    const auto came = static_cast<std::int64_t>(number_in(*object, "receivedAt"));
-    const milliseconds ago{std::max<std::int64_t>(*server_time - came, 0)};
-    alive.push_back({.worker_id = {told[i].text},
-                     .status = text_in(*object, "status"),
-                     .pools = pools_in(*object),
-                     .active_jobs = count_in(*object, "activeJobs"),
-                     .uptime_seconds = number_in(*object, "uptimeSeconds"),
-                     .timestamp = text_in(*object, "timestamp"),
-                     .received_at = clock_.now() - ago});
+    auto beat = read_heartbeat({told[i].text}, told[i + 1].text, WallTime{milliseconds{*server_time}}, clock_.now());
+    if (beat) alive.push_back(std::move(*beat));
   }
   auto reference = co_await reference_worker();
   if (!reference) co_return fail(reference.error());
@@ -137,17 +84,9 @@ Task<Result<std::vector<Heartbeat>>> RedisWorkerRegistry::list() {
 Task<Result<std::optional<Heartbeat>>> RedisWorkerRegistry::reference_worker() {
   const auto reply = co_await redis_.command({"GET", kReference}, kReference);
   if (!reply) co_return fail(reply.error());
-  const auto object = reply->is_nil() ? std::nullopt : read_object(reply->text);
-  reference_alive_ = object.has_value();
-  if (!object) co_return std::nullopt;
-  const std::string id = text_in(*object, "worker_id");
-  co_return Heartbeat{.worker_id = {id.empty() ? std::string(kReferenceWorker) : id},
-                      .status = "healthy",
-                      .pools = pools_in(*object),
-                      .active_jobs = count_in(*object, "active_jobs"),
-                      .uptime_seconds = number_in(*object, "uptime_seconds"),
-                      .timestamp = text_in(*object, "timestamp"),
-                      .received_at = clock_.now()};
+  auto beat = reply->is_nil() ? std::nullopt : read_reference_heartbeat(reply->text, clock_.now());
+  reference_alive_ = beat.has_value();
+  co_return beat;
 }
 
 bool RedisWorkerRegistry::reference_worker_alive() const {
