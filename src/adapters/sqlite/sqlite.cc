@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <sqlite3.h>
 
+#include <cerrno>
 #include <utility>
 
 #include "core/error_codes.h"
@@ -12,8 +13,15 @@ namespace {
 
 constexpr int kBusyTimeoutMs = 5000;  // only a foreign tool that writes (the sqlite3 shell) makes us wait
 
-Error make_error(int code, const char* detail) {
-  if ((code & 0xff) == SQLITE_FULL) {  // what SQLite makes of ENOSPC
+// SQLite's code for a write that found no room; the memory that connections share is a file as well, of which it says
+// that there was an I/O error. (Of an error in a commit it does not keep the system's reason.)
+bool is_full(int code, int system_error) {
+  return (code & 0xff) == SQLITE_FULL ||
+         (code == SQLITE_IOERR_SHMSIZE && (system_error == ENOSPC || system_error == EDQUOT));
+}
+
+Error make_error(int code, int system_error, const char* detail) {
+  if (is_full(code, system_error)) {
     return {errors::disk_full, "The disk that holds the data folder is full; free some space on it."};
   }
   return {errors::engine_unavailable, fmt::format("The database can't be used: {}.", detail)};
@@ -136,8 +144,8 @@ Connection::~Connection() {
 }
 
 Error Connection::last_error() const {
-  if (handle_ == nullptr) return make_error(SQLITE_NOMEM, "out of memory");
-  return make_error(sqlite3_extended_errcode(handle_), sqlite3_errmsg(handle_));
+  if (handle_ == nullptr) return make_error(SQLITE_NOMEM, 0, "out of memory");
+  return make_error(sqlite3_extended_errcode(handle_), sqlite3_system_errno(handle_), sqlite3_errmsg(handle_));
 }
 
 Result<void> Connection::execute_script(const std::string& sql) {

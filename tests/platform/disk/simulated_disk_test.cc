@@ -206,6 +206,19 @@ TEST(SimulatedDisk, IsFullUntilThereIsRoom) {
   EXPECT_EQ(connection->query_integer("SELECT count(*) FROM t").value(), 1);
 }
 
+// The first use of the database makes the memory that connections share, which is a file: there is no room for it.
+TEST(SimulatedDisk, AProgramThatStartsOnAFullOneSaysSo) {
+  Machine machine;
+  ASSERT_TRUE(open()->execute("CREATE TABLE t(a)"));
+  machine.disk.set_capacity(machine.disk.used());
+  const auto opened = Connection::open(kFile, Connection::Mode::create);
+  const auto refused = (*opened)->execute("INSERT INTO t VALUES(1)");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, "disk_full") << refused.error().message;
+  machine.disk.set_capacity(std::nullopt);
+  EXPECT_TRUE((*opened)->execute("INSERT INTO t VALUES(1)"));
+}
+
 TEST(SimulatedDisk, RefusesTheCallsThatItIsToldTo) {
   Machine machine;
   const auto connection = open();
