@@ -23,14 +23,14 @@ inline DiskManners in_world(Scheduler& scheduler, Process& process, DiskPace pac
                 const WorldTime takes =
                     syncs ? WorldTime(scheduler.dice().between(0, pace.sync_takes.count())) : pace.takes;
                 if (Fiber::current() == nullptr || !scheduler.dice().chance(syncs ? 1 : pace.lets_others)) {
-                  scheduler.spend(takes);
+                  scheduler.idle_until(scheduler.now() + takes);
                   return;
                 }
                 scheduler.block(process, {.what = "the disk", .words = {}, .deadline = scheduler.now() + takes});
               },
           .pause =
               [&scheduler, &process](std::chrono::microseconds time) {
-                if (Fiber::current() == nullptr) return scheduler.spend(time);
+                if (Fiber::current() == nullptr) return scheduler.idle_until(scheduler.now() + time);
                 scheduler.block(process,
                                 {.what = "a lock of the database", .words = {}, .deadline = scheduler.now() + time});
               }};
