@@ -11,6 +11,7 @@ namespace {
 using End = FunctionPlan::End;
 
 constexpr std::size_t kMostComplaints = 20;
+constexpr WorldTime kLongestTelling = std::chrono::minutes(1);  // of what came of a run, to its client
 
 // What came of it if nothing but the function decided.
 std::string_view expected_result(const Step& step) {
@@ -36,6 +37,7 @@ KnownJob& Oracle::add_job(const Step& step, std::size_t function) {
   job.step = step;
   job.function = function;
   job.sent = scheduler_.now();
+  job.idle_before = idle();
   return job;
 }
 
@@ -89,6 +91,22 @@ void Oracle::check_version(const KnownJob& job, const std::string& code) {
   }
 }
 
+WorldTime Oracle::idle() const {
+  return idle_until_begun_ + (all_running_ == 0 ? scheduler_.now() - idle_since_ : WorldTime{0});
+}
+
+void Oracle::wait_anew() {
+  for (auto& [number, job] : jobs) job.idle_before = idle();
+}
+
+// A run waits for others, and not for nothing.
+void Oracle::check_wait(const KnownJob& job) {
+  const WorldTime waited = idle() - job.idle_before;
+  if (waited > longest_idle_)
+    complain(
+        fmt::format("run #{} waited while nothing ran, {} ms in all", job.step.number, waited.count() / 1'000'000));
+}
+
 void Oracle::begins(const FunctionCall& call, int number) {
   const auto found = jobs.find(number);
   if (found == jobs.end()) return complain(fmt::format("a call of no run: {}", call.input));
@@ -98,16 +116,19 @@ void Oracle::begins(const FunctionCall& call, int number) {
     complain(fmt::format("run #{} runs as {} and was accepted as {}", number, call.request, job.request));
   if (!job.starts.empty() && !job.starts.back().ended) complain(fmt::format("run #{} begins while it runs", number));
   if (job.heard) complain(fmt::format("run #{} begins after it had its result, {}", number, job.result));
+  if (recorded_.contains(call.request)) complain(fmt::format("run #{} begins though the disk has its row", number));
   if (job.answered && (job.status == 404 || job.status == 429))
     complain(fmt::format("run #{} was refused with {}, and begins", number, job.status));
   if (job.step.kind == Step::Kind::run_sync && !job.starts.empty())
     complain(fmt::format("run #{}, which a client waits for, begins again", number));
   if (function.removed && job.sent > *function.removed)
     complain(fmt::format("run #{} was sent after its function was deleted, and begins", number));
+  check_wait(job);
   job.starts.push_back({.code = call.code, .begun = scheduler_.now(), .ended = std::nullopt, .lost = false});
   if (job.starts.size() > static_cast<std::size_t>(kMostStarts + stops))
     complain(fmt::format("run #{} begins for the {}th time", number, job.starts.size()));
   check_version(job, call.code);
+  if (all_running_++ == 0) idle_until_begun_ += scheduler_.now() - idle_since_;
   const int now = ++running_[job.function];
   const int most = most_at_once(job);
   if (most > 0 && now > most) complain(fmt::format("{} runs of f{} at once; {} are allowed", now, job.function, most));
@@ -116,6 +137,7 @@ void Oracle::begins(const FunctionCall& call, int number) {
 void Oracle::ends(const FunctionCall& /*call*/, int number) {
   KnownJob& job = jobs.at(number);
   --running_[job.function];
+  if (--all_running_ == 0) idle_since_ = scheduler_.now();
   if (job.starts.empty() || job.starts.back().ended) return complain(fmt::format("run #{} ends twice", number));
   job.starts.back().ended = scheduler_.now();
 }
@@ -194,11 +216,15 @@ void Oracle::check_jobs(const Scenario& scenario) {
     if (ran && !may_end_so(job, scenario))
       complain(fmt::format("run #{} has the result {}; its function's end explains {}", number, job.result,
                            expected_result(job.step)));
-    if (accepted && job.result == "ERROR" && losses < kMostStarts && !scenario.has(Fault::failed_launch))
+    if (accepted && job.result == "ERROR" && losses < kMostStarts && !scenario.has(Fault::failed_launch) &&
+        !scenario.has(Fault::short_disk))
       complain(fmt::format("run #{} was given up, after {} losses of the program", number, losses));
     if (!job.starts.empty() && !job.starts.back().ended) complain(fmt::format("run #{} still runs", number));
     if (job.step.kind == Step::Kind::run_sync && job.status == 0 && losses + stops == 0)
       complain(fmt::format("run #{} has no answer, though the program was never away", number));
+    if (job.status == 504 && !job.starts.empty() && job.starts.back().ended &&
+        *job.answered > *job.starts.back().ended + kLongestTelling)
+      complain(fmt::format("run #{} was over, and its client waited on until it was told to ask later", number));
   }
 }
 

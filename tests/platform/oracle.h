@@ -53,6 +53,7 @@ struct KnownJob {
   std::string result;              // SUCCESS …, as the client first heard; empty: it did not
   std::optional<WorldTime> heard;  // that it has a result
   bool forgotten = false;          // a run that a client waited for went with the program
+  WorldTime idle_before{0};        // of idle() when its wait began
   std::vector<Start> starts;
 
   // Its client has its id and no result, and may ask.
@@ -63,7 +64,9 @@ struct KnownJob {
 
 class Oracle {
  public:
-  explicit Oracle(Scheduler& scheduler) : scheduler_(scheduler) {}
+  // So long nothing may run while a run waits.
+  explicit Oracle(Scheduler& scheduler, WorldTime longest_idle = std::chrono::minutes(10))
+      : scheduler_(scheduler), longest_idle_(longest_idle) {}
 
   // --- what clients do ---
   std::size_t add_function() {
@@ -78,9 +81,16 @@ class Oracle {
   // --- what functions see ---
   void begins(const FunctionCall& call, int job);
   void ends(const FunctionCall& call, int job);
-  // Everything that ran is lost.
-  void program_lost() { losses += 1; }
-  void program_stopped() { stops += 1; }
+  // Everything that ran is lost; `recorded` has the ids of the requests whose rows the disk has.
+  void program_lost(std::set<std::string> recorded) {
+    losses += 1;
+    recorded_ = std::move(recorded);
+    wait_anew();
+  }
+  void program_stopped() {
+    stops += 1;
+    wait_anew();
+  }
 
   // --- the end, when all faults are over ---
   // The rows of a function's log, newest first, as GET /functions/:id/logs gives them, and its `invocations`.
@@ -100,11 +110,19 @@ class Oracle {
 
  private:
   void check_version(const KnownJob& job, const std::string& code);
+  void check_wait(const KnownJob& job);
+  void wait_anew();
+  [[nodiscard]] WorldTime idle() const;  // how long nothing ran, in all
   [[nodiscard]] int most_at_once(const KnownJob& job) const;
   [[nodiscard]] bool may_end_so(const KnownJob& job, const Scenario& scenario) const;
 
   Scheduler& scheduler_;
+  const WorldTime longest_idle_;
   std::map<std::size_t, int> running_;  // by function
+  int all_running_ = 0;
+  WorldTime idle_until_begun_{0};  // of the spans that are over
+  WorldTime idle_since_{0};
+  std::set<std::string> recorded_;
   std::vector<std::string> complaints_;
 };
 

@@ -12,6 +12,7 @@ using End = FunctionPlan::End;
 using Kind = Step::Kind;
 
 constexpr int kFunctions = 3;
+constexpr std::size_t kFirstFaults = kFaults - 1;
 
 std::string_view to_string(Kind kind) {
   switch (kind) {
@@ -127,8 +128,8 @@ Step draw_event(Dice& dice, const Scenario& scenario) {
 
 std::string_view to_string(Fault fault) {
   static constexpr std::array<std::string_view, kFaults> kNames{
-      "crash",         "stop",         "freeze", "jump",     "drift",        "slow_launch",
-      "failed_launch", "bad_function", "killer", "disorder", "few_sandboxes"};
+      "crash",         "stop",         "freeze", "jump",     "drift",         "slow_launch",
+      "failed_launch", "bad_function", "killer", "disorder", "few_sandboxes", "short_disk"};
   return kNames.at(static_cast<std::size_t>(fault));
 }
 
@@ -140,10 +141,12 @@ Scenario draw_scenario(std::uint64_t seed) {
   Dice dice = Dice(seed).apart("scenario");
   Scenario scenario{.seed = seed, .course = dice.next(), .faults = {}, .steps = {}};
   // Each run has some of the faults: what one hides another shows.
-  for (std::size_t i = 0; i < kFaults; ++i) {
+  for (std::size_t i = 0; i < kFirstFaults; ++i) {
     const auto fault = static_cast<Fault>(i);
     if (dice.chance(fault == Fault::disorder ? 0.8 : 0.45)) scenario.faults.push_back(fault);
   }
+  // By dice of its own: the seeds of before go on meaning what they did.
+  if (Dice(seed).apart("short disk").chance(0.2)) scenario.faults.push_back(Fault::short_disk);
   WorldTime at{0};
   for (int i = 0; i < kFunctions; ++i) {
     Step step{.kind = Kind::upload, .at = at, .function = i};

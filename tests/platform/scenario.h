@@ -23,8 +23,9 @@ enum class Fault : std::uint8_t {
   killer,         // a function that takes the program down each time it runs
   disorder,       // what is ready runs in any order
   few_sandboxes,  // two in all
+  short_disk,     // now and then it has no room for code, or so it says
 };
-inline constexpr std::size_t kFaults = 11;
+inline constexpr std::size_t kFaults = 12;
 [[nodiscard]] std::string_view to_string(Fault fault);
 
 struct Step {

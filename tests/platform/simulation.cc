@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 
+#include "adapters/sqlite/sqlite.h"
 #include "platform/embedded_world.h"
 #include "platform/oracle.h"
 #include "telemetry/log.h"
@@ -24,6 +25,7 @@ using std::chrono::seconds;
 
 constexpr WorldTime kRestart = milliseconds(1500);   // as a service manager does
 constexpr WorldTime kQuiet = std::chrono::hours(1);  // what all that was accepted is settled within
+constexpr std::uint64_t kGiB = std::uint64_t{1} << 30;
 constexpr WorldTime kAsk = seconds(2);
 constexpr WorldTime kSweeps = minutes(3);
 
@@ -40,7 +42,24 @@ EmbeddedOptions options_for(const Scenario& scenario, const std::shared_ptr<Dice
       return Error{errors::sandbox_failed, "This world refuses a sandbox now and then."};
     };
   }
+  if (scenario.has(Fault::short_disk)) {
+    options.disk = [dice, &faults_over]() -> std::optional<DiskState> {
+      DiskState state{.bytes = 100 * kGiB, .free_bytes = 90 * kGiB, .files = 5'000'000, .free_files = 4'000'000};
+      if (!faults_over && dice->chance(0.1)) state.free_bytes = kGiB / 32;
+      return state;
+    };
+  }
   return options;
+}
+
+// A sandbox may take its time to start, and the program to go on. Where none can be started, or code can't be unpacked,
+// a job is tried again when its lease is over, and that more than once.
+WorldTime longest_idle(const Scenario& scenario) {
+  WorldTime longest = seconds(15);
+  if (scenario.has(Fault::slow_launch)) longest += seconds(20);
+  if (scenario.has(Fault::freeze)) longest += seconds(20);
+  if (scenario.has(Fault::failed_launch) || scenario.has(Fault::short_disk)) longest += minutes(5);
+  return longest;
 }
 
 class Play {
@@ -112,6 +131,7 @@ class Play {
   Task<void> ask_for_results();
   Task<void> look_at_functions();
   void complain_of_left_code();
+  [[nodiscard]] std::set<std::string> recorded_runs();
 
   const Scenario& scenario_;
   const bool with_trace_;
@@ -119,7 +139,7 @@ class Play {
   bool faults_over_ = false;
   std::shared_ptr<Dice> dice_ = std::make_shared<Dice>(Dice(scenario_.course).apart("launches"));
   EmbeddedWorld world_;
-  Oracle oracle_{scheduler()};
+  Oracle oracle_{scheduler(), longest_idle(scenario_)};
   std::map<int, std::size_t> current_;  // which of the oracle's functions a step's number means
   int codes_ = 0;
   int open_ = 0;  // client tasks under way
@@ -236,12 +256,23 @@ void Play::begin(const Step& step) {
   }
 }
 
+// Of whom the disk has a row, while no program runs.
+std::set<std::string> Play::recorded_runs() {
+  std::set<std::string> requests;
+  using sqlite::Connection;
+  const auto database = Connection::open(machine().data() / "infra.db", Connection::Mode::read_only);
+  if (!database) return requests;
+  auto rows = (*database)->prepare("SELECT request_id FROM logs");
+  for (auto row = rows.step(); row && *row; row = rows.step()) requests.insert(rows.text(0));
+  return requests;
+}
+
 // A program that is gone starts again after a while.
 void Play::tend_machine() {
   if (loses_in_ >= 0 && --loses_in_ < 0 && machine().runs()) {
     say("the program is lost");
     machine().crash();
-    oracle_.program_lost();
+    oracle_.program_lost(recorded_runs());
   }
   if (machine().runs()) return;
   if (!machine().gave_up().empty()) oracle_.complain("the program gave up: " + machine().gave_up());

@@ -158,6 +158,37 @@ TEST_F(OracleTest, RowsAndCounts) {
   EXPECT_THAT(oracle_.complaints().back(), HasSubstr("counts 2 invocations"));
 }
 
+TEST_F(OracleTest, ARunThatBeginsThoughTheDiskHasItsRow) {
+  send(1);
+  oracle_.program_lost({"r1"});
+  oracle_.begins(call(1), 1);
+  expect_complaint("begins though the disk has its row");
+}
+
+TEST_F(OracleTest, ARunThatWaitsForNothing) {
+  Oracle oracle(scheduler_, std::chrono::seconds(10));
+  oracle.functions = oracle_.functions;
+  oracle.add_job({.number = 1}, 0);
+  oracle.add_job({.number = 2}, 0);
+  oracle.begins(call(1), 1);
+  scheduler_.idle_until(scheduler_.now() + std::chrono::minutes(1));
+  oracle.ends(call(1), 1);
+  scheduler_.idle_until(scheduler_.now() + std::chrono::seconds(11));
+  oracle.begins(call(2), 2);
+  ASSERT_EQ(oracle.complaints().size(), 1U);
+  EXPECT_THAT(oracle.complaints().front(), HasSubstr("run #2 waited while nothing ran, 11000 ms"));
+}
+
+TEST_F(OracleTest, AClientThatWaitsOnAfterItsRun) {
+  send(1, Kind::run_sync);
+  oracle_.begins(call(1), 1);
+  oracle_.ends(call(1), 1);
+  scheduler_.idle_until(std::chrono::minutes(4));
+  oracle_.answered(1, {.status = 504, .body = R"({"requestId":"r1"})"});
+  oracle_.check_jobs({});
+  expect_complaint("its client waited on");
+}
+
 TEST_F(OracleTest, AnAcceptedRunWithoutAResult) {
   send(1);
   accept(1);
