@@ -1,4 +1,6 @@
 // The launcher's contract on real sandboxes, with this tree's runners.
+#include "contract/launcher_contract.h"
+
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -6,7 +8,6 @@
 #include <string>
 
 #include "adapters/system/system_clock.h"
-#include "contract/launcher_contract.h"
 #include "contract/launcher_sources.h"
 #include "sandbox/test_sandbox.h"
 

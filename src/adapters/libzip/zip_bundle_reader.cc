@@ -45,7 +45,7 @@ class NewFolder {
   }
   ~NewFolder() {
     if (path_.empty()) return;
-    fd_ = Descriptor();  // one that removing may lack
+    fd_ = Descriptor();       // one that removing may lack
     std::error_code ignored;  // the rest is harmless
     if (::rmdir(path_.c_str()) != 0) std::filesystem::remove_all(path_, ignored);
   }
