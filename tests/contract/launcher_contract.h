@@ -290,7 +290,7 @@ TYPED_TEST_P(LauncherContract, AFrozenOneGoesOnWhereItWas) {
     (void)this->answer(*box);
     box->freeze();
     box->freeze();
-    (void)box->usage();  // which is answered after the freeze
+    const auto after = this->launch(Does::echoes);  // which is answered after the freeze
     this->ask(*box, "2");
     if (TypeParam::kFreezes) EXPECT_FALSE(this->comes(box->handles().control, milliseconds(100)));
     box->thaw();

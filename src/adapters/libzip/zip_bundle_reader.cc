@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <ranges>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -169,6 +170,14 @@ struct Bundle {
   BundleTree tree;
 };
 
+// By its paths, from the leaves on: a walk takes descriptors, for want of which the unpacking may have failed.
+void remove_unpacked(const std::filesystem::path& directory, const BundleTree& tree) {
+  for (const auto& [path, node] : std::views::reverse(tree.nodes())) {
+    const std::filesystem::path made = directory / path;
+    (void)(node.type == EntryType::directory ? ::rmdir(made.c_str()) : ::unlink(made.c_str()));
+  }
+}
+
 Result<Bundle> open_bundle(const std::filesystem::path& zip) {
   auto archive = ZipArchive::open(zip);
   if (!archive) return fail(archive.error());
@@ -190,7 +199,10 @@ Result<void> ZipBundleReader::extract(const std::filesystem::path& zip, const st
   if (!bundle) return fail(bundle.error());
   auto folder = NewFolder::create(directory);
   if (!folder) return fail(folder.error());
-  if (auto ok = Unpacking(bundle->archive, folder->fd()).run(bundle->tree); !ok) return ok;
+  if (auto ok = Unpacking(bundle->archive, folder->fd()).run(bundle->tree); !ok) {
+    remove_unpacked(directory, bundle->tree);
+    return ok;
+  }
   folder->keep();
   return {};
 }

@@ -32,7 +32,7 @@ TEST(HeartbeatText, WhatIsWrittenIsRead) {
 TEST(HeartbeatText, NumbersStayInTheirBounds) {
   const auto late = read(R"({"receivedAt":1e300,"activeJobs":1e300,"uptimeSeconds":1e400,"pools":{"python":-5}})");
   ASSERT_TRUE(late);
-  EXPECT_GT(late->received_at, kNow);
+  EXPECT_EQ(late->received_at, kNow) << "the server's clock went back";
   EXPECT_EQ(late->active_jobs, 1'000'000);
   EXPECT_EQ(late->uptime_seconds, 9e15);
   EXPECT_EQ(late->pools.at("python"), 0);
