@@ -28,6 +28,8 @@ constexpr WorldTime kQuiet = std::chrono::hours(1);  // what all that was accept
 constexpr std::uint64_t kGiB = std::uint64_t{1} << 30;
 constexpr WorldTime kAsk = seconds(2);
 constexpr WorldTime kSweeps = minutes(3);
+constexpr int kQuestions = 4;
+constexpr WorldTime kAtOnce = seconds(3);  // a cold start takes some 60 ms when the faults are over
 
 EmbeddedOptions options_for(const Scenario& scenario, const std::shared_ptr<Dice>& dice, const bool& faults_over) {
   EmbeddedOptions options;
@@ -130,6 +132,7 @@ class Play {
   void come_to_rest();
   Task<void> ask_for_results();
   Task<void> look_at_functions();
+  Task<void> question(std::size_t index);
   void complain_of_left_code();
   [[nodiscard]] std::set<std::string> recorded_runs();
 
@@ -366,16 +369,27 @@ Task<void> Play::look_at_functions() {
     } else {
       oracle_.check_rows(index, list.get_array(), row.json().at("invocations").to_number<std::int64_t>());
     }
-    const Answer answer = co_await client().run(function.id, "{}");
-    if (answer.text("code") == "function_quarantined" && scenario_.has(Fault::killer)) continue;
-    const auto codes = oracle_.possible_codes(index);
+    co_await question(index);
+  }
+  complain_of_left_code();
+}
+
+// In peace each function answers at once, as its last version: permits, slots and memory have come back.
+Task<void> Play::question(std::size_t index) {
+  const auto codes = oracle_.possible_codes(index);
+  for (int i = 0; i < kQuestions; ++i) {
+    const WorldTime sent = scheduler().now();
+    const Answer answer = co_await client().run(oracle_.functions.at(index).id, "{}");
+    if (answer.text("code") == "function_quarantined" && scenario_.has(Fault::killer)) co_return;
     const std::string ran = answer.text("result");
+    const WorldTime took = scheduler().now() - sent;
     say(fmt::format("f{} answers {} {}", index, answer.status, ran));
     if (!codes.contains(ran))
       oracle_.complain(
           fmt::format("f{} answers {} {}, and not as its last version", index, answer.status, answer.body));
+    if (took > kAtOnce)
+      oracle_.complain(fmt::format("f{} answers after {} ms, though all is quiet", index, took.count() / 1'000'000));
   }
-  complain_of_left_code();
 }
 
 // After the sweeps each bundle has a function.
