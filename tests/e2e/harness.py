@@ -194,6 +194,7 @@ class Infra:
 
     def upload(self, bundle, fields=(), headers=None, path="/upload", method="POST", **more):
         body, content_type = form([*fields, ("file", "code.zip", bundle)])
+        more.setdefault("timeout", COMPILER_PATIENCE)
         return self.request(method, path, body, {"Content-Type": content_type, **(headers or {})}, **more)
 
     def deploy(self, files, runtime="python", **fields):
@@ -201,7 +202,7 @@ class Infra:
         if isinstance(files, str):
             files = {"main.py" if runtime == "python" else "index.js": files}
         packed = files if isinstance(files, bytes) else bundle(files)
-        answer = self.upload(packed, [(n, None, str(v)) for n, v in {"runtime": runtime, **fields}.items()], timeout=COMPILER_PATIENCE)
+        answer = self.upload(packed, [(n, None, str(v)) for n, v in {"runtime": runtime, **fields}.items()])
         assert answer.status == 200, answer
         return answer.json()["functionId"]
 
