@@ -313,6 +313,8 @@ void Play::go() {
 // All faults are over, and what was accepted comes to its end; then everything is looked at.
 void Play::come_to_rest() {
   const WorldTime end = scheduler().now() + kQuiet;
+  // What takes the program down has its starts, and is given up.
+  if (scenario_.has(Fault::killer)) pass(scheduler().now() + seconds(20));
   while (loses_in_ >= 0 || !machine().serves()) pass(scheduler().now() + milliseconds(200));
   faults_over_ = true;
   say("all faults are over");
