@@ -97,7 +97,7 @@ def play(program, sound, first, seeds):
             raise Broken(f"the simulation ended with {done.returncode}:\n{done.stdout[-2000:]}")
         seed = int(failed[1]) + 1
         if run([str(sound), "--seed", failed[1], "--no-shrink"]).returncode == 0:
-            return seed - first, failed[2]
+            return seed - first, failed[2][:110]
         print(f"seed {failed[1]} fails without a mistake", flush=True)
     return None
 
