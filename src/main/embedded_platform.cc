@@ -67,14 +67,14 @@ struct EmbeddedPlatform::Parts {
   std::unique_ptr<Database> database;
   std::unique_ptr<SqliteJobQueue> queue;
   std::unique_ptr<SqliteQuarantine> quarantine;
-  SqliteFunctionStore functions{*database};
+  SqliteCodeUse code_use{*database, *queue};
+  SqliteRetiredCode retired{*database};
+  FileCodeStore code;
+  SqliteFunctionStore functions{*database, code.sparing()};
   SqliteLogStore logs{*database};
   SqliteRunRecorder recorder{*database, functions};
   SqliteResultBus results{*database};
   SqliteSettlementStore settlements{*database, results, recorder, *queue};
-  SqliteCodeUse code_use{*database, *queue};
-  SqliteRetiredCode retired{*database};
-  FileCodeStore code;
   FileStaging staging{program.folder.path() / "staging", program.executor, disk.admits(Action::stop_uploads)};
   MemoryRateLimiter limiter{program.config.rate, program.clock};
   MemoryConcurrencyLimiter concurrency{program.clock};

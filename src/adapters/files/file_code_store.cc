@@ -125,8 +125,8 @@ Task<Result<void>> FileCodeStore::put_bundle(const CodeRef& code, const std::fil
   if (auto ok = check_sha256(code); !ok) co_return ok;
   if (auto listed = co_await retired_.add(code.sha256); !listed) co_return listed;
   co_return co_await on_disk([this, sha256 = code.sha256, staged] {
-    const MutexLock lock(mutex_);  // so that a sweep deletes either before this looks, or not at all
-    touched_[sha256] = clock_.steady_now();
+    const MutexLock lock(touched_->mutex);  // so that a sweep deletes either before this looks, or not at all
+    touched_->at[sha256] = clock_.steady_now();
     const auto target = bundle_path(sha256);
     if (::access(target.c_str(), R_OK) != 0) return place_file(staged, temporary_path(), target);
     ::unlink(staged.c_str());
@@ -149,7 +149,7 @@ Task<Result<std::filesystem::path>> FileCodeStore::fetch_bundle(const CodeRef& c
 Task<Result<void>> FileCodeStore::retire_bundle(const CodeRef& code) {
   if (!is_sha256(code.sha256)) co_return Result<void>{};  // a row that another platform wrote: none of our files
   const std::string sha256 = code.sha256;
-  touch(sha256);
+  sparing()(sha256);
   co_return co_await retired_.add(sha256);
 }
 
@@ -229,19 +229,21 @@ Task<Result<void>> FileCodeStore::remove_object(const std::string& key) {
   });
 }
 
-void FileCodeStore::touch(const std::string& sha256) {
-  const MutexLock lock(mutex_);
-  touched_[sha256] = clock_.steady_now();
+std::function<void(const std::string& sha256)> FileCodeStore::sparing() const {
+  return [touched = touched_, &clock = clock_](const std::string& sha256) {
+    const MutexLock lock(touched->mutex);
+    touched->at[sha256] = clock.steady_now();
+  };
 }
 
 bool FileCodeStore::is_recent(const std::string& sha256) {
-  const MutexLock lock(mutex_);
-  return touched_.contains(sha256);
+  const MutexLock lock(touched_->mutex);
+  return touched_->at.contains(sha256);
 }
 
 void FileCodeStore::forget_old_touches() {
-  const MutexLock lock(mutex_);
-  std::erase_if(touched_, [now = clock_.steady_now()](const auto& touch) { return now - touch.second > kGrace; });
+  const MutexLock lock(touched_->mutex);
+  std::erase_if(touched_->at, [now = clock_.steady_now()](const auto& touch) { return now - touch.second > kGrace; });
 }
 
 Task<void> FileCodeStore::sweep(WallTime now) {
@@ -268,8 +270,8 @@ Task<void> FileCodeStore::sweep_bundle(std::string sha256) {
 
 Task<bool> FileCodeStore::delete_unless_recent(std::string sha256) {
   const auto deleted = co_await on_disk([this, sha256]() -> Result<void> {
-    const MutexLock lock(mutex_);
-    if (touched_.contains(sha256)) return fail(errors::code_in_use, "The bundle was put again.");
+    const MutexLock lock(touched_->mutex);
+    if (touched_->at.contains(sha256)) return fail(errors::code_in_use, "The bundle was put again.");
     if (::unlink(bundle_path(sha256).c_str()) != 0 && errno != ENOENT) return disk_error("removing a bundle", errno);
     for (const auto machine : kMachines) ::unlink((objects_ / build_key(sha256, machine)).c_str());
     ::rmdir((objects_ / build_key(sha256, "")).c_str());  // fails while something is in it

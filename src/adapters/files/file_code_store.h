@@ -5,6 +5,7 @@
 #include <atomic>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <string>
 #include <unordered_map>
 
@@ -48,12 +49,13 @@ class FileCodeStore final : public CodeStore {
   // `now`; errors leave them for the next time. Call it at the start and every now and then; a call during another
   // returns at once.
   Task<void> sweep(WallTime now);
+  // Leaves a bundle alone for kGrace: called before a row that names it is gone. Any thread; outlives the store.
+  [[nodiscard]] std::function<void(const std::string& sha256)> sparing() const;
   [[nodiscard]] const KeptOutputs& outputs() const { return outputs_; }
 
  private:
   [[nodiscard]] std::filesystem::path bundle_path(const std::string& sha256) const;
   [[nodiscard]] std::filesystem::path temporary_path();
-  void touch(const std::string& sha256);
   [[nodiscard]] bool is_recent(const std::string& sha256);
   void forget_old_touches();
   // Writes an object's bytes to a descriptor, and says how many they were.
@@ -75,8 +77,11 @@ class FileCodeStore final : public CodeStore {
   KeptOutputs outputs_;
   std::atomic<std::uint64_t> next_temporary_{0};
   std::atomic<bool> sweeping_{false};
-  Mutex mutex_;  // held only on the blocking pool or for a few instructions
-  std::unordered_map<std::string, SteadyTime> touched_ INFRA_GUARDED_BY(mutex_);
+  struct Touched {
+    Mutex mutex;  // held only on the blocking pool or for a few instructions
+    std::unordered_map<std::string, SteadyTime> at INFRA_GUARDED_BY(mutex);
+  };
+  const std::shared_ptr<Touched> touched_ = std::make_shared<Touched>();
 };
 
 }  // namespace infra

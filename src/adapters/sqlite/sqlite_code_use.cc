@@ -24,9 +24,8 @@ Task<Result<CodeUser>> SqliteCodeUse::user_of(const std::string& sha256) {
 }
 
 Task<Result<void>> SqliteRetiredCode::add(const std::string& sha256) {
-  co_return co_await database_.write<void>([sha256](Connection& connection) {
-    return connection.prepare("INSERT INTO retired_code(sha256) VALUES(?) ON CONFLICT DO NOTHING").bind(sha256).run();
-  });
+  co_return co_await database_.write<void>(
+      [sha256](Connection& connection) { return connection.prepare(kListRetired).bind(sha256).run(); });
 }
 
 Task<Result<void>> SqliteRetiredCode::remove(const std::string& sha256) {

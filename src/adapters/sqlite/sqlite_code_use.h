@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "adapters/sqlite/database.h"
@@ -19,6 +20,9 @@ class SqliteCodeUse final : public CodeUse {
   Database& database_;
   SqliteJobQueue& queue_;
 };
+
+// Puts a bundle on the list; binds its SHA-256.
+inline constexpr std::string_view kListRetired = "INSERT INTO retired_code(sha256) VALUES(?) ON CONFLICT DO NOTHING";
 
 class SqliteRetiredCode final : public RetiredCode {
  public:

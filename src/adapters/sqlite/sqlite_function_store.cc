@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "adapters/sqlite/row_codec.h"
+#include "adapters/sqlite/sqlite_code_use.h"
 #include "core/error_codes.h"
 #include "core/page_cursor.h"
 
@@ -119,6 +120,13 @@ Result<FunctionPage> read_page(Connection& connection, const FunctionCursor& aft
   }
 }
 
+// In the change that leaves it: a program that is lost after that change has nobody who would retire it.
+Result<void> leave_code(Connection& connection, const CodeRef& code, const SqliteFunctionStore::OnCodeLeft& on_left) {
+  if (code.sha256.empty()) return {};
+  if (on_left) on_left(code.sha256);
+  return connection.prepare(kListRetired).bind(code.sha256).run();
+}
+
 }  // namespace
 
 std::optional<Function> FunctionCache::find(const FunctionId& id) {
@@ -181,11 +189,13 @@ Task<Result<Function>> SqliteFunctionStore::find(const FunctionId& id) {
 Task<Result<Function>> SqliteFunctionStore::update(const FunctionId& id, const FunctionChange& change, WallTime now) {
   const auto after = std::make_shared<Function>();
   co_return co_await database_.write<Function>(
-      [id, change, now, after](Connection& connection) -> Result<Function> {
+      [id, change, now, after, leave = on_code_left_](Connection& connection) -> Result<Function> {
         auto before = find_row(connection, id);
         if (!before) return before;
         *after = apply(*before, change, now);
-        if (auto done = update_row(connection, *after); !done) return fail(done.error());
+        auto done = update_row(connection, *after);
+        if (done && after->code.sha256 != before->code.sha256) done = leave_code(connection, before->code, leave);
+        if (!done) return fail(done.error());
         return before;
       },
       [after, cache = cache_](const Result<Function>& outcome) {
@@ -195,11 +205,12 @@ Task<Result<Function>> SqliteFunctionStore::update(const FunctionId& id, const F
 
 Task<Result<Function>> SqliteFunctionStore::remove(const FunctionId& id) {
   co_return co_await database_.write<Function>(
-      [id](Connection& connection) -> Result<Function> {
+      [id, leave = on_code_left_](Connection& connection) -> Result<Function> {
         auto before = find_row(connection, id);
         if (!before) return before;
         auto row = connection.prepare("DELETE FROM functions WHERE id=?").bind(id.value).run();
         if (row) row = connection.prepare("DELETE FROM function_counters WHERE function_id=?").bind(id.value).run();
+        if (row) row = leave_code(connection, before->code, leave);
         if (!row) return fail(row.error());
         return before;
       },

@@ -2,6 +2,7 @@
 // changes on the writer thread in commit order, so it is exact.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -30,7 +31,11 @@ class FunctionCache {
 
 class SqliteFunctionStore final : public FunctionStore {
  public:
-  explicit SqliteFunctionStore(Database& database) : database_(database) {}
+  // `on_code_left` (may be empty) is told of code that a row names no more, before that is committed: on the writer
+  // thread, and also after this object's end. In the same commit the code is on the list of RetiredCode.
+  using OnCodeLeft = std::function<void(const std::string& sha256)>;
+  explicit SqliteFunctionStore(Database& database, OnCodeLeft on_code_left = {})
+      : database_(database), on_code_left_(std::move(on_code_left)) {}
 
   Task<Result<void>> insert(const Function& function) override;
   Task<Result<Function>> find(const FunctionId& id) override;
@@ -45,6 +50,7 @@ class SqliteFunctionStore final : public FunctionStore {
   static constexpr std::size_t kCachedRows = 10'000;
 
   Database& database_;
+  const OnCodeLeft on_code_left_;
   // Shared with queued writes, which settle even when this object's owner has been faster to leave.
   std::shared_ptr<FunctionCache> cache_ = std::make_shared<FunctionCache>(kCachedRows);
 };
