@@ -324,6 +324,42 @@ TEST(DatabaseCrash, WhatWasConfirmedIsThereWhateverTheDiskDoes) {
   EXPECT_GT(failed, count * 2);
 }
 
+// The log's end holds a refused deletion, whole. SQLite writes nothing for a row that is to be as it is, so that what
+// is confirmed then would not undo it.
+TEST(DatabaseCrash, WhatIsConfirmedAfterAFailureIsThereThoughItChangedNothing) {
+  const testing::TempFolder folder;
+  const auto put = [](Connection& connection) {
+    return connection.execute(
+        "INSERT INTO results VALUES('a', 0, '', 'put') ON CONFLICT DO UPDATE SET result = excluded.result");
+  };
+  const auto remove = [](Connection& connection) { return connection.execute("DELETE FROM results"); };
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    VirtualWorld world(seed);
+    SimulatedDisk disk(folder.path(), Dice(seed));
+    MachineTime time;
+    const auto begin = [&](Life& life) {
+      disk.begin_program(in_world(world.scheduler(), life.process));
+      life.database = Database::open(folder.path() / "infra.db", life.executor, life.clock).value();
+    };
+    Life first(world, time);
+    begin(first);
+    ASSERT_TRUE(first.database->write_now<void>(put));
+    disk.faults().plan(DiskCall::sync, 1, DiskFault::broken);
+    ASSERT_FALSE(first.database->write_now<void>(remove));
+    ASSERT_TRUE(first.database->write_now<void>(put));
+    disk.end_program();
+    world.scheduler().kill(first.process);
+    first.database.reset();
+    disk.cut_power();
+
+    Life second(world, time);
+    begin(second);
+    const auto found = second.database->read_now<std::int64_t>(
+        [](Connection& connection) { return connection.query_integer("SELECT count(*) FROM results"); });
+    EXPECT_EQ(found.value(), 1) << "seed " << seed;
+  }
+}
+
 TEST(DatabaseCrash, ADiskThatLiesIsFoundOut) {
   const testing::TempFolder folder;
   std::uint64_t found = 0;
