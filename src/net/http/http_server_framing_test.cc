@@ -3,10 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <string>
 #include <string_view>
 
 #include "net/http/http_server.h"
+#include "net/http/http_server_codec.h"
 #include "net/http/test_http_client.h"
 #include "net/http/test_http_server.h"
 
@@ -75,6 +77,27 @@ TEST_P(MalformedChunksTest, EndTheBodyWithAnError) {
 INSTANTIATE_TEST_SUITE_P(Cases, MalformedChunksTest,
                          testing::Values("x\r\n"s, "-1\r\n"s, "10000000000000000f\r\nabc"s, "3\r\nabcd\r\n0\r\n\r\n"s,
                                          "3 \r\nabc\r\n0\r\n\r\n"s, "3;" + std::string(20'000, 'e')));
+
+TEST(RequestParser, ABodyMayComeByteByByte) {
+  for (const std::string_view body :
+       {"0\r\n\r\n", "0\r\nTrailer: x\r\n\r\n", "00;a=b\r\n\r\n", "1\r\nx\r\n0\r\n\r\n"}) {
+    RequestParser parser;
+    Request request;
+    ASSERT_TRUE(parser.parse_header("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n", request));
+    std::array<char, 8> out{};
+    std::size_t consumed = 0;
+    bool finished = false;
+    for (std::size_t come = 1; come <= body.size(); ++come) {
+      EXPECT_FALSE(finished) << body;
+      const auto step = parser.parse_chunks(body.substr(consumed, come - consumed), out);
+      ASSERT_TRUE(step) << body;
+      consumed += step->consumed;
+      finished = step->finished;
+    }
+    EXPECT_TRUE(finished) << body;
+    EXPECT_EQ(consumed, body.size());
+  }
+}
 
 TEST_F(HttpServerTest, ContinueIsSentWhenTheHandlerReads) {
   start();
