@@ -42,11 +42,10 @@ TEST_F(HttpServerTest, AFloodOfOneAddressLocksOutNobodyNotEvenItself) {
 }
 
 TEST_F(HttpServerTest, WithoutDescriptorsHealthIsAnsweredAndANewcomerTakesAnothersPlace) {
-  Overload overload([] { return SteadyTime{}; });
-  start({.connections = kFew, .overload = &overload});
+  start({.connections = kFew});
   TestClient idle(server_->port());
   EXPECT_THAT(idle.ask(kHello), EndsWith("hello"));
-  overload.report(Resource::descriptors, 0.99);
+  overload_.report(Resource::descriptors, 0.99);
   TestClient newcomer(server_->port(), 2);
   EXPECT_THAT(newcomer.ask(kHealth), EndsWith("well"));
   EXPECT_THAT(idle.receive_to_end(), IsEmpty());

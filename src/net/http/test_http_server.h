@@ -20,6 +20,7 @@
 #include "net/http/test_http_client.h"
 #include "net/loops/event_loops.h"
 #include "net/loops/one_shot_event.h"
+#include "telemetry/overload.h"
 
 namespace infra::net {
 
@@ -82,6 +83,7 @@ class HttpServerTest : public testing::Test {
   ~HttpServerTest() override { loops_.stop(); }
 
   void start(HttpServerOptions options = {}) {
+    options.overload = &overload_;
     server_ = std::make_unique<BeastHttpServer>(
         loops_, std::move(options), [this](Request& request) { return handle(request); }, answer_error);
     const Result<void> started = server_->start();
@@ -155,6 +157,7 @@ class HttpServerTest : public testing::Test {
     return done;
   }
 
+  Overload overload_{[] { return SteadyTime{}; }};  // before the loops, whose threads look at it
   EventLoops loops_{2, 1};
   std::shared_ptr<OneShotEvent> entered_ = OneShotEvent::create();
   std::shared_ptr<OneShotEvent> gate_ = OneShotEvent::create();
