@@ -98,6 +98,10 @@ bool is_decimal(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
 }
 
+bool is_control(char c) {
+  return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f;
+}
+
 class Parser : public http::basic_parser<true> {
  public:
   explicit Parser(Request& request) : request_(&request) {
@@ -133,7 +137,10 @@ class Parser : public http::basic_parser<true> {
   void on_header_impl(ErrorCode& /*error*/) override {}
   void on_body_init_impl(const boost::optional<std::uint64_t>& /*length*/, ErrorCode& /*error*/) override {}
   std::size_t on_body_impl(beast::string_view /*body*/, ErrorCode& /*error*/) override { return 0; }
-  void on_chunk_header_impl(std::uint64_t /*size*/, beast::string_view /*extensions*/, ErrorCode& /*error*/) override {}
+  // A line break in a quoted extension ends the line for whom reads less carefully.
+  void on_chunk_header_impl(std::uint64_t /*size*/, beast::string_view extensions, ErrorCode& error) override {
+    if (std::ranges::any_of(extensions, is_control)) error = http::error::bad_chunk_extension;
+  }
   std::size_t on_chunk_body_impl(std::uint64_t /*remaining*/, beast::string_view body, ErrorCode& /*error*/) override {
     const std::size_t taken = std::min(body.size(), out_.size() - produced_);
     std::copy_n(body.data(), taken, out_.data() + produced_);

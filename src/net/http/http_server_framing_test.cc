@@ -76,7 +76,9 @@ TEST_P(MalformedChunksTest, EndTheBodyWithAnError) {
 
 INSTANTIATE_TEST_SUITE_P(Cases, MalformedChunksTest,
                          testing::Values("x\r\n"s, "-1\r\n"s, "10000000000000000f\r\nabc"s, "3\r\nabcd\r\n0\r\n\r\n"s,
-                                         "3 \r\nabc\r\n0\r\n\r\n"s, "3;" + std::string(20'000, 'e')));
+                                         "3 \r\nabc\r\n0\r\n\r\n"s, "3;" + std::string(20'000, 'e'),
+                                         "1;a=\"\n\"\r\nx\r\n0\r\n\r\n"s, "1;a=\"\x01\"\r\nx\r\n0\r\n\r\n"s,
+                                         "0;a=\"\n\"\r\n\r\n"s));
 
 TEST(RequestParser, ABodyMayComeByteByByte) {
   for (const std::string_view body :
