@@ -216,13 +216,13 @@ struct MultipartReader::State {
       const std::string_view seen(buffer_.data() + begin_, end_ - begin_);
       if (seen.starts_with("\r\n")) co_return std::size_t{0};
       const auto end = seen.find("\r\n\r\n", scanned);
-      if (std::min(end, seen.size()) > limits_.max_part_header_bytes) {
+      scanned = seen.size() < 3 ? 0 : seen.size() - 3;  // where an end that has not come whole begins at the earliest
+      if (std::min(end, scanned) > limits_.max_part_header_bytes) {
         co_return remember(
             fail(errors::part_header_too_large,
                  "The headers of a part are larger than " + std::to_string(limits_.max_part_header_bytes) + " bytes."));
       }
       if (end != std::string_view::npos) co_return end;
-      scanned = seen.size() < 3 ? 0 : seen.size() - 3;
       if (at_eof_) co_return remember(broken("The multipart body ends inside a part's headers."));
       searched_ = begin_;
       if (auto filled = co_await fill(); !filled) co_return fail(filled.error());

@@ -192,6 +192,13 @@ TEST(MultipartReader, HoldsItsLimits) {
   EXPECT_EQ(read_whole(wide).error_code, "part_header_too_large");
   EXPECT_EQ(read_in_pieces(wide, [] { return std::size_t{1}; }).error_code, "part_header_too_large");
   EXPECT_EQ(read_whole(wide, {.max_part_header_bytes = 200'000}).parts.at(0).name.size(), 100'000u);
+  const auto block = std::string("Content-Disposition: form-data; name=") + std::string(100'000, 'n');
+  for (const std::size_t piece : {std::size_t{1}, std::size_t{1} << 20}) {  // its end may come in pieces
+    const auto next = [piece] { return piece; };
+    EXPECT_EQ(read_in_pieces(wide, next, 512, {.max_part_header_bytes = block.size()}).error_code, "");
+    EXPECT_EQ(read_in_pieces(wide, next, 512, {.max_part_header_bytes = block.size() - 1}).error_code,
+              "part_header_too_large");
+  }
 }
 
 TEST(MultipartReader, NeedsAUsableBoundary) {
