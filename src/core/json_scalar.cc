@@ -81,7 +81,9 @@ std::optional<std::string> json_string_value(std::string_view json, std::size_t 
   text.reserve(std::min(rest.size(), max_bytes));
   while (!rest.empty() && text.size() < max_bytes) {
     const std::size_t plain = std::min(rest.find('\\'), rest.size());
-    text += cut_utf8(rest.substr(0, plain), max_bytes - text.size());
+    const std::string_view fits = cut_utf8(rest.substr(0, plain), max_bytes - text.size());
+    text += fits;
+    if (fits.size() < plain) break;
     rest.remove_prefix(plain);
     if (rest.size() < 2) continue;
     if (rest[1] == 'u') {

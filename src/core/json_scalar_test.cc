@@ -39,6 +39,7 @@ TEST(JsonScalar, KeepsNoMoreThanIsAskedFor) {
   EXPECT_EQ(json_string_value(R"("abcdef")", 3), "abc");
   EXPECT_EQ(json_string_value("\"a\xc3\xa9\"", 2), "a");
   EXPECT_EQ(json_string_value(R"("\n\n\n")", 2), "\n\n");
+  EXPECT_EQ(json_string_value(R"("abcdef\n")", 3), "abc");
   EXPECT_LT(json_string_value('"' + std::string(1 << 20, 'x') + '"', 16)->capacity(), 64U);
 }
 
