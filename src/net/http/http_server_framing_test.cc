@@ -78,7 +78,19 @@ INSTANTIATE_TEST_SUITE_P(Cases, MalformedChunksTest,
                          testing::Values("x\r\n"s, "-1\r\n"s, "10000000000000000f\r\nabc"s, "3\r\nabcd\r\n0\r\n\r\n"s,
                                          "3 \r\nabc\r\n0\r\n\r\n"s, "3;" + std::string(20'000, 'e'),
                                          "1;a=\"\n\"\r\nx\r\n0\r\n\r\n"s, "1;a=\"\x01\"\r\nx\r\n0\r\n\r\n"s,
-                                         "0;a=\"\n\"\r\n\r\n"s));
+                                         "0;a=\"\n\"\r\n\r\n"s, "0\r\nT: v\r\n w\r\n\r\n"s,
+                                         "3\r\nabc\r\n0\r\nT: v\r\n \r\n\r\n"s));
+
+TEST(RequestParser, ABodyMayHaveLinesOfItsOwnBeforeItsEnd) {
+  RequestParser parser;
+  Request request;
+  ASSERT_TRUE(parser.parse_header("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n", request));
+  std::array<char, 8> out{};
+  const auto step = parser.parse_chunks("5\r\na\n\n b\r\n0\r\nT: v\r\n\r\n", out);
+  ASSERT_TRUE(step) << step.error().message;
+  EXPECT_TRUE(step->finished);
+  EXPECT_EQ(std::string_view(out.data(), step->produced), "a\n\n b");
+}
 
 TEST(RequestParser, ABodyMayComeByteByByte) {
   for (const std::string_view body :
