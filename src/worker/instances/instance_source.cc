@@ -37,7 +37,9 @@ Task<Result<CodeClaim>> InstanceSource::acquire(const Job& job, const std::strin
   const bool waits = is_compiled(job.runtime) && !deps_.code.is_ready(sha256, job.runtime);
   if (waits) aside.step_aside();
   auto code = co_await deps_.code.acquire(job.code, sha256, job.runtime, job.function_id.value);
-  if (waits) co_await aside.come_back();
+  if (waits) {
+    if (auto back = co_await aside.come_back(); !back && code) co_return fail(std::move(back.error()));
+  }
   co_return code;
 }
 

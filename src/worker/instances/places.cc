@@ -28,7 +28,12 @@ Task<Result<InstancePtr>> Places::reserve_or_take(InstanceKey key, Aside& aside)
     if (waits) warm = pool_.take(key);
     const auto reserved = warm ? Result<bool>(true) : co_await try_reserve(key);
     if (!reserved) co_return fail(reserved.error());
-    if (*reserved && waits) co_await aside.come_back();
+    if (*reserved && waits) {
+      if (auto back = co_await aside.come_back(); !back) {
+        warm ? co_await put_back_or_end(std::move(warm)) : release(key);
+        co_return fail(std::move(back.error()));
+      }
+    }
     if (*reserved) co_return warm;
     if (!waits) aside.step_aside();
     co_await freed->wait_until(clock_.steady_now() + kLook);

@@ -75,7 +75,7 @@ Task<Attempt> CallFunction::call_in(const InstancePtr& instance, const Delivery&
 
 Attempt CallFunction::not_started(const Job& job, const Error& error, bool may_retry) const {
   Attempt attempt;
-  attempt.interrupted = deps_.lifecycle.phase() == Phase::stopping;
+  attempt.interrupted = deps_.lifecycle.phase() == Phase::stopping || error.code == errors::shutting_down;
   // Nothing has begun: when others have closed theirs there will be some, here or at another worker.
   attempt.hand_on =
       error.code == errors::no_descriptors || (deps_.others_take_over && error.code == errors::code_store_unavailable);

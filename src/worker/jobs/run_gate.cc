@@ -163,13 +163,17 @@ bool RunGate::admit_returning_locked(const FairLines::Turn& turn) {
   return true;
 }
 
-Task<void> RunGate::take_slot(TicketPtr ticket) {
+Task<bool> RunGate::take_slot(TicketPtr ticket, const Job& job) {
   while (true) {
     std::shared_ptr<Signal> signal;
     {
       const MutexLock lock(mutex_);
       Standing& standing = standing_of(ticket);
-      if (standing.slot) co_return;
+      if (standing.slot) co_return true;
+      if (gives_up_(job)) {
+        leave_returning_locked(ticket);
+        co_return false;
+      }
       signal = standing.signal = clock_.make_signal();
     }
     co_await signal->wait_until(clock_.steady_now() + kForever);
@@ -202,17 +206,25 @@ void RunGate::step_aside(const TicketPtr& ticket, const Job& job) {
 
 // In the line again, before those of its function that are still in the queue. Others of its function may still be
 // aside: they do not hold the line for one that has what it waited for.
-Task<void> RunGate::come_back(TicketPtr ticket) {
+Task<bool> RunGate::come_back(TicketPtr ticket, const Job& job) {
   {
     const MutexLock lock(mutex_);
     Standing& standing = standing_of(ticket);
     unpark_locked(standing, ticket->function);
-    if (standing.slot || standing.beside) co_return;
+    if (standing.slot || standing.beside) co_return true;
     slots_.join(ticket->function, ticket->mode);
     returning_[ticket->function][ticket->mode == RunMode::sync ? 0 : 1].push_back(ticket);
   }
   serve();
-  co_await take_slot(ticket);
+  co_return co_await take_slot(ticket, job);
+}
+
+void RunGate::leave_returning_locked(const TicketPtr& ticket) {
+  const auto found = returning_.find(ticket->function);
+  auto& [clients, others] = found->second;
+  std::erase(ticket->mode == RunMode::sync ? clients : others, ticket);
+  if (clients.empty() && others.empty()) returning_.erase(found);
+  slots_.withdraw(ticket->function, ticket->mode);
 }
 
 Task<bool> RunGate::take_permit(TicketPtr ticket, const Job& job) {
@@ -242,7 +254,7 @@ Task<bool> RunGate::await_permit(TicketPtr ticket, const Job& job) {
       if (gives_up_(job)) co_return false;
     } while (!first);
     pause = std::min(pause * 2, kLongestPause);
-    if (parked) co_await come_back(ticket);
+    if (parked && !co_await come_back(ticket, job)) co_return false;
   }
   ticket->permit = true;
   co_return true;
@@ -305,6 +317,11 @@ void RunGate::wake_all() {
       Standing& standing = standing_of(ticket);
       standing.woken = true;
       standing.notify();
+    }
+  }
+  for (const auto& [function, kinds] : returning_) {
+    for (const auto& line : kinds) {
+      for (const auto& ticket : line) standing_of(ticket).notify();
     }
   }
 }

@@ -37,8 +37,8 @@ class RunGate : public Turns {
   class Ticket;
   using TicketPtr = std::shared_ptr<Ticket>;
 
-  // `gives_up` says which jobs no longer wait, and is asked by wake_all(). `on_turn` is called when there may be a turn
-  // for somebody who is not at the gate yet.
+  // `gives_up` says which jobs no longer wait; it is asked by wake_all(), and calls nothing of the gate. `on_turn` is
+  // called when there may be a turn for somebody who is not at the gate yet.
   RunGate(ConcurrencyLimiter& limiter, Clock& clock, GateLimits limits, std::function<bool(const Job&)> gives_up,
           std::function<void()> on_turn);
 
@@ -60,9 +60,10 @@ class RunGate : public Turns {
   // At once for a function without a limit; else as soon as it has a permit of its function. False if it gave up: then
   // it may have no slot.
   Task<bool> take_permit(TicketPtr ticket, const Job& job);
-  // For a wait that needs no slot. Its function's other jobs wait as well, until it comes back.
+  // For a wait that needs no slot. Its function's other jobs wait as well, until it comes back. False if it gave up
+  // before there was a slot for it.
   void step_aside(const TicketPtr& ticket, const Job& job);
-  Task<void> come_back(TicketPtr ticket);
+  Task<bool> come_back(TicketPtr ticket, const Job& job);
   // The call is over, or did not come to pass. What is left to do of the job holds its slot only if there is much of
   // that. `held_back`: the bytes of a result that is to be told only in a moment, for which no other job is to wait.
   Task<void> leave(TicketPtr ticket, const Job& job, std::optional<std::uint64_t> held_back = std::nullopt);
@@ -101,7 +102,8 @@ class RunGate : public Turns {
   void wake_first(const FunctionId& function);
   [[nodiscard]] bool park(const TicketPtr& ticket, const Job& job, bool holds_line);
   void unpark_locked(Standing& standing, const FunctionId& function) INFRA_REQUIRES(mutex_);
-  Task<void> take_slot(TicketPtr ticket);
+  Task<bool> take_slot(TicketPtr ticket, const Job& job);
+  void leave_returning_locked(const TicketPtr& ticket) INFRA_REQUIRES(mutex_);
   // Slots for those at the gate whose turn it is; then whose turn it is in the queue.
   std::optional<FairLines::Turn> serve_locked() INFRA_REQUIRES(mutex_);
   [[nodiscard]] bool admit_returning_locked(const FairLines::Turn& turn) INFRA_REQUIRES(mutex_);

@@ -75,9 +75,9 @@ class RunGateTest : public ::testing::Test {
       gate_->step_aside(visitor->ticket, visitor->job);
       visitor->aside = true;
       while (!visitor->is_back) co_await clock_.sleep_until(clock_.steady_now() + milliseconds(1));
-      co_await gate_->come_back(visitor->ticket);
+      visitor->refused = !co_await gate_->come_back(visitor->ticket, visitor->job);
     }
-    visitor->runs = co_await gate_->take_permit(visitor->ticket, visitor->job);
+    visitor->runs = !visitor->refused && co_await gate_->take_permit(visitor->ticket, visitor->job);
     visitor->refused = !visitor->runs;
     while (visitor->runs && !visitor->ends) co_await clock_.sleep_until(clock_.steady_now() + milliseconds(1));
     co_await gate_->leave(visitor->ticket, visitor->job, visitor->held_back);
@@ -183,6 +183,25 @@ TEST_F(RunGateTest, WhoGivesUpLeavesTheLine) {
   gate_->wake_all();
   eventually([&] { return b->refused && c->refused; });
   end(a);
+}
+
+// Whose turn it is may be in the queue, from which nothing is taken any more when the worker ends.
+TEST_F(RunGateTest, WhoWaitsForASlotAgainGivesUpToo) {
+  const auto aside = std::make_shared<Visitor>();
+  aside->steps_aside = true;
+  start(aside, "f");
+  eventually([&] { return aside->aside.load(); });
+  const auto a = visit("g", 0), b = visit("h", 0);
+  eventually([&] { return a->runs && b->runs; });
+  aside->is_back = true;
+  eventually([&] { return gate_->anyone_waits(); });
+  giving_up_ = true;
+  gate_->wake_all();
+  eventually([&] { return aside->gone.load(); });
+  EXPECT_TRUE(aside->refused);
+  EXPECT_FALSE(gate_->anyone_waits());
+  end(a);
+  end(b);
 }
 
 // What a limiter that is away forgets or can't say keeps nobody out for good.

@@ -35,7 +35,10 @@ class AsideAtGate final : public Aside {
   AsideAtGate(RunGate& gate, const RunGate::TicketPtr& ticket, const Job& job)
       : gate_(gate), ticket_(ticket), job_(job) {}
   void step_aside() override { gate_.step_aside(ticket_, job_); }
-  Task<void> come_back() override { return gate_.come_back(ticket_); }
+  Task<Result<void>> come_back() override {
+    if (co_await gate_.come_back(ticket_, job_)) co_return Result<void>();
+    co_return fail(errors::shutting_down, "The platform is stopping.");
+  }
 
  private:
   RunGate& gate_;
