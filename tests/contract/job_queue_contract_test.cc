@@ -70,6 +70,23 @@ TEST(SqliteJobQueue, AnExpiredLeaseIsRememberedOverARestart) {
   EXPECT_EQ((*world.run(queue->receive_suspect()))->receives, 3);
 }
 
+TEST(SqliteJobQueue, ALeaseThatEndedWhileTheProgramStoodStillMayBeRenewed) {
+  EmbeddedQueue world;
+  ASSERT_TRUE(world.run(world.queue().enqueue(make_job("a"))));
+  const std::string receipt = world.run(world.queue().receive(1, milliseconds{0}))->at(0).receipt;
+  const auto receives = [&] { return world.run(world.queue().receive(1, milliseconds{0}))->size(); };
+  for (const bool looked_at_first : {false, true}) {
+    world.advance(std::chrono::hours{1});
+    if (looked_at_first) EXPECT_EQ(receives(), 0U);
+    EXPECT_TRUE(world.run(world.queue().extend(receipt)));
+    EXPECT_EQ(receives(), 0U);
+  }
+  world.advance(std::chrono::hours{1});
+  EXPECT_EQ(receives(), 0U);
+  world.advance(limits::kVisibilityRenewal);
+  EXPECT_EQ(receives(), 1U) << "whose holder did not";
+}
+
 TEST(SqliteJobQueue, EnqueueReturnsOnlyAfterTheCommit) {
   EmbeddedQueue world;
   // The writer thread is held inside a group, so that the job's group can't be committed yet.

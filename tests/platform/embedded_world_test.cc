@@ -82,6 +82,25 @@ TEST_F(EmbeddedWorldTest, TheSameSeedGoesTheSameWay) {
   EXPECT_NE(course(1), course(2));
 }
 
+TEST_F(EmbeddedWorldTest, ARunGoesOnWhenItsProgramStoodStillForLongerThanItsLease) {
+  int starts = 0;
+  world_.functions().add("counts", [&](const FunctionCall& call) {
+    if (!call.loads) ++starts;
+    return FunctionPlan{.takes = seconds(5), .text = call.input};
+  });
+  world_.machine().boot_and_wait();
+  const std::string id = world_.upload("counts");
+  const Answer accepted = world_.run(world_.client().run(id, "[7]", true));
+  ASSERT_EQ(accepted.status, 202) << accepted.body;
+  world_.world().pass(seconds(2));
+  ASSERT_EQ(starts, 1);
+  world_.machine().process()->frozen_until = world_.world().scheduler().now() + seconds(100);
+  world_.world().pass(seconds(200));
+  const Answer row = world_.run(world_.client().get("/status/" + accepted.text("jobId")));
+  EXPECT_NE(row.text("status"), "pending") << row.body;
+  EXPECT_EQ(starts, 1);
+}
+
 // Whatever step the program is lost at, what was accepted runs to its end, and is counted once.
 TEST_F(EmbeddedWorldTest, AnAcceptedJobSettlesOnceWhereverTheProgramIsLost) {
   for (std::uint64_t seed = 0; seed < 40; ++seed) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "adapters/memory/late_look.h"
 #include "core/error_codes.h"
 
 namespace infra {
@@ -143,6 +144,10 @@ std::vector<QueuedJob> JobLine::expire(SteadyTime now) {
   std::vector<QueuedJob> durable;
   while (!lease_ends_.empty() && lease_ends_.begin()->first <= now) {
     const auto lease = leases_.find(lease_ends_.begin()->second);
+    if (is_late_look(lease->second.end, now)) {
+      move_end(lease->first, new_end(now));
+      continue;
+    }
     QueuedJob queued = lease->second.queued;
     drop_lease(lease);
     ++queued.receives;
@@ -167,11 +172,15 @@ bool JobLine::extend(const std::string& receipt, SteadyTime now, SteadyTime leas
   const MutexLock lock(mutex_);
   const auto found = find(receipt, now);
   if (found == leases_.end()) return false;
-  Lease& lease = leases_.at(found->first);
-  lease_ends_.erase({lease.end, found->first});
-  lease.end = lease_end;
-  lease_ends_.emplace(lease_end, found->first);
+  move_end(found->first, lease_end);
   return true;
+}
+
+void JobLine::move_end(std::int64_t seq, SteadyTime end) {
+  Lease& lease = leases_.at(seq);
+  lease_ends_.erase({lease.end, seq});
+  lease.end = end;
+  lease_ends_.emplace(end, seq);
 }
 
 bool JobLine::give_back(const std::string& receipt, SteadyTime now) {
@@ -269,7 +278,7 @@ JobLine::Leases::const_iterator JobLine::find(const std::string& text, SteadyTim
   const auto receipt = parse(text);
   if (!receipt) return leases_.end();
   const auto lease = leases_.find(receipt->seq);
-  if (lease == leases_.end() || lease->second.hand_over != receipt->hand_over || lease->second.end <= now)
+  if (lease == leases_.end() || lease->second.hand_over != receipt->hand_over || has_run_out(lease->second.end, now))
     return leases_.end();
   return lease;
 }

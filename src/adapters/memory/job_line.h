@@ -60,7 +60,8 @@ class JobLine {
   // Hands out the oldest of those that take() does not give, because they or their versions are suspects.
   [[nodiscard]] std::optional<HandOver> take_suspect(SteadyTime lease_end);
   [[nodiscard]] bool has_suspects() const;  // false once the line is closed
-  // Makes jobs with dead leases visible again, one receive dearer. Gives the durable ones.
+  // Makes jobs with dead leases visible again, one receive dearer. Gives the durable ones. A lease that is looked at
+  // much later than it ended lives on for a renewal's time (late_look.h).
   [[nodiscard]] std::vector<QueuedJob> expire(SteadyTime now);
   [[nodiscard]] std::optional<SteadyTime> next_expiry() const;
 
@@ -105,6 +106,7 @@ class JobLine {
   void make_ready(QueuedJob queued, const FunctionId& function) INFRA_REQUIRES(mutex_);
   void make_ready(QueuedJob queued) INFRA_REQUIRES(mutex_);
   [[nodiscard]] HandOver lease(QueuedJob queued, SteadyTime end) INFRA_REQUIRES(mutex_);
+  void move_end(std::int64_t seq, SteadyTime end) INFRA_REQUIRES(mutex_);
   void drop_lease(Leases::const_iterator lease) INFRA_REQUIRES(mutex_);
   void forget(QueuedJob queued) INFRA_REQUIRES(mutex_);
   void wake_if_any() INFRA_REQUIRES(mutex_);

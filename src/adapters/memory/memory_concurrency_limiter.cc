@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "adapters/memory/late_look.h"
 #include "core/limits.h"
 
 namespace infra {
@@ -41,7 +42,13 @@ bool MemoryConcurrencyLimiter::count(Ends Runs::* among, const LimitedRun& run, 
   Ends& ends = functions_[run.function].*among;
   const bool counted = ends.contains(run.request);
   if (!counted && std::cmp_greater_equal(ends.size(), most)) {
-    std::erase_if(ends, [now](const auto& entry) { return entry.second <= now; });
+    // Who runs renews its place, who only waits does not.
+    const bool renewed = among == &Runs::running;
+    std::erase_if(ends,
+                  [&](const auto& entry) { return renewed ? has_run_out(entry.second, now) : entry.second <= now; });
+    for (auto& [request, end] : ends) {
+      if (end <= now) end = new_end(now);
+    }
     if (std::cmp_greater_equal(ends.size(), most)) return false;
   }
   ends[run.request] = now + time;
