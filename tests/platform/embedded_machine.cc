@@ -87,6 +87,10 @@ bool EmbeddedMachine::serves() const {
   return runs() && programs_.back()->serves;
 }
 
+bool EmbeddedMachine::stops() const {
+  return runs() && programs_.back()->asked_to_stop;
+}
+
 int EmbeddedMachine::sandboxes() const {
   return programs_.empty() ? 0 : programs_.back()->launcher.running();
 }

@@ -48,6 +48,7 @@ class EmbeddedMachine {
 
   [[nodiscard]] bool runs() const;
   [[nodiscard]] bool serves() const;  // it has said that it is ready
+  [[nodiscard]] bool stops() const;   // it was asked to, and is not at its end
   // Why the last program ended by itself before it was asked to; empty: it didn't.
   [[nodiscard]] const std::string& gave_up() const { return gave_up_; }
   // Boots, and waits until it serves; throws std::runtime_error if it does not.

@@ -115,6 +115,7 @@ class Oracle {
   [[nodiscard]] WorldTime idle() const;  // how long nothing ran, in all
   [[nodiscard]] int most_at_once(const KnownJob& job) const;
   [[nodiscard]] bool may_end_so(const KnownJob& job, const Scenario& scenario) const;
+  [[nodiscard]] bool was_taken_along(const KnownJob& job) const;
 
   Scheduler& scheduler_;
   const WorldTime longest_idle_;

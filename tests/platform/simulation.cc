@@ -329,6 +329,7 @@ void Play::come_to_rest() {
     if (all) break;
   }
   pass(scheduler().now() + kSweeps);
+  if (machine().stops()) oracle_.complain("the program was asked to stop, and does not:\n" + scheduler().waiting());
   world_.world().run(look_at_functions());
   oracle_.check_jobs(scenario_);
   say("the end");
