@@ -5,12 +5,12 @@
 #include <utility>
 
 #include "async/supervised.h"
-#include "core/limits.h"
+#include "worker/runner/answer_bytes.h"
+
 namespace infra::worker {
 namespace {
 
 constexpr auto kForever = std::chrono::hours(24);
-constexpr std::uint64_t kFrameBytes = 64 * limits::kMiB;  // for all that runners say at a time, and what becomes of it
 
 // What a build holds in the books of the pool, as if it were an instance of a function of its own.
 InstanceKey build_place(const std::string& sha256) {
@@ -25,7 +25,7 @@ Worker::Worker(WorkerDeps deps, WorkerOptions options)
       started_(deps_.clock.steady_now()),
       capacity_(std::min(options.max_concurrent, deps_.launcher.capacity())),
       ended_(deps_.clock.make_signal()),
-      frames_(kFrameBytes),
+      frames_(frame_bytes(capacity_ + 1)),  // and the suspects' slot
       lifecycle_(deps_.clock),
       tasks_(deps_.executor, deps_.clock),
       pool_({.instances = deps_.launcher.capacity(),
