@@ -163,7 +163,12 @@ void BeastHttpServer::State::begin() {
   port = acceptor.local_endpoint(error).port();
   acceptor.non_blocking(true, error);
   set_options(acceptor);
-  spawn_on(acceptor.get_executor().context(), "HTTP listener", accept(shared_from_this(), OpenListener(shared)));
+  // The event thread is woken by the first connection only: each instance has a server, which few functions speak to.
+  acceptor.async_wait(Acceptor::wait_read, [self = shared_from_this(),
+                                            listener = OpenListener(shared)](const ErrorCode& failure) mutable {
+    if (failure == asio::error::operation_aborted) return;
+    spawn_on(self->acceptor.get_executor().context(), "HTTP listener", accept(self, std::move(listener)));
+  });
 }
 
 Task<void> BeastHttpServer::State::accept(std::shared_ptr<State> self, OpenListener /*listener*/) {
