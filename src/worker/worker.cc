@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "async/supervised.h"
-#include "worker/runner/answer_bytes.h"
+#include "worker/instances/answer_bytes.h"
 
 namespace infra::worker {
 namespace {

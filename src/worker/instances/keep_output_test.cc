@@ -15,6 +15,7 @@
 #include "support/read_open_file.h"
 #include "support/real_clock.h"
 #include "support/worker_world.h"
+#include "worker/instances/answer_bytes.h"
 #include "worker/instances/instance.h"
 
 namespace infra::worker {
@@ -243,6 +244,11 @@ TEST_F(InstanceOutputTest, AnInstanceWhoseFolderStaysFullIsNotUsedAgain) {
   EXPECT_EQ(call(*instance).status, RunStatus::success);
   EXPECT_FALSE(instance->reusable());
   instance->end();
+}
+
+TEST(AnswerBytes, FilesOnTheirWayAndFramesAreOneSum) {
+  EXPECT_EQ(frame_bytes(9) + 9 * kFilePiece, kAnswerBytes);
+  EXPECT_EQ(frame_bytes(100'000), kAnswerBytes / 2);
 }
 
 }  // namespace

@@ -14,7 +14,6 @@
 
 #include "support/manual_clock.h"
 #include "support/real_clock.h"
-#include "worker/runner/answer_bytes.h"
 
 namespace infra::worker {
 namespace {
@@ -171,11 +170,6 @@ TEST_F(ConversationTest, WhatIsRefusedIsReadNoFurtherAndCountedNoLonger) {
   EXPECT_GT(unread(), 0);
   worker_.reset();
   runner.join();
-}
-
-TEST(AnswerBytes, FilesOnTheirWayAndFramesAreOneSum) {
-  EXPECT_EQ(frame_bytes(9) + 9 * kFilePiece, kAnswerBytes);
-  EXPECT_EQ(frame_bytes(100'000), kAnswerBytes / 2);
 }
 
 }  // namespace
