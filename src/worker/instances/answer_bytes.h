@@ -10,10 +10,11 @@
 namespace infra::worker {
 
 inline constexpr std::uint64_t kAnswerBytes = 64 * limits::kMiB;
-inline constexpr std::uint64_t kFilePiece = std::uint64_t{64} * 1024;  // of an output file, as CodeStore::put_file holds it
+inline constexpr std::uint64_t kFilePiece =
+    std::uint64_t{64} * 1024;  // of an output file, as CodeStore::put_file holds it
 
-// What is left for frames: a run puts one file away at a time, and has its part of the sum for that before it begins. So
-// it waits for no memory while it holds some.
+// What is left for frames: a run puts one file away at a time, and has its part of the sum for that before it begins.
+// So it waits for no memory while it holds some.
 [[nodiscard]] constexpr std::uint64_t frame_bytes(int runs) {
   const std::uint64_t for_files = static_cast<std::uint64_t>(runs) * kFilePiece;
   return kAnswerBytes - std::min(for_files, kAnswerBytes / 2);
