@@ -33,7 +33,7 @@ class Survivor(unittest.TestCase):
 
     def next_code(self):
         self.number += 1
-        return bundle({"main.py": CODE.replace("{number}", str(self.number)), "folder/module.py": "", "data/x.txt": "y"})
+        return self.number, bundle({"main.py": CODE.replace("{number}", str(self.number)), "folder/module.py": "", "data/x.txt": "y"})
 
     def open_descriptors(self):
         return len(os.listdir(f"/proc/{self.infra.process.pid}/fd"))
@@ -49,18 +49,19 @@ class Survivor(unittest.TestCase):
     def cycle(self, code, may_be=WHOLE):
         """Uploads and runs, with answers of which status it may be. The function, if there is one."""
         function = None
+        number, files = code
         try:
-            answer = self.infra.upload(code, [("runtime", None, "python")])
+            answer = self.infra.upload(files, [("runtime", None, "python")])
             self.assertIn(answer.status, may_be, answer)
             if answer.status == 200:
                 function = answer.json()["functionId"]
-                self.run_once(function, may_be)
+                self.run_once(function, number, may_be)
         except ANSWERED:
             if may_be is WHOLE:
                 raise
         return function
 
-    def run_once(self, function, may_be):
+    def run_once(self, function, number, may_be):
         answer = self.infra.run(function)
         self.assertIn(answer.status, may_be, answer)
         if answer.status != 200:
@@ -68,7 +69,7 @@ class Survivor(unittest.TestCase):
         result = answer.json()
         self.assertIn(result["status"], ("SUCCESS", "FAILED") if 500 in may_be else ("SUCCESS",), result)
         if result["status"] == "SUCCESS":
-            self.assertEqual(result["result"], self.number)
+            self.assertEqual(result["result"], number)
 
     def remove(self, *functions):
         for function in filter(None, functions):
@@ -130,8 +131,9 @@ class Kernel(FaultsOf):
 class Spawner(Survivor):
     """It is a static program, which strace makes fail; not what it forks."""
 
-    CALLS = {"clone3": "ENOMEM", "openat": "EMFILE", "mkdir,mkdirat": "ENOSPC", "write": "EIO", "socketpair": "EMFILE", "pipe2": "EMFILE",
-             "sendmsg": "ENOMEM", "recvmsg": "ENOMEM", "mmap": "ENOMEM", "mount,fsconfig,fsmount,move_mount,open_tree": "ENOMEM"}
+    FOLLOW = ()
+    CALLS = {"clone3": "ENOMEM", "openat": "EMFILE", "mkdir": "ENOSPC", "write": "EIO", "socketpair": "EMFILE", "sendmsg": "ENOMEM",
+             "recvmsg": "ENOMEM"}
     MOST = 25  # of one kind: a launch makes fewer
 
     def test_each_costs_one_job(self):
@@ -140,21 +142,21 @@ class Spawner(Survivor):
         for call, error in self.CALLS.items():
             for nth in range(1, self.MOST + 1):
                 with self.subTest(call=call, nth=nth):
-                    code = self.next_code()
-                    broken, came = self.injected(call, error, nth, code)
-                    whole = self.cycle(code)
-                    self.remove(broken, whole)
+                    codes = [self.next_code(), self.next_code()]  # of a start something may have been made ready before
+                    broken, came = self.injected(call, error, nth, codes)
+                    self.remove(*broken, *(self.cycle(code) for code in codes))
                 if not came:
+                    self.assertGreater(nth, 1, f"no {call} was seen")
                     break
-        self.expect_nothing_left("the spawner")
+        self.expect_nothing_left(type(self).__name__)
 
-    def injected(self, call, error, nth, code):
+    def injected(self, call, error, nth, codes):
         trace = os.path.join(self.infra.folder, "trace")
-        tracer = subprocess.Popen(["strace", "-o", trace, "-p", str(self.spawner()), "-e", f"trace={call}",
+        tracer = subprocess.Popen(["strace", *self.FOLLOW, "-o", trace, "-p", str(self.spawner()), "-e", f"trace={call}",
                                    "-e", f"inject={call}:error={error}:when={nth}"], stderr=subprocess.PIPE)
         try:
             self.assertIn(b"attached", tracer.stderr.readline())
-            broken = self.cycle(code, BROKEN)
+            broken = [self.cycle(code, BROKEN) for code in codes]
         finally:
             tracer.send_signal(signal.SIGINT)
             tracer.communicate(timeout=60)
@@ -169,6 +171,15 @@ class Spawner(Survivor):
                         if name.read().startswith("infra-spawner"):
                             return int(child)
         raise AssertionError("there is no spawner")
+
+
+class Inits(Spawner):
+    """What it forks, too, where each process fails at its own nth call."""
+
+    FOLLOW = ("-f",)
+    CALLS = {"openat": "EMFILE", "mkdir,mkdirat": "ENOSPC", "write": "EIO", "socket,bind,listen": "EMFILE", "unshare,setns": "ENOMEM",
+             "mount,mount_setattr,fsopen,fsconfig,fsmount,move_mount,open_tree": "ENOMEM", "recvmsg": "ENOMEM"}
+    MOST = 10
 
 
 if __name__ == "__main__":
