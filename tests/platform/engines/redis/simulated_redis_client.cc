@@ -54,14 +54,17 @@ struct SimulatedRedisClient::State final : RedisLineEnd, std::enable_shared_from
   void crash();
 
   void opened() override {
+    if (is_cut_off) return;
     is_open = true;
     news.tell();
   }
   void lost(std::string_view why) override {
+    if (is_cut_off) return;
     loss = std::string(why);
     news.tell();
   }
   void answered(std::uint64_t call, RedisReply reply) override {
+    if (is_cut_off) return;
     last_sign = clock.steady_now();
     const auto found = awaited.find(call);
     if (found == awaited.end()) return;
@@ -86,6 +89,7 @@ struct SimulatedRedisClient::State final : RedisLineEnd, std::enable_shared_from
   std::atomic<bool> is_connected = false;
   Error away;
   std::shared_ptr<RedisLine> line;
+  bool is_cut_off = false;  // from the network
   bool is_open = false;
   std::optional<std::string> loss;
   std::deque<SharedCall> queued;                // for want of a connection
@@ -120,12 +124,12 @@ Task<void> SimulatedRedisClient::State::live(std::shared_ptr<State> self) {
 Task<bool> SimulatedRedisClient::State::dial() {
   is_open = false;
   loss.reset();
-  line = redis.dial(shared_from_this());
+  line = is_cut_off ? nullptr : redis.dial(shared_from_this());
   const SteadyTime until = clock.steady_now() + options.connect_timeout;
   while (!ended() && !is_open && !loss && clock.steady_now() < until) co_await news.wait_until(until);
   if (ended()) co_return false;
   if (is_open && !loss) co_return true;
-  if (!loss) redis.hang_up(*line);
+  if (!loss && line) redis.hang_up(*line);
   line.reset();
   away = net::redis_unavailable(
       fmt::format("No connection to Redis ({}); check that it runs and can be reached from here.",
@@ -187,7 +191,7 @@ Task<Result<RedisReply>> SimulatedRedisClient::State::exchange(RedisCommand comm
 void SimulatedRedisClient::State::send(const SharedCall& call) {
   if (awaited.empty()) last_sign = clock.steady_now();
   awaited.emplace(call->number, call);
-  redis.send(*line, call->number, std::move(call->command));
+  if (!is_cut_off) redis.send(*line, call->number, std::move(call->command));
   if (!watched) {
     watched = true;
     news.tell();
@@ -237,6 +241,12 @@ void SimulatedRedisClient::start() {
 
 bool SimulatedRedisClient::connected() const {
   return state_->is_connected;
+}
+
+void SimulatedRedisClient::cut_off(bool is_cut_off) {
+  if (std::exchange(state_->is_cut_off, is_cut_off) == is_cut_off || is_cut_off || !state_->line) return;
+  state_->redis.hang_up(*state_->line);
+  state_->lost("Connection reset by peer");
 }
 
 void SimulatedRedisClient::crash() {

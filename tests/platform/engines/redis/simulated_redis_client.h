@@ -25,6 +25,8 @@ class SimulatedRedisClient final : public net::RedisClient {
                                      std::vector<std::string> arguments, milliseconds timeout) override;
   [[nodiscard]] bool connected() const override;
 
+  // From now on nothing that it sends arrives, and it hears nothing; when it is over, the connection of before breaks.
+  void cut_off(bool is_cut_off);
   // Its process has crashed. Of the commands under way each was sent or not, as the seed decides, and none is answered;
   // others fail, without effect.
   void crash();

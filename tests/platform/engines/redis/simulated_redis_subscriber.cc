@@ -31,19 +31,23 @@ struct SimulatedRedisSubscriber::State final : RedisLineEnd, std::enable_shared_
   void end();
 
   void opened() override {
+    if (is_cut_off) return;
     is_open = true;
     news.tell();
   }
   void lost(std::string_view) override {
+    if (is_cut_off) return;
     is_lost = true;
     news.tell();
   }
   void answered(std::uint64_t, net::RedisReply) override {}
   void confirmed() override {
+    if (is_cut_off) return;
     inbox.push_back({});
     news.tell();
   }
   void heard(std::string channel, std::string payload) override {
+    if (is_cut_off) return;
     inbox.push_back({.is_message = true, .channel = std::move(channel), .payload = std::move(payload)});
     news.tell();
   }
@@ -56,6 +60,8 @@ struct SimulatedRedisSubscriber::State final : RedisLineEnd, std::enable_shared_
   RedisBackoff backoff;
   std::atomic<bool> is_subscribed = false;
   std::shared_ptr<RedisLine> line;
+  bool is_cut_off = false;     // from the network
+  SteadyTime silent_for_long;  // if it is
   bool is_open = false;
   bool is_lost = false;
   bool ended = false;
@@ -82,11 +88,11 @@ Task<bool> SimulatedRedisSubscriber::State::dial() {
   is_open = false;
   is_lost = false;
   inbox.clear();
-  line = redis.dial(shared_from_this());
+  line = is_cut_off ? nullptr : redis.dial(shared_from_this());
   const SteadyTime until = clock.steady_now() + options.connect_timeout;
   while (!ended && !is_open && !is_lost && clock.steady_now() < until) co_await news.wait_until(until);
   if (is_open && !is_lost && !ended) co_return true;
-  if (!ended && !is_lost) redis.hang_up(*line);
+  if (!ended && !is_lost && line) redis.hang_up(*line);
   line.reset();
   co_return false;
 }
@@ -103,7 +109,11 @@ Task<void> SimulatedRedisSubscriber::State::listen() {
       inbox.pop_front();
       take(std::move(next));
     }
-    if (!ended && !is_lost) co_await news.wait_until(SteadyTime::max());
+    if (ended || is_lost) break;
+    co_await news.wait_until(is_cut_off ? silent_for_long : SteadyTime::max());
+    if (!is_cut_off || clock.steady_now() < silent_for_long) continue;
+    redis.hang_up(*line);
+    break;
   }
 }
 
@@ -163,6 +173,18 @@ bool SimulatedRedisSubscriber::wait_until_subscribed(milliseconds limit) const {
     state_->clock.pause_until(std::min(until, state_->clock.steady_now() + kLook));
   }
   return state_->is_subscribed;
+}
+
+void SimulatedRedisSubscriber::cut_off(bool is_cut_off) {
+  constexpr milliseconds kSilence{2000};
+  if (std::exchange(state_->is_cut_off, is_cut_off) == is_cut_off) return;
+  if (is_cut_off) {
+    state_->silent_for_long = state_->clock.steady_now() + kSilence;
+    state_->news.tell();
+  } else if (state_->line) {
+    state_->redis.hang_up(*state_->line);
+    state_->lost("Connection reset by peer");
+  }
 }
 
 void SimulatedRedisSubscriber::crash() {

@@ -23,6 +23,8 @@ class SimulatedRedisSubscriber final : public net::RedisSubscriber {
   // By Clock::pause_until(): in a simulation on one of its blocking fibers.
   bool wait_until_subscribed(milliseconds limit) const override;
 
+  // From now on it hears nothing, and notices by the silence; when it is over, it finds the server again.
+  void cut_off(bool is_cut_off);
   // Its process has crashed: no callback any more.
   void crash();
 
