@@ -24,8 +24,8 @@ enum class FleetRole : std::uint8_t { controller, worker };
 
 struct FleetMachineOptions {
   FleetRole role = FleetRole::worker;
-  std::string name;
-  std::filesystem::path data;
+  std::string name{};
+  std::filesystem::path data{};
   Variables variables{};  // beside those that every fleet sets
   int processors = 2;
   int sandboxes = 8;
