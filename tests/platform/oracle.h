@@ -108,7 +108,7 @@ class Oracle {
   int losses = 0;
   int stops = 0;
 
- private:
+ protected:
   void check_version(const KnownJob& job, const std::string& code);
   void check_wait(const KnownJob& job);
   void wait_anew();
@@ -118,6 +118,8 @@ class Oracle {
   [[nodiscard]] bool was_taken_along(const KnownJob& job) const;
 
   Scheduler& scheduler_;
+
+ private:
   const WorldTime longest_idle_;
   std::map<std::size_t, int> running_;  // by function
   int all_running_ = 0;

@@ -11,7 +11,6 @@ namespace {
 using End = FunctionPlan::End;
 using Kind = Step::Kind;
 
-constexpr int kFunctions = 3;
 constexpr std::size_t kFirstFaults = kFaults - 1;
 
 std::string_view to_string(Kind kind) {
@@ -34,6 +33,12 @@ std::string_view to_string(Kind kind) {
       return "freeze";
     case Kind::jump:
       return "jump";
+    case Kind::cut_off:
+      return "cut off";
+    case Kind::redis_restarts:
+      return "Redis restarts";
+    case Kind::redis_fails_over:
+      return "Redis fails over";
   }
   return "";
 }
@@ -78,6 +83,20 @@ milliseconds some_time(Dice& dice) {
   }
 }
 
+void set_settings(Dice& dice, Step& step) {
+  if (dice.chance(0.4)) step.max_concurrency = static_cast<int>(dice.between(1, 2));
+  if (dice.chance(0.4)) step.keep_warm = static_cast<int>(dice.between(1, 2));
+  if (dice.chance(0.3)) step.timeout = milliseconds(dice.between(1000, 10'000));
+}
+
+}  // namespace
+
+Step draw_upload(Dice& dice, int function) {
+  Step step{.kind = Kind::upload, .function = function};
+  set_settings(dice, step);
+  return step;
+}
+
 Step draw_run(Dice& dice, const Scenario& scenario) {
   Step step{.kind = dice.chance(0.5) ? Kind::run_async : Kind::run_sync,
             .function = static_cast<int>(dice.below(kFunctions)),
@@ -95,12 +114,6 @@ Step draw_run(Dice& dice, const Scenario& scenario) {
   return step;
 }
 
-void set_settings(Dice& dice, Step& step) {
-  if (dice.chance(0.4)) step.max_concurrency = static_cast<int>(dice.between(1, 2));
-  if (dice.chance(0.4)) step.keep_warm = static_cast<int>(dice.between(1, 2));
-  if (dice.chance(0.3)) step.timeout = milliseconds(dice.between(1000, 10'000));
-}
-
 Step draw_change(Dice& dice) {
   Step step{.function = static_cast<int>(dice.below(kFunctions))};
   const auto which = dice.below(6);
@@ -108,6 +121,8 @@ Step draw_change(Dice& dice) {
   set_settings(dice, step);
   return step;
 }
+
+namespace {
 
 // What may happen to the machine under these faults; run_sync for nothing.
 Step draw_event(Dice& dice, const Scenario& scenario) {
@@ -149,9 +164,8 @@ Scenario draw_scenario(std::uint64_t seed) {
   if (Dice(seed).apart("short disk").chance(0.2)) scenario.faults.push_back(Fault::short_disk);
   WorldTime at{0};
   for (int i = 0; i < kFunctions; ++i) {
-    Step step{.kind = Kind::upload, .at = at, .function = i};
-    set_settings(dice, step);
-    scenario.steps.push_back(step);
+    scenario.steps.push_back(draw_upload(dice, i));
+    scenario.steps.back().at = at;
   }
   at = std::chrono::milliseconds(200);
   const auto count = static_cast<int>(dice.between(10, 40));
@@ -169,6 +183,7 @@ Scenario draw_scenario(std::uint64_t seed) {
 
 std::string to_text(const Step& step) {
   std::string text = fmt::format("{:>6} ms  #{} {}", step.at.count() / 1'000'000, step.number, to_string(step.kind));
+  if (step.kind >= Kind::crash && step.machine > 0) text += fmt::format(" machine {}", step.machine);
   switch (step.kind) {
     case Kind::run_sync:
     case Kind::run_async:
@@ -189,6 +204,9 @@ std::string to_text(const Step& step) {
     case Kind::stop:
     case Kind::freeze:
     case Kind::jump:
+    case Kind::cut_off:
+    case Kind::redis_restarts:
+    case Kind::redis_fails_over:
       text += fmt::format(" after {} steps, {} ms", step.steps, step.lasts.count());
       break;
   }
@@ -198,6 +216,7 @@ std::string to_text(const Step& step) {
 std::string to_text(const Scenario& scenario) {
   std::string text = fmt::format("seed {}, course {}, faults:", scenario.seed, scenario.course);
   for (const Fault fault : scenario.faults) text += fmt::format(" {}", to_string(fault));
+  if (scenario.fleet) text += "; " + to_text(*scenario.fleet);
   text += '\n';
   for (const Step& step : scenario.steps) text += to_text(step) + '\n';
   return text;

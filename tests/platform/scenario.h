@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "platform/fleet/fleet_faults.h"
 #include "platform/memory_function.h"
 #include "platform/scheduler.h"
 
@@ -29,11 +31,26 @@ inline constexpr std::size_t kFaults = 12;
 [[nodiscard]] std::string_view to_string(Fault fault);
 
 struct Step {
-  enum class Kind : std::uint8_t { upload, update, remove, run_sync, run_async, crash, stop, freeze, jump };
+  enum class Kind : std::uint8_t {
+    upload,
+    update,
+    remove,
+    run_sync,
+    run_async,
+    crash,
+    stop,
+    freeze,
+    jump,
+    // Of a fleet alone.
+    cut_off,          // a worker reaches no engine for a while
+    redis_restarts,   // and has forgotten everything
+    redis_fails_over  // and has forgotten the last moments
+  };
   Kind kind = Kind::run_sync;
   WorldTime at{0};
   int number = 0;    // of the step, which a run's input tells
   int function = 0;  // which one
+  int machine = 0;   // of a fleet: controllers first, then workers
   // Of a run: what it does.
   FunctionPlan::End end = FunctionPlan::End::value;
   milliseconds takes{1};
@@ -54,11 +71,18 @@ struct Scenario {
   std::uint64_t course = 0;  // the order of things
   std::vector<Fault> faults;
   std::vector<Step> steps;  // by their time
+  std::optional<FleetPart> fleet{};  // none: one machine
 
   [[nodiscard]] bool has(Fault fault) const;
 };
 
+// Of one machine.
 [[nodiscard]] Scenario draw_scenario(std::uint64_t seed);
+// What clients do, drawn the same way for one machine and for a fleet.
+[[nodiscard]] Step draw_upload(Dice& dice, int function);
+[[nodiscard]] Step draw_run(Dice& dice, const Scenario& scenario);
+[[nodiscard]] Step draw_change(Dice& dice);
+inline constexpr int kFunctions = 3;
 // A line a step.
 [[nodiscard]] std::string to_text(const Scenario& scenario);
 [[nodiscard]] std::string to_text(const Step& step);

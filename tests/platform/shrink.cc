@@ -53,11 +53,14 @@ class Shrinking {
     return better;
   }
 
-  bool drop_faults() {
+  // `list` gives the faults of a scenario.
+  template <typename List>
+  bool drop_from(List list) {
     bool better = false;
-    for (std::size_t i = 0; i < best_.faults.size();) {
+    for (std::size_t i = 0; i < list(best_).size();) {
       Scenario smaller = best_;
-      smaller.faults.erase(smaller.faults.begin() + static_cast<std::ptrdiff_t>(i));
+      auto& faults = list(smaller);
+      faults.erase(faults.begin() + static_cast<std::ptrdiff_t>(i));
       if (take_if_it_fails(std::move(smaller))) {
         better = true;
       } else {
@@ -65,6 +68,10 @@ class Shrinking {
       }
     }
     return better;
+  }
+  bool drop_faults() {
+    const bool better = drop_from([](Scenario& of) -> auto& { return of.faults; });
+    return (best_.fleet && drop_from([](Scenario& of) -> auto& { return of.fleet->faults; })) || better;
   }
 
   const Judge& judge_;

@@ -8,14 +8,14 @@
 #include <string>
 #include <string_view>
 
+#include "platform/fleet/fleet_simulation.h"
 #include "platform/shrink.h"
-#include "platform/simulation.h"
 
 namespace {
 
-using infra::sim::draw_scenario;
+using infra::sim::draw_any_scenario;
 using infra::sim::Outcome;
-using infra::sim::play;
+using infra::sim::play_any;
 using infra::sim::Scenario;
 
 struct Wanted {
@@ -26,6 +26,7 @@ struct Wanted {
   bool keeps_going = false;
   bool traces = false;
   bool shrinks = true;
+  std::optional<bool> fleets{};  // only these; only one machine's; both
 };
 
 std::optional<Wanted> read_arguments(int count, char** arguments) {
@@ -39,6 +40,8 @@ std::optional<Wanted> read_arguments(int count, char** arguments) {
       wanted.traces = true;
     } else if (word == "--no-shrink") {
       wanted.shrinks = false;
+    } else if (word == "--fleets" || word == "--machines") {
+      wanted.fleets = word == "--fleets";
     } else if (value != nullptr && word == "--seed") {
       wanted.seed = std::strtoull(arguments[++i], nullptr, 10);
     } else if (value != nullptr && word == "--from") {
@@ -50,8 +53,8 @@ std::optional<Wanted> read_arguments(int count, char** arguments) {
       wanted.seeds = UINT64_MAX;
     } else {
       fmt::print(stderr,
-                 "usage: simulate [--seeds N] [--from SEED] [--seed SEED] [--minutes M] [--keep-going] [--trace] "
-                 "[--no-shrink]\n");
+                 "usage: simulate [--seeds N] [--from SEED] [--seed SEED] [--minutes M] [--fleets | --machines] "
+                 "[--keep-going] [--trace] [--no-shrink]\n");
       return std::nullopt;
     }
   }
@@ -65,8 +68,8 @@ void show(const Outcome& outcome) {
 
 // Gives whether it held.
 bool try_seed(std::uint64_t seed, const Wanted& wanted) {
-  const Scenario scenario = draw_scenario(seed);
-  const Outcome outcome = play(scenario, wanted.traces);
+  const Scenario scenario = draw_any_scenario(seed);
+  const Outcome outcome = play_any(scenario, wanted.traces);
   if (wanted.traces) fmt::print("{}", infra::sim::to_text(scenario));
   if (outcome.complaints.empty()) {
     if (wanted.traces) show(outcome);
@@ -76,9 +79,9 @@ bool try_seed(std::uint64_t seed, const Wanted& wanted) {
   show(outcome);
   if (wanted.shrinks) {
     const Scenario small =
-        infra::sim::shrink(scenario, [](const Scenario& one) { return infra::sim::kinds_of(play(one)); });
+        infra::sim::shrink(scenario, [](const Scenario& one) { return infra::sim::kinds_of(play_any(one)); });
     fmt::print("the smallest scenario that was found to fail so:\n{}", infra::sim::to_text(small));
-    show(play(small, true));
+    show(play_any(small, true));
   }
   fmt::print("again: ./dev simulate --seed {}\n", seed);
   return false;
@@ -94,8 +97,11 @@ int main(int count, char** arguments) {
   const auto begun = std::chrono::steady_clock::now();
   const auto passed = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count(); };
   std::uint64_t played = 0, failed = 0;
-  for (; played < wanted->seeds && (wanted->minutes == 0 || passed() < wanted->minutes * 60); ++played) {
-    if (try_seed(wanted->first + played, *wanted)) continue;
+  std::uint64_t seed = wanted->first;
+  for (; played < wanted->seeds && (wanted->minutes == 0 || passed() < wanted->minutes * 60); ++seed) {
+    if (wanted->fleets && *wanted->fleets != infra::sim::is_fleet(seed)) continue;
+    ++played;
+    if (try_seed(seed, *wanted)) continue;
     ++failed;
     if (!wanted->keeps_going) return 1;
   }

@@ -256,6 +256,8 @@ void Play::begin(const Step& step) {
     case Kind::jump:
       say(fmt::format("the wall clock is {} ms off", step.lasts.count()));
       return machine().time().set_wall_off(step.lasts);
+    default:
+      return;  // a fleet's
   }
 }
 

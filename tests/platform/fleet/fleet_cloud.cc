@@ -1,19 +1,20 @@
 #include "platform/fleet/fleet_cloud.h"
 
 #include <algorithm>
-#include <stdexcept>
+#include <utility>
 
 #include "adapters/aws/dynamodb/dynamodb_item.h"
 
 namespace infra::sim {
 
-FleetCloud::FleetCloud(VirtualWorld& world, testing::SimulatedRedisOptions redis)
+FleetCloud::FleetCloud(VirtualWorld& world, testing::SimulatedRedisOptions redis,
+                       std::function<void(const std::string&)> complain)
     : process_(world.scheduler().start_process("engines")),
       clock_(world.scheduler(), process_, time_),
       executor_(world.scheduler(), process_, clock_),
       aws_random_(world.dice().apart("aws")),
       redis_random_(world.dice().apart("redis")),
-      aws_(clock_, aws_random_),
+      aws_(clock_, aws_random_, std::move(complain)),
       redis_(clock_, executor_, redis_random_, redis) {
   using simulation::SimulatedDynamoDb;
   aws_.dynamodb().make_table(std::string(kFunctionsTable), SimulatedDynamoDb::functions_table());

@@ -1,6 +1,7 @@
 // The engines that all programs of a simulated fleet share: S3, SQS, DynamoDB and Redis, as a new fleet finds them.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "main/env_file.h"
@@ -18,7 +19,9 @@ inline constexpr std::string_view kLogsTable = "InfraExecutionLogs";
 class FleetCloud {
  public:
   // The world must outlive it, and it the programs.
-  explicit FleetCloud(VirtualWorld& world, testing::SimulatedRedisOptions redis = {});
+  // `complain` hears of requests to AWS that are not simulated; without it the program says so and ends.
+  explicit FleetCloud(VirtualWorld& world, testing::SimulatedRedisOptions redis = {},
+                      std::function<void(const std::string&)> complain = {});
 
   [[nodiscard]] simulation::SimulatedAws& aws() { return aws_; }
   [[nodiscard]] testing::SimulatedRedis& redis() { return redis_; }

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -22,11 +23,13 @@ struct FleetOptions {
   std::size_t workers = 2;
   FleetMachineOptions machine{};  // of each; name, role and folder are its own
   testing::SimulatedRedisOptions redis{};
+  std::function<void(const std::string&)> complain{};  // of requests that are not simulated
 };
 
 class FleetWorld {
  public:
-  explicit FleetWorld(std::uint64_t seed, FleetOptions options = {}) : world_(seed), cloud_(world_, options.redis) {
+  explicit FleetWorld(std::uint64_t seed, FleetOptions options = {})
+      : world_(seed), cloud_(world_, options.redis, options.complain) {
     const auto add = [&](FleetRole role, const std::string& name) {
       FleetMachineOptions own = options.machine;
       own.role = role;
