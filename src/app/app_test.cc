@@ -224,6 +224,18 @@ TEST_F(SettleTest, TheRowOfALaterStartTellsOfTheOutputFilesThatWereTold) {
   }
 }
 
+TEST_F(SettleTest, TheRowIsOfTheResultThatWasTold) {
+  results_.stored = std::make_shared<const JobResult>(result());  // by a start that died before its row was put
+  Delivery last = delivery(limits::kMaxReceives + 1);
+  ASSERT_TRUE(settle(last, platform_error(last.job, {errors::worker_lost, "lost"})));
+  ASSERT_THAT(logs_.rows, SizeIs(1));
+  const LogRow& row = logs_.rows.begin()->second;
+  EXPECT_EQ(row.status, RunStatus::success);
+  EXPECT_EQ(row.handler_ms, 2.5);
+  EXPECT_EQ(row.error_code, "");
+  EXPECT_GT(row.expires_at, clock_.now());
+}
+
 TEST_F(SettleTest, MessageStaysWhenAnythingBeforeItFails) {
   for (const char* step : {"results.publish", "recorder.record"}) {
     journal_.calls.clear();

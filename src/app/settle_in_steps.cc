@@ -1,6 +1,7 @@
 #include "app/settle_in_steps.h"
 
-#include "app/told_attempt.h"
+#include <utility>
+
 #include "core/limits.h"
 
 namespace infra::app {
@@ -8,9 +9,9 @@ namespace infra::app {
 Task<Result<bool>> SettleInSteps::put(const Delivery& delivery, SharedResult result, std::optional<LogRow> row) {
   if (auto told = co_await results_.publish(delivery.job, result); !told) co_return fail(told.error());
   if (row && delivery.receives > 1) {
-    const auto attempt = co_await standing_attempt(delivery.job, row->output_attempt);
-    if (!attempt) co_return fail(attempt.error());
-    row->output_attempt = *attempt;
+    auto standing = co_await standing_row(delivery.job, std::move(*row));
+    if (!standing) co_return fail(standing.error());
+    row = std::move(*standing);
   }
   Result<bool> won = false;
   if (row) won = co_await recorder_.record(*row);
@@ -22,12 +23,18 @@ Task<Result<bool>> SettleInSteps::put(const Delivery& delivery, SharedResult res
   co_return won;
 }
 
-// An earlier start may have told its result, and died before its row was put.
-Task<Result<std::optional<int>>> SettleInSteps::standing_attempt(const Job& job, std::optional<int> own) {
+// An earlier start may have told its result, and died before its row was put: then that is what came of the run, also
+// where a later start failed, or there was none any more.
+Task<Result<LogRow>> SettleInSteps::standing_row(const Job& job, LogRow own) {
   const auto told = co_await results_.find(job.request_id);
   if (!told && told.error().kind != ErrorKind::not_found) co_return fail(told.error());
   if (!told || !told->finished()) co_return own;
-  co_return told_attempt(told->json, job.function_id, job.request_id);
+  const auto standing = parse_job_result(told->json);
+  own.output_attempt = standing ? std::optional(0) : std::nullopt;
+  if (!standing || standing->function_id != job.function_id || standing->request_id != job.request_id) co_return own;
+  LogRow row = make_log_row(*standing, job.accepted_at, job.accepted_at);
+  row.expires_at = own.expires_at;
+  co_return row;
 }
 
 }  // namespace infra::app

@@ -14,8 +14,8 @@ class SettleInSteps final : public SettlementStore {
   Task<Result<bool>> put(const Delivery& delivery, SharedResult result, std::optional<LogRow> row) override;
 
  private:
-  // Whose output files the result lists that was told, if another start's stands; else as it is.
-  Task<Result<std::optional<int>>> standing_attempt(const Job& job, std::optional<int> own);
+  // Of the result that was told, if another start's stands; else as it is.
+  Task<Result<LogRow>> standing_row(const Job& job, LogRow own);
 
   ResultBus& results_;
   RunRecorder& recorder_;

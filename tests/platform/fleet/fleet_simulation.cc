@@ -23,7 +23,7 @@ using std::chrono::seconds;
 
 constexpr WorldTime kRestart = milliseconds(1500);     // as a service manager does
 constexpr WorldTime kKillerIsDone = minutes(2);        // three leases run out
-constexpr WorldTime kQuiet = minutes(15);              // what all that was accepted is settled within
+constexpr WorldTime kQuiet = std::chrono::hours(1);    // what all that was accepted is settled within
 constexpr WorldTime kAsk = seconds(3);
 constexpr WorldTime kUncertain = minutes(1);           // what a 503 left undecided is decided
 constexpr WorldTime kPlacesAreFree = seconds(70);      // of dead workers, and messages that come again are gone
@@ -413,8 +413,8 @@ Task<void> FleetPlay::ask_for_results() {
       // Its mark is Redis', and its result the bucket's.
       if (answer.status == 404 && !oracle_.redis_forgot_since(job.sent))
         oracle_.complain(fmt::format("run #{} was accepted, and is not known", number));
-    } else if (answer.status == 404 || scheduler().now() > over_since_ + 2 * kUncertain) {
-      job.forgotten = true;  // a refusal may have come too late, and what a client waited for is in Redis alone
+    } else if (answer.status == 404 || (job.status == 503 && scheduler().now() > over_since_ + 2 * kUncertain)) {
+      job.forgotten = true;  // a refusal may leave a mark behind, and what a client waited for is in Redis alone
       if (job.status == 504 && !oracle_.redis_forgot_since(job.sent))
         oracle_.complain(fmt::format("run #{} went on, and is not known", number));
     }
