@@ -10,6 +10,8 @@
 namespace infra::app {
 namespace {
 
+constexpr std::chrono::minutes kLookAgain{1};
+
 Result<void> check_file(const BundleReader& bundles, const std::filesystem::path& path, Runtime runtime) {
   const auto entries = bundles.list(path);
   if (!entries) return fail(entries.error());
@@ -46,12 +48,28 @@ Task<Result<void>> DeployFunction::check_network(Network network) {
   co_return co_await egress_->check_egress();
 }
 
-Task<bool> DeployFunction::is_named_after_all(FunctionId id, CodeRef code) {
+Task<bool> DeployFunction::is_named_after_all(FunctionId id, CodeRef code, const Error& failure) {
   const auto row = co_await functions_.find(id);
   if (row && row->code == code) co_return true;
   const bool certain = row || row.error().kind == ErrorKind::not_found;
-  if (certain) co_await code_.retire_bundle(code);
+  if (failure.kind == ErrorKind::unavailable && late_writes_.count() > 0) {
+    executor_.spawn("looking for a late write", look_again(std::move(id), std::move(code)));
+  } else if (certain) {
+    co_await code_.retire_bundle(code);
+  }
   co_return false;
+}
+
+// A program that ends before that leaves code that nobody names, and takes none that somebody does.
+Task<void> DeployFunction::look_again(FunctionId id, CodeRef code) {
+  co_await clock_.sleep_until(clock_.steady_now() + late_writes_);
+  while (true) {
+    const auto row = co_await functions_.find(id);
+    if (row && row->code == code) co_return;
+    if (row || row.error().kind == ErrorKind::not_found) break;
+    co_await clock_.sleep_until(clock_.steady_now() + kLookAgain);
+  }
+  co_await code_.retire_bundle(code);
 }
 
 Task<Result<Function>> DeployFunction::create(NewFunction wanted, std::unique_ptr<StagedFile> bundle) {
@@ -68,7 +86,7 @@ Task<Result<Function>> DeployFunction::create(NewFunction wanted, std::unique_pt
   function.code = *code;
   function.uploaded_at = now;
   function.updated_at = now;
-  if (auto inserted = co_await functions_.insert(function); !inserted && !co_await is_named_after_all(id, *code)) {
+  if (auto inserted = co_await functions_.insert(function); !inserted && !co_await is_named_after_all(id, *code, inserted.error())) {
     co_return fail(inserted.error());
   }
   events_.uploaded(id);
@@ -99,7 +117,7 @@ Task<Result<void>> DeployFunction::update(FunctionId id, FunctionChange change, 
   const auto before = co_await functions_.update(id, change, clock_.now());
   if (before) {
     old_code = before->code;
-  } else if (!change.code || !co_await is_named_after_all(id, *change.code)) {
+  } else if (!change.code || !co_await is_named_after_all(id, *change.code, before.error())) {
     co_return fail(before.error());
   }
   events_.updated(id);

@@ -25,9 +25,10 @@ struct NewFunction : FunctionSettings {
 
 class DeployFunction {
  public:
+  // `late_writes`: how long after its failure the function store may still carry a write out.
   DeployFunction(FunctionStore& functions, CodeStore& code, const BundleReader& bundles, Executor& executor,
-                 const Clock& clock, IdSource& ids, EventRing& events, BundlePreparer* preparer = nullptr,
-                 EgressCheck* egress = nullptr, FunctionObserver* observer = nullptr)
+                 Clock& clock, IdSource& ids, EventRing& events, BundlePreparer* preparer = nullptr,
+                 EgressCheck* egress = nullptr, FunctionObserver* observer = nullptr, milliseconds late_writes = {})
       : functions_(functions),
         code_(code),
         bundles_(bundles),
@@ -37,7 +38,8 @@ class DeployFunction {
         events_(events),
         preparer_(preparer),
         egress_(egress),
-        observer_(observer) {}
+        observer_(observer),
+        late_writes_(late_writes) {}
 
   // `bundle` is finished. Refusals are `invalid`, `too_large` or `unusable` and leave nothing behind.
   Task<Result<Function>> create(NewFunction wanted, std::unique_ptr<StagedFile> bundle);
@@ -52,8 +54,9 @@ class DeployFunction {
 
  private:
   // Whether the row names this code: asked when the store failed, since it may have written the row all the same. The
-  // code is retired if it certainly does not.
-  Task<bool> is_named_after_all(FunctionId id, CodeRef code);
+  // code is retired if it certainly does not, and never will.
+  Task<bool> is_named_after_all(FunctionId id, CodeRef code, const Error& failure);
+  Task<void> look_again(FunctionId id, CodeRef code);
   Task<void> tell(FunctionId id);
   Task<Result<void>> check_network(Network network);
   Task<Result<CodeRef>> store_bundle(const FunctionId& id, Runtime runtime, StagedFile& bundle, std::string sender);
@@ -62,12 +65,13 @@ class DeployFunction {
   CodeStore& code_;
   const BundleReader& bundles_;
   Executor& executor_;
-  const Clock& clock_;
+  Clock& clock_;
   IdSource& ids_;
   EventRing& events_;
   BundlePreparer* preparer_;    // null: code is made ready by the workers that run it
   EgressCheck* egress_;         // null: whether there is egress is the workers' affair
   FunctionObserver* observer_;  // null: no observer
+  const milliseconds late_writes_;
 };
 
 }  // namespace infra::app

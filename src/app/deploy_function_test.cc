@@ -165,6 +165,14 @@ TEST_F(DeployTest, BundleWhoseRowNobodyCanTellOfStays) {
   EXPECT_THAT(code_.retired, IsEmpty());
 }
 
+TEST_F(DeployTest, BundleWhoseRowMayYetBeWrittenStays) {
+  DeployFunction deploy(functions_, code_, reader_, executor_, clock_, ids_, events_, nullptr, nullptr, nullptr,
+                        std::chrono::minutes(1));
+  journal_.failing = "functions.update";
+  EXPECT_FALSE(run_task(deploy.update({"f"}, {}, std::make_unique<FakeBundle>())));
+  EXPECT_THAT(code_.retired, IsEmpty());
+}
+
 TEST_F(DeployTest, UpdateRetiresTheOldCodeAfterTheRowHasChanged) {
   ASSERT_TRUE(run_task(deploy_.update({"f"}, {}, std::make_unique<FakeBundle>())));
   EXPECT_THAT(journal_.calls,

@@ -14,7 +14,7 @@ Controller::Controller(Program& program, ControllerEngines engines)
       clock_(program.clock),
       models_(engines_.http, program.config.ai_node_url, program.config.ai_node_timeout),
       deploy_(engines_.functions, engines_.code, bundles_, program.executor, program.clock, program.ids, program.events,
-              engines_.preparer, engines_.egress, engines_.observer),
+              engines_.preparer, engines_.egress, engines_.observer, engines_.late_writes),
       invoke_(engines_.functions, engines_.queue, engines_.results, program.clock, program.events, program.metrics,
               {.limiter = engines_.concurrency,
                .max_waiting = program.config.max_waiting,

@@ -35,6 +35,7 @@ struct ControllerEngines {
   FunctionObserver* observer = nullptr;           // the same
   std::function<int()> waiting_jobs{};            // at that worker; may be empty
   std::function<ByteBudget::Use()> answers{};     // the same of its large answers
+  milliseconds late_writes{0};                    // app::DeployFunction's
 };
 
 // Referenced objects must outlive it.

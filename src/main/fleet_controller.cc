@@ -17,6 +17,8 @@ namespace infra {
 namespace {
 
 constexpr std::chrono::seconds kSubscriptionWait{2};
+// DynamoDB refuses requests whose signature is five minutes old; their clock may be as far from ours.
+constexpr std::chrono::minutes kLateWrites{15};
 
 }  // namespace
 
@@ -71,7 +73,8 @@ FleetController::Parts::Parts(Program& p, const Variables& variables)
                            .staging = staging,
                            .workers = engines.workers,
                            .probes = {&functions_probe, &engines.logs_probe, &engines.code_probe, &engines.queue_probe,
-                                      &redis_probe}}) {}
+                                      &redis_probe},
+                           .late_writes = kLateWrites}) {}
 
 RedisBusOptions FleetController::Parts::bus_options() {
   return {

@@ -244,6 +244,33 @@ TEST_F(FleetWorldTest, AnUpdateAtOneControllerIsSeenAtTheOtherAtOnce) {
   EXPECT_EQ(world_.run(world_.client(1).run(id, "1")).text("result"), "new");
 }
 
+// A request whose answer came too late is carried out later still, after the controller has looked for its row.
+TEST_F(FleetWorldTest, TheCodeOfAWriteThatComesLateStays) {
+  int late = 0;
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    FleetWorld world(seed, {.controllers = 1, .workers = 0});
+    auto& aws = world.cloud().aws();
+    const auto key = [&] {
+      const auto rows = aws.dynamodb().items(std::string(kFunctionsTable));
+      return std::string(rows.front().at("s3Key").at("S").as_string());
+    };
+    world.boot_and_wait();
+    const std::string id = world.upload("echo");
+    const std::string old = key();
+    aws.faults().dynamodb.slow = 0.5;
+    const int status = world.run(world.client().update(id, {.name = "new", .code = "new"})).status;
+    aws.faults().dynamodb.slow = 0;
+    world.world().pass(seconds(30));
+    late += status == 503 && key() != old ? 1 : 0;
+    EXPECT_EQ(aws.s3().objects(std::string(kBucket)).at(key()).tag, "") << "seed " << seed;
+    if (status != 503 || key() != old) continue;
+    world.world().pass(minutes(17));  // no write of then can come any more
+    for (const auto& [name, object] : aws.s3().objects(std::string(kBucket)))
+      EXPECT_EQ(object.tag.empty(), name == old) << name;
+  }
+  EXPECT_GT(late, 0);
+}
+
 TEST_F(FleetWorldTest, AStoppedWorkerGivesBackWhatItCanNotFinish) {
   FleetWorld world(2, {.machine = {.variables = {{"SHUTDOWN_TIMEOUT_SECONDS", "2"}}}});
   int starts = 0;
