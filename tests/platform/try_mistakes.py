@@ -84,12 +84,17 @@ def build_with(patch, build):
     return program
 
 
-def play(program, sound, first, seeds):
+def kind_of(patch):
+    """Which seeds are played: those of a fleet, or of one machine."""
+    return "--fleets" if patch.read_text().startswith("In a fleet") else "--machines"
+
+
+def play(program, sound, first, seeds, kind):
     """How many seeds were played up to the first that complained, and its first complaint; none if all held. What `sound`, the program without
     a mistake, complains of as well says nothing."""
     seed = first
     while seed < first + seeds:
-        done = run([str(program), "--seeds", str(first + seeds - seed), "--from", str(seed), "--no-shrink"])
+        done = run([str(program), kind, "--seeds", str(first + seeds - seed), "--from", str(seed), "--no-shrink"])
         if done.returncode == 0:
             return None
         failed = re.search(r"^seed (\d+) fails:\n(?:.*\n)*?  WRONG (?:at \d+ ms: )?(.*)", done.stdout, re.MULTILINE)
@@ -106,7 +111,7 @@ def try_mistake(patch, build, seeds, rounds):
     """A line of the table, and whether each round has caught it."""
     program = build_with(patch, build)
     sound = build / "tests" / "platform" / "simulate"
-    found = [play(program, sound, first, seeds) for first in FIRST_SEEDS[:rounds]]
+    found = [play(program, sound, first, seeds, kind_of(patch)) for first in FIRST_SEEDS[:rounds]]
     program.unlink()
     caught = [one for one in found if one]
     if len(caught) < len(found):

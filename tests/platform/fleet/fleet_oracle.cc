@@ -16,7 +16,8 @@ using std::chrono::seconds;
 // A lease lives for 30 s and is renewed every 10 s, each time within a few: two renewals that fail in a row lose it.
 constexpr WorldTime kTwoRenewals = seconds(20);
 constexpr WorldTime kLease = seconds(30);
-// A row counts as current for 2 s after its read began, where its change was not heard of.
+// A change is announced to all controllers; a row counts as current for 2 s after its read began where that is lost.
+constexpr WorldTime kAnnouncement = milliseconds(50);
 constexpr WorldTime kRowIsCurrent = milliseconds(2100);
 // Where reads fail as well, what is known is served on, until one succeeds.
 constexpr WorldTime kReadsFail = seconds(60);
@@ -45,12 +46,18 @@ bool FleetOracle::may_have_lost_its_lease(const KnownJob& job, int worker) const
   return found != out_of_touch_.end() && found->second >= job.sent;
 }
 
-void FleetOracle::check_code(const KnownJob& job, const std::string& code) {
-  const KnownFunction& function = functions.at(job.function);
+// After a change was answered controllers may run what was before it for that long.
+WorldTime FleetOracle::staleness() const {
   const FleetPart& fleet = *scenario_.fleet;
+  if (!redis_is_hard_to_reach() && !scenario_.has(Fault::freeze)) return kAnnouncement;
   const bool reads_fail = fleet.has(FleetFault::dynamo_refuses) || fleet.has(FleetFault::dynamo_fails) ||
                           fleet.has(FleetFault::dynamo_late);
-  const WorldTime slack = kRowIsCurrent + (reads_fail ? kReadsFail : WorldTime{0});
+  return kRowIsCurrent + (reads_fail ? kReadsFail : WorldTime{0});
+}
+
+void FleetOracle::check_code(const KnownJob& job, const std::string& code) {
+  const KnownFunction& function = functions.at(job.function);
+  const WorldTime slack = staleness();
   if (function.removed && job.sent > *function.removed + slack)
     complain(fmt::format("run #{} was sent after its function was deleted, and begins", job.step.number));
   const auto found = std::ranges::find(function.versions, code, &SentVersion::code);
@@ -87,8 +94,12 @@ void FleetOracle::check_start(const KnownJob& job, const FunctionCall& call, int
     if (other.job == number && !may_have_lost_its_lease(job, other.worker))
       complain(fmt::format("run #{} begins at worker {} while it runs at worker {}", number, worker, other.worker));
   }
-  // Whoever has the lease has looked for the row; a result alone may have been told by a worker that was lost then.
-  if (!may_have_lost_its_lease(job, worker) && cloud_.has_row(call.function, call.request))
+  // Whoever has the lease has looked for the row, and nobody else puts one; a result alone may have been told by a
+  // worker that was lost then.
+  auto& starters = starters_[number];
+  starters.insert(worker);
+  const bool shared = std::ranges::any_of(starters, [&](int one) { return may_have_lost_its_lease(job, one); });
+  if (!shared && cloud_.has_row(call.function, call.request))
     complain(fmt::format("run #{} begins though it has its row", number));
   if (job.answered && (job.status == 404 || job.status == 429))
     complain(fmt::format("run #{} was refused with {}, and begins", number, job.status));

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -44,6 +45,7 @@ class FleetOracle : public Oracle {
   };
   [[nodiscard]] bool may_have_lost_its_lease(const KnownJob& job, int worker) const;
   [[nodiscard]] bool redis_is_hard_to_reach() const;
+  [[nodiscard]] WorldTime staleness() const;
   [[nodiscard]] bool may_be_given_up(const KnownJob& job) const;
   void check_start(const KnownJob& job, const FunctionCall& call, int worker);
   void check_code(const KnownJob& job, const std::string& code);
@@ -53,6 +55,7 @@ class FleetOracle : public Oracle {
   const Scenario& scenario_;
   FleetCloud& cloud_;
   std::vector<Running> running_;
+  std::map<int, std::set<int>> starters_;  // of a job: workers
   std::map<int, WorldTime> out_of_touch_;  // by worker: until when it was, the last time
   int times_out_of_touch_ = 0;
   WorldTime forgot_at_{0};

@@ -11,9 +11,10 @@ namespace {
 using Kind = Step::Kind;
 
 // Of one machine's faults; a fleet's disks are not short.
-constexpr std::array kMachineFaults{Fault::crash,        Fault::stop,   Fault::freeze,   Fault::jump,
-                                    Fault::drift,        Fault::slow_launch, Fault::failed_launch, Fault::bad_function,
-                                    Fault::killer,       Fault::disorder,    Fault::few_sandboxes};
+constexpr std::array kMachineFaults{Fault::crash,         Fault::stop,         Fault::freeze, Fault::jump,
+                                    Fault::drift,         Fault::slow_launch,  Fault::failed_launch,
+                                    Fault::bad_function,  Fault::killer,       Fault::disorder,
+                                    Fault::few_sandboxes};
 
 // What may happen to machines and Redis under these faults; run_sync for nothing.
 Step draw_event(Dice& dice, const Scenario& scenario) {
@@ -85,6 +86,9 @@ Scenario draw_fleet_scenario(std::uint64_t seed) {
   for (int i = 0; i < count; ++i) {
     const auto which = dice.below(20);
     Step step = which < 13 ? draw_run(dice, scenario) : which < 16 ? draw_change(dice) : draw_event(dice, scenario);
+    // Longer than a lease, now and then.
+    if ((step.kind == Kind::run_sync || step.kind == Kind::run_async) && dice.chance(0.05))
+      step.takes = milliseconds(dice.between(20'000, 70'000));
     if (!dice.chance(0.3)) at += std::chrono::milliseconds(dice.between(0, pause));
     step.at = at;
     scenario.steps.push_back(step);
