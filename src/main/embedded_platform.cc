@@ -237,6 +237,16 @@ Result<std::uint16_t> EmbeddedPlatform::start(const std::string& address) {
   return port;
 }
 
+Holdings EmbeddedPlatform::holdings() const {
+  Holdings all;
+  parts_->host.worker().list_holdings(all);
+  parts_->queue->list_holdings(all);
+  parts_->concurrency.list_holdings(all);
+  parts_->results.list_holdings(all);
+  parts_->database->list_holdings(all);
+  return all;
+}
+
 void EmbeddedPlatform::shut_down() {
   auto& parts = *parts_;
   parts.stopping = true;

@@ -4,6 +4,7 @@
 
 #include <memory>
 
+#include "core/holding.h"
 #include "main/platform.h"
 #include "main/program.h"
 #include "sandbox/launcher.h"
@@ -19,6 +20,8 @@ class EmbeddedPlatform final : public Platform {
 
   Result<std::uint16_t> start(const std::string& address) override;
   void shut_down() override;
+  // Of all its parts; any thread.
+  [[nodiscard]] Holdings holdings() const;
 
  private:
   struct Parts;

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "core/byte_budget.h"
+#include "core/holding.h"
 #include "ports/ai_proxy.h"
 #include "ports/bundle_reader.h"
 #include "ports/clock.h"
@@ -103,6 +104,7 @@ class Worker {
   [[nodiscard]] BundlePreparer& preparer() { return code_; }
 
   [[nodiscard]] WorkerStatus status() const;  // any thread
+  void list_holdings(Holdings& into) const;   // the same
 
  private:
   const WorkerDeps deps_;

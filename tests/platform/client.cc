@@ -32,7 +32,7 @@ std::string Answer::text(std::string_view name) const {
 Task<Answer> Client::send(Sent sent) {
   auto exchange = std::make_shared<Exchanged>();
   exchange->request = {
-      .method = std::move(sent.method), .path = {}, .query = {}, .headers = {}, .peer = "192.0.2.1", .arrived = {}};
+      .method = std::move(sent.method), .path = {}, .query = {}, .headers = {}, .peer = address_, .arrived = {}};
   const auto mark = sent.target.find('?');
   exchange->request.path = sent.target.substr(0, mark);
   if (mark != std::string::npos) exchange->request.query = sent.target.substr(mark + 1);
@@ -42,10 +42,11 @@ Task<Answer> Client::send(Sent sent) {
   exchange->ended = world_.clock().make_signal();
   if (door_.server == nullptr || !door_.server->take(exchange)) co_return Answer{.refused = true};
   co_await exchange->ended->wait_until(world_.clock().steady_now() + sent.patience);
-  if (!exchange->response) co_return Answer{};
+  if (!exchange->response) co_return Answer{.arrival = exchange->arrival};
   co_return Answer{.status = exchange->response->status,
                    .headers = std::move(exchange->response->headers),
-                   .body = std::move(exchange->response->body)};
+                   .body = std::move(exchange->response->body),
+                   .arrival = exchange->arrival};
 }
 
 Task<Answer> Client::send_form(std::string method, std::string target, Upload upload) {

@@ -29,6 +29,7 @@ struct Answer {
   bool refused = false;  // of status 0: nothing was sent
   net::Headers headers{};
   std::string body{};
+  std::optional<Arrival> arrival{};  // none: it never came to a program
 
   [[nodiscard]] boost::json::object json() const;  // empty if it is none
   [[nodiscard]] std::string text(std::string_view name) const;
@@ -43,7 +44,10 @@ struct Upload {
 
 class Client {
  public:
-  Client(VirtualWorld& world, Door& door) : world_(world), door_(door) {}
+  Client(VirtualWorld& world, Door& door, std::string address = "192.0.2.1")
+      : world_(world), door_(door), address_(std::move(address)) {}
+
+  [[nodiscard]] const std::string& address() const { return address_; }
 
   Task<Answer> send(Sent sent);
   Task<Answer> upload(const Upload& upload);
@@ -60,6 +64,7 @@ class Client {
 
   VirtualWorld& world_;
   Door& door_;
+  const std::string address_;
 };
 
 }  // namespace infra::sim

@@ -2,9 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <exception>
 #include <stdexcept>
+#include <string_view>
 
 #include "adapters/files/data_folder.h"
 #include "adapters/files/left_behind.h"
@@ -66,6 +69,7 @@ struct EmbeddedMachine::Incarnation {
   SeededRandom random;
   VirtualNetwork network;
   MemoryLauncher launcher;
+  EmbeddedPlatform* platform = nullptr;  // while it serves
   bool serves = false;
   bool over = false;
   bool asked_to_stop = false;
@@ -73,7 +77,12 @@ struct EmbeddedMachine::Incarnation {
 };
 
 EmbeddedMachine::EmbeddedMachine(VirtualWorld& world, const MemoryFunctions& functions, EmbeddedOptions options)
-    : world_(world), functions_(functions), options_(std::move(options)) {}
+    : world_(world),
+      functions_(functions),
+      options_(std::move(options)),
+      disk_(options_.data, world.dice().apart("disk")) {
+  disk_.end_program();  // none has begun
+}
 
 EmbeddedMachine::~EmbeddedMachine() {
   crash();
@@ -91,6 +100,13 @@ bool EmbeddedMachine::stops() const {
   return runs() && programs_.back()->asked_to_stop;
 }
 
+Holdings EmbeddedMachine::holdings() {
+  if (!serves()) return {};
+  Holdings all = programs_.back()->platform->holdings();
+  all.push_back({"requests", door_.server == nullptr ? 0 : door_.server->requests_in_flight()});
+  return all;
+}
+
 int EmbeddedMachine::sandboxes() const {
   return programs_.empty() ? 0 : programs_.back()->launcher.running();
 }
@@ -102,8 +118,11 @@ Process* EmbeddedMachine::process() {
 void EmbeddedMachine::boot() {
   if (runs()) throw std::logic_error("the machine's program runs already");
   gave_up_.clear();
+  leftovers_.clear();
   programs_.push_back(std::make_unique<Incarnation>(*this, boots() + 1));
   Incarnation& program = *programs_.back();
+  stand_still_at_disk_call(0);
+  disk_.begin_program(manners_of(program));
   world_.scheduler().start_fiber(program.process, "main", Scheduler::Kind::main,
                                  [this, &program] { run_program(program); });
 }
@@ -115,8 +134,13 @@ void EmbeddedMachine::run_program(Incarnation& program) {
     if (program.process.state != Process::State::ended) gave_up_ = error.what();
   }
   program.serves = false;
+  program.platform = nullptr;
   program.over = true;
+  disk_.end_program();
   if (program.process.state != Process::State::ended) world_.scheduler().end(program.process);
+  // This fiber itself is still there.
+  if (world_.scheduler().things_of(program.process) > 1) leftovers_.emplace_back("something that waits or blocks");
+  if (!program.process.tasks.empty()) leftovers_.emplace_back("a coroutine that was not destroyed");
 }
 
 // As main/server_command.cc does it, without what concerns the system alone.
@@ -142,6 +166,7 @@ void EmbeddedMachine::serve(Incarnation& incarnation) {
   auto platform = EmbeddedPlatform::open(program, incarnation.launcher);
   if (!platform) throw std::runtime_error(platform.error().message);
   if (const auto port = (*platform)->start("0.0.0.0"); !port) throw std::runtime_error(port.error().message);
+  incarnation.platform = platform->get();
   incarnation.serves = true;
   while (!incarnation.asked_to_stop && incarnation.process.state == Process::State::running) {
     world_.scheduler().block(incarnation.process, {.what = "the signal to stop", .words = {}},
@@ -149,6 +174,22 @@ void EmbeddedMachine::serve(Incarnation& incarnation) {
   }
   if (incarnation.process.state != Process::State::running) return;  // lost: what it holds goes
   (*platform)->shut_down();
+  if (incarnation.process.state != Process::State::running) return;
+  note_leftovers(incarnation);
+}
+
+// Between the end of its work and the end of its threads: what goes on for as long as the program does is cut off
+// there, and nothing else may be there to be cut off.
+void EmbeddedMachine::note_leftovers(const Incarnation& program) {
+  if (program.launcher.running() > 0) leftovers_.push_back(fmt::format("{} sandboxes", program.launcher.running()));
+  static constexpr std::array<std::string_view, 5> kStanding{"sweep", "quota", "health monitor", "watching descriptors",
+                                                             "a simulated runner"};
+  for (const std::string& task : program.process.tasks) {
+    if (std::ranges::find(kStanding, task) == kStanding.end()) leftovers_.push_back("the task \"" + task + '"');
+  }
+  for (const Holding& one : program.platform->holdings()) {
+    if (one.held > 0 && !one.of_waiting) leftovers_.push_back(fmt::format("{} {}", one.held, one.what));
+  }
 }
 
 void EmbeddedMachine::stop() {
@@ -161,8 +202,45 @@ void EmbeddedMachine::stop() {
 void EmbeddedMachine::crash() {
   if (!runs()) return;
   Incarnation& program = *programs_.back();
+  disk_.end_program();  // what is under way in the database comes no further
   world_.scheduler().kill(program.process);
   program.over = true;  // if it had not begun, nothing has said so
+  stand_still_at_disk_call(0);
+}
+
+void EmbeddedMachine::cut_power() {
+  crash();
+  disk_.cut_power();
+}
+
+void EmbeddedMachine::stand_still_at_disk_call(std::uint64_t nth) {
+  calls_to_stand_still_ = nth;
+  stands_still_ = false;
+}
+
+DiskManners EmbeddedMachine::manners_of(Incarnation& program) {
+  DiskManners manners = in_world(world_.scheduler(), program.process, options_.pace);
+  manners.before = [this, &program, usual = std::move(manners.before)](DiskCall call) {
+    // Outside of a fiber nothing can stand still: it does at the next call.
+    const bool may = calls_to_stand_still_ > 1 || (calls_to_stand_still_ == 1 && Fiber::current() != nullptr);
+    if (!may || --calls_to_stand_still_ > 0) return usual(call);
+    stands_still_ = true;
+    world_.scheduler().block(program.process, {.what = "its loss at a call of the disk", .words = {}});
+  };
+  return manners;
+}
+
+void EmbeddedMachine::look_at_database(const std::function<void(const std::filesystem::path&)>& look) {
+  if (runs()) throw std::logic_error("a program runs, and the database is looked at beside it");
+  const DiskFaults faults = disk_.faults();
+  const auto capacity = disk_.capacity();
+  disk_.faults().clear();
+  disk_.set_capacity(std::nullopt);
+  disk_.begin_program();
+  look(options_.data / "infra.db");
+  disk_.end_program();
+  disk_.faults() = faults;
+  disk_.set_capacity(capacity);
 }
 
 void EmbeddedMachine::boot_and_wait() {

@@ -5,7 +5,9 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <cstdint>
 #include <ctime>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -129,6 +131,71 @@ TEST_F(EmbeddedWorldTest, AnAcceptedJobSettlesOnceWhereverTheProgramIsLost) {
     EXPECT_GE(runs, 1);
     EXPECT_LE(runs, 2);
   }
+}
+
+// At a call of the disk, between which the program does not wait: what was accepted is there, also where the power
+// goes.
+TEST_F(EmbeddedWorldTest, AnAcceptedJobSettlesOnceAtWhateverCallOfTheDiskTheProgramIsLost) {
+  int lost = 0;
+  for (std::uint64_t call = 1; call <= 60; ++call) {
+    EmbeddedWorld world(call);
+    world.functions().add("short", [](const FunctionCall&) { return FunctionPlan{.takes = milliseconds(20)}; });
+    world.machine().boot_and_wait();
+    const std::string id = world.upload("short");
+    const Answer accepted = world.run(world.client().run(id, "{}", true));
+    ASSERT_EQ(accepted.status, 202) << accepted.body;
+    world.machine().stand_still_at_disk_call(call);
+    (void)world.world().scheduler().run_until([&] { return world.machine().stands_still(); }, seconds(5));
+    lost += world.machine().stands_still() ? 1 : 0;
+    call % 2 == 0 ? world.machine().crash() : world.machine().cut_power();
+    world.machine().boot_and_wait();
+    world.world().pass(std::chrono::minutes(1));
+    const std::string job = accepted.text("jobId");
+    EXPECT_EQ(world.run(world.client().get("/status/" + job)).text("status"), "SUCCESS") << "call " << call;
+    EXPECT_EQ(world.run(world.client().get("/functions/" + id)).json().at("invocations").to_number<int>(), 1);
+  }
+  EXPECT_GT(lost, 50);
+}
+
+TEST_F(EmbeddedWorldTest, AProgramThatItsDiskRefusesGivesUpAndStartsWhenTheDiskIsWell) {
+  world_.machine().boot_and_wait();
+  const std::string id = world_.upload("echo");
+  world_.machine().stop_and_wait();
+  world_.machine().disk().faults().set_chance(DiskCall::read, DiskFault::broken, 1);
+  EXPECT_THROW(world_.machine().boot_and_wait(), std::runtime_error);
+  EXPECT_THAT(world_.machine().gave_up(), ::testing::HasSubstr("infra.db"));
+  world_.machine().disk().faults().clear();
+  world_.machine().boot_and_wait();
+  EXPECT_EQ(world_.run(world_.client().run(id, "1")).status, 200);
+}
+
+TEST_F(EmbeddedWorldTest, WhatARunHoldsComesBack) {
+  world_.machine().boot_and_wait();
+  const std::string id = world_.upload("slow", {{"maxConcurrency", "1"}, {"memoryMb", "200"}});
+  for (int i = 0; i < 2; ++i) ASSERT_EQ(world_.run(world_.client().run(id, "1", true)).status, 202);
+  world_.world().pass(seconds(10));
+  std::map<std::string, std::uint64_t, std::less<>> held;
+  for (const Holding& one : world_.machine().holdings()) held.emplace(one.what, one.held);
+  EXPECT_EQ(held.at("slots"), 1U);
+  EXPECT_EQ(held.at("runs without a slot"), 1U);
+  EXPECT_GT(held.at("bytes of runs without a slot"), 0U);
+  EXPECT_EQ(held.at("permits"), 1U);
+  EXPECT_EQ(held.at("runs that count for their function's limit"), 2U);
+  EXPECT_EQ(held.at("places of instances"), 1U);
+  EXPECT_EQ(held.at("MiB of instances"), 200U);
+  EXPECT_EQ(held.at("leases"), 2U);
+  EXPECT_EQ(held.at("durable jobs"), 2U);
+  world_.world().pass(seconds(80));
+  for (const Holding& one : world_.machine().holdings()) EXPECT_EQ(one.held, 0U) << one.what;
+}
+
+TEST_F(EmbeddedWorldTest, AtTheEndOfAStopNothingIsLeft) {
+  world_.machine().boot_and_wait();
+  const std::string id = world_.upload("slow", {{"keepWarm", "1"}});
+  ASSERT_EQ(world_.run(world_.client().run(id, "1", true)).status, 202);
+  world_.world().pass(seconds(1));
+  world_.machine().stop_and_wait();
+  EXPECT_THAT(world_.machine().leftovers(), ::testing::IsEmpty());
 }
 
 }  // namespace

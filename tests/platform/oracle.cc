@@ -37,7 +37,7 @@ KnownJob& Oracle::add_job(const Step& step, std::size_t function) {
   job.step = step;
   job.function = function;
   job.sent = scheduler_.now();
-  job.idle_before = idle();
+  wait_anew(job);
   return job;
 }
 
@@ -45,6 +45,7 @@ void Oracle::answered(int number, const Answer& answer) {
   KnownJob& job = jobs.at(number);
   job.answered = scheduler_.now();
   job.status = answer.status;
+  if (job.status == 202 && job.starts.empty()) job.waits_from = *job.answered;
   job.code = answer.text("code");
   job.request = answer.text("jobId");
   if (job.request.empty()) job.request = answer.text("requestId");
@@ -92,19 +93,92 @@ void Oracle::check_version(const KnownJob& job, const std::string& code) {
 }
 
 WorldTime Oracle::idle() const {
-  return idle_until_begun_ + (all_running_ == 0 ? scheduler_.now() - idle_since_ : WorldTime{0});
+  return idle_ + (all_running_ == 0 ? scheduler_.now() - running_since_ : WorldTime{0});
+}
+
+WorldTime Oracle::underused() const {
+  return underused_ + (all_running_ < common_slots() ? scheduler_.now() - running_since_ : WorldTime{0});
+}
+
+void Oracle::note_running(int more) {
+  idle_ = idle();
+  underused_ = underused();
+  running_since_ = scheduler_.now();
+  all_running_ += more;
+}
+
+void Oracle::wait_anew(KnownJob& job) const {
+  job.waits_from = scheduler_.now();
+  job.idle_before = idle();
+  job.underused_before = underused();
 }
 
 void Oracle::wait_anew() {
-  for (auto& [number, job] : jobs) job.idle_before = idle();
+  for (auto& [number, job] : jobs) wait_anew(job);
 }
 
 // A run waits for others, and not for nothing.
 void Oracle::check_wait(const KnownJob& job) {
   const WorldTime waited = idle() - job.idle_before;
-  if (waited > longest_idle_)
+  if (waited > patience_.longest_idle)
     complain(
         fmt::format("run #{} waited while nothing ran, {} ms in all", job.step.number, waited.count() / 1'000'000));
+  if (!patience_.longest_start || losses > 0 || most_at_once(job) > 0) return;
+  check_use(job);
+  check_fairness(job);
+}
+
+// A run without a limit of its function's that waits has all slots taken that are for anybody. One of them may be taken
+// by a run that has not begun yet: for as long as a start takes, with each run that begins meanwhile.
+void Oracle::check_use(const KnownJob& job) {
+  std::int64_t starts = common_slots();
+  for (const auto& [number, other] : jobs)
+    starts += std::ranges::count_if(other.starts, [&](const Start& one) { return one.begun >= job.waits_from; });
+  const WorldTime waited = underused() - job.underused_before;
+  const WorldTime most = patience_.longest_idle + (starts * *patience_.longest_start);
+  if (waited > most)
+    complain(fmt::format("run #{} waited while slots were free, {} ms in all; {} are explained", job.step.number,
+                         waited.count() / 1'000'000, most.count() / 1'000'000));
+}
+
+// What others may have while a function that has nothing running waits (docs/decisions/0035). Every free slot goes to
+// the ring of those then, in which each visit forgives a quantum q, and who owes nothing is served. The function f owes
+// at most what its runs have used, u, and what those that run are charged, which is no more than one of its longest
+// runs m for each of the s slots; it is visited until that is forgiven, once more for each of its n runs that come
+// before this one, and once to begin it: (u + s * m) / q + n + 1 times. Between two visits each other function g has
+// one: it is forgiven q, on top of at most q that it had to its credit, and pays later for what its runs, one a slot at
+// the most, use beyond what they were charged, m' each. So g's runs that began meanwhile have no more than u + s * (m +
+// m') + q * (n + 3) of slot time.
+void Oracle::check_fairness(const KnownJob& job) {
+  constexpr WorldTime kQuantum = FairLines::kQuantum;
+  const auto slots = std::int64_t{patience_.slots};
+  const WorldTime start = *patience_.longest_start;
+  struct Use {
+    WorldTime all{0}, longest{0}, in_its_place{0};
+    std::int64_t begun = 0;  // meanwhile
+  };
+  std::map<std::size_t, Use> uses;
+  for (const auto& [number, other] : jobs) {
+    for (const Start& one : other.starts) {
+      Use& use = uses[other.function];
+      const WorldTime time = time_of(one);
+      use.all += time + start;
+      use.longest = std::max(use.longest, time + start);
+      if (one.begun < job.waits_from) continue;
+      ++use.begun;
+      // Clients have a slot of their own.
+      const bool in_its_place = ((one.without_runs >> job.function) & 1U) != 0;
+      if (in_its_place && other.step.kind == Step::Kind::run_async) use.in_its_place += time;
+    }
+  }
+  const Use own = uses[job.function];
+  for (const auto& [function, use] : uses) {
+    if (function == job.function) continue;
+    const WorldTime most = own.all + (slots * (own.longest + use.longest)) + ((own.begun + 3) * kQuantum);
+    if (use.in_its_place > most)
+      complain(fmt::format("run #{} waited while runs of f{} that began later had {} ms; {} are its share",
+                           job.step.number, function, use.in_its_place.count() / 1'000'000, most.count() / 1'000'000));
+  }
 }
 
 void Oracle::begins(const FunctionCall& call, int number) {
@@ -124,11 +198,14 @@ void Oracle::begins(const FunctionCall& call, int number) {
   if (function.removed && job.sent > *function.removed)
     complain(fmt::format("run #{} was sent after its function was deleted, and begins", number));
   check_wait(job);
-  job.starts.push_back({.code = call.code, .begun = scheduler_.now(), .ended = std::nullopt, .lost = false});
+  job.starts.push_back({.code = call.code, .begun = scheduler_.now()});
+  for (std::size_t index = 0; index < std::min<std::size_t>(functions.size(), 64); ++index) {
+    if (running_[index] == 0) job.starts.back().without_runs |= std::uint64_t{1} << index;
+  }
   if (job.starts.size() > static_cast<std::size_t>(kMostStarts + stops))
     complain(fmt::format("run #{} begins for the {}th time", number, job.starts.size()));
   check_version(job, call.code);
-  if (all_running_++ == 0) idle_until_begun_ += scheduler_.now() - idle_since_;
+  note_running(1);
   const int now = ++running_[job.function];
   const int most = most_at_once(job);
   if (most > 0 && now > most) complain(fmt::format("{} runs of f{} at once; {} are allowed", now, job.function, most));
@@ -137,7 +214,7 @@ void Oracle::begins(const FunctionCall& call, int number) {
 void Oracle::ends(const FunctionCall& /*call*/, int number) {
   KnownJob& job = jobs.at(number);
   --running_[job.function];
-  if (--all_running_ == 0) idle_since_ = scheduler_.now();
+  note_running(-1);
   if (job.starts.empty() || job.starts.back().ended) return complain(fmt::format("run #{} ends twice", number));
   job.starts.back().ended = scheduler_.now();
 }
@@ -160,7 +237,11 @@ std::set<std::string> Oracle::possible_codes(std::size_t index) const {
   return codes;
 }
 
-void Oracle::check_rows(std::size_t index, const boost::json::array& rows, std::int64_t invocations) {
+void Oracle::check_rows(std::size_t index, const boost::json::array& rows, std::int64_t invocations,
+                        const Scenario& scenario) {
+  // What a client waited for is in memory alone until its row is on the disk: it goes with the program, and with a stop
+  // whose time is over before the disk takes a write again.
+  const bool rows_are_sure = losses == 0 && (stops == 0 || !scenario.has(Fault::disk_errors));
   std::map<std::string, int> seen;
   for (const auto& row : rows) ++seen[std::string(row.at("requestId").as_string())];
   for (const auto& [request, count] : seen) {
@@ -177,7 +258,7 @@ void Oracle::check_rows(std::size_t index, const boost::json::array& rows, std::
     if (job.request.empty()) ++unknown;
     if (job.status == 202 && !has_row) complain(fmt::format("run #{} was accepted, and has no row", number));
     if (job.status == 429 && has_row) complain(fmt::format("run #{} was refused, and has a row", number));
-    if (job.step.kind == Step::Kind::run_sync && !job.result.empty() && !has_row && losses == 0)
+    if (job.step.kind == Step::Kind::run_sync && !job.result.empty() && !has_row && rows_are_sure)
       complain(fmt::format("run #{} was answered {}, and has no row", number, job.result));
   }
   if (seen.size() > known + unknown)
@@ -220,7 +301,9 @@ void Oracle::check_jobs(const Scenario& scenario) {
     if (ran && !may_end_so(job, scenario))
       complain(fmt::format("run #{} has the result {}; its function's end explains {}", number, job.result,
                            expected_result(job.step)));
-    if (accepted && job.result == "ERROR" && losses < kMostStarts && !scenario.has(Fault::failed_launch) &&
+    // A stop that the disk did not take counts as a loss.
+    const int crashes = losses + (scenario.has(Fault::disk_errors) ? stops : 0);
+    if (accepted && job.result == "ERROR" && crashes < kMostStarts && !scenario.has(Fault::failed_launch) &&
         !scenario.has(Fault::short_disk))
       complain(fmt::format("run #{} was given up, after {} losses of the program", number, losses));
     if (!job.starts.empty() && !job.starts.back().ended) complain(fmt::format("run #{} still runs", number));

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "core/fair_lines.h"
 #include "platform/client.h"
 #include "platform/memory_function.h"
 #include "platform/scenario.h"
@@ -39,7 +40,8 @@ struct Start {
   std::string code;
   WorldTime begun{0};
   std::optional<WorldTime> ended{};
-  bool lost = false;  // with the program
+  bool lost = false;               // with the program
+  std::uint64_t without_runs = 0;  // the functions that had none when it began, a bit each
 };
 
 struct KnownJob {
@@ -53,7 +55,9 @@ struct KnownJob {
   std::string result;              // SUCCESS …, as the client first heard; empty: it did not
   std::optional<WorldTime> heard;  // that it has a result
   bool forgotten = false;          // a run that a client waited for went with the program
+  WorldTime waits_from{0};         // it is known to be in line; anew with each program
   WorldTime idle_before{0};        // of idle() when its wait began
+  WorldTime underused_before{0};   // the same of underused()
   std::vector<Start> starts;
 
   // Its client has its id and no result, and may ask.
@@ -62,11 +66,17 @@ struct KnownJob {
   }
 };
 
+// What a run may wait for, beside others' runs.
+struct Patience {
+  WorldTime longest_idle = std::chrono::minutes(10);  // nothing may run for so long while a run waits
+  // The rest is asked for only where this is set: of a world in which nothing but slots makes a run wait.
+  std::optional<WorldTime> longest_start{};  // of a run in its slot before its function begins
+  int slots = 8;                             // of the worker
+};
+
 class Oracle {
  public:
-  // So long nothing may run while a run waits.
-  explicit Oracle(Scheduler& scheduler, WorldTime longest_idle = std::chrono::minutes(10))
-      : scheduler_(scheduler), longest_idle_(longest_idle) {}
+  explicit Oracle(Scheduler& scheduler, Patience patience = {}) : scheduler_(scheduler), patience_(patience) {}
 
   // --- what clients do ---
   std::size_t add_function() {
@@ -94,7 +104,8 @@ class Oracle {
 
   // --- the end, when all faults are over ---
   // The rows of a function's log, newest first, as GET /functions/:id/logs gives them, and its `invocations`.
-  void check_rows(std::size_t function, const boost::json::array& rows, std::int64_t invocations);
+  void check_rows(std::size_t function, const boost::json::array& rows, std::int64_t invocations,
+                  const Scenario& scenario);
   // Every job, by what its client has heard.
   void check_jobs(const Scenario& scenario);
   // The codes that a function may have now: after the last change that was answered, any that may have come after it.
@@ -111,8 +122,17 @@ class Oracle {
  protected:
   void check_version(const KnownJob& job, const std::string& code);
   void check_wait(const KnownJob& job);
+  void check_use(const KnownJob& job);
+  void check_fairness(const KnownJob& job);
+  void note_running(int more);
   void wait_anew();
-  [[nodiscard]] WorldTime idle() const;  // how long nothing ran, in all
+  void wait_anew(KnownJob& job) const;
+  [[nodiscard]] WorldTime idle() const;       // how long nothing ran, in all
+  [[nodiscard]] WorldTime underused() const;  // how long fewer ran than there are slots for all, in all
+  [[nodiscard]] int common_slots() const { return SlotShares::of(patience_.slots).common; }
+  [[nodiscard]] WorldTime time_of(const Start& start) const {
+    return start.ended.value_or(scheduler_.now()) - start.begun;
+  }
   [[nodiscard]] int most_at_once(const KnownJob& job) const;
   [[nodiscard]] bool may_end_so(const KnownJob& job, const Scenario& scenario) const;
   [[nodiscard]] bool was_taken_along(const KnownJob& job) const;
@@ -120,11 +140,11 @@ class Oracle {
   Scheduler& scheduler_;
 
  private:
-  const WorldTime longest_idle_;
+  const Patience patience_;
   std::map<std::size_t, int> running_;  // by function
   int all_running_ = 0;
-  WorldTime idle_until_begun_{0};  // of the spans that are over
-  WorldTime idle_since_{0};
+  WorldTime idle_{0}, underused_{0};  // of the spans that are over
+  WorldTime running_since_{0};        // so many
   std::set<std::string> recorded_;
   std::vector<std::string> complaints_;
 };

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 namespace infra::sim {
 namespace {
@@ -11,7 +12,9 @@ namespace {
 using End = FunctionPlan::End;
 using Kind = Step::Kind;
 
-constexpr std::size_t kFirstFaults = kFaults - 1;
+constexpr std::size_t kFirstFaults = 11;  // which have their dice in common
+constexpr int kFlood = 40;                // runs
+constexpr int kAddresses = 3;             // of clients
 
 std::string_view to_string(Kind kind) {
   switch (kind) {
@@ -39,6 +42,8 @@ std::string_view to_string(Kind kind) {
       return "Redis restarts";
     case Kind::redis_fails_over:
       return "Redis fails over";
+    case Kind::ill_disk:
+      return "the disk refuses calls";
   }
   return "";
 }
@@ -139,12 +144,83 @@ Step draw_event(Dice& dice, const Scenario& scenario) {
   return step;
 }
 
+void sort_by_time(std::vector<Step>& steps) {
+  std::ranges::sort(steps, {}, [](const Step& step) { return std::pair(step.at, step.number); });
+}
+
+// What came later has dice of its own: the seeds of before go on meaning what they did.
+void add_disk_faults(std::uint64_t seed, Scenario& scenario) {
+  Dice dice = Dice(seed).apart("the database's disk");
+  if (dice.chance(0.4)) scenario.faults.push_back(Fault::power_cut);
+  if (dice.chance(0.3)) scenario.faults.push_back(Fault::disk_errors);
+  for (Step& step : scenario.steps) {
+    if (step.kind != Kind::crash) continue;
+    step.power = dice.chance(0.5);
+    if (dice.chance(0.5)) step.disk_calls = static_cast<int>(dice.between(1, dice.chance(0.5) ? 30 : 300));
+  }
+  const WorldTime end = scenario.steps.back().at;
+  const auto add = [&](Step step) {
+    step.at = WorldTime(dice.between(0, end.count()));
+    step.number = static_cast<int>(scenario.steps.size());
+    scenario.steps.push_back(step);
+  };
+  if (scenario.has(Fault::power_cut)) {
+    for (auto left = dice.between(1, 2); left > 0; --left)
+      add({.kind = Kind::crash, .disk_calls = static_cast<int>(dice.between(1, 100)), .power = true});
+  }
+  if (scenario.has(Fault::disk_errors)) {
+    for (auto left = dice.between(1, 3); left > 0; --left)
+      add({.kind = Kind::ill_disk, .lasts = milliseconds(dice.between(5, dice.chance(0.7) ? 500 : 10'000))});
+  }
+  sort_by_time(scenario.steps);
+}
+
+void add_rate_limit(std::uint64_t seed, Scenario& scenario) {
+  Dice dice = Dice(seed).apart("rate limit");
+  if (!dice.chance(0.2)) return;
+  scenario.faults.push_back(Fault::rate_limit);
+  scenario.rate_limit = static_cast<int>(dice.between(2, 8));
+  scenario.rate_window = std::chrono::seconds(dice.chance(0.5) ? dice.between(1, 5) : dice.between(5, 60));
+  const auto addresses = static_cast<std::uint64_t>(dice.between(1, kAddresses));
+  for (Step& step : scenario.steps) step.address = static_cast<int>(dice.below(addresses));
+}
+
+// A story of its own, in which nothing else makes a run wait: no limits, no losses, short runs of the others.
+void add_flood(std::uint64_t seed, Scenario& scenario) {
+  Dice dice = Dice(seed).apart("flood");
+  if (!dice.chance(0.06)) return;
+  std::erase_if(scenario.faults, [](Fault fault) {
+    static constexpr std::array kKept{Fault::jump, Fault::drift, Fault::disorder, Fault::few_sandboxes};
+    return std::ranges::find(kKept, fault) == kKept.end();
+  });
+  scenario.faults.push_back(Fault::flood);
+  std::erase_if(scenario.steps, [](const Step& step) { return step.kind == Kind::stop || step.kind == Kind::freeze; });
+  for (Step& step : scenario.steps) {
+    step.max_concurrency = 0;
+    step.takes = milliseconds(dice.between(0, 300));
+    step.end = End::value;
+    step.kills = step.leaves_process = false;
+    step.ends_after = milliseconds(-1);
+  }
+  const auto function = static_cast<int>(dice.below(kFunctions));
+  const WorldTime at = milliseconds(dice.between(200, 1000));
+  int number = std::ranges::max(scenario.steps, {}, &Step::number).number;
+  for (int i = 0; i < kFlood; ++i) {
+    scenario.steps.push_back({.kind = Kind::run_async,
+                              .at = at + milliseconds(dice.between(0, 20)),
+                              .number = ++number,
+                              .function = function,
+                              .takes = milliseconds(dice.between(200, 1000))});
+  }
+  sort_by_time(scenario.steps);
+}
+
 }  // namespace
 
 std::string_view to_string(Fault fault) {
   static constexpr std::array<std::string_view, kFaults> kNames{
-      "crash",         "stop",         "freeze", "jump",     "drift",         "slow_launch",
-      "failed_launch", "bad_function", "killer", "disorder", "few_sandboxes", "short_disk"};
+      "crash",  "stop",     "freeze",        "jump",       "drift",     "slow_launch", "failed_launch", "bad_function",
+      "killer", "disorder", "few_sandboxes", "short_disk", "power_cut", "disk_errors", "rate_limit",    "flood"};
   return kNames.at(static_cast<std::size_t>(fault));
 }
 
@@ -178,6 +254,9 @@ Scenario draw_scenario(std::uint64_t seed) {
     scenario.steps.push_back(step);
   }
   for (std::size_t i = 0; i < scenario.steps.size(); ++i) scenario.steps[i].number = static_cast<int>(i);
+  add_disk_faults(seed, scenario);
+  add_rate_limit(seed, scenario);
+  add_flood(seed, scenario);
   return scenario;
 }
 
@@ -201,6 +280,16 @@ std::string to_text(const Step& step) {
       text += fmt::format(" f{}", step.function);
       break;
     case Kind::crash:
+      if (step.disk_calls > 0) {
+        text += fmt::format(" at call {} of the disk", step.disk_calls);
+      } else {
+        text += fmt::format(" after {} steps", step.steps);
+      }
+      if (step.power) text += ", with the power";
+      break;
+    case Kind::ill_disk:
+      text += fmt::format(" for {} ms", step.lasts.count());
+      break;
     case Kind::stop:
     case Kind::freeze:
     case Kind::jump:
@@ -217,6 +306,8 @@ std::string to_text(const Scenario& scenario) {
   std::string text = fmt::format("seed {}, course {}, faults:", scenario.seed, scenario.course);
   for (const Fault fault : scenario.faults) text += fmt::format(" {}", to_string(fault));
   if (scenario.fleet) text += "; " + to_text(*scenario.fleet);
+  if (scenario.has(Fault::rate_limit))
+    text += fmt::format(" ({} requests in {} s)", scenario.rate_limit, scenario.rate_window.count());
   text += '\n';
   for (const Step& step : scenario.steps) text += to_text(step) + '\n';
   return text;

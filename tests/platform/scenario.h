@@ -26,8 +26,12 @@ enum class Fault : std::uint8_t {
   disorder,       // what is ready runs in any order
   few_sandboxes,  // two in all
   short_disk,     // now and then it has no room for code, or so it says
+  power_cut,      // with the program goes what the database had not synced
+  disk_errors,    // for a while the database's disk refuses calls, or is full
+  rate_limit,     // no fault, but a condition: clients have a small one
+  flood,          // another: one function has far more to do than there are slots, and the others must not wait for it
 };
-inline constexpr std::size_t kFaults = 12;
+inline constexpr std::size_t kFaults = 16;
 [[nodiscard]] std::string_view to_string(Fault fault);
 
 struct Step {
@@ -41,6 +45,7 @@ struct Step {
     stop,
     freeze,
     jump,
+    ill_disk,
     // Of a fleet alone.
     cut_off,          // a worker reaches no engine for a while
     redis_restarts,   // and has forgotten everything
@@ -51,6 +56,7 @@ struct Step {
   int number = 0;    // of the step, which a run's input tells
   int function = 0;  // which one
   int machine = 0;   // of a fleet: controllers first, then workers
+  int address = 0;   // which client sends it
   // Of a run: what it does.
   FunctionPlan::End end = FunctionPlan::End::value;
   milliseconds takes{1};
@@ -64,6 +70,9 @@ struct Step {
   // Of what happens to the machine: steps of the scheduler that it waits for, and how long it takes.
   int steps = 0;
   milliseconds lasts{0};
+  // Of a crash.
+  int disk_calls = 0;  // of the database, the last of which does not come to pass; 0: it goes by the steps
+  bool power = false;  // is cut as well
 };
 
 struct Scenario {
@@ -72,6 +81,9 @@ struct Scenario {
   std::vector<Fault> faults;
   std::vector<Step> steps;  // by their time
   std::optional<FleetPart> fleet{};  // none: one machine
+  // Under Fault::rate_limit.
+  int rate_limit = 0;
+  std::chrono::seconds rate_window{0};
 
   [[nodiscard]] bool has(Fault fault) const;
 };

@@ -397,6 +397,13 @@ void Scheduler::bury() {
   }
 }
 
+std::size_t Scheduler::things_of(const Process& process) const {
+  const auto is_its = [&](const auto& one) { return one.process == &process; };
+  const auto of_entry = [&](const auto& entry) { return is_its(entry.second); };
+  return static_cast<std::size_t>(std::ranges::count_if(ready_, is_its) + std::ranges::count_if(waits_, of_entry) +
+                                  std::ranges::count_if(fibers_, of_entry));
+}
+
 std::string Scheduler::waiting() const {
   std::string text;
   for (const auto& [id, wait] : waits_) {

@@ -130,6 +130,8 @@ class Scheduler {
   // From a fiber of that process, or from the thread's own stack.
   void stop(Process& process);
 
+  // Of that process: what is ready, waits or blocks.
+  [[nodiscard]] std::size_t things_of(const Process& process) const;
   // What waits, a line each: for a world that is stuck.
   [[nodiscard]] std::string waiting() const;
   [[nodiscard]] std::uint64_t steps() const { return steps_; }

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "platform/fleet/fleet_simulation.h"
+#include "platform/last_words.h"
 #include "platform/shrink.h"
 
 namespace {
@@ -93,6 +94,7 @@ int main(int count, char** arguments) {
   (void)std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);
   const auto wanted = read_arguments(count, arguments);
   if (!wanted) return 2;
+  infra::sim::tell_last_words();
   if (wanted->seed) return try_seed(*wanted->seed, *wanted) ? 0 : 1;
   const auto begun = std::chrono::steady_clock::now();
   const auto passed = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count(); };

@@ -9,8 +9,12 @@
 #include <optional>
 
 #include "adapters/sqlite/sqlite.h"
+#include "platform/conditions.h"
 #include "platform/embedded_world.h"
+#include "platform/ill_disk.h"
+#include "platform/last_words.h"
 #include "platform/oracle.h"
+#include "platform/rate_oracle.h"
 #include "telemetry/log.h"
 #include "telemetry/task_failures.h"
 
@@ -25,44 +29,11 @@ using std::chrono::seconds;
 
 constexpr WorldTime kRestart = milliseconds(1500);   // as a service manager does
 constexpr WorldTime kQuiet = std::chrono::hours(1);  // what all that was accepted is settled within
-constexpr std::uint64_t kGiB = std::uint64_t{1} << 30;
 constexpr WorldTime kAsk = seconds(2);
 constexpr WorldTime kSweeps = minutes(3);
 constexpr int kQuestions = 4;
+constexpr WorldTime kRest = seconds(30);   // all that was held is given back within
 constexpr WorldTime kAtOnce = seconds(3);  // a cold start takes some 60 ms when the faults are over
-
-EmbeddedOptions options_for(const Scenario& scenario, const std::shared_ptr<Dice>& dice, const bool& faults_over) {
-  EmbeddedOptions options;
-  options.sandboxes = scenario.has(Fault::few_sandboxes) ? 2 : 8;
-  options.variables = {{"RATE_LIMIT", "0"}, {"SHUTDOWN_TIMEOUT_SECONDS", "5"}, {"INFRA_IDLE_TIMEOUT_SECONDS", "60"}};
-  options.launch_takes = [dice, slow = scenario.has(Fault::slow_launch), &faults_over] {
-    return milliseconds(slow && !faults_over && dice->chance(0.2) ? dice->between(1000, 15'000) : dice->between(2, 60));
-  };
-  if (scenario.has(Fault::failed_launch)) {
-    options.launch_fails = [dice, &faults_over]() -> std::optional<Error> {
-      if (faults_over || !dice->chance(0.15)) return std::nullopt;
-      return Error{errors::sandbox_failed, "This world refuses a sandbox now and then."};
-    };
-  }
-  if (scenario.has(Fault::short_disk)) {
-    options.disk = [dice, &faults_over]() -> std::optional<DiskState> {
-      DiskState state{.bytes = 100 * kGiB, .free_bytes = 90 * kGiB, .files = 5'000'000, .free_files = 4'000'000};
-      if (!faults_over && dice->chance(0.1)) state.free_bytes = kGiB / 32;
-      return state;
-    };
-  }
-  return options;
-}
-
-// A sandbox may take its time to start, and the program to go on. Where none can be started, or code can't be unpacked,
-// a job is tried again when its lease is over, and that more than once.
-WorldTime longest_idle(const Scenario& scenario) {
-  WorldTime longest = seconds(15);
-  if (scenario.has(Fault::slow_launch)) longest += seconds(20);
-  if (scenario.has(Fault::freeze)) longest += seconds(20);
-  if (scenario.has(Fault::failed_launch) || scenario.has(Fault::short_disk)) longest += minutes(5);
-  return longest;
-}
 
 class Play {
  public:
@@ -108,6 +79,10 @@ class Play {
   Scheduler& scheduler() { return world_.world().scheduler(); }
   EmbeddedMachine& machine() { return world_.machine(); }
   Client& client() { return world_.client(); }
+  // The one of a step's address.
+  Client client_of(const Step& step) {
+    return {world_.world(), machine().door(), fmt::format("192.0.2.{}", step.address + 1)};
+  }
   void say(const std::string& what) {
     if (with_trace_)
       trace_.push_back(fmt::format("{:>12.3f} ms  {}", static_cast<double>(scheduler().now().count()) / 1e6, what));
@@ -125,7 +100,14 @@ class Play {
   Task<void> change(Step step);
   Task<void> run(Step step);
   Task<void> remove(Step step);
+  Task<void> ail(Step step);
+  // Whether it may have come to pass all the same (docs/reliability.md): a commit whose flush failed may come back.
+  [[nodiscard]] bool is_lost(const Answer& answer) const {
+    return (answer.status == 0 && !answer.refused) || (answer.status == 503 && scenario_.has(Fault::disk_errors));
+  }
   void begin(const Step& step);
+  void check_bounds();
+  void check_rest();
   void pass(WorldTime until);
   void tend_machine();
   void go();
@@ -134,7 +116,9 @@ class Play {
   Task<void> look_at_functions();
   Task<void> question(std::size_t index);
   void complain_of_left_code();
+  void complain_of_leftovers();
   [[nodiscard]] std::set<std::string> recorded_runs();
+  void lose();
 
   const Scenario& scenario_;
   const bool with_trace_;
@@ -142,12 +126,15 @@ class Play {
   bool faults_over_ = false;
   std::shared_ptr<Dice> dice_ = std::make_shared<Dice>(Dice(scenario_.course).apart("launches"));
   EmbeddedWorld world_;
-  Oracle oracle_{scheduler(), longest_idle(scenario_)};
+  Oracle oracle_{scheduler(), patience_for(scenario_)};
+  RateOracle rates_{scenario_.has(Fault::rate_limit) ? scenario_.rate_limit : 0, scenario_.rate_window};
   std::map<int, std::size_t> current_;  // which of the oracle's functions a step's number means
   int codes_ = 0;
+  int questions_ = 0;
   int open_ = 0;  // client tasks under way
   std::optional<WorldTime> boots_at_;
-  int loses_in_ = -1;  // steps until the program is lost
+  int loses_in_ = -1;         // steps until the program is lost
+  bool loses_power_ = false;  // and the machine's power with it
 };
 
 FunctionPlan Play::obey(const FunctionCall& call) {
@@ -156,6 +143,7 @@ FunctionPlan Play::obey(const FunctionCall& call) {
   if (!number) return {.text = "\"" + call.code + "\""};  // a question at the end
   say(fmt::format("run #{} begins in {}, call {} of its instance", *number, call.code, call.number));
   oracle_.begins(call, *number);
+  check_bounds();
   const auto found = oracle_.jobs.find(*number);
   if (found == oracle_.jobs.end()) return {};
   const Step& step = found->second.step;
@@ -190,13 +178,15 @@ Task<void> Play::change(Step step) {
   oracle_.functions.at(index).versions.push_back(version);
   const std::size_t number = oracle_.functions.at(index).versions.size() - 1;
   say(fmt::format("#{} sends {}", step.number, version.code));
-  const Answer answer = co_await (makes ? client().upload(upload) : client().update(id, upload));
+  Client sender = client_of(step);
+  const Answer answer = co_await (makes ? sender.upload(upload) : sender.update(id, upload));
+  rates_.note(step.number, sender.address(), answer);
   say(fmt::format("#{} is answered {} {}", step.number, answer.status, answer.text("code")));
   KnownFunction& function = oracle_.functions.at(index);
   SentVersion& sent = function.versions.at(number);
   sent.answered = scheduler().now();
   sent.accepted = answer.status == 200;
-  sent.unknown = answer.status == 0 && !answer.refused;
+  sent.unknown = is_lost(answer);
   if (makes) function.id = answer.text("functionId");
 }
 
@@ -206,10 +196,12 @@ Task<void> Play::remove(Step step) {
   const std::string id = oracle_.functions.at(index).id;
   if (id.empty()) co_return;
   say(fmt::format("#{} deletes f{}", step.number, index));
-  const Answer answer = co_await client().remove(id);
+  Client sender = client_of(step);
+  const Answer answer = co_await sender.remove(id);
+  rates_.note(step.number, sender.address(), answer);
   say(fmt::format("#{} is answered {} {}", step.number, answer.status, answer.text("code")));
   if (answer.status == 200 || answer.status == 404) oracle_.functions.at(index).removed = scheduler().now();
-  if (answer.status == 0 && !answer.refused) oracle_.functions.at(index).maybe_removed = true;
+  if (is_lost(answer)) oracle_.functions.at(index).maybe_removed = true;
 }
 
 Task<void> Play::run(Step step) {
@@ -219,10 +211,22 @@ Task<void> Play::run(Step step) {
   if (id.empty()) co_return;
   oracle_.add_job(step, index);
   say(fmt::format("#{} runs f{}{}", step.number, index, step.kind == Kind::run_async ? " async" : ""));
+  Client sender = client_of(step);
   const Answer answer =
-      co_await client().run(id, fmt::format(R"({{"n":{}}})", step.number), step.kind == Kind::run_async);
+      co_await sender.run(id, fmt::format(R"({{"n":{}}})", step.number), step.kind == Kind::run_async);
+  rates_.note(step.number, sender.address(), answer);
   say(fmt::format("#{} is answered {} {} {}", step.number, answer.status, answer.text("status"), answer.text("code")));
   oracle_.answered(step.number, answer);
+}
+
+// The disk is ill for a while, and well again before all faults are over.
+Task<void> Play::ail(Step step) {
+  if (!scenario_.has(Fault::disk_errors) || faults_over_) co_return;
+  say(fmt::format("the disk refuses calls for {} ms", step.lasts.count()));
+  make_ill(machine().disk(), Dice(scenario_.course).apart("ill disk", static_cast<std::uint64_t>(step.number)));
+  co_await world_.world().clock().sleep_until(world_.world().clock().steady_now() + step.lasts);
+  say("the disk is well");
+  make_well(machine().disk());
 }
 
 void Play::begin(const Step& step) {
@@ -243,8 +247,16 @@ void Play::begin(const Step& step) {
     case Kind::run_async:
       return start(run(step));
     case Kind::crash:
-      if (loses_in_ < 0) loses_in_ = step.steps;
+      if (loses_in_ >= 0) return;
+      loses_power_ = step.power && scenario_.has(Fault::power_cut);
+      if (step.disk_calls == 0) {
+        loses_in_ = step.steps;
+      } else if (machine().runs()) {
+        machine().stand_still_at_disk_call(static_cast<std::uint64_t>(step.disk_calls));
+      }
       return;
+    case Kind::ill_disk:
+      return start(ail(step));
     case Kind::stop:
       say("the program is asked to stop");
       if (machine().serves()) oracle_.program_stopped();
@@ -264,23 +276,49 @@ void Play::begin(const Step& step) {
 // Of whom the disk has a row, while no program runs.
 std::set<std::string> Play::recorded_runs() {
   std::set<std::string> requests;
-  using sqlite::Connection;
-  const auto database = Connection::open(machine().data() / "infra.db", Connection::Mode::read_only);
-  if (!database) return requests;
-  auto rows = (*database)->prepare("SELECT request_id FROM logs");
-  for (auto row = rows.step(); row && *row; row = rows.step()) requests.insert(rows.text(0));
+  machine().look_at_database([&](const std::filesystem::path& file) {
+    using sqlite::Connection;
+    const auto database = Connection::open(file, Connection::Mode::read_only);
+    if (!database) return;
+    auto rows = (*database)->prepare("SELECT request_id FROM logs");
+    for (auto row = rows.step(); row && *row; row = rows.step()) requests.insert(rows.text(0));
+  });
   return requests;
+}
+
+void Play::lose() {
+  const bool power = std::exchange(loses_power_, false);
+  say(power ? "the program is lost, with the power" : "the program is lost");
+  power ? machine().cut_power() : machine().crash();
+  oracle_.program_lost(recorded_runs());
+}
+
+// Budgets are never exceeded.
+void Play::check_bounds() {
+  for (const Holding& one : machine().holdings()) {
+    if (one.held > one.most) oracle_.complain(fmt::format("{} {}, and {} at the most", one.held, one.what, one.most));
+  }
+}
+
+// When all is quiet everything has been given back.
+void Play::check_rest() {
+  const auto held = [](const Holding& one) { return one.held > 0; };
+  const WorldTime end = scheduler().now() + kRest;
+  while (scheduler().now() < end && std::ranges::any_of(machine().holdings(), held))
+    pass(scheduler().now() + milliseconds(100));
+  for (const Holding& one : machine().holdings()) {
+    if (held(one)) oracle_.complain(fmt::format("all is quiet, and the program holds {} {}", one.held, one.what));
+  }
 }
 
 // A program that is gone starts again after a while.
 void Play::tend_machine() {
-  if (loses_in_ >= 0 && --loses_in_ < 0 && machine().runs()) {
-    say("the program is lost");
-    machine().crash();
-    oracle_.program_lost(recorded_runs());
-  }
+  if (loses_in_ >= 0 && --loses_in_ < 0 && machine().runs()) lose();
+  if (machine().stands_still()) lose();
   if (machine().runs()) return;
-  if (!machine().gave_up().empty()) oracle_.complain("the program gave up: " + machine().gave_up());
+  if (!machine().gave_up().empty() && (faults_over_ || !scenario_.has(Fault::disk_errors)))
+    oracle_.complain("the program gave up: " + machine().gave_up());
+  if (!boots_at_) complain_of_leftovers();
   if (!boots_at_) boots_at_ = scheduler().now() + kRestart;
   if (scheduler().now() < *boots_at_) return;
   boots_at_.reset();
@@ -293,7 +331,9 @@ void Play::pass(WorldTime until) {
     tend_machine();
     if (loses_in_ < 0 && machine().runs()) {
       const WorldTime left = until - scheduler().now();
-      scheduler().run_until([&] { return scheduler().now() >= until || loses_in_ >= 0 || !machine().runs(); }, left);
+      scheduler().run_until(
+          [&] { return scheduler().now() >= until || loses_in_ >= 0 || machine().stands_still() || !machine().runs(); },
+          left);
     } else if (!scheduler().step()) {
       scheduler().idle_until(boots_at_ ? std::min(until, *boots_at_) : until);
     }
@@ -308,6 +348,7 @@ void Play::go() {
   for (const Step& step : scenario_.steps) {
     pass(begun + step.at);
     begin(step);
+    check_bounds();
   }
   come_to_rest();
 }
@@ -319,6 +360,8 @@ void Play::come_to_rest() {
   if (scenario_.has(Fault::killer)) pass(scheduler().now() + seconds(20));
   while (loses_in_ >= 0 || !machine().serves()) pass(scheduler().now() + milliseconds(200));
   faults_over_ = true;
+  machine().stand_still_at_disk_call(0);
+  make_well(machine().disk());
   say("all faults are over");
   while (scheduler().now() < end) {
     pass(scheduler().now() + kAsk);
@@ -333,10 +376,12 @@ void Play::come_to_rest() {
   pass(scheduler().now() + kSweeps);
   if (machine().stops()) oracle_.complain("the program was asked to stop, and does not:\n" + scheduler().waiting());
   world_.world().run(look_at_functions());
+  check_rest();
   oracle_.check_jobs(scenario_);
+  for (std::string& wrong : rates_.complaints()) oracle_.complain(std::move(wrong));
   say("the end");
   machine().stop_and_wait();
-  if (machine().sandboxes() != 0) oracle_.complain("sandboxes are left");
+  complain_of_leftovers();
   if (!world_.world().outside().tasks.empty()) oracle_.complain("a client still waits");
 }
 
@@ -372,7 +417,7 @@ Task<void> Play::look_at_functions() {
     if (error || !list.is_array()) {
       oracle_.complain(fmt::format("f{} has no log: {}", index, rows.body));
     } else {
-      oracle_.check_rows(index, list.get_array(), row.json().at("invocations").to_number<std::int64_t>());
+      oracle_.check_rows(index, list.get_array(), row.json().at("invocations").to_number<std::int64_t>(), scenario_);
     }
     co_await question(index);
   }
@@ -384,7 +429,9 @@ Task<void> Play::question(std::size_t index) {
   const auto codes = oracle_.possible_codes(index);
   for (int i = 0; i < kQuestions; ++i) {
     const WorldTime sent = scheduler().now();
-    const Answer answer = co_await client().run(oracle_.functions.at(index).id, "{}");
+    // From addresses of their own: those of before may have used their rate limit up.
+    Client asker(world_.world(), machine().door(), fmt::format("203.0.113.{}", ++questions_));
+    const Answer answer = co_await asker.run(oracle_.functions.at(index).id, "{}");
     if (answer.text("code") == "function_quarantined" && scenario_.has(Fault::killer)) co_return;
     const std::string ran = answer.text("result");
     const WorldTime took = scheduler().now() - sent;
@@ -395,6 +442,10 @@ Task<void> Play::question(std::size_t index) {
     if (took > kAtOnce)
       oracle_.complain(fmt::format("f{} answers after {} ms, though all is quiet", index, took.count() / 1'000'000));
   }
+}
+
+void Play::complain_of_leftovers() {
+  for (const std::string& left : machine().leftovers()) oracle_.complain("at the end of a stop there is " + left);
 }
 
 // After the sweeps each bundle has a function.
@@ -412,6 +463,7 @@ void Play::complain_of_left_code() {
 
 Outcome play(const Scenario& scenario, bool with_trace) {
   log::set_level(log::Level{4});  // above all of them
+  note_seed(scenario.seed);
   return Play(scenario, with_trace).play();
 }
 

@@ -3,12 +3,17 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 
 #include <ctime>
+#include <exception>
 #include <random>
 #include <string>
 
+#include "platform/fiber.h"
+#include "platform/last_words.h"
 #include "platform/oracle.h"
+#include "platform/rate_oracle.h"
 #include "platform/shrink.h"
 
 namespace infra::sim {
@@ -34,13 +39,14 @@ TEST(Simulation, FixedSeedsHold) {
     runs += outcome.runs;
     losses += outcome.losses;
   }
-  EXPECT_GT(runs, 500) << "they do something";
+  EXPECT_GT(runs, 400) << "they do something";
   EXPECT_GT(losses, 10);
 }
 
 TEST(Simulation, FreshSeedsHold) {
   const std::clock_t end = std::clock() + kFreshSeconds * CLOCKS_PER_SEC;
   std::random_device chance;
+  tell_last_words();
   for (std::uint64_t seed = (std::uint64_t{chance()} << 20) + kFixed; std::clock() < end; ++seed) expect_holds(seed);
 }
 
@@ -51,6 +57,24 @@ TEST(Simulation, ASeedReplaysToTheLetter) {
     EXPECT_EQ(first.trace, second.trace);
     EXPECT_EQ(first.fingerprint, second.fingerprint);
   }
+}
+
+TEST(LastWordsDeathTest, WhatDiesSaysItsSeed) {
+  const auto die_of = [](int signal) {
+    tell_last_words();
+    note_seed(4'711);
+    (void)::raise(signal);
+  };
+  for (const int signal : {SIGABRT, SIGSEGV, SIGILL})
+    EXPECT_EXIT(die_of(signal), ::testing::KilledBySignal(signal), "again: ./dev simulate --seed 4711");
+  EXPECT_EXIT(
+      {
+        tell_last_words();
+        note_seed(4'712);
+        Fiber fiber([] { std::terminate(); });
+        fiber.resume();
+      },
+      ::testing::KilledBySignal(SIGABRT), "again: ./dev simulate --seed 4712");
 }
 
 TEST(Shrink, DropsWhatTheFailureDoesNotNeed) {
@@ -100,7 +124,7 @@ TEST_F(OracleTest, AGoodRunIsNoStory) {
   oracle_.ends(call(1), 1);
   oracle_.heard(1, "SUCCESS");
   oracle_.check_jobs({});
-  oracle_.check_rows(0, boost::json::parse(R"([{"requestId":"r1"}])").as_array(), 1);
+  oracle_.check_rows(0, boost::json::parse(R"([{"requestId":"r1"}])").as_array(), 1, {});
   EXPECT_THAT(oracle_.complaints(), IsEmpty());
 }
 
@@ -150,11 +174,11 @@ TEST_F(OracleTest, CodeThatWasReplaced) {
 TEST_F(OracleTest, RowsAndCounts) {
   send(1);
   accept(1);
-  oracle_.check_rows(0, boost::json::array(), 0);
+  oracle_.check_rows(0, boost::json::array(), 0, {});
   expect_complaint("was accepted, and has no row");
-  oracle_.check_rows(0, boost::json::parse(R"([{"requestId":"r1"},{"requestId":"r1"}])").as_array(), 2);
+  oracle_.check_rows(0, boost::json::parse(R"([{"requestId":"r1"},{"requestId":"r1"}])").as_array(), 2, {});
   EXPECT_THAT(oracle_.complaints().back(), HasSubstr("r1 has 2 rows"));
-  oracle_.check_rows(0, boost::json::parse(R"([{"requestId":"r1"}])").as_array(), 2);
+  oracle_.check_rows(0, boost::json::parse(R"([{"requestId":"r1"}])").as_array(), 2, {});
   EXPECT_THAT(oracle_.complaints().back(), HasSubstr("counts 2 invocations"));
 }
 
@@ -166,7 +190,7 @@ TEST_F(OracleTest, ARunThatBeginsThoughTheDiskHasItsRow) {
 }
 
 TEST_F(OracleTest, ARunThatWaitsForNothing) {
-  Oracle oracle(scheduler_, std::chrono::seconds(10));
+  Oracle oracle(scheduler_, {.longest_idle = std::chrono::seconds(10)});
   oracle.functions = oracle_.functions;
   oracle.add_job({.number = 1}, 0);
   oracle.add_job({.number = 2}, 0);
@@ -194,6 +218,82 @@ TEST_F(OracleTest, AnAcceptedRunWithoutAResult) {
   accept(1);
   oracle_.check_jobs({});
   expect_complaint("was accepted, and has no result");
+}
+
+// Every two seconds a run of another function begins and ends, and one of this waits.
+TEST_F(OracleTest, ARunThatWaitsWhileOthersHaveItsShare) {
+  Oracle oracle(scheduler_, {.longest_start = milliseconds(1), .slots = 2});
+  oracle.functions = {oracle_.functions.front(), oracle_.functions.front()};
+  for (auto& function : oracle.functions) function.versions.front().max_concurrency = 0;
+  oracle.add_job({.kind = Kind::run_async, .number = 1}, 0);
+  for (int number = 2; number < 12; ++number) {
+    oracle.add_job({.kind = Kind::run_async, .number = number}, 1);
+    oracle.begins(call(number), number);
+    scheduler_.idle_until(scheduler_.now() + std::chrono::seconds(2));
+    oracle.ends(call(number), number);
+  }
+  EXPECT_THAT(oracle.complaints(), IsEmpty());
+  oracle.begins(call(1), 1);
+  ASSERT_EQ(oracle.complaints().size(), 1U);
+  EXPECT_THAT(oracle.complaints().front(),
+              HasSubstr("run #1 waited while runs of f1 that began later had 20000 ms; 4752 are its share"));
+}
+
+TEST_F(OracleTest, ARunThatWaitsWhileThereAreSlots) {
+  Oracle oracle(scheduler_, {.longest_idle = std::chrono::seconds(10), .longest_start = milliseconds(1), .slots = 8});
+  oracle.functions = oracle_.functions;
+  oracle.functions.front().versions.front().max_concurrency = 0;
+  for (const int number : {1, 2}) oracle.add_job({.number = number}, 0);
+  oracle.begins(call(1), 1);
+  scheduler_.idle_until(scheduler_.now() + std::chrono::seconds(11));
+  oracle.begins(call(2), 2);
+  ASSERT_EQ(oracle.complaints().size(), 1U);
+  EXPECT_THAT(oracle.complaints().front(), HasSubstr("run #2 waited while slots were free, 11000 ms"));
+}
+
+class RateOracleTest : public ::testing::Test {
+ protected:
+  void answer(int status, std::chrono::milliseconds at, int program = 1, const std::string& address = "a") {
+    Answer answer{.status = status,
+                  .body = status == 429 ? R"({"code":"rate_limited"})" : "{}",
+                  .arrival = Arrival{.program = program, .at = SteadyTime(at), .order = ++order_}};
+    answer.headers.set("X-RateLimit-Limit", "2");
+    oracle_.note(static_cast<int>(order_), address, answer);
+  }
+  RateOracle oracle_{2, std::chrono::seconds(10)};
+  std::uint64_t order_ = 0;
+};
+
+TEST_F(RateOracleTest, WhatIsAsDefined) {
+  answer(200, milliseconds(0));
+  answer(200, milliseconds(1'000));
+  answer(429, milliseconds(10'000));
+  answer(200, milliseconds(10'000), 1, "b");
+  answer(200, milliseconds(10'001));
+  answer(429, milliseconds(11'000));
+  answer(200, milliseconds(11'000), 2);  // the next program's window
+  EXPECT_THAT(oracle_.complaints(), IsEmpty());
+}
+
+TEST_F(RateOracleTest, OneTooMany) {
+  for (const int at : {0, 5'000, 10'000}) answer(200, milliseconds(at));
+  ASSERT_EQ(oracle_.complaints().size(), 1U);
+  EXPECT_THAT(oracle_.complaints().front(), HasSubstr("request #3 of a was let through, and 2 had been"));
+}
+
+TEST_F(RateOracleTest, OneRefusedThoughThereIsRoom) {
+  answer(200, milliseconds(0));
+  answer(429, milliseconds(1));
+  ASSERT_EQ(oracle_.complaints().size(), 1U);
+  EXPECT_THAT(oracle_.complaints().front(), HasSubstr("request #2 of a was refused, and 1 of 2 had been"));
+}
+
+// Of a lost answer the window says whether it counted.
+TEST_F(RateOracleTest, AnAnswerThatWasLost) {
+  answer(200, milliseconds(0));
+  answer(0, milliseconds(1));
+  answer(429, milliseconds(2));
+  EXPECT_THAT(oracle_.complaints(), IsEmpty());
 }
 
 }  // namespace

@@ -97,7 +97,10 @@ def play(program, sound, first, seeds, kind):
         done = run([str(program), kind, "--seeds", str(first + seeds - seed), "--from", str(seed), "--no-shrink"])
         if done.returncode == 0:
             return None
+        died = re.search(r"^the program dies; again: ./dev simulate --seed (\d+)", done.stdout, re.MULTILINE)
         failed = re.search(r"^seed (\d+) fails:\n(?:.*\n)*?  WRONG (?:at \d+ ms: )?(.*)", done.stdout, re.MULTILINE)
+        if died:
+            failed = (died[0], died[1], f"the program dies, by {-done.returncode}")
         if not failed:
             raise Broken(f"the simulation ended with {done.returncode}:\n{done.stdout[-2000:]}")
         seed = int(failed[1]) + 1

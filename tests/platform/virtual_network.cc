@@ -60,6 +60,7 @@ void Exchanged::end(std::optional<net::Response> with) {
 Result<void> VirtualServer::start() {
   accepting_ = true;
   door_.server = this;
+  program_ = ++door_.programs;
   return {};
 }
 
@@ -85,6 +86,7 @@ Task<void> VirtualServer::answer(std::shared_ptr<Exchanged> exchange) {
   WholeBody body(exchange->body);
   exchange->request.body = &body;
   exchange->request.arrived = clock_.steady_now();
+  exchange->arrival = {.program = program_, .at = exchange->request.arrived, .order = ++door_.arrivals};
   std::exception_ptr thrown;
   net::Response response;
   try {

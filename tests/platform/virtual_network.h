@@ -19,6 +19,15 @@ class VirtualServer;
 // Where a machine is reached from outside; programs of it come and go.
 struct Door {
   VirtualServer* server = nullptr;  // null: nobody listens
+  int programs = 0;                 // that ever listened
+  std::uint64_t arrivals = 0;       // of requests, at all of them
+};
+
+// When a program saw a request first, by its own clock.
+struct Arrival {
+  int program = 0;
+  SteadyTime at;
+  std::uint64_t order = 0;  // of all arrivals
 };
 
 // One request on its way, and what comes back: nothing where the connection broke off. Of both sides, either of which
@@ -27,6 +36,7 @@ struct Exchanged {
   net::Request request;
   std::string body;
   bool over = false;
+  std::optional<Arrival> arrival;
   std::optional<net::Response> response;  // its file has been read into its body
   std::shared_ptr<Signal> ended;          // of the client's clock
 
@@ -65,6 +75,7 @@ class VirtualServer final : public net::HttpServer {
   const net::Handler handler_;
   const net::ErrorHandler error_handler_;
   bool accepting_ = false;
+  int program_ = 0;
   std::vector<std::shared_ptr<Exchanged>> in_flight_;
   std::shared_ptr<Signal> emptied_;
 };

@@ -258,6 +258,19 @@ QueueDepth JobLine::depth() const {
           .dead = dead_};
 }
 
+void JobLine::list_holdings(Holdings& into) const {
+  const MutexLock lock(mutex_);
+  into.insert(into.end(), {{.what = "jobs that wait", .held = ready_.size() + suspects_.size(), .of_waiting = true},
+                           {.what = "leases", .held = leases_.size(), .of_waiting = true},
+                           {.what = "ends of leases", .held = lease_ends_.size(), .of_waiting = true},
+                           {"receivers that were promised", promises_},
+                           {"durable jobs", durable_jobs_, bounds_.durable_jobs, true},
+                           {"bytes of durable jobs", durable_bytes_, bounds_.durable_bytes, true},
+                           {"jobs in memory", memory_ids_.size(), bounds_.memory_jobs, true},
+                           {"bytes of jobs in memory", memory_bytes_, bounds_.memory_bytes, true},
+                           {.what = "bundles of jobs in memory", .held = memory_code_.size(), .of_waiting = true}});
+}
+
 bool JobLine::holds_code(const std::string& sha256) const {
   const MutexLock lock(mutex_);
   return memory_code_.contains(sha256);

@@ -19,6 +19,7 @@
 #include "adapters/memory/ready_jobs.h"
 #include "adapters/memory/suspect_line.h"
 #include "core/error.h"
+#include "core/holding.h"
 #include "core/job.h"
 #include "core/mutex.h"
 #include "ports/clock.h"
@@ -84,6 +85,7 @@ class JobLine {
 
   void add_dead(std::int64_t count);
   [[nodiscard]] QueueDepth depth() const;
+  void list_holdings(Holdings& into) const;
   [[nodiscard]] bool holds_code(const std::string& sha256) const;
 
  private:

@@ -55,6 +55,17 @@ bool MemoryConcurrencyLimiter::count(Ends Runs::* among, const LimitedRun& run, 
   return true;
 }
 
+void MemoryConcurrencyLimiter::list_holdings(Holdings& into) const {
+  const MutexLock lock(mutex_);
+  std::uint64_t running = 0, outstanding = 0;
+  for (const auto& [function, runs] : functions_) {
+    running += runs.running.size();
+    outstanding += runs.outstanding.size();
+  }
+  into.push_back({"permits", running});
+  into.push_back({.what = "runs that count for their function's limit", .held = outstanding, .of_waiting = true});
+}
+
 void MemoryConcurrencyLimiter::forget(const LimitedRun& run, bool outstanding_too) {
   const MutexLock lock(mutex_);
   const auto found = functions_.find(run.function);

@@ -4,6 +4,7 @@
 
 #include <unordered_map>
 
+#include "core/holding.h"
 #include "core/mutex.h"
 #include "ports/clock.h"
 #include "ports/concurrency_limiter.h"
@@ -19,6 +20,7 @@ class MemoryConcurrencyLimiter final : public ConcurrencyLimiter {
   Task<Result<void>> renew(const LimitedRun& run, bool running) override;
   Task<Result<void>> leave(const LimitedRun& run) override;
   Task<Result<void>> finish(const LimitedRun& run) override;
+  void list_holdings(Holdings& into) const;  // any thread
 
  private:
   using Ends = std::unordered_map<RequestId, SteadyTime>;
@@ -32,7 +34,7 @@ class MemoryConcurrencyLimiter final : public ConcurrencyLimiter {
   void forget(const LimitedRun& run, bool outstanding_too);
 
   const Clock& clock_;
-  Mutex mutex_;
+  mutable Mutex mutex_;
   std::unordered_map<FunctionId, Runs> functions_ INFRA_GUARDED_BY(mutex_);  // those that have runs
 };
 

@@ -94,4 +94,15 @@ void WaitingRoom::sweep(WallTime now) {
   }
 }
 
+void WaitingRoom::list_holdings(Holdings& into) {
+  std::uint64_t seats = 0, in_flight = 0;
+  for (Shard& shard : shards_) {
+    const MutexLock lock(shard.mutex);
+    seats += shard.seats.size();
+    in_flight += shard.in_flight.size();
+  }
+  into.push_back({"waiters for results", seats});
+  into.push_back({"results on their way to the disk", in_flight});
+}
+
 }  // namespace infra

@@ -11,6 +11,7 @@
 #include <unordered_map>
 
 #include "core/error.h"
+#include "core/holding.h"
 #include "core/ids.h"
 #include "core/mutex.h"
 #include "ports/clock.h"
@@ -48,6 +49,7 @@ class WaitingRoom {
 
   [[nodiscard]] Glimpse look(const RequestId& id, WallTime now);
   void sweep(WallTime now);
+  void list_holdings(Holdings& into);
 
  private:
   static constexpr std::size_t kShards = 32;

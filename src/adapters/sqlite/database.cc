@@ -281,6 +281,13 @@ std::uint64_t Database::log_bytes() const {
   return static_cast<std::uint64_t>(checkpoints_->pages()) * kPageBytes;
 }
 
+void Database::list_holdings(Holdings& into) {
+  const MutexLock lock(mutex_);
+  into.push_back({"writes of the database", backlog_});
+  into.push_back({"bytes of writes of the database", backlog_bytes_});
+  into.push_back({"who waits to write", waiting_for_room_.size()});
+}
+
 Result<std::unique_ptr<sqlite::Connection>> Database::borrow_reader() {
   {
     const MutexLock lock(readers_mutex_);

@@ -18,6 +18,7 @@
 #include "adapters/sqlite/sqlite.h"
 #include "adapters/sqlite/written_bytes.h"
 #include "core/error.h"
+#include "core/holding.h"
 #include "core/mutex.h"
 #include "core/task.h"
 #include "ports/background.h"
@@ -84,6 +85,7 @@ class Database {
   [[nodiscard]] std::uint64_t commits() const { return commits_; }
   // What the write-ahead log takes on the disk: a few MiB, unless somebody outside keeps a transaction open.
   [[nodiscard]] std::uint64_t log_bytes() const;
+  void list_holdings(Holdings& into);
   // Of runs: who stores their log rows and results adds to it.
   [[nodiscard]] WrittenBytes& written() { return written_; }
   [[nodiscard]] Clock& clock() { return clock_; }

@@ -47,6 +47,7 @@ class SqliteJobQueue final : public JobQueue, public SuspectQueue {
   Task<Result<void>> sweep(WallTime now);
   // Whether a job that is only in memory, waiting or handed out, names this bundle.
   [[nodiscard]] bool holds_code(const std::string& sha256) const { return line_->holds_code(sha256); }
+  void list_holdings(Holdings& into) const { line_->list_holdings(into); }  // any thread
 
  private:
   SqliteJobQueue(Database& database, EpochStart start, std::shared_ptr<JobLine> line)

@@ -165,6 +165,10 @@ void SqliteResultBus::abandon_waiters() {
   room_->abandon();
 }
 
+void SqliteResultBus::list_holdings(Holdings& into) const {
+  room_->list_holdings(into);
+}
+
 Task<Result<void>> SqliteResultBus::sweep(WallTime now) {
   room_->sweep(now);
   co_return co_await database_.sweep(kSweep, now);

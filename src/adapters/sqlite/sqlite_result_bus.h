@@ -34,6 +34,7 @@ class SqliteResultBus final : public ResultBus {
 
   // Deletes what has expired by `now`, some rows a transaction so that other writes get in between.
   Task<Result<void>> sweep(WallTime now);
+  void list_holdings(Holdings& into) const;
 
  private:
   Database& database_;

@@ -243,6 +243,19 @@ std::map<Runtime, int> WarmPool::idle_by_runtime() const {
   return counts;
 }
 
+void WarmPool::list_holdings(Holdings& into) const {
+  const MutexLock lock(mutex_);
+  int idle_mb = 0;
+  for (const auto& idle : idle_) idle_mb += held_by(*idle.instance);
+  std::uint64_t busy = 0;
+  for (const auto& [function, state] : functions_) busy += static_cast<std::uint64_t>(state.busy);
+  const auto instances = static_cast<std::uint64_t>(limits_.instances);
+  into.insert(into.end(), {{"places of instances", static_cast<std::uint64_t>(instances_) - idle_.size(), instances},
+                           {"functions' places of instances", busy, instances},
+                           {"MiB of instances", static_cast<std::uint64_t>(memory_mb_ - idle_mb),
+                            static_cast<std::uint64_t>(limits_.memory_mb)}});
+}
+
 template <typename Predicate>
 std::vector<InstancePtr> WarmPool::take_idle_if(Predicate predicate) {
   const MutexLock lock(mutex_);

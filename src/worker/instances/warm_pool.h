@@ -7,6 +7,7 @@
 #include <optional>
 #include <vector>
 
+#include "core/holding.h"
 #include "core/mutex.h"
 #include "core/time.h"
 #include "worker/instances/instance.h"
@@ -75,6 +76,7 @@ class WarmPool {
   static constexpr int kTrimAtOnce = 16;
 
   [[nodiscard]] std::map<Runtime, int> idle_by_runtime() const;
+  void list_holdings(Holdings& into) const;  // what idle instances hold is none
 
  private:
   struct Idle {

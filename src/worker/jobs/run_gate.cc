@@ -432,4 +432,20 @@ int RunGate::parked() const {
   return static_cast<int>(parked_);
 }
 
+void RunGate::list_holdings(Holdings& into) const {
+  const MutexLock lock(mutex_);
+  const auto slots = static_cast<std::uint64_t>(limits_.slots.all());
+  into.insert(into.end(), {{"slots", static_cast<std::uint64_t>(slots_.running()), slots},
+                           {"slots of jobs that have not come", static_cast<std::uint64_t>(claimed_), slots},
+                           {.what = "runs in line", .held = slots_.waiting(), .of_waiting = true},
+                           {.what = "functions in line", .held = slots_.functions(), .of_waiting = true},
+                           {"runs that are over and hold a place", static_cast<std::uint64_t>(leaving_), slots},
+                           {"results held back", held_back_, limits_.parked},
+                           {"bytes of results held back", held_back_bytes_, limits_.parked_bytes},
+                           {"runs without a slot", parked_, limits_.parked},
+                           {"bytes of runs without a slot", parked_bytes_, limits_.parked_bytes},
+                           {"functions whose runs come back", returning_.size()},
+                           {"functions whose runs wait for a permit", lines_.size()}});
+}
+
 }  // namespace infra::worker

@@ -13,6 +13,7 @@
 #include <unordered_map>
 
 #include "core/fair_lines.h"
+#include "core/holding.h"
 #include "core/job.h"
 #include "core/mutex.h"
 #include "ports/clock.h"
@@ -82,6 +83,7 @@ class RunGate : public Turns {
   [[nodiscard]] bool anyone_waits() const;      // here or in the queue, as far as it tells
   [[nodiscard]] int running() const;            // slots of jobs that were admitted
   [[nodiscard]] int parked() const;             // who waits for a permit or for memory without a slot
+  void list_holdings(Holdings& into) const;
 
  private:
   struct Line {

@@ -17,6 +17,7 @@
 #include "adapters/sqlite/database.h"
 #include "core/error_codes.h"
 #include "platform/disk/world_disk.h"
+#include "platform/ill_disk.h"
 #include "platform/virtual_world.h"
 #include "support/temp_folder.h"
 
@@ -143,18 +144,7 @@ class Trial {
     end(life);
   }
 
-  void set_faults() {
-    DiskFaults& faults = disk_.faults();
-    for (const DiskCall call : {DiskCall::open, DiskCall::read, DiskCall::write, DiskCall::resize, DiskCall::sync,
-                                DiskCall::size, DiskCall::remove, DiskCall::map}) {
-      if (dice_.chance(0.3)) faults.set_chance(call, DiskFault::broken, dice_.chance(0.7) ? 0.02 : 0.3);
-      if (dice_.chance(0.2)) faults.plan(call, 1 + dice_.below(20), DiskFault::broken);
-    }
-    for (const DiskCall call : {DiskCall::write, DiskCall::sync, DiskCall::map}) {
-      if (dice_.chance(0.3)) faults.set_chance(call, DiskFault::full, dice_.chance(0.7) ? 0.02 : 0.3);
-    }
-    if (dice_.chance(0.3)) disk_.set_capacity(disk_.used() + dice_.below(40'000));
-  }
+  void set_faults() { make_ill(disk_, dice_.apart("ill disk", disk_.calls())); }
 
   // Some write at once, until they have done or the program ends.
   void work(Life& life) {

@@ -69,6 +69,7 @@ class SimulatedDisk {
   void set_lying(bool lies) { lies_ = lies; }
   // Bytes; nothing: endless. Below what is used, only what frees room, and what needs none more, goes on.
   void set_capacity(std::optional<std::uint64_t> bytes) { capacity_ = bytes; }
+  [[nodiscard]] std::optional<std::uint64_t> capacity() const { return capacity_; }
   [[nodiscard]] std::uint64_t used() const;
 
   // --- from outside ---
