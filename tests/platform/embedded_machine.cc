@@ -101,7 +101,7 @@ bool EmbeddedMachine::stops() const {
 }
 
 Holdings EmbeddedMachine::holdings() {
-  if (!serves()) return {};
+  if (!serves() || programs_.back()->platform == nullptr) return {};
   Holdings all = programs_.back()->platform->holdings();
   all.push_back({"requests", door_.server == nullptr ? 0 : door_.server->requests_in_flight()});
   return all;
@@ -134,13 +134,17 @@ void EmbeddedMachine::run_program(Incarnation& program) {
     if (program.process.state != Process::State::ended) gave_up_ = error.what();
   }
   program.serves = false;
-  program.platform = nullptr;
   program.over = true;
   disk_.end_program();
-  if (program.process.state != Process::State::ended) world_.scheduler().end(program.process);
-  // This fiber itself is still there.
-  if (world_.scheduler().things_of(program.process) > 1) leftovers_.emplace_back("something that waits or blocks");
-  if (!program.process.tasks.empty()) leftovers_.emplace_back("a coroutine that was not destroyed");
+  if (program.process.state == Process::State::ended) return;  // lost: crash() goes on
+  world_.scheduler().end(program.process);
+  note_undestroyed(program.process, 1);  // this fiber itself
+}
+
+// Nothing of a program outlives it.
+void EmbeddedMachine::note_undestroyed(const Process& process, std::size_t expected) {
+  if (world_.scheduler().things_of(process) > expected) leftovers_.emplace_back("something that waits or blocks");
+  if (!process.tasks.empty()) leftovers_.emplace_back("a coroutine that was not destroyed");
 }
 
 // As main/server_command.cc does it, without what concerns the system alone.
@@ -167,6 +171,7 @@ void EmbeddedMachine::serve(Incarnation& incarnation) {
   if (!platform) throw std::runtime_error(platform.error().message);
   if (const auto port = (*platform)->start("0.0.0.0"); !port) throw std::runtime_error(port.error().message);
   incarnation.platform = platform->get();
+  const AtEnd goes([&] { incarnation.platform = nullptr; });
   incarnation.serves = true;
   while (!incarnation.asked_to_stop && incarnation.process.state == Process::State::running) {
     world_.scheduler().block(incarnation.process, {.what = "the signal to stop", .words = {}},
@@ -204,6 +209,7 @@ void EmbeddedMachine::crash() {
   Incarnation& program = *programs_.back();
   disk_.end_program();  // what is under way in the database comes no further
   world_.scheduler().kill(program.process);
+  note_undestroyed(program.process, 0);
   program.over = true;  // if it had not begun, nothing has said so
   stand_still_at_disk_call(0);
 }

@@ -72,7 +72,7 @@ class EmbeddedMachine {
   [[nodiscard]] MachineTime& time() { return time_; }
   [[nodiscard]] Process* process();   // null: none runs
   [[nodiscard]] Holdings holdings();  // of the program that serves; with the requests at its door
-  // What the last program that was asked to stop left behind at its end, a line each: none is good.
+  // What the last program left behind at its end, a line each: none is good.
   [[nodiscard]] const std::vector<std::string>& leftovers() const { return leftovers_; }
   [[nodiscard]] int sandboxes() const;  // of the last program's, that are still there
   [[nodiscard]] int boots() const { return static_cast<int>(programs_.size()); }
@@ -83,6 +83,7 @@ class EmbeddedMachine {
   void run_program(Incarnation& program);
   void serve(Incarnation& program);
   void note_leftovers(const Incarnation& program);
+  void note_undestroyed(const Process& process, std::size_t expected);
   [[nodiscard]] DiskManners manners_of(Incarnation& program);
 
   VirtualWorld& world_;

@@ -445,7 +445,7 @@ Task<void> Play::question(std::size_t index) {
 }
 
 void Play::complain_of_leftovers() {
-  for (const std::string& left : machine().leftovers()) oracle_.complain("at the end of a stop there is " + left);
+  for (const std::string& left : machine().leftovers()) oracle_.complain("at the end of a program there is " + left);
 }
 
 // After the sweeps each bundle has a function.
