@@ -33,6 +33,10 @@ class Crowd:
         self.no_more.wait()
         return self
 
+    @property
+    def goes_on(self):
+        return any(thread.is_alive() for thread in self.threads)
+
     def join(self):
         for thread in self.threads:
             thread.join()

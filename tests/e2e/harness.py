@@ -322,6 +322,8 @@ if FLEET:
 
 # Of tests and classes: what a runner or one worker does is the same wherever its job came from.
 same_in_a_fleet = unittest.skipIf(FLEET, "one program has proved it")
+# Of what mostly waits: on one machine it is a story of the virtual world's.
+only_in_a_fleet = unittest.skipUnless(FLEET, "tests/platform/scenes has proved it")
 
 
 class Case(unittest.TestCase):

@@ -1,16 +1,19 @@
-"""One function's flood keeps nobody else waiting: on one machine and in a fleet, in slots and in memory."""
+"""One function's flood keeps nobody else waiting in a fleet, in slots and in memory. On one machine: tests/platform/scenes/limits_test.cc."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from harness import ECHO, Case, main, wait_for
+from harness import ECHO, Case, main, only_in_a_fleet, wait_for
 
 LONG = "import time\ndef handler(event, context):\n    time.sleep(8)\n"
 NOW = "import time\ndef handler(event, context):\n    return time.time()\n"
 FLOOD = 80  # of 8 s each: with thirteen slots of sixteen they last for most of a minute
 
 
+@only_in_a_fleet
 class Fairness(Case):
+    environment = {"SHUTDOWN_TIMEOUT_SECONDS": "1"}  # what is left of the flood need not end
+
     def depth(self, state):
         name = f'job_queue_depth{{state="{state}"}} '
         lines = self.infra.get("/metrics").text.splitlines()

@@ -1,20 +1,16 @@
 """A crowd on a fleet that is well, and on one whose programs are killed every two seconds: nothing is lost, nothing twice.
 `./dev bench fleet` does the same at full size."""
 
-import unittest
-
-from fleet_harness import FleetClients
+from fleet_case import FleetCase
 from fleet_load import INSTANT, PATIENT, Crowd, Killer
-from harness import SANITIZED, Infra, main, wait_for
+from harness import SANITIZED, main, wait_for
 
 RUNS = 300 if SANITIZED else 1500
 
 
-class Chaos(unittest.TestCase):
+class Chaos(FleetCase):
     def setUp(self):
-        self.fleet = FleetClients(Infra).start()
-        self.addCleanup(self.fleet.close)
-        self.client = self.fleet.clients[1]
+        self.client = self.two
         self.function = self.client.deploy(INSTANT)
         self.client.result(self.function, 0)
 
@@ -26,6 +22,10 @@ class Chaos(unittest.TestCase):
         self.assertLessEqual(set(requests), set(rows))
         self.assertLessEqual(len(rows) - len(set(requests)), extra)
         return len(rows)
+
+    def two_workers(self):
+        listed = {worker["workerId"] for worker in self.client.get("/workers").json()["workers"]}
+        return len(listed) == 2 and listed
 
     def counted(self):
         return self.client.get(f"/functions/{self.function}").json()["invocations"]
@@ -43,15 +43,21 @@ class Chaos(unittest.TestCase):
         with Killer([fleet.controllers[0], fleet.workers[0]]) as killer:
             crowd = Crowd(self.fleet.clients, self.function, RUNS, is_async=lambda turn, _: turn % 3 == 0,
                           more=lambda: killer.kills < 2).start().begun()
+        live = wait_for(self.two_workers, what="those that died to be forgotten")
+
+        def is_gone(holder):
+            return holder.partition("/")[0] not in live
+
+        self.await_past_leases(lambda: not crowd.goes_on, "all answers", is_gone, PATIENT)
         crowd.join()
         self.assertGreaterEqual(killer.kills, 2)
         self.assertEqual(crowd.wrong, [])
         self.assertEqual({index for index, _ in crowd.broken} - {0}, set(), "a connection to the other controller broke")
         self.assertEqual([r for r in crowd.refused if r[0] != 0], [], "the other controller refused")
+        self.await_past_leases(self.fleet.queue_is_empty, "the end of the queue", is_gone, PATIENT)
         for job in crowd.accepted:
-            self.assertEqual(self.client.await_result(job, PATIENT)["status"], "SUCCESS")
+            self.assertEqual(self.client.await_result(job)["status"], "SUCCESS")
         done = [request for request, _ in crowd.answered] + crowd.accepted
-        wait_for(self.fleet.queue_is_empty, PATIENT, "the end of the queue")
         rows = self.assert_recorded(done, len(crowd.broken) + len(crowd.refused) + 1)
         self.assertLessEqual(self.counted(), rows)
         self.assertGreaterEqual(self.counted(), rows - killer.kills * 16, "more counts are lost than jobs ran when it was killed")

@@ -1,4 +1,5 @@
-"""SIGTERM in a fleet: a controller answers what waits with it, a worker finishes or gives back, and nothing waits for a lease."""
+"""SIGTERM in a fleet: a controller answers what waits with it, a worker finishes or gives back, and nothing waits for a lease. Mostly
+it waits for runs and polls: the classes run at once."""
 
 import signal
 import threading
@@ -14,7 +15,9 @@ BOUND = POLL + 3 * (4 if SANITIZED else 1)
 LEASE = 30
 
 
-class Shutdown(unittest.TestCase):
+class Shutdown:
+    """Each test has a fleet of its own."""
+
     def setUp(self):
         self.fleet = FleetClients(Infra, {"SHUTDOWN_TIMEOUT_SECONDS": "3"}).start()
         self.addCleanup(self.fleet.close)
@@ -33,6 +36,15 @@ class Shutdown(unittest.TestCase):
             wait_for(lambda: sum(self.fleet.jobs_running()) >= len(threads), what="the runs' start")
         return threads, answers
 
+    def assert_recorded(self, requests):
+        """A row and a count for each of these and for setUp's run, and no more."""
+        wait_for(lambda: self.two.get(f"/functions/{self.function}").json()["invocations"] == len(requests) + 1, 5, "the counts")
+        rows = [row["requestId"] for row in self.two.log_rows(self.function, len(requests) + 1)]
+        self.assertEqual(len(rows), len(requests) + 1)
+        self.assertLessEqual(set(requests), set(rows))
+
+
+class OfControllers(Shutdown, unittest.TestCase):
     def test_a_controller_answers_what_waits_with_it(self):
         threads, answers = self.waiting(3, 2)
         controller = self.fleet.fleet.controllers[0]
@@ -54,6 +66,8 @@ class Shutdown(unittest.TestCase):
             result = self.two.await_result(answer.json()["jobId"])
             self.assertEqual((result["status"], result["result"]), ("SUCCESS", "slept"))
 
+
+class OfAWorker(Shutdown, unittest.TestCase):
     def test_a_worker_gives_back_what_it_cannot_finish_and_another_runs_it_at_once(self):
         threads, answers = self.waiting(4, 6, enough=lambda: all(self.fleet.jobs_running()))
         started = time.monotonic()
@@ -64,6 +78,8 @@ class Shutdown(unittest.TestCase):
         self.assertLess(time.monotonic() - started, LEASE - 5, "it waited for a lease")
         self.assert_recorded([answer.headers["x-request-id"] for answer in answers])
 
+
+class OfAll(Shutdown, unittest.TestCase):
     def test_what_all_workers_gave_back_runs_after_they_have_started_again(self):
         jobs = [self.one.run_async(self.function, seconds) for seconds in [6] * 3 + [0.1] * 30]
         wait_for(self.fleet.busy_worker, what="a run's start")
@@ -86,13 +102,6 @@ class Shutdown(unittest.TestCase):
         self.assertEqual([program.wait() for program in programs], [0] * 4)
         self.assertLess(time.monotonic() - started, BOUND)
 
-    def assert_recorded(self, requests):
-        """A row and a count for each of these and for setUp's run, and no more."""
-        wait_for(lambda: self.two.get(f"/functions/{self.function}").json()["invocations"] == len(requests) + 1, 5, "the counts")
-        rows = [row["requestId"] for row in self.two.log_rows(self.function, len(requests) + 1)]
-        self.assertEqual(len(rows), len(requests) + 1)
-        self.assertLessEqual(set(requests), set(rows))
-
 
 if __name__ == "__main__":
-    main()
+    main(at_once=3)

@@ -2,6 +2,7 @@
 after it has given memory back.
 """
 
+import contextlib
 import itertools
 import os
 import struct
@@ -14,8 +15,8 @@ from harness import SANITIZED, Case, main, wait_for  # noqa: E402
 
 MOST_KIB = 128
 PAGE = 4096
+REST = 3.5  # seconds, where it can't be seen
 PRESENT, OF_A_FILE, EXCLUSIVE = 1 << 63, 1 << 61, 1 << 56  # in /proc/PID/pagemap
-REST = 3.5  # seconds in which an instance that nobody calls has rested and is frozen
 
 # Each tells its process by a name that it gives itself.
 NAMED = """
@@ -114,6 +115,25 @@ def process_named(name):
     return None
 
 
+def is_frozen(pid):
+    """None where this machine's kernel has no group that could be."""
+    with open(f"/proc/{pid}/cgroup", encoding="ascii") as file:
+        path = next((line[len("0::"):].rstrip("\n") for line in file if line.startswith("0::")), "")
+    for root in ("/sys/fs/cgroup/unified", "/sys/fs/cgroup"):
+        with contextlib.suppress(FileNotFoundError), open(f"{root}{path}/cgroup.events", encoding="ascii") as file:
+            return "frozen 1\n" in file.read()
+    return None
+
+
+def let_rest(*names):
+    """Until these instances, which nobody calls, have given memory back and stand still."""
+    for name in names:
+        if is_frozen(process_named(name)) is None:
+            time.sleep(REST)
+            return
+        wait_for(lambda: is_frozen(process_named(name)), what=f"the rest of {name}")  # noqa: B023
+
+
 def own_kib(name):
     """Memory that only this process has; the pages of a file are nobody's own."""
     pid, pages = process_named(name), 0
@@ -166,7 +186,7 @@ class IdleMemory(Case):
                 self.assertEqual(result["result"]["calls"], cycle + 1)
                 self.assertEqual(result["result"]["before"], after.get(name))
                 after[name] = result["result"]["after"]
-            time.sleep(REST)
+            let_rest(*names)
 
     def test_what_comes_while_it_rests_is_no_answer(self):
         function = self.infra.deploy(NOISY)
@@ -175,7 +195,7 @@ class IdleMemory(Case):
             self.assertEqual(result["result"], calls, result)
             time.sleep(0.75)  # it is about to rest when the next call comes
         self.infra.result(function, "forge")
-        time.sleep(REST)
+        time.sleep(1.1)  # it has spoken
         result = self.infra.result(function, "quiet")
         self.assertTrue(result["coldStart"], "one that spoke unasked is not used again")
         self.assertEqual(result["result"], 1)

@@ -1,9 +1,10 @@
-"""keepWarm: instances with their code loaded wait for calls that nobody has made yet, and stay when others go."""
+"""keepWarm: instances with their code loaded wait for calls that nobody has made yet, and stay when others go. What comes of it over
+minutes: tests/platform/scenes/kept_instances_test.cc."""
 
 import os
 import time
 
-from harness import Case, bundle, main, wait_for
+from harness import Case, bundle, main, only_in_a_fleet, wait_for
 
 # When the code was loaded, and in which process.
 SOURCE = "import os, time\nloaded = time.time()\ndef handler(e, c):\n  if e == 'end': os._exit(1)\n  return [loaded, os.getpid()]"
@@ -37,6 +38,7 @@ class KeepWarm(Case):
                 self.assertLess(result["result"][0], called, "the code was not loaded yet")
                 self.remove(function, runtime)
 
+    @only_in_a_fleet
     def test_kept_instances_stay_while_others_go(self):
         function = self.infra.deploy(SOURCE, keepWarm=1)
         other = self.infra.deploy(SOURCE)
@@ -55,6 +57,7 @@ class KeepWarm(Case):
         self.assertFalse(self.infra.result(function)["coldStart"])
         self.remove(function)
 
+    @only_in_a_fleet
     def test_a_change_takes_effect_at_once(self):
         function = self.infra.deploy(SOURCE, keepWarm=1)
         self.await_instances(1)
@@ -69,6 +72,7 @@ class KeepWarm(Case):
         self.await_instances(0)
         self.remove(function)
 
+    @only_in_a_fleet
     def test_they_are_there_again_after_a_restart(self):
         function = self.infra.deploy(SOURCE, keepWarm=1)
         self.await_instances(1)
