@@ -10,6 +10,7 @@ import re
 import shutil
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -78,7 +79,11 @@ def as_one_program(base):
                 program.signal(number)
 
         def wait(self, seconds=PATIENCE):
-            """The first status that is none of success."""
+            """The first status that is none of success. Workers end with their polls, which end here (test_fleet_shutdown.py waits)."""
+            deadline = time.monotonic() + seconds
+            while any(program.running for program in self.programs) and time.monotonic() < deadline:
+                self.fleet.peers.ask("end-polls")
+                time.sleep(0.1)
             statuses = [program.wait(seconds) for program in self.programs]
             return next((status for status in statuses if status), 0)
 

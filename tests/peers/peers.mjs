@@ -1,5 +1,6 @@
 // One of the AWS services that tests talk to, on a free port of loopback and in memory: `fauxqs` (S3 and SQS) or `dynalite`
-// (DynamoDB), whose clock a line `advance <ms>` on stdin moves forward. It says its port on stdout, and ends with stdin.
+// (DynamoDB), whose clock a line `advance <ms>` on stdin moves forward, and whose long polls a line `end-polls` ends, with what there
+// is. It says its port on stdout, and ends with stdin.
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -28,14 +29,14 @@ async function startFauxqs() {
     done();
   });
   await app.listen({ host: "127.0.0.1", port: 0 });
-  return { server: app.server, clockMoved: () => sqsStore.processAllTimers() };
+  return { server: app.server, clockMoved: () => sqsStore.processAllTimers(), endPolls: () => sqsStore.shutdown() };
 }
 
 async function startDynalite() {
   const require = createRequire(join(folder, "package.json"));
   const server = require("dynalite")({ createTableMs: 0, deleteTableMs: 0, updateTableMs: 0 });
   await new Promise((resolve, reject) => server.once("error", reject).listen(0, "127.0.0.1", resolve));
-  return { server, clockMoved: () => {} };
+  return { server, clockMoved: () => {}, endPolls: () => {} };
 }
 
 const peer = await (kind === "fauxqs" ? startFauxqs() : startDynalite());
@@ -43,8 +44,13 @@ peer.server.keepAliveTimeout = 0; // Node.js would end idle connections after 5 
 console.log(JSON.stringify({ port: peer.server.address().port }));
 const control = createInterface({ input: process.stdin });
 control.on("line", (line) => {
-  shift += Number(line.split(" ")[1]);
-  peer.clockMoved();
+  const [command, step] = line.split(" ");
+  if (command === "end-polls") {
+    peer.endPolls();
+  } else {
+    shift += Number(step);
+    peer.clockMoved();
+  }
   console.log("ok");
 });
 control.on("close", () => process.exit(0));

@@ -59,10 +59,10 @@ class Peer:
             raise RuntimeError(f"{self.kind} did not start (above are its words).")
         self.port = json.loads(line)["port"]
 
-    def advance(self, step):
-        self.process.stdin.write(f"advance {step}\n")
+    def tell(self, line):
+        self.process.stdin.write(line + "\n")
         if self.process.stdout.readline() != "ok\n":
-            raise RuntimeError(f"{self.kind} did not move its clock.")
+            raise RuntimeError(f"{self.kind} does not obey: {line}")
 
     def request(self, method, path, headers, body=None):
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
@@ -153,9 +153,14 @@ class Peers:
             json.dumps(body)))
 
     def advance(self, step):
-        self.fauxqs.advance(step)
-        self.dynalite.advance(step)
+        self.fauxqs.tell(f"advance {step}")
+        self.dynalite.tell(f"advance {step}")
         return int(step)
+
+    def end_polls(self):
+        """Those that wait at a queue get what there is, as they would at their end."""
+        self.fauxqs.tell("end-polls")
+        return True
 
     def stop(self):
         for process in (self.fauxqs.process, self.dynalite.process):
@@ -165,7 +170,7 @@ class Peers:
 
 
 COMMANDS = {"make-bucket": Peers.make_bucket, "make-queue": Peers.make_queue, "make-functions-table": Peers.make_functions_table,
-            "make-logs-table": Peers.make_logs_table, "advance": Peers.advance}
+            "make-logs-table": Peers.make_logs_table, "advance": Peers.advance, "end-polls": Peers.end_polls}
 
 
 def say(value):

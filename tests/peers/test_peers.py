@@ -254,6 +254,13 @@ class SqsTest(Case):
         self.assertEqual(len(self.receive(url, WaitTimeSeconds=20)), 1)
         self.assertLess(time.monotonic() - started, 10)
 
+    def test_a_long_poll_is_ended(self):
+        url = self.peers.ask("make-queue")
+        threading.Timer(0.3, lambda: self.peers.ask("end-polls")).start()
+        started = time.monotonic()
+        self.assertEqual(self.receive(url, WaitTimeSeconds=20), [])
+        self.assertLess(time.monotonic() - started, 10)
+
     def test_a_dead_receipt(self):
         url = self.peers.ask("make-queue")
         status, answer = self.peers.sqs("ChangeMessageVisibility", QueueUrl=url, ReceiptHandle="none", VisibilityTimeout=30)

@@ -2,6 +2,7 @@
 // go.
 #include <gtest/gtest.h>
 
+#include <map>
 #include <string>
 
 #include "platform/scenes/scene.h"
@@ -22,7 +23,7 @@ class KeepWarmTest : public ::testing::TestWithParam<std::uint64_t> {
   KeepWarmTest() {
     for (const char* code : {"kept", "other", "new"}) {
       scene_.functions().add(code, [this](const FunctionCall& call) {
-        if (call.loads) ++loaded_;
+        if (call.loads) ++loaded_[call.code];
         if (call.input == R"("end")") return FunctionPlan{.end = End::exit, .code = 1};
         return FunctionPlan{.text = '"' + call.code + '"'};
       });
@@ -35,14 +36,14 @@ class KeepWarmTest : public ::testing::TestWithParam<std::uint64_t> {
   bool is_cold(const std::string& function) { return scene_.run_now(function).at("coldStart").as_bool(); }
 
   Scene scene_{GetParam(), {{"INFRA_IDLE_TIMEOUT_SECONDS", std::to_string(kIdle.count())}}};
-  int loaded_ = 0;
+  std::map<std::string, int> loaded_;  // ahead of a call, by code
 };
 INSTANTIATE_TEST_SUITE_P(Seeds, KeepWarmTest, ::testing::Range(std::uint64_t{0}, kSeeds));
 
 TEST_P(KeepWarmTest, TheFirstCallIsNoColdStart) {
   const std::string function = scene_.upload("kept", {{"keepWarm", "1"}});
   await_instances(1);
-  EXPECT_EQ(loaded_, 1) << "before anybody calls";
+  EXPECT_EQ(loaded_["kept"], 1) << "before anybody calls";
   EXPECT_FALSE(is_cold(function));
 }
 
@@ -58,6 +59,7 @@ TEST_P(KeepWarmTest, KeptInstancesStayWhileOthersGo) {
   scene_.world().pass(minutes(10));
   EXPECT_EQ(instances(), 1);
   EXPECT_FALSE(is_cold(function));
+  EXPECT_EQ(loaded_["kept"], 1) << "it is the same one";
   EXPECT_EQ(scene_.machine().sandboxes(), 1) << "no process is left of those that went";
 }
 
@@ -74,7 +76,7 @@ TEST_P(KeepWarmTest, AChangeTakesEffectAtOnce) {
   await_instances(1);
   EXPECT_EQ(scene_.run_now(function).at("result"), "kept");
   EXPECT_EQ(scene_.run(scene_.client().update(function, {.name = {}, .code = "new"})).status, 200);
-  scene_.await([&] { return loaded_ == 2 && instances() == 1; }, "an instance with the new code", kIdle / 4);
+  scene_.await([&] { return loaded_["new"] == 1 && instances() == 1; }, "an instance with the new code", kIdle / 4);
   const auto result = scene_.run_now(function);
   EXPECT_EQ(result.at("result"), "new");
   EXPECT_FALSE(result.at("coldStart").as_bool());
