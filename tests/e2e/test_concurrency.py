@@ -65,7 +65,7 @@ class Concurrency(Case):
         function = self.limited(1)
         self.infra.result(function, 0)
         refused_before = self.counter("function_busy_refusals_total")
-        jobs = [self.infra.run_async(function, 0.4) for _ in range(1 + MAX_WAITING)]
+        jobs = [self.infra.run_async(function, seconds) for seconds in [3] + [0] * MAX_WAITING]
         for headers in (None, {"x-async": "true"}):
             answer = self.infra.run(function, 0, headers)
             error = self.assert_error(answer, 429, "function_busy",
