@@ -162,7 +162,7 @@ void Worker::list_holdings(Holdings& into) const {
   gate_.list_holdings(into);
   pool_.list_holdings(into);
   const auto answers = frames_.use();
-  into.push_back({"bytes of answers", answers.bytes, kFrameBytes});
+  into.push_back({"bytes of answers", answers.bytes, frame_bytes(capacity_ + 1)});
   into.push_back({"answers that wait for bytes", answers.waiting});
   into.push_back({"suspects that run", static_cast<std::uint64_t>(jobs_.running_beside()), 1});
 }

@@ -135,7 +135,7 @@ void FleetOracle::check_rows(std::size_t index, const boost::json::array& rows, 
                         fleet.has(FleetFault::dynamo_late);
   if (counted > rows.size() || (counted < rows.size() && !may_lack))
     complain(fmt::format("f{} has {} rows and counts {} invocations", index, rows.size(), invocations));
-  Oracle::check_rows(index, rows, static_cast<std::int64_t>(rows.size()));
+  Oracle::check_rows(index, rows, static_cast<std::int64_t>(rows.size()), scenario_);
   for (const auto& [number, job] : jobs) {
     if (job.function != index || job.request.empty() || job.result.empty()) continue;
     const auto row = std::ranges::find_if(

@@ -1,8 +1,8 @@
 #include "platform/fleet/fleet_settings.h"
 
-#include <string>
+#include <utility>
 
-#include "core/error_codes.h"
+#include "platform/conditions.h"
 
 namespace infra::sim {
 namespace {
@@ -33,23 +33,16 @@ void let_fail(simulation::ConnectionFaults& faults, double share) {
 
 }  // namespace
 
-FleetOptions options_for(const Scenario& scenario, const std::shared_ptr<Dice>& dice, const bool& faults_over) {
+FleetOptions fleet_options_for(const Scenario& scenario, const std::shared_ptr<Dice>& dice, const bool& faults_over) {
+  EmbeddedOptions machine = options_for(scenario, dice, faults_over);
   FleetOptions options;
   options.controllers = static_cast<std::size_t>(scenario.fleet->controllers);
   options.workers = static_cast<std::size_t>(scenario.fleet->workers);
   options.redis = quiet_redis();
-  options.machine.sandboxes = scenario.has(Fault::few_sandboxes) ? 2 : 8;
-  options.machine.variables = {
-      {"RATE_LIMIT", "0"}, {"SHUTDOWN_TIMEOUT_SECONDS", "5"}, {"INFRA_IDLE_TIMEOUT_SECONDS", "60"}};
-  options.machine.launch_takes = [dice, slow = scenario.has(Fault::slow_launch), &faults_over] {
-    return milliseconds(slow && !faults_over && dice->chance(0.2) ? dice->between(1000, 15'000) : dice->between(2, 60));
-  };
-  if (scenario.has(Fault::failed_launch)) {
-    options.machine.launch_fails = [dice, &faults_over]() -> std::optional<Error> {
-      if (faults_over || !dice->chance(0.15)) return std::nullopt;
-      return Error{errors::sandbox_failed, "This world refuses a sandbox now and then."};
-    };
-  }
+  options.machine.sandboxes = machine.sandboxes;
+  options.machine.variables = std::move(machine.variables);
+  options.machine.launch_takes = std::move(machine.launch_takes);
+  options.machine.launch_fails = std::move(machine.launch_fails);
   return options;
 }
 

@@ -9,8 +9,8 @@
 namespace infra::sim {
 
 // `dice` are the machines'; `faults_over` outlives the world.
-[[nodiscard]] FleetOptions options_for(const Scenario& scenario, const std::shared_ptr<Dice>& dice,
-                                       const bool& faults_over);
+[[nodiscard]] FleetOptions fleet_options_for(const Scenario& scenario, const std::shared_ptr<Dice>& dice,
+                                             const bool& faults_over);
 // What engines do to requests all the while; the way to them has a latency in any case.
 void set_faults(FleetCloud& cloud, const FleetPart& fleet);
 void end_faults(FleetCloud& cloud);

@@ -80,7 +80,7 @@ class FleetPlay {
   };
 
   FleetOptions own_options() {
-    FleetOptions options = options_for(scenario_, dice_, faults_over_);
+    FleetOptions options = fleet_options_for(scenario_, dice_, faults_over_);
     options.complain = [this](const std::string& words) { oracle_.complain(words); };
     return options;
   }
