@@ -38,7 +38,7 @@ class Shutdown:
 
     def assert_recorded(self, requests):
         """A row and a count for each of these and for setUp's run, and no more."""
-        wait_for(lambda: self.two.get(f"/functions/{self.function}").json()["invocations"] == len(requests) + 1, 5, "the counts")
+        wait_for(lambda: self.two.get(f"/functions/{self.function}").json().get("invocations") == len(requests) + 1, 5, "the counts")
         rows = [row["requestId"] for row in self.two.log_rows(self.function, len(requests) + 1)]
         self.assertEqual(len(rows), len(requests) + 1)
         self.assertLessEqual(set(requests), set(rows))
