@@ -37,12 +37,12 @@ constexpr std::int64_t kStartedBefore = 2;  // 1: granted
 
 // ARGV: holder, ms of the lease, ms of memory, 1 for a job that was never started alone. Gives {one of the above, ms
 // until it is free, starts}. A lease that would last longer than any does was taken before the server's clock went
-// back, and ends after its length from now.
+// back, and ends after its length from now. Whoever was let go before this came has given it up.
 const net::RedisScript& acquire_script() {
   static const net::RedisScript kScript(R"(
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-local lease = redis.call('HMGET', KEYS[1], 'holder', 'until', 'starts')
+local lease = redis.call('HMGET', KEYS[1], 'holder', 'until', 'starts', 'gone:' .. ARGV[1])
 local starts = tonumber(lease[3] or '0')
 local left = tonumber(lease[2] or '0') - now
 if lease[1] and lease[1] ~= '' and lease[1] ~= ARGV[1] and left > 0 then
@@ -52,6 +52,7 @@ if lease[1] and lease[1] ~= '' and lease[1] ~= ARGV[1] and left > 0 then
   end
   return {0, left, starts}
 end
+if lease[4] then return {0, 0, starts} end
 if starts > 0 and ARGV[4] == '1' then return {2, 0, starts} end
 redis.call('HSET', KEYS[1], 'holder', ARGV[1], 'until', string.format('%.0f', now + tonumber(ARGV[2])), 'starts', starts + 1)
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
@@ -76,9 +77,14 @@ return 1
   return kScript;
 }
 
-// ARGV: holder, starts to take off. Lets the lease go and keeps the memory.
+// ARGV: holder, starts to take off, ms of memory, 1 where it is in doubt whether the holder has the lease. Lets it go and
+// keeps the memory. What asked for a lease in doubt may be held up on the way, and is not to get it any more.
 const net::RedisScript& release_script() {
   static const net::RedisScript kScript(R"(
+if ARGV[4] == '1' then
+  redis.call('HSET', KEYS[1], 'gone:' .. ARGV[1], 1)
+  redis.call('PEXPIRE', KEYS[1], ARGV[3])
+end
 if redis.call('HGET', KEYS[1], 'holder') ~= ARGV[1] then return 0 end
 redis.call('HSET', KEYS[1], 'holder', '', 'until', 0)
 redis.call('HINCRBY', KEYS[1], 'starts', -tonumber(ARGV[2]))
@@ -281,7 +287,7 @@ Task<Result<void>> LeasedJobQueue::settle_doubts() {
   }
   Result<void> settled;
   for (auto& doubt : doubts) {
-    if (settled) settled = co_await let_go(doubt.lease, 1);
+    if (settled) settled = co_await let_go(doubt.lease, 1, true);
     if (settled) {
       (void)co_await inner_.give_back(doubt.receipt);
       continue;
@@ -302,8 +308,10 @@ Task<void> LeasedJobQueue::hold_doubts() {
 }
 
 // `starts` are taken off.
-Task<Result<void>> LeasedJobQueue::let_go(Lease lease, int starts) {
-  const auto released = co_await redis_.eval(release_script(), lease.key, {lease.holder, std::to_string(starts)});
+Task<Result<void>> LeasedJobQueue::let_go(Lease lease, int starts, bool in_doubt) {
+  const auto released =
+      co_await redis_.eval(release_script(), lease.key,
+                           {lease.holder, std::to_string(starts), number(kMemory), in_doubt ? "1" : "0"});
   if (!released) co_return fail(released.error());
   co_return Result<void>{};
 }

@@ -90,7 +90,7 @@ class LeasedJobQueue final : public JobQueue, public SuspectQueue {
   void forget(const std::string& receipt);
   Task<Result<void>> settle_doubts();
   Task<void> hold_doubts();
-  Task<Result<void>> let_go(Lease lease, int starts);
+  Task<Result<void>> let_go(Lease lease, int starts, bool in_doubt = false);
   [[nodiscard]] std::optional<Lease> find(const std::string& receipt) const;
   Task<void> finish(std::string receipt);
   [[nodiscard]] std::string new_holder();

@@ -12,9 +12,11 @@ namespace infra::testing {
 class OneJob final : public JobQueue {
  public:
   std::string request = "job";
+  bool is_out_of_sight = false;
 
   Task<Result<void>> enqueue(const Job&) override { co_return Result<void>{}; }
   Task<Result<std::vector<Delivery>>> receive(int, milliseconds) override {
+    if (is_out_of_sight) co_return std::vector<Delivery>();
     Job job;
     job.request_id = {request};
     job.function_id = {"f"};

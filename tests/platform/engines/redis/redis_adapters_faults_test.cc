@@ -161,6 +161,33 @@ TEST(RedisAdaptersUnderFaults, StartsAreCountedExactly) {
   }
 }
 
+TEST(RedisAdaptersUnderFaults, ALeaseThatIsAskedForAfterItWasLetGoIsNone) {
+  int late = 0;
+  for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    StepWorld world({}, seed);
+    world.step = milliseconds{10};
+    OneJob jobs;
+    const auto client = world.client();
+    LeasedJobQueue queue(jobs, *client, {"w-1"}, world.clock, world.random, OneJob::never_mind);
+    jobs.request = "another";  // so that the server knows the script
+    ASSERT_TRUE(world.run(queue.receive(1, milliseconds{0})));
+    jobs.request = "job";
+    world.redis->set_options({.held_up = 1});
+    const auto none = world.run(queue.receive(1, milliseconds{0}));
+    if (none && !none->empty()) continue;  // it was not late enough for its caller to give it up
+    ++late;
+    world.redis->set_options({});
+    jobs.is_out_of_sight = true;
+    while (!world.run(queue.receive(1, milliseconds{0}))) world.pass(milliseconds{50});
+    world.pass(milliseconds{6'000});
+    jobs.is_out_of_sight = false;
+    const auto got = world.run(queue.receive(1, milliseconds{0}));
+    ASSERT_TRUE(got && got->size() == 1) << "seed " << seed;
+    EXPECT_EQ(got->front().receives, 1) << "seed " << seed;
+  }
+  EXPECT_GT(late, 10);
+}
+
 // Another server's clock may be behind, and a clock is set back: what was to last for seconds does not last for hours.
 class AClockThatGoesBack : public ::testing::Test {
  protected:
