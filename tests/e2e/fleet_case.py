@@ -1,14 +1,16 @@
 """What the tests share that are about a fleet as such."""
 
+import contextlib
 import json
 import time
 import unittest
 
 import raw_engines
 from fleet_harness import FleetClients, sum_of
-from harness import Infra
+from harness import Infra, wait_for
 
 LEASE = 30  # seconds of a worker's lease of a job, and of its message's visibility
+PAUSE = 3
 LEASES = """
 local found = {}
 for _, key in ipairs(redis.call('KEYS', 'infra:lease:*')) do
@@ -63,16 +65,18 @@ class FleetCase(unittest.TestCase):
         return {key.rpartition(":")[2]: holder for key, holder in zip(found, found, strict=True)}
 
     def await_past_leases(self, condition, what, is_gone=lambda holder: False, seconds=60):
-        """In place of waiting for as long as leases last: those whose holder is gone are over in Redis, and the queue's clock goes
-        on. Again each second, for the polls that they left behind may take a message once more."""
+        """In place of waiting for as long as leases last: those whose holder is gone are over in Redis, the polls that it left behind
+        end, and the queue's clock goes on. Again after a while, for more may have come to be in the way."""
         deadline = time.monotonic() + seconds
         while not condition():
             self.assertLess(time.monotonic(), deadline, f"{what} did not come within {seconds} s")
             for job, holder in self.leases().items():
                 if is_gone(holder):
                     self.end_lease(job, holder)
+            self.engines.peers.ask("end-polls")
             self.engines.peers.ask("advance", str((LEASE + 1) * 1000))
-            time.sleep(1)
+            with contextlib.suppress(AssertionError):
+                wait_for(condition, PAUSE)
 
     def end_lease(self, job, holder):
         left = self.redis("EVAL", END_LEASE, "1", f"infra:lease:{job}", holder)
