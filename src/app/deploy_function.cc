@@ -86,7 +86,8 @@ Task<Result<Function>> DeployFunction::create(NewFunction wanted, std::unique_pt
   function.code = *code;
   function.uploaded_at = now;
   function.updated_at = now;
-  if (auto inserted = co_await functions_.insert(function); !inserted && !co_await is_named_after_all(id, *code, inserted.error())) {
+  if (auto inserted = co_await functions_.insert(function);
+      !inserted && !co_await is_named_after_all(id, *code, inserted.error())) {
     co_return fail(inserted.error());
   }
   events_.uploaded(id);

@@ -79,7 +79,7 @@ struct Scenario {
   std::uint64_t seed = 0;
   std::uint64_t course = 0;  // the order of things
   std::vector<Fault> faults;
-  std::vector<Step> steps;  // by their time
+  std::vector<Step> steps;           // by their time
   std::optional<FleetPart> fleet{};  // none: one machine
   // Under Fault::rate_limit.
   int rate_limit = 0;

@@ -77,8 +77,8 @@ return 1
   return kScript;
 }
 
-// ARGV: holder, starts to take off, ms of memory, 1 where it is in doubt whether the holder has the lease. Lets it go and
-// keeps the memory. What asked for a lease in doubt may be held up on the way, and is not to get it any more.
+// ARGV: holder, starts to take off, ms of memory, 1 where it is in doubt whether the holder has the lease. Lets it go
+// and keeps the memory. What asked for a lease in doubt may be held up on the way, and is not to get it any more.
 const net::RedisScript& release_script() {
   static const net::RedisScript kScript(R"(
 if ARGV[4] == '1' then
@@ -309,9 +309,8 @@ Task<void> LeasedJobQueue::hold_doubts() {
 
 // `starts` are taken off.
 Task<Result<void>> LeasedJobQueue::let_go(Lease lease, int starts, bool in_doubt) {
-  const auto released =
-      co_await redis_.eval(release_script(), lease.key,
-                           {lease.holder, std::to_string(starts), number(kMemory), in_doubt ? "1" : "0"});
+  const auto released = co_await redis_.eval(
+      release_script(), lease.key, {lease.holder, std::to_string(starts), number(kMemory), in_doubt ? "1" : "0"});
   if (!released) co_return fail(released.error());
   co_return Result<void>{};
 }

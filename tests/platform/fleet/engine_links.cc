@@ -10,7 +10,9 @@ namespace infra::sim {
 // Packets that go nowhere: whoever is cut off waits for its answer to the end of its time.
 class EngineLinks::Http final : public net::HttpClient {
  public:
-  explicit Http(EngineLinks& links) : links_(links), client_(links.aws_, links.clock_) { links_.http_.insert(&client_); }
+  explicit Http(EngineLinks& links) : links_(links), client_(links.aws_, links.clock_) {
+    links_.http_.insert(&client_);
+  }
   ~Http() override { links_.http_.erase(&client_); }
   Http(const Http&) = delete;
   Http& operator=(const Http&) = delete;
@@ -79,9 +81,10 @@ class EngineLinks::Ear final : public net::RedisSubscriber {
 SimulatedEngines EngineLinks::engines() {
   return {.http = [this] { return std::make_unique<Http>(*this); },
           .redis = [this](const net::RedisOptions& options) { return std::make_unique<Commands>(*this, options); },
-          .subscriber = [this](const net::RedisOptions& options, net::RedisSubscription wanted) {
-            return std::make_unique<Ear>(*this, options, std::move(wanted));
-          }};
+          .subscriber =
+              [this](const net::RedisOptions& options, net::RedisSubscription wanted) {
+                return std::make_unique<Ear>(*this, options, std::move(wanted));
+              }};
 }
 
 void EngineLinks::crash() {

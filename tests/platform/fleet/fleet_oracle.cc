@@ -120,8 +120,8 @@ void FleetOracle::begins(const FunctionCall& call, int number, int worker) {
 }
 
 void FleetOracle::ends(const FunctionCall& /*call*/, int number, int worker) {
-  const auto found = std::ranges::find_if(
-      running_, [&](const Running& one) { return one.job == number && one.worker == worker; });
+  const auto found =
+      std::ranges::find_if(running_, [&](const Running& one) { return one.job == number && one.worker == worker; });
   if (found == running_.end()) return complain(fmt::format("run #{} ends twice", number));
   jobs.at(number).starts.at(found->start).ended = scheduler_.now();
   running_.erase(found);
@@ -138,8 +138,8 @@ void FleetOracle::check_rows(std::size_t index, const boost::json::array& rows, 
   Oracle::check_rows(index, rows, static_cast<std::int64_t>(rows.size()), scenario_);
   for (const auto& [number, job] : jobs) {
     if (job.function != index || job.request.empty() || job.result.empty()) continue;
-    const auto row = std::ranges::find_if(
-        rows, [&](const auto& one) { return one.at("requestId").as_string() == job.request; });
+    const auto row =
+        std::ranges::find_if(rows, [&](const auto& one) { return one.at("requestId").as_string() == job.request; });
     if (row == rows.end()) {
       complain(fmt::format("run #{} was answered {}, and has no row", number, job.result));
     } else if (row->at("status").as_string() != job.result) {
@@ -152,8 +152,7 @@ void FleetOracle::check_rows(std::size_t index, const boost::json::array& rows, 
 // Started three times and lost each time; or refused, because others of its version were.
 bool FleetOracle::may_be_given_up(const KnownJob& job) const {
   if (job.code == "sandbox_failed") return scenario_.has(Fault::failed_launch);
-  return losses + times_out_of_touch_ >= kMostStarts || redis_is_hard_to_reach() ||
-         scenario_.has(Fault::failed_launch);
+  return losses + times_out_of_touch_ >= kMostStarts || redis_is_hard_to_reach() || scenario_.has(Fault::failed_launch);
 }
 
 void FleetOracle::check_answer(const KnownJob& job) {

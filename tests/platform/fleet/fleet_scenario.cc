@@ -11,10 +11,9 @@ namespace {
 using Kind = Step::Kind;
 
 // Of one machine's faults; a fleet's disks are not short.
-constexpr std::array kMachineFaults{Fault::crash,         Fault::stop,         Fault::freeze, Fault::jump,
-                                    Fault::drift,         Fault::slow_launch,  Fault::failed_launch,
-                                    Fault::bad_function,  Fault::killer,       Fault::disorder,
-                                    Fault::few_sandboxes};
+constexpr std::array kMachineFaults{Fault::crash,  Fault::stop,        Fault::freeze,        Fault::jump,
+                                    Fault::drift,  Fault::slow_launch, Fault::failed_launch, Fault::bad_function,
+                                    Fault::killer, Fault::disorder,    Fault::few_sandboxes};
 
 // What may happen to machines and Redis under these faults; run_sync for nothing.
 Step draw_event(Dice& dice, const Scenario& scenario) {
@@ -45,8 +44,8 @@ Step draw_event(Dice& dice, const Scenario& scenario) {
 
 std::string_view to_string(FleetFault fault) {
   static constexpr std::array<std::string_view, kFleetFaults> kNames{
-      "sqs_copies",   "sqs_reorders", "sqs_forgets",   "sqs_polls",     "sqs_fails",   "dynamo_refuses",
-      "dynamo_fails", "dynamo_late",  "dynamo_stale",  "s3_fails",      "s3_slow",     "redis_drops",
+      "sqs_copies",   "sqs_reorders",  "sqs_forgets",   "sqs_polls",   "sqs_fails", "dynamo_refuses",
+      "dynamo_fails", "dynamo_late",   "dynamo_stale",  "s3_fails",    "s3_slow",   "redis_drops",
       "redis_late",   "redis_refuses", "redis_freezes", "redis_loses", "cut_offs"};
   return kNames.at(static_cast<std::size_t>(fault));
 }

@@ -21,14 +21,14 @@ using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
-constexpr WorldTime kRestart = milliseconds(1500);     // as a service manager does
-constexpr WorldTime kKillerIsDone = minutes(2);        // three leases run out
-constexpr WorldTime kQuiet = std::chrono::hours(1);    // what all that was accepted is settled within
+constexpr WorldTime kRestart = milliseconds(1500);   // as a service manager does
+constexpr WorldTime kKillerIsDone = minutes(2);      // three leases run out
+constexpr WorldTime kQuiet = std::chrono::hours(1);  // what all that was accepted is settled within
 constexpr WorldTime kAsk = seconds(3);
-constexpr WorldTime kUncertain = minutes(1);           // what a 503 left undecided is decided
-constexpr WorldTime kPlacesAreFree = seconds(70);      // of dead workers, and messages that come again are gone
+constexpr WorldTime kUncertain = minutes(1);       // what a 503 left undecided is decided
+constexpr WorldTime kPlacesAreFree = seconds(70);  // of dead workers, and messages that come again are gone
 constexpr int kQuestions = 4;
-constexpr WorldTime kAtOnce = seconds(4);              // a cold start takes some 200 ms when the faults are over
+constexpr WorldTime kAtOnce = seconds(4);  // a cold start takes some 200 ms when the faults are over
 
 class FleetPlay {
  public:
