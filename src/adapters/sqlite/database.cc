@@ -222,7 +222,8 @@ void Database::commit_group(std::vector<Write>& group) {
   if (committed) ++commits_;
   for (std::size_t i = 0; i < group.size(); ++i) {
     try {
-      group[i].settled(!committed && outcomes[i] ? committed : outcomes[i]);
+      // What a write was refused for may be the work of another that is undone with it.
+      group[i].settled(committed ? outcomes[i] : committed);
     } catch (...) {
       report_task_failure("database write", std::current_exception());
     }
@@ -283,8 +284,9 @@ std::uint64_t Database::log_bytes() const {
 
 void Database::list_holdings(Holdings& into) {
   const MutexLock lock(mutex_);
-  into.push_back({"writes of the database", backlog_});
-  into.push_back({"bytes of writes of the database", backlog_bytes_});
+  // A sweep's may be on its way at any time; the end of the database commits it.
+  into.push_back({.what = "writes of the database", .held = backlog_, .of_waiting = true});
+  into.push_back({.what = "bytes of writes of the database", .held = backlog_bytes_, .of_waiting = true});
   into.push_back({"who waits to write", waiting_for_room_.size()});
 }
 

@@ -350,6 +350,36 @@ TEST(DatabaseCrash, WhatIsConfirmedAfterAFailureIsThereThoughItChangedNothing) {
   }
 }
 
+// What it saw is undone with the commit: a function that is deleted twice at once was "not found", and is still there.
+TEST(DatabaseCrash, NobodyIsRefusedForWhatIsUndone) {
+  const testing::TempFolder folder;
+  VirtualWorld world(1);
+  SimulatedDisk disk(folder.path(), Dice(1));
+  MachineTime time;
+  Life life(world, time);
+  disk.begin_program(in_world(world.scheduler(), life.process));
+  life.database = Database::open(folder.path() / "infra.db", life.executor, life.clock).value();
+  const auto remove = [](Connection& connection) -> Result<void> {
+    if (auto done = connection.execute("DELETE FROM retired_code"); !done) return done;
+    if (connection.changes() == 0) return fail(errors::function_not_found, "There is none.");
+    return {};
+  };
+  ASSERT_TRUE(life.database->write_now<void>(
+      [](Connection& connection) { return connection.execute("INSERT INTO retired_code(sha256) VALUES('a')"); }));
+  disk.faults().plan(DiskCall::sync, 1, DiskFault::broken);
+  std::vector<Result<void>> outcomes;
+  for (int i = 0; i < 2; ++i) {
+    life.database->submit(
+        {.apply = remove, .settled = [&](const Result<void>& outcome) { outcomes.push_back(outcome); }});
+  }
+  world.run_until([&] { return outcomes.size() == 2; });
+  for (const auto& outcome : outcomes) {
+    ASSERT_FALSE(outcome);
+    EXPECT_EQ(outcome.error().kind, ErrorKind::unavailable) << outcome.error().message;
+  }
+  EXPECT_TRUE(life.database->write_now<void>(remove));
+}
+
 TEST(DatabaseCrash, ADiskThatLiesIsFoundOut) {
   const testing::TempFolder folder;
   std::uint64_t found = 0;
