@@ -48,6 +48,13 @@ Task<Result<void>> DeployFunction::check_network(Network network) {
   co_return co_await egress_->check_egress();
 }
 
+Task<Result<void>> DeployFunction::prepare_row(const BeforeRow& before_row, const FunctionId& id, const CodeRef& code) {
+  if (!before_row) co_return Result<void>{};
+  auto ready = co_await before_row(id);
+  if (!ready && !code.key.empty()) co_await code_.retire_bundle(code);
+  co_return ready;
+}
+
 Task<bool> DeployFunction::is_named_after_all(FunctionId id, CodeRef code, const Error& failure) {
   const auto row = co_await functions_.find(id);
   if (row && row->code == code) co_return true;
@@ -73,10 +80,15 @@ Task<void> DeployFunction::look_again(FunctionId id, CodeRef code) {
 }
 
 Task<Result<Function>> DeployFunction::create(NewFunction wanted, std::unique_ptr<StagedFile> bundle) {
+  co_return co_await create(std::move(wanted), *bundle);
+}
+
+Task<Result<Function>> DeployFunction::create(NewFunction wanted, StagedFile& bundle, BeforeRow before_row) {
   if (auto possible = co_await check_network(wanted.network); !possible) co_return fail(possible.error());
   const FunctionId id = ids_.function_id();
-  auto code = co_await store_bundle(id, wanted.runtime, *bundle, std::move(wanted.sender));
+  auto code = co_await store_bundle(id, wanted.runtime, bundle, std::move(wanted.sender));
   if (!code) co_return fail(code.error());
+  if (auto ready = co_await prepare_row(before_row, id, *code); !ready) co_return fail(ready.error());
 
   const WallTime now = clock_.now();
   Function function;
@@ -104,10 +116,15 @@ Task<void> DeployFunction::tell(FunctionId id) {
 
 Task<Result<void>> DeployFunction::update(FunctionId id, FunctionChange change, std::unique_ptr<StagedFile> bundle,
                                           std::string sender) {
+  co_return co_await update(std::move(id), std::move(change), bundle.get(), std::move(sender));
+}
+
+Task<Result<void>> DeployFunction::update(FunctionId id, FunctionChange change, StagedFile* bundle, std::string sender,
+                                          BeforeRow before_row) {
   if (auto possible = co_await check_network(change.get(&FunctionSettings::network).value_or(Network::none)); !possible)
     co_return fail(possible.error());
   CodeRef old_code;
-  if (bundle) {
+  if (bundle != nullptr) {
     const auto current = co_await functions_.find(id);
     if (!current) co_return fail(current.error());
     old_code = current->code;
@@ -115,6 +132,8 @@ Task<Result<void>> DeployFunction::update(FunctionId id, FunctionChange change, 
     if (!code) co_return fail(code.error());
     change.code = *code;
   }
+  if (auto ready = co_await prepare_row(before_row, id, change.code.value_or(CodeRef{})); !ready)
+    co_return fail(ready.error());
   const auto before = co_await functions_.update(id, change, clock_.now());
   if (before) {
     old_code = before->code;
@@ -127,13 +146,13 @@ Task<Result<void>> DeployFunction::update(FunctionId id, FunctionChange change, 
   co_return Result<void>{};
 }
 
-Task<Result<void>> DeployFunction::remove(FunctionId id) {
+Task<Result<Function>> DeployFunction::remove(FunctionId id) {
   const auto before = co_await functions_.remove(id);
   if (!before) co_return fail(before.error());
   events_.deleted(id);
   if (observer_ != nullptr) observer_->removed(id);
   co_await code_.retire_bundle(before->code);
-  co_return Result<void>{};
+  co_return before;
 }
 
 }  // namespace infra::app

@@ -1,6 +1,7 @@
 // Deploying: a received bundle is checked, stored and only then named by a function row, new or changed.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -19,6 +20,7 @@
 namespace infra::app {
 
 struct NewFunction : FunctionSettings {
+  SettingsChange given;  // those that the client named, with their values
   std::string original_name;
   std::string sender;  // the client's address: what is compiled for it waits for one another
 };
@@ -41,18 +43,27 @@ class DeployFunction {
         observer_(observer),
         late_writes_(late_writes) {}
 
+  // What has to be done between the bundle and the row that names it; what it fails with, the change does. May be
+  // empty.
+  using BeforeRow = std::function<Task<Result<void>>(const FunctionId&)>;
+
   // `bundle` is finished. Refusals are `invalid`, `too_large` or `unusable` and leave nothing behind.
+  Task<Result<Function>> create(NewFunction wanted, StagedFile& bundle, BeforeRow before_row = {});
   Task<Result<Function>> create(NewFunction wanted, std::unique_ptr<StagedFile> bundle);
 
   // Changes a function, its code too if `bundle` is not null. The row changes at once or not at all; the code it named
   // before is retired. `not_found`.
+  Task<Result<void>> update(FunctionId id, FunctionChange change, StagedFile* bundle, std::string sender = {},
+                            BeforeRow before_row = {});
   Task<Result<void>> update(FunctionId id, FunctionChange change, std::unique_ptr<StagedFile> bundle,
                             std::string sender = {});
 
-  // `not_found`.
-  Task<Result<void>> remove(FunctionId id);
+  // Gives the row as it was. `not_found`.
+  Task<Result<Function>> remove(FunctionId id);
 
  private:
+  // The stored `code` (its key is empty if there is none) is retired if the row will not name it.
+  Task<Result<void>> prepare_row(const BeforeRow& before_row, const FunctionId& id, const CodeRef& code);
   // Whether the row names this code: asked when the store failed, since it may have written the row all the same. The
   // code is retired if it certainly does not, and never will.
   Task<bool> is_named_after_all(FunctionId id, CodeRef code, const Error& failure);

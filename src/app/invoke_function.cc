@@ -23,14 +23,15 @@ Task<Result<SharedResult>> InvokeFunction::run(Invocation invocation) {
   if (invocation.mode == RunMode::async && limits_.overload != nullptr) {
     if (auto taken = limits_.overload->admit(Action::shed_async); !taken) co_return fail(taken.error());
   }
-  auto function = co_await functions_.find(invocation.function);
+  auto function = co_await find(invocation);
   if (!function) co_return fail(function.error());
+  if (invocation.found != nullptr) *invocation.found = function->id;
   if (function->code.key.empty()) co_return fail(function_has_no_code());
   if (auto taken = check_quarantine(*function); !taken) co_return fail(taken.error());
 
   Job job;
   job.request_id = std::move(invocation.id);
-  job.function_id = std::move(invocation.function);
+  job.function_id = std::move(function->id);
   job.settings() = std::move(function->settings());
   job.code = std::move(function->code);
   job.input = std::move(invocation.input);
@@ -45,6 +46,11 @@ Task<Result<SharedResult>> InvokeFunction::run(Invocation invocation) {
   auto result = co_await hand_out(std::move(job));
   if (!result && !job_goes_on(result.error())) co_await forget(limits_.limiter, run);
   co_return result;
+}
+
+Task<Result<Function>> InvokeFunction::find(const Invocation& invocation) {
+  if (names_ != nullptr && !invocation.name.empty()) return names_->find(invocation.name);
+  return functions_.find(invocation.function);
 }
 
 Result<void> InvokeFunction::check_quarantine(const Function& function) const {

@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "app/function_names.h"
 #include "core/job.h"
 #include "ports/clock.h"
 #include "ports/concurrency_limiter.h"
@@ -20,7 +21,9 @@ namespace infra::app {
 struct Invocation {
   RequestId id;
   FunctionId function;
-  std::string input = "{}";  // JSON text
+  std::string name{};           // in place of `function`; empty: it has none
+  FunctionId* found = nullptr;  // gets the function's id as soon as its row is read; may be null
+  std::string input = "{}";     // JSON text
   std::string model_id;
   RunMode mode = RunMode::sync;
   std::string traceparent;
@@ -39,8 +42,9 @@ struct InvokeLimits {
 class InvokeFunction {
  public:
   InvokeFunction(FunctionStore& functions, JobQueue& queue, ResultBus& results, Clock& clock, EventRing& events,
-                 Metrics& metrics, InvokeLimits limits)
+                 Metrics& metrics, InvokeLimits limits, FunctionNames* names = nullptr)
       : functions_(functions),
+        names_(names),
         queue_(queue),
         results_(results),
         clock_(clock),
@@ -56,6 +60,7 @@ class InvokeFunction {
   Task<Result<SharedResult>> run(Invocation invocation);
 
  private:
+  Task<Result<Function>> find(const Invocation& invocation);
   [[nodiscard]] Result<void> check_quarantine(const Function& function) const;
   Task<Result<void>> admit(const Job& job);
   Task<Result<SharedResult>> hand_out(Job job);
@@ -63,6 +68,7 @@ class InvokeFunction {
   Task<Result<SharedResult>> run_async(Job job);
 
   FunctionStore& functions_;
+  FunctionNames* const names_;  // null: invocations have no names
   JobQueue& queue_;
   ResultBus& results_;
   Clock& clock_;

@@ -22,6 +22,7 @@ enum class ErrorKind : std::uint8_t {
   rate_limited,        // `retry_after` says when to come back
   unavailable,         // an engine does not answer, or the program is stopping; `retry_after` may be set
   timeout,             // a deadline passed
+  not_set_up,          // the operator has not set up what it takes; the message says how
   internal             // ours: a bug or a broken disk
 };
 

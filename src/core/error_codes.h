@@ -98,8 +98,10 @@ inline constexpr ErrorEntry internal{"internal", ErrorKind::internal, kAnswer, "
 
 // A function's settings.
 inline constexpr ErrorEntry invalid_name{"invalid_name", ErrorKind::invalid, kAnswer,
-                                         "name is empty, too long, or no UTF-8 text without control characters.",
-                                         "Choose another, percent-encoded in a header or form."};
+                                         "name is empty, too long, or no UTF-8 text without control characters; or it "
+                                         "is to be claimed, and is none that can be.",
+                                         "Choose another, percent-encoded in a header or form; of names to be claimed "
+                                         "the message proposes one."};
 inline constexpr ErrorEntry invalid_description{"invalid_description", ErrorKind::invalid, kAnswer,
                                                 "description is too long, or no UTF-8 text.", "Shorten or mend it."};
 inline constexpr ErrorEntry invalid_runtime{"invalid_runtime", ErrorKind::invalid, kAnswer | kError,
@@ -211,6 +213,20 @@ inline constexpr ErrorEntry bundle_not_unpacked{"bundle_not_unpacked", ErrorKind
 // Functions, runs and what they leave.
 inline constexpr ErrorEntry function_not_found{"function_not_found", ErrorKind::not_found, kAnswer,
                                                "There is no function with this id.", "Take an id from GET /functions."};
+inline constexpr ErrorEntry name_not_found{"name_not_found", ErrorKind::not_found, kAnswer,
+                                           "No function has claimed this name.",
+                                           "Deploy one with deploy=true, or let one claim it with PUT and claim."};
+inline constexpr ErrorEntry name_taken{"name_taken", ErrorKind::conflict, kAnswer,
+                                       "Another function has claimed this name, or is about to.",
+                                       "Choose another, or replace that function with deploy=true."};
+inline constexpr ErrorEntry configuration_absent{
+    "configuration_absent", ErrorKind::not_set_up, kAnswer,
+    "The fleet has no table for what is not a function, and names stand in it.",
+    "The operator makes the table as aws.md says, and sets CONFIG_TABLE_NAME; ids do without."};
+inline constexpr ErrorEntry invalid_claim{"invalid_claim", ErrorKind::invalid, kAnswer,
+                                          "claim is neither true nor false.", "Send true, or leave it out."};
+inline constexpr ErrorEntry invalid_deploy{"invalid_deploy", ErrorKind::invalid, kAnswer,
+                                           "deploy is neither true nor false.", "Send true, or leave it out."};
 inline constexpr ErrorEntry function_exists{"function_exists", ErrorKind::conflict, kAnswer,
                                             "A function with the id that was drawn exists already.", "Upload again."};
 inline constexpr ErrorEntry function_has_no_code{

@@ -30,6 +30,7 @@ inline constexpr std::chrono::milliseconds kDefaultTimeout{300'000};
 inline constexpr int kMaxKeepWarm = 16;
 inline constexpr int kMaxConcurrency = 1000;
 inline constexpr std::size_t kMaxNameBytes = 256;
+inline constexpr std::size_t kMaxClaimedName = 64;  // AWS Lambda's bound of a function's name
 inline constexpr std::size_t kMaxDescriptionBytes = 4096;
 inline constexpr std::size_t kMaxEnvBytes = 32 * 1024;  // names and values together
 inline constexpr int kMaxThreadPool = 64;  // of UV_THREADPOOL_SIZE; a sandbox has 128 processes and threads

@@ -85,6 +85,8 @@ inline constexpr ErrorEntry http_body_short{"http_body_short", ErrorKind::confli
 inline constexpr ErrorEntry http_too_large{"http_too_large", ErrorKind::too_large,
                                            "Another service's answer is larger than what is read of it."};
 inline constexpr ErrorEntry aws_not_found{"aws_not_found", ErrorKind::not_found, "An AWS service has no such thing."};
+inline constexpr ErrorEntry item_changed{"item_changed", ErrorKind::conflict,
+                                         "A configuration item is not as a write's condition says."};
 inline constexpr ErrorEntry aws_conflict{"aws_conflict", ErrorKind::conflict,
                                          "An AWS service found another state than the request asks for."};
 

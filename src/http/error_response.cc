@@ -34,6 +34,8 @@ int status_of(const Error& error) {
       return 503;
     case ErrorKind::timeout:
       return 504;
+    case ErrorKind::not_set_up:
+      return 501;
     case ErrorKind::internal:
       return 500;
   }

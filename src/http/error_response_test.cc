@@ -23,6 +23,7 @@ TEST(ErrorResponse, EachKindHasItsStatus) {
                                                 {ErrorKind::rate_limited, 429},
                                                 {ErrorKind::unavailable, 503},
                                                 {ErrorKind::timeout, 504},
+                                                {ErrorKind::not_set_up, 501},
                                                 {ErrorKind::internal, 500}};
   for (const auto& [kind, status] : statuses) EXPECT_EQ(status_of({errors::internal.as(kind), "A sentence."}), status);
 }

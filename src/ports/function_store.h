@@ -26,6 +26,9 @@ class FunctionStore {
   // On the path of every run: served from memory where that is known to be current. `not_found`.
   virtual Task<Result<Function>> find(const FunctionId& id) = 0;
 
+  // The same as the engine has it at some moment after the call, never from memory: for changes that depend on it.
+  virtual Task<Result<Function>> find_current(const FunctionId& id) = 0;
+
   // Applies the change to the row as it then is, atomically; `version` grows by one and `updated_at` is `now`. Durable
   // when it returns. Gives the row as it was before, so that the caller can retire its code. `not_found`: nothing is
   // created.

@@ -136,6 +136,9 @@ class Peers:
     def make_logs_table(self, name=None):
         return self.make_table(name or f"logs-{secrets.token_hex(6)}", functionId="HASH", timestamp="RANGE")
 
+    def make_configuration_table(self, name=None):
+        return self.make_table(name or f"configuration-{secrets.token_hex(6)}", pk="HASH", sk="RANGE")
+
     def make_table(self, name, **keys):
         body = {"TableName": name, "BillingMode": "PAY_PER_REQUEST",
                 "KeySchema": [{"AttributeName": key, "KeyType": kind} for key, kind in keys.items()],
@@ -170,7 +173,8 @@ class Peers:
 
 
 COMMANDS = {"make-bucket": Peers.make_bucket, "make-queue": Peers.make_queue, "make-functions-table": Peers.make_functions_table,
-            "make-logs-table": Peers.make_logs_table, "advance": Peers.advance, "end-polls": Peers.end_polls}
+            "make-logs-table": Peers.make_logs_table, "make-configuration-table": Peers.make_configuration_table,
+            "advance": Peers.advance, "end-polls": Peers.end_polls}
 
 
 def say(value):

@@ -152,6 +152,9 @@ std::string AwsPeers::make_functions_table() {
 std::string AwsPeers::make_logs_table() {
   return state_->make("make-logs-table");
 }
+std::string AwsPeers::make_configuration_table() {
+  return state_->make("make-configuration-table");
+}
 std::string AwsPeers::make_queue(bool fifo) {
   return state_->make(fifo ? "make-queue fifo" : "make-queue");
 }

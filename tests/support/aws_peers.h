@@ -26,6 +26,7 @@ class AwsPeers {
   [[nodiscard]] std::string make_bucket();
   [[nodiscard]] std::string make_functions_table();
   [[nodiscard]] std::string make_logs_table();
+  [[nodiscard]] std::string make_configuration_table();
   [[nodiscard]] std::string make_queue(bool fifo = false);  // its URL; visibility 30 s, no redrive
 
   // Moves the peers' clocks, so that a lease ends without waiting for it. Returns when they know.

@@ -73,6 +73,7 @@ class FakeFunctions : public FunctionStore {
     if (!rows.contains(id)) co_return fail(errors::function_not_found, "none");
     co_return rows[id];
   }
+  Task<Result<Function>> find_current(const FunctionId& id) override { return find(id); }
   Task<Result<Function>> update(const FunctionId& id, const FunctionChange& change, WallTime now) override {
     if (auto ok = journal_.note("functions.update"); !ok) co_return fail(ok.error());
     if (!rows.contains(id)) co_return fail(errors::function_not_found, "none");

@@ -103,12 +103,24 @@ CREATE TABLE IF NOT EXISTS quarantines(
 constexpr const char* kOutputAttempt = "ALTER TABLE logs ADD COLUMN output_attempt INTEGER";
 constexpr const char* kHasOutputAttempt = "SELECT count(*) FROM pragma_table_info('logs') WHERE name='output_attempt'";
 
+// What is neither a function nor a run. `expires_at` is the largest number of items that stay. It may be there, too.
+constexpr const char* kConfiguration = R"sql(
+CREATE TABLE IF NOT EXISTS configuration(
+  partition TEXT NOT NULL, sort TEXT NOT NULL, expires_at INTEGER NOT NULL, attributes TEXT NOT NULL,
+  PRIMARY KEY(partition, sort)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS configuration_by_expiry ON configuration(expires_at);
+)sql";
+
 struct Step {
   const char* script;
   const char* is_done = nullptr;  // a query that gives 1 then; none: the script sees to it
 };
-constexpr std::array kSteps = {Step{kFirst}, Step{kRunProfiles}, Step{kFunctionSettings}, Step{kStrikes},
-                               Step{kOutputAttempt, kHasOutputAttempt}};
+constexpr std::array kSteps = {Step{kFirst},
+                               Step{kRunProfiles},
+                               Step{kFunctionSettings},
+                               Step{kStrikes},
+                               Step{kOutputAttempt, kHasOutputAttempt},
+                               Step{kConfiguration}};
 
 Result<void> take_steps(sqlite::Connection& connection) {
   const auto version = connection.query_integer("PRAGMA user_version");

@@ -39,6 +39,7 @@ class SqliteFunctionStore final : public FunctionStore {
 
   Task<Result<void>> insert(const Function& function) override;
   Task<Result<Function>> find(const FunctionId& id) override;
+  Task<Result<Function>> find_current(const FunctionId& id) override { return find(id); }
   Task<Result<Function>> update(const FunctionId& id, const FunctionChange& change, WallTime now) override;
   Task<Result<Function>> remove(const FunctionId& id) override;
   Task<Result<FunctionPage>> list(int limit, const std::string& cursor) override;

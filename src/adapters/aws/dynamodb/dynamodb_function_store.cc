@@ -134,6 +134,12 @@ Task<Result<Function>> DynamoDbFunctionStore::find(const FunctionId& id) {
   co_return fail(row.error());
 }
 
+Task<Result<Function>> DynamoDbFunctionStore::find_current(const FunctionId& id) {
+  const auto row = co_await read(id);
+  if (!row) co_return fail(row.error());
+  co_return **row;
+}
+
 // As it is at some moment after the call, for callers that join it too: rows that change meanwhile are read again.
 Task<Result<aws::SharedFunction>> DynamoDbFunctionStore::read(FunctionId id) {
   for (int tries = 1;; ++tries) {

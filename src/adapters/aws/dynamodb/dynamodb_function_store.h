@@ -34,6 +34,7 @@ class DynamoDbFunctionStore final : public FunctionStore {
 
   Task<Result<void>> insert(const Function& function) override;
   Task<Result<Function>> find(const FunctionId& id) override;
+  Task<Result<Function>> find_current(const FunctionId& id) override;
   Task<Result<Function>> update(const FunctionId& id, const FunctionChange& change, WallTime now) override;
   Task<Result<Function>> remove(const FunctionId& id) override;
   Task<Result<FunctionPage>> list(int limit, const std::string& cursor) override;

@@ -1,9 +1,11 @@
-// The contracts of function store, log store and run recorder on the simulated DynamoDB.
+// The contracts of function store, log store, run recorder and configuration store on the simulated DynamoDB.
+#include "adapters/aws/dynamodb/dynamodb_configuration_store.h"
 #include "adapters/aws/dynamodb/dynamodb_function_store.h"
 #include "adapters/aws/dynamodb/dynamodb_item.h"
 #include "adapters/aws/dynamodb/dynamodb_log_store.h"
 #include "adapters/aws/dynamodb/dynamodb_probe.h"
 #include "adapters/aws/dynamodb/dynamodb_run_recorder.h"
+#include "contract/configuration_store_contract.h"
 #include "contract/function_store_contract.h"
 #include "contract/log_store_contract.h"
 #include "contract/run_recorder_contract.h"
@@ -19,6 +21,7 @@ class SimulatedDynamoDbWorld : public simulation::SimulatedAwsWorld {
     auto logs = simulation::SimulatedDynamoDb::logs_table();
     logs.ttl = "";  // DynamoDB's clock is ahead of the store's here, and deletes nothing early
     aws.dynamodb().make_table("logs", logs);
+    aws.dynamodb().make_table("configuration", {.hash = "pk", .range = "sk"});
     loops.spawn("test", functions_.refresh());
   }
   ~SimulatedDynamoDbWorld() override { loops.stop(); }
@@ -26,13 +29,16 @@ class SimulatedDynamoDbWorld : public simulation::SimulatedAwsWorld {
   DynamoDbFunctionStore& functions() { return functions_; }
   DynamoDbLogStore& logs() { return logs_; }
   DynamoDbRunRecorder& recorder() { return recorder_; }
+  DynamoDbConfigurationStore& configuration() { return configuration_; }
 
  private:
   DynamoDbFunctionStore functions_{dynamodb, "functions", service_clock, {}};
   DynamoDbLogStore logs_{dynamodb, "logs", clock};
   DynamoDbRunRecorder recorder_{dynamodb, {.functions = "functions", .logs = "logs"}, random};
+  DynamoDbConfigurationStore configuration_{dynamodb, "configuration", clock};
 };
 
+INSTANTIATE_TYPED_TEST_SUITE_P(SimulatedDynamoDb, ConfigurationStoreContract, SimulatedDynamoDbWorld);
 INSTANTIATE_TYPED_TEST_SUITE_P(SimulatedDynamoDb, FunctionStoreContract, SimulatedDynamoDbWorld);
 INSTANTIATE_TYPED_TEST_SUITE_P(SimulatedDynamoDb, LogStoreContract, SimulatedDynamoDbWorld);
 INSTANTIATE_TYPED_TEST_SUITE_P(SimulatedDynamoDb, RunRecorderContract, SimulatedDynamoDbWorld);
