@@ -34,11 +34,12 @@ class Fleet:
     privileged part runs as."""
 
     def __init__(self, program, folder, key, ports=(0, 0), workers=2, environment=None, faulty=(), fifo=False, user=None,
-                 on_death=lambda program: None):
+                 on_death=lambda program: None, configuration=True):
         self.program, self.folder, self.user, self.fifo = str(program), Path(folder), user, fifo
         self.key, self.ports, self.worker_count = key, ports, workers
         self.given = {**{name: os.environ[name] for name in PASSED_ON if name in os.environ}, **(environment or {})}
         self.on_death = on_death
+        self.configuration = configuration  # whether it has a table for names
         self.proxies = {engine: FaultProxy() for engine in faulty}
         self.redis = Redis(self.folder, user)
         self.peers = AwsPeers(self.folder, user, [(service, f"127.0.0.1:{self.proxies[service].port}") for service in SERVICES
@@ -67,6 +68,7 @@ class Fleet:
         self.bucket = self.peers.ask("make-bucket", "infra-code")
         self.functions_table = self.peers.ask("make-functions-table", "InfraFunctions")
         self.logs_table = self.peers.ask("make-logs-table", "InfraExecutionLogs")
+        self.configuration_table = self.peers.ask("make-configuration-table", "InfraConfiguration") if self.configuration else None
         self.dead_letters_url = self.peers.ask("make-queue", kind, "infra-jobs-dead")
         self.queue_url = self.peers.ask("make-queue", kind, "infra-jobs", self.dead_letters_url)
 
@@ -82,7 +84,8 @@ class Fleet:
                 "LOGS_TABLE_NAME": self.logs_table, "SQS_URL": self.queue_url, "REDIS_HOST": "127.0.0.1",
                 "REDIS_PORT": str(redis.port), **{f"{service.upper()}_ENDPOINT": self.endpoint(service) for service in SERVICES},
                 "AWS_ACCESS_KEY_ID": self.peers.about["access_key_id"],
-                "AWS_SECRET_ACCESS_KEY": self.peers.about["secret_access_key"], "INFRA_API_KEY": self.key, **self.given}
+                "AWS_SECRET_ACCESS_KEY": self.peers.about["secret_access_key"], "INFRA_API_KEY": self.key,
+                **({"CONFIG_TABLE_NAME": self.configuration_table} if self.configuration else {}), **self.given}
 
     def start_programs(self):
         for port in self.ports:

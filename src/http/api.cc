@@ -1,6 +1,7 @@
 #include "http/api.h"
 
 #include "core/client_address.h"
+#include "core/function_name.h"
 #include "http/error_response.h"
 
 namespace infra::http {
@@ -9,6 +10,25 @@ namespace {
 template <typename Handler>
 RouteHandler bind(Handler& handler, Task<Result<net::Response>> (Handler::*method)(Context&)) {
   return [&handler, method](Context& context) { return (handler.*method)(context); };
+}
+
+constexpr std::string_view kOfAFunction = "/functions/:id";
+
+Task<Result<net::Response>> answer_by_name(app::FunctionNames& names, std::string name, const RouteHandler& handler,
+                                           Context& context) {
+  const auto function = co_await names.find(std::move(name));
+  if (!function) co_return fail(function.error());
+  for (auto& [param, value] : context.params) {
+    if (param == "id") value = function->id.value;
+  }
+  co_return co_await handler(context);
+}
+
+RouteHandler by_name_too(app::FunctionNames& names, RouteHandler handler) {
+  return [&names, handler = std::move(handler)](Context& context) {
+    const auto name = name_referred_to(context.param("id"));
+    return name ? answer_by_name(names, std::string(*name), handler, context) : handler(context);
+  };
 }
 
 }  // namespace
@@ -28,7 +48,7 @@ std::vector<Route> controller_routes(Handlers h, bool metrics_public) {
   using A = AdviceHandler;
   using S = SystemHandler;
   using P = MonitoringHandler;
-  return {
+  std::vector<Route> routes = {
       {"POST", "/run", key, limited, bind(h.runs, &R::run)},
       {"GET", "/status/:jobId", key, free, bind(h.runs, &R::status)},
       {"POST", "/upload", key, limited, bind(h.functions, &F::upload)},
@@ -51,6 +71,11 @@ std::vector<Route> controller_routes(Handlers h, bool metrics_public) {
       {"GET", "/system/status", key, free, bind(h.system, &S::system_status)},
       {"GET", "/models", key, free, bind(h.system, &S::models)},
   };
+  // Where a function's id stands its name may stand; POST /run has it in its body.
+  for (auto& route : routes) {
+    if (route.pattern.starts_with(kOfAFunction)) route.handler = by_name_too(h.names, std::move(route.handler));
+  }
+  return routes;
 }
 
 std::vector<Route> worker_routes(MonitoringHandler& status, bool has_key, bool metrics_public) {

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "app/function_names.h"
 #include "app/id_source.h"
 #include "http/advice_handler.h"
 #include "http/functions_handler.h"
@@ -27,6 +28,7 @@ struct ApiSettings {
 };
 
 struct Handlers {
+  app::FunctionNames& names;
   FunctionsHandler& functions;
   RunsHandler& runs;
   LogsHandler& logs;

@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
+#include <variant>
 
 #include "core/error_codes.h"
+#include "core/function_name.h"
 #include "core/json_value.h"
 #include "core/text.h"
 #include "http/json_fields.h"
@@ -14,6 +17,8 @@ namespace infra::http {
 namespace {
 
 constexpr std::size_t kMaxFieldBytes = 64 * 1024;
+constexpr std::string_view kDeploy = "deploy";
+constexpr std::string_view kClaim = "claim";
 constexpr std::uint64_t kFormOverhead = limits::kMiB;  // fields and framing beside the file
 
 std::unexpected<Error> file_too_large() {
@@ -78,8 +83,9 @@ template <typename Set>
 Result<void> change_field(FunctionChange& change, std::string_view name, const Set& set) {
   const auto [field, by_alias] = find_change_field(name);
   if (field == nullptr) {
-    return fail(errors::unknown_field, fmt::format("There is no field \"{}\" to change; allowed are {} and file.",
-                                                   replace_invalid_utf8(cut_utf8(name, 64)), change_field_names()));
+    return fail(errors::unknown_field,
+                fmt::format("There is no field \"{}\" to change; allowed are {}, {} and file.",
+                            replace_invalid_utf8(cut_utf8(name, 64)), change_field_names(), kClaim));
   }
   if (change.names(*field)) {
     return fail(errors::duplicate_field,
@@ -89,8 +95,18 @@ Result<void> change_field(FunctionChange& change, std::string_view name, const S
 }
 
 std::unexpected<Error> nothing_to_change() {
-  return fail(errors::nothing_to_change,
-              fmt::format("The request changes nothing; give at least one of {} and file.", change_field_names()));
+  return fail(
+      errors::nothing_to_change,
+      fmt::format("The request changes nothing; give at least one of {}, {} and file.", change_field_names(), kClaim));
+}
+
+std::optional<bool> flag_of(std::string_view text) {
+  if (text == "true") return true;
+  return text == "false" ? std::optional(false) : std::nullopt;
+}
+
+std::unexpected<Error> no_flag(const ErrorEntry& refusal, std::string_view name) {
+  return fail(refusal, fmt::format("{} must be true or false.", name));
 }
 
 }  // namespace
@@ -137,13 +153,34 @@ Result<app::NewFunction> new_function(const net::Headers& headers, const Functio
     if (!value) return fail(value.error());
     if (!*value) continue;
     if (auto set = set_from_text(field, wanted, **value); !set) return fail(set.error());
+    std::visit([&](auto member) { wanted.given.change(field).*member = wanted.*member; }, field.member);
   }
   return wanted;
 }
 
-Result<FunctionChange> change_from_form(const net::Headers& headers, const FunctionForm& form) {
-  FunctionChange change;
+Result<bool> is_deployment(const FunctionForm& form, const app::NewFunction& wanted) {
+  const auto given = form.fields.find(kDeploy);
+  if (given == form.fields.end()) return false;
+  const auto flag = flag_of(given->second);
+  if (!flag) return no_flag(errors::invalid_deploy, kDeploy);
+  if (*flag && !wanted.given.names(field_of(&FunctionSettings::name))) {
+    return fail(errors::invalid_name,
+                fmt::format("deploy=true needs the name of the function that is made or replaced: "
+                            "\"{}\" would do.",
+                            claimable_name_like(wanted.name)));
+  }
+  return *flag;
+}
+
+Result<WantedChange> change_from_form(const net::Headers& headers, const FunctionForm& form) {
+  WantedChange change;
   for (const auto& [name, value] : form.fields) {
+    if (name == kClaim) {
+      const auto flag = flag_of(value);
+      if (!flag) return no_flag(errors::invalid_claim, kClaim);
+      change.claim = *flag;
+      continue;
+    }
     const auto set = [&value](const auto& field, auto& settings, bool by_alias) {
       return set_from_text(field, settings, value, by_alias);
     };
@@ -156,21 +193,26 @@ Result<FunctionChange> change_from_form(const net::Headers& headers, const Funct
     if (auto set = set_from_text(field, change.change(field), *value); !set) return fail(set.error());
   }
   if (form.bundle) change.original_name = replace_invalid_utf8(cut_utf8(form.original_name, limits::kMaxNameBytes));
-  if (change.empty() && !form.bundle) return nothing_to_change();
+  if (change.empty() && !form.bundle && !change.claim) return nothing_to_change();
   return change;
 }
 
-Result<FunctionChange> change_from_json(std::string_view body) {
+Result<WantedChange> change_from_json(std::string_view body) {
   const auto object = read_object(body);
   if (!object) return fail(object.error());
-  FunctionChange change;
+  WantedChange change;
   for (const auto& [name, value] : *object) {
+    if (name == kClaim) {
+      if (!value.is_bool()) return no_flag(errors::invalid_claim, kClaim);
+      change.claim = value.get_bool();
+      continue;
+    }
     const auto set = [&value](const auto& field, auto& settings, bool by_alias) {
       return set_json(field, settings, value, by_alias);
     };
     if (auto changed = change_field(change, name, set); !changed) return fail(changed.error());
   }
-  if (change.empty()) return nothing_to_change();
+  if (change.empty() && !change.claim) return nothing_to_change();
   return change;
 }
 

@@ -27,8 +27,15 @@ Task<Result<FunctionForm>> read_form(net::Request& request, Staging& staging);
 // An upload's settings, from its headers (which win) and fields.
 [[nodiscard]] Result<app::NewFunction> new_function(const net::Headers& headers, const FunctionForm& form);
 
+// Whether it is to make or replace the function of its name: the form's field `deploy`. Then `name` has to be given.
+[[nodiscard]] Result<bool> is_deployment(const FunctionForm& form, const app::NewFunction& wanted);
+
+struct WantedChange : FunctionChange {
+  bool claim = false;  // the function's name is to be claimed
+};
+
 // A PUT's changes. Unknown fields, and changing nothing, are `invalid`.
-[[nodiscard]] Result<FunctionChange> change_from_form(const net::Headers& headers, const FunctionForm& form);
-[[nodiscard]] Result<FunctionChange> change_from_json(std::string_view body);
+[[nodiscard]] Result<WantedChange> change_from_form(const net::Headers& headers, const FunctionForm& form);
+[[nodiscard]] Result<WantedChange> change_from_json(std::string_view body);
 
 }  // namespace infra::http

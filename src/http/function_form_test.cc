@@ -43,8 +43,8 @@ TEST(FunctionForm, EnvVarsAreAsManyAsTheirBytesAllowInAFormAndInJson) {
   std::string variables = "{";
   for (int i = 0; i < 1000; ++i) variables += (i == 0 ? "\"V" : ",\"V") + std::to_string(i) + "\":\"\xc3\xa9\"";
   variables += "}";
-  for (const auto& change :
-       {from_form({{"envVars", variables}}), change_from_json(R"({"envVars":)" + variables + "}")}) {
+  const Result<FunctionChange> of_json = change_from_json(R"({"envVars":)" + variables + "}");
+  for (const auto& change : {from_form({{"envVars", variables}}), of_json}) {
     ASSERT_TRUE(change) << change.error().message;
     EXPECT_EQ(change->get(&FunctionSettings::env)->size(), 1000U);
     EXPECT_EQ(change->get(&FunctionSettings::env)->at("V999"), "\xc3\xa9");

@@ -33,6 +33,14 @@ std::string to_json(const Function& f) {
              to_iso8601(f.uploaded_at), to_iso8601(f.updated_at), json_quote(f.code.key));
 }
 
+net::Response uploaded(const Function& function, std::string_view more) {
+  return json_response(
+      200,
+      fmt::format(R"({{"success":true,"functionId":{},"name":{},"runtime":"{}","memoryMb":{},"codeSha256":"{}"{}}})",
+                  json_quote(function.id.value), json_quote(function.name), to_string(function.runtime),
+                  function.memory_mb, function.code.sha256, more));
+}
+
 Error no_bundle() {
   return {errors::file_missing, "The form has no file; send the ZIP in the form field \"file\"."};
 }
@@ -46,13 +54,19 @@ Task<Result<net::Response>> FunctionsHandler::upload(Context& context) {
   auto wanted = new_function(context.request.headers, *form);
   if (!wanted) co_return fail(wanted.error());
   wanted->sender = context.client;
+  const auto by_name = is_deployment(*form, *wanted);
+  if (!by_name) co_return fail(by_name.error());
+  if (*by_name) {
+    const auto deployed = co_await by_name_.deploy(std::move(*wanted), std::move(form->bundle));
+    if (!deployed) co_return fail(deployed.error());
+    context.function = deployed->function.id;
+    co_return uploaded(deployed->function,
+                       deployed->created ? R"(,"deployed":"created")" : R"(,"deployed":"replaced")");
+  }
   const auto created = co_await deploy_.create(std::move(*wanted), std::move(form->bundle));
   if (!created) co_return fail(created.error());
   context.function = created->id;
-  co_return json_response(
-      200, fmt::format(R"({{"success":true,"functionId":{},"name":{},"runtime":"{}","memoryMb":{},"codeSha256":"{}"}})",
-                       json_quote(created->id.value), json_quote(created->name), to_string(created->runtime),
-                       created->memory_mb, created->code.sha256));
+  co_return uploaded(*created, "");
 }
 
 Task<Result<net::Response>> FunctionsHandler::list(Context& context) {
@@ -84,7 +98,7 @@ Task<Result<net::Response>> FunctionsHandler::update(Context& context) {
   // Before the body: a bundle for a function that is not there need not travel.
   if (const auto known = co_await functions_.find(*id); !known) co_return fail(known.error());
 
-  Result<FunctionChange> change;
+  Result<WantedChange> change;
   std::unique_ptr<StagedFile> bundle;
   if (is_json(context.request.headers)) {
     const auto body = co_await read_json_body(context.request, kMaxChangeBytes);
@@ -97,7 +111,8 @@ Task<Result<net::Response>> FunctionsHandler::update(Context& context) {
     bundle = std::move(form->bundle);
   }
   if (!change) co_return fail(change.error());
-  if (auto done = co_await deploy_.update(*id, std::move(*change), std::move(bundle), context.client); !done)
+  const bool claim = change->claim;
+  if (auto done = co_await by_name_.update(*id, std::move(*change), std::move(bundle), context.client, claim); !done)
     co_return fail(done.error());
   co_return json_response(200, fmt::format(R"({{"success":true,"functionId":{}}})", json_quote(id->value)));
 }
@@ -105,7 +120,7 @@ Task<Result<net::Response>> FunctionsHandler::update(Context& context) {
 Task<Result<net::Response>> FunctionsHandler::remove(Context& context) {
   const auto id = path_function(context);
   if (!id) co_return fail(id.error());
-  if (auto done = co_await deploy_.remove(*id); !done) co_return fail(done.error());
+  if (auto done = co_await by_name_.remove(*id); !done) co_return fail(done.error());
   co_return json_response(200, fmt::format(R"({{"success":true,"deletedId":{}}})", json_quote(id->value)));
 }
 

@@ -1,7 +1,7 @@
 // /upload and /functions: deploying, listing, changing and removing functions.
 #pragma once
 
-#include "app/deploy_function.h"
+#include "app/deploy_by_name.h"
 #include "http/route.h"
 #include "ports/function_store.h"
 #include "ports/quarantine.h"
@@ -12,9 +12,14 @@ namespace infra::http {
 class FunctionsHandler {
  public:
   // `quarantine` may be null: there is none.
-  FunctionsHandler(app::DeployFunction& deploy, FunctionStore& functions, Staging& staging, const Clock& clock,
-                   const Quarantine* quarantine)
-      : deploy_(deploy), functions_(functions), staging_(staging), clock_(clock), quarantine_(quarantine) {}
+  FunctionsHandler(app::DeployFunction& deploy, app::DeployByName& by_name, FunctionStore& functions, Staging& staging,
+                   const Clock& clock, const Quarantine* quarantine)
+      : deploy_(deploy),
+        by_name_(by_name),
+        functions_(functions),
+        staging_(staging),
+        clock_(clock),
+        quarantine_(quarantine) {}
 
   Task<Result<net::Response>> upload(Context& context);
   Task<Result<net::Response>> list(Context& context);
@@ -24,6 +29,7 @@ class FunctionsHandler {
 
  private:
   app::DeployFunction& deploy_;
+  app::DeployByName& by_name_;
   FunctionStore& functions_;
   Staging& staging_;
   const Clock& clock_;

@@ -53,6 +53,11 @@ std::string overload_json(const Overload& overload) {
   return fmt::format(R"(,"overload":{{"pressure":{{{}}},"actions":[{}]}})", pressures, actions);
 }
 
+std::string_view configuration_json(std::optional<bool> present) {
+  if (!present) return "";
+  return *present ? R"(,"configuration":"present")" : R"(,"configuration":"absent")";
+}
+
 }  // namespace
 
 Task<Result<net::Response>> MonitoringHandler::overview(Context&) {
@@ -78,10 +83,11 @@ Task<Result<net::Response>> MonitoringHandler::health(Context&) {
                     engine.ok ? "OK" : "ERROR", json_number(engine.latency_ms),
                     engine.ok ? "" : fmt::format(R"(,"error":{})", json_quote(replace_invalid_utf8(engine.error))));
   }
-  co_return json_response(ok ? 200 : 503,
-                          fmt::format(R"({{"status":"{}","version":"{}"{},"checks":{{{}}}{}}})", ok ? "OK" : "ERROR",
-                                      INFRA_VERSION, view_.draining() ? R"(,"draining":true)" : "", checks,
-                                      view_.overload != nullptr ? overload_json(*view_.overload) : ""));
+  co_return json_response(
+      ok ? 200 : 503,
+      fmt::format(R"({{"status":"{}","version":"{}"{}{},"checks":{{{}}}{}}})", ok ? "OK" : "ERROR", INFRA_VERSION,
+                  view_.draining() ? R"(,"draining":true)" : "", configuration_json(view_.configuration), checks,
+                  view_.overload != nullptr ? overload_json(*view_.overload) : ""));
 }
 
 Task<Result<net::Response>> MonitoringHandler::metrics(Context&) {

@@ -4,6 +4,7 @@
 
 #include "core/duration.h"
 #include "core/error_codes.h"
+#include "core/function_name.h"
 #include "core/json_members.h"
 #include "core/json_scalar.h"
 #include "core/json_text.h"
@@ -36,6 +37,11 @@ Result<void> read_member(app::Invocation& invocation, const RawMember& member) {
     auto id = text_member(member, false, errors::invalid_functionId);
     if (!id) return fail(id.error());
     if (id->empty()) return fail(errors::invalid_functionId, "functionId is empty; it names the function to run.");
+    if (const auto name = name_referred_to(*id)) {
+      invocation.name = *name;
+      if (name->empty()) return fail(errors::invalid_functionId, "functionId has no name behind \"name:\".");
+      return {};
+    }
     if (!is_valid_function_id(*id)) return fail(function_not_found());
     invocation.function = {std::move(*id)};
   } else if (member.name == "inputData") {
@@ -58,7 +64,7 @@ Result<app::Invocation> read_invocation(std::string_view body) {
   for (const auto& member : members->members()) {
     if (auto read = read_member(invocation, member); !read) return fail(read.error());
   }
-  if (invocation.function.empty())
+  if (invocation.function.empty() && invocation.name.empty())
     return fail(errors::function_id_missing, "functionId is missing; it names the function to run.");
   return invocation;
 }
@@ -96,6 +102,7 @@ Task<Result<net::Response>> RunsHandler::run(Context& context) {
   }
   if (!invocation) co_return fail(invocation.error());
   context.function = invocation->function;
+  invocation->found = &context.function;
   invocation->id = context.id;
   invocation->mode = *mode;
   // More than one is none (W3C Trace Context, 3.3.1).

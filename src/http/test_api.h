@@ -21,6 +21,7 @@
 #include "http/api.h"
 #include "http/test_worker.h"
 #include "ports/model_catalog.h"
+#include "support/fake_configuration.h"
 #include "support/fake_ports.h"
 #include "support/manual_clock.h"
 #include "support/memory_objects.h"
@@ -121,17 +122,20 @@ struct TestApiOptions {
   std::vector<HealthProbe*> probes{};
   int max_waiting = 100;
   Pause after_wrong_key{};
+  bool configuration = true;
 };
 
 class TestApi {
  public:
   explicit TestApi(TestApiOptions options = {})
       : limiter_(options.rate, clock),
+        claims_(options.configuration ? &configuration : nullptr, ids_),
         invoke_(functions, worker, worker, clock, events, metrics,
                 {.limiter = concurrency_,
                  .max_waiting = options.max_waiting,
                  .overload = &overload,
-                 .quarantine = &quarantine}),
+                 .quarantine = &quarantine},
+                &names_),
         health_(options.probes, executor_, clock),
         only_worker_(options.only_worker),
         api_(settings_of(options), routes(options.metrics_public), limiter_, ids_, clock, metrics, events) {}
@@ -163,9 +167,9 @@ class TestApi {
                              std::move(headers)));
   }
   [[nodiscard]] std::vector<Route> routes(bool metrics_public = false) {
-    return controller_routes(
-        {functions_handler_, runs_handler_, logs_handler_, advice_handler_, monitoring_handler_, system_handler_},
-        metrics_public);
+    return controller_routes({names_, functions_handler_, runs_handler_, logs_handler_, advice_handler_,
+                              monitoring_handler_, system_handler_},
+                             metrics_public);
   }
   // What never became a request.
   net::Response refuse(const Error& error) { return api_.refuse(error); }
@@ -200,6 +204,8 @@ class TestApi {
   fakes::FakeQuarantine quarantine;
   testing::MemoryStaging staging;
   fakes::FakeReader bundle;  // what every ZIP holds
+  fakes::WriteBudget writes;
+  fakes::FakeConfiguration configuration{writes};
   fakes::FakeLogs logs{journal};
   MemoryWorkerRegistry workers{clock};
   TestModels models;
@@ -227,20 +233,25 @@ class TestApi {
   MemoryRateLimiter limiter_;
   MemoryConcurrencyLimiter concurrency_{clock};
   app::DeployFunction deploy_{functions, code, bundle, executor_, clock, ids_, events};
+  app::NameClaims claims_;
+  app::FunctionNames names_{claims_, functions, clock};
+  app::DeployByName deploy_by_name_{deploy_, claims_, functions, clock};
   app::InvokeFunction invoke_;
   app::ReadLogs read_logs_{functions, logs};
   app::ReadOutputFile read_output_file_{functions, logs, worker, code, executor_};
   app::AdviseMemory advise_{functions, logs, deploy_, clock};
   app::HealthMonitor health_;
-  FunctionsHandler functions_handler_{deploy_, functions, staging, clock, &quarantine};
+  FunctionsHandler functions_handler_{deploy_, deploy_by_name_, functions, staging, clock, &quarantine};
   RunsHandler runs_handler_{invoke_, worker};
   LogsHandler logs_handler_{read_logs_, read_output_file_};
   AdviceHandler advice_handler_{advise_};
-  MonitoringHandler monitoring_handler_{
-      health_,
-      metrics,
-      events,
-      {.draining = [this] { return draining; }, .gauges = [this] { return sample(); }, .overload = &overload}};
+  MonitoringHandler monitoring_handler_{health_,
+                                        metrics,
+                                        events,
+                                        {.draining = [this] { return draining; },
+                                         .gauges = [this] { return sample(); },
+                                         .overload = &overload,
+                                         .configuration = claims_.possible()}};
   const std::optional<WorkerId> only_worker_;
   SystemHandler system_handler_{workers, models, clock, {}, only_worker_};
   Api api_;

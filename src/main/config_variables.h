@@ -27,6 +27,7 @@ struct FleetConfig {
   std::string bucket;
   std::string functions_table;
   std::string logs_table;
+  std::string configuration_table;  // empty: there is none
   std::string queue_url;
   net::RedisOptions redis;
   // In place of AWS's own; empty: those of the region.
@@ -242,6 +243,12 @@ inline constexpr auto kConfigVariables = std::to_array<ConfigVariable>({
      .role = VariableRole::fleet_chooses,
      .fallback = "InfraExecutionLogs",
      .value = Text{[](Config& c) -> auto& { return c.fleet->logs_table; }}},
+    {.name = "CONFIG_TABLE_NAME",
+     .role = VariableRole::fleet,
+     .unset = "none",
+     .value = Text{[](Config& c) -> auto& { return c.fleet->configuration_table; }},
+     .about = "the DynamoDB table for functions' [names](docs/http-api.md#names); without it they are found by id "
+              "alone"},
     {.name = "SQS_URL",
      .role = VariableRole::fleet_needs,
      .value = Url{"https://sqs.eu-west-1.amazonaws.com/123456789012/infra-jobs",

@@ -13,17 +13,22 @@ Controller::Controller(Program& program, ControllerEngines engines)
     : engines_(std::move(engines)),
       clock_(program.clock),
       models_(engines_.http, program.config.ai_node_url, program.config.ai_node_timeout),
+      claims_(engines_.configuration, program.ids),
+      names_(claims_, engines_.functions, program.clock),
       deploy_(engines_.functions, engines_.code, bundles_, program.executor, program.clock, program.ids, program.events,
               engines_.preparer, engines_.egress, engines_.observer, engines_.late_writes),
+      deploy_by_name_(deploy_, claims_, engines_.functions, program.clock),
       invoke_(engines_.functions, engines_.queue, engines_.results, program.clock, program.events, program.metrics,
               {.limiter = engines_.concurrency,
                .max_waiting = program.config.max_waiting,
                .overload = &program.overload,
-               .quarantine = &engines_.quarantine}),
+               .quarantine = &engines_.quarantine},
+              &names_),
       read_logs_(engines_.functions, engines_.logs),
       read_output_file_(engines_.functions, engines_.logs, engines_.results, engines_.code, program.executor),
       advise_memory_(engines_.functions, engines_.logs, deploy_, program.clock),
-      functions_handler_(deploy_, engines_.functions, engines_.staging, program.clock, &engines_.quarantine),
+      functions_handler_(deploy_, deploy_by_name_, engines_.functions, engines_.staging, program.clock,
+                         &engines_.quarantine),
       runs_handler_(invoke_, engines_.results),
       logs_handler_(read_logs_, read_output_file_),
       advice_handler_(advise_memory_),
@@ -32,9 +37,10 @@ Controller::Controller(Program& program, ControllerEngines engines)
           program, engines_.limiter, engines_.probes, [this] { return gauges(); },
           [&](http::MonitoringHandler& status) {
             return http::controller_routes(
-                {functions_handler_, runs_handler_, logs_handler_, advice_handler_, status, system_handler_},
+                {names_, functions_handler_, runs_handler_, logs_handler_, advice_handler_, status, system_handler_},
                 program.config.metrics_public);
-          }) {}
+          },
+          engines_.configuration != nullptr) {}
 
 Task<GaugeSample> Controller::gauges() {
   GaugeSample sample;

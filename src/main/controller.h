@@ -6,7 +6,8 @@
 #include "adapters/libzip/zip_bundle_reader.h"
 #include "adapters/ollama/ollama_model_catalog.h"
 #include "app/advise_memory.h"
-#include "app/deploy_function.h"
+#include "app/deploy_by_name.h"
+#include "app/function_names.h"
 #include "app/invoke_function.h"
 #include "app/read_logs.h"
 #include "main/front_door.h"
@@ -25,6 +26,7 @@ struct ControllerEngines {
   ResultBus& results;
   LogStore& logs;
   const Quarantine& quarantine;
+  ConfigurationStore* configuration;  // null: there is none
   Staging& staging;
   WorkerRegistry& workers;
   std::vector<HealthProbe*> probes;
@@ -56,7 +58,10 @@ class Controller {
   Clock& clock_;
   ZipBundleReader bundles_;
   OllamaModelCatalog models_;
+  app::NameClaims claims_;
+  app::FunctionNames names_;
   app::DeployFunction deploy_;
+  app::DeployByName deploy_by_name_;
   app::InvokeFunction invoke_;
   app::ReadLogs read_logs_;
   app::ReadOutputFile read_output_file_;

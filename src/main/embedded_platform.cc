@@ -10,6 +10,7 @@
 #include "adapters/memory/memory_worker_registry.h"
 #include "adapters/sqlite/database.h"
 #include "adapters/sqlite/sqlite_code_use.h"
+#include "adapters/sqlite/sqlite_configuration_store.h"
 #include "adapters/sqlite/sqlite_function_store.h"
 #include "adapters/sqlite/sqlite_log_store.h"
 #include "adapters/sqlite/sqlite_quarantine.h"
@@ -71,6 +72,7 @@ struct EmbeddedPlatform::Parts {
   SqliteRetiredCode retired{*database};
   FileCodeStore code;
   SqliteFunctionStore functions{*database, code.sparing()};
+  SqliteConfigurationStore configuration{*database};
   SqliteLogStore logs{*database};
   SqliteRunRecorder recorder{*database, functions};
   SqliteResultBus results{*database};
@@ -119,6 +121,7 @@ EmbeddedPlatform::Parts::Parts(Program& p, sandbox::Launcher& launcher, std::uni
                            .results = results,
                            .logs = logs,
                            .quarantine = *quarantine,
+                           .configuration = &configuration,
                            .staging = staging,
                            .workers = workers,
                            .probes = {&database_probe, &code_probe, &host.probe()},
@@ -161,7 +164,8 @@ Task<void> EmbeddedPlatform::Parts::sweep_on() {
   while (!stopping) {
     WallTime now;
     co_await program.executor.offload([&] { now = retention.look(); });
-    for (const auto& swept : {co_await results.sweep(now), co_await logs.sweep(now), co_await queue->sweep(now)}) {
+    for (const auto& swept : {co_await results.sweep(now), co_await logs.sweep(now), co_await queue->sweep(now),
+                              co_await configuration.sweep(now)}) {
       if (!swept) log::warn("a sweep failed", {{"why", swept.error().message}});
     }
     co_await code.sweep(now);

@@ -21,14 +21,15 @@ http::ApiSettings api_settings(const Config& config, http::WrongKeyDelay& wrong_
 }  // namespace
 
 FrontDoor::FrontDoor(Program& program, RateLimiter& limiter, std::vector<HealthProbe*> probes, Gauges gauges,
-                     const Routes& routes)
+                     const Routes& routes, std::optional<bool> configuration)
     : program_(program),
       gauges_(std::move(gauges)),
       health_(std::move(probes), program.executor, program.clock),
       status_(health_, program.metrics, program.events,
               {.draining = [this] { return draining_.load(); },
                .gauges = [this] { return this->gauges(); },
-               .overload = &program.overload}),
+               .overload = &program.overload,
+               .configuration = configuration}),
       wrong_keys_(program.clock),
       api_(api_settings(program.config, wrong_keys_), routes(status_), limiter, program.ids, program.clock,
            program.metrics, program.events) {}

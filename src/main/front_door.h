@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "app/health_monitor.h"
@@ -22,8 +23,9 @@ class FrontDoor {
   using Gauges = std::function<Task<GaugeSample>()>;
   using Routes = std::function<std::vector<http::Route>(http::MonitoringHandler&)>;
 
+  // `configuration` is health's word on it (http::MonitoringView).
   FrontDoor(Program& program, RateLimiter& limiter, std::vector<HealthProbe*> probes, Gauges gauges,
-            const Routes& routes);
+            const Routes& routes, std::optional<bool> configuration = std::nullopt);
 
   // Probes every engine once, then listens; gives the port.
   Result<std::uint16_t> open(const std::string& address);

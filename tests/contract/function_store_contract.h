@@ -55,6 +55,8 @@ TYPED_TEST_P(FunctionStoreContract, UpdateChangesOnlyWhatIsGiven) {
   wanted.version = 2;
   wanted.updated_at = now;
   expect_same_settings(this->find("f").value(), wanted);
+  expect_same_settings(this->engine_.run(this->store().find_current({"f"})).value(), wanted);
+  EXPECT_EQ(this->kind_of(this->engine_.run(this->store().find_current({"g"}))), ErrorKind::not_found);
   EXPECT_EQ(this->kind_of(this->engine_.run(this->store().update({"g"}, change, now))), ErrorKind::not_found);
   EXPECT_EQ(this->kind_of(this->find("g")), ErrorKind::not_found);
 }

@@ -89,6 +89,17 @@ TEST_F(DynamoDbFunctionStoreTest, AChangeThatNobodyAnnouncedIsSeenWithinTwoSecon
   EXPECT_EQ(memory_of(here_, "f"), 1024);
 }
 
+TEST_F(DynamoDbFunctionStoreTest, WhoAsksForTheCurrentRowIsNotAnsweredFromMemory) {
+  insert(elsewhere_, "f");
+  EXPECT_EQ(memory_of(here_, "f"), 256);
+  change("f", 512);
+  EXPECT_EQ(world_.run(here_.find_current({"f"}))->memory_mb, 512);
+  EXPECT_EQ(memory_of(here_, "f"), 512) << "and everybody knows it then";
+  ASSERT_TRUE(world_.run(elsewhere_.remove({"f"})));
+  EXPECT_EQ(world_.run(here_.find_current({"f"})).error().kind, ErrorKind::not_found);
+  EXPECT_EQ(memory_of(here_, "f"), -1);
+}
+
 TEST_F(DynamoDbFunctionStoreTest, WhatIsUsedIsReadAgainInTheBackground) {
   insert(elsewhere_, "f");
   insert(elsewhere_, "g");
