@@ -11,6 +11,7 @@ PLACES = {
     "src/adapters/system/": "what the ports stand on",
     "src/adapters/files/left_behind.": "deletes what an earlier program left, beside the platform",
     "src/adapters/ollama/ollama_ai_proxy.cc": "serves sandboxes' sockets, behind main/network.h",
+    "src/cli/": "a person's own process, beside every platform",
     "src/core/mutex.h": "what the others wait with",
     "src/main/server_command.cc": "the program around the platform",
     "src/net/": "real sockets and event threads, behind main/network.h",

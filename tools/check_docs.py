@@ -4,6 +4,7 @@ import re
 from urllib.parse import unquote
 
 import check_decisions
+import cli_docs
 import generated_docs
 import error_docs
 from sources import ROOT, files, line_of, read
@@ -53,7 +54,7 @@ def unknown_names(page, text, paths):
 
 
 def check():
-    complaints = check_decisions.check() + generated_docs.check() + error_docs.check()
+    complaints = check_decisions.check() + generated_docs.check() + error_docs.check() + cli_docs.check()
     paths = ["/" + path.as_posix() for path in files(".h", ".cc", ".py", under=OUR_CODE)]
     for page in files(".md"):
         text = without_code(read(page))

@@ -1,13 +1,14 @@
-// The program's commands. Each one's wiring is a file of its own.
+// The program's front door: `cli` knows the commands, and what starts the platform is wired here, each in a file of its
+// own.
 #include <fmt/format.h>
 #include <malloc.h>
 
-#include <CLI/CLI.hpp>
-#include <algorithm>
 #include <exception>
 #include <new>
 #include <string>
 
+#include "cli/cli.h"
+#include "core/text.h"
 #include "main/banner.h"
 #include "main/build_commit.h"
 #include "main/install_paths.h"
@@ -16,48 +17,31 @@
 
 namespace {
 
-int run(int argc, char** argv) {
-  CLI::App app{"Infra runs functions: upload a ZIP, get an id, POST /run executes it.", "infra"};
-  app.require_subcommand(1);
-  const std::string version_line = fmt::format("infra {} ({})", INFRA_VERSION, infra::build_commit());
-  app.set_version_flag("--version", version_line);
-  app.footer("Configuration comes from the environment and .env; README.md lists the variables.");
+constexpr int kWrongUsage = 2;
 
-  infra::ServerOptions options;
-  auto* serve = app.add_subcommand("serve", "Run the platform; needs INFRA_API_KEY.");
-  auto* dev = app.add_subcommand("dev", "Run it for yourself: on loopback, with a key it makes and a walk-through.");
-  auto* worker = app.add_subcommand("worker", "Run functions for a fleet: take jobs from SQS, settle them.");
-  for (auto* command : {serve, dev, worker}) {
-    command->add_option("--address", options.address, "The address to listen on, in place of all (dev: loopback).");
-    command->add_option("--user", options.user,
-                        "Whom to become once the privileged part is set apart (started with sudo).");
+int print_walk_through(const infra::cli::Arguments& arguments) {
+  constexpr std::int64_t kDefaultPort = 8080;
+  constexpr std::int64_t kLastPort = 65'535;
+  const auto text = arguments.value("--port");
+  const auto port = text ? infra::parse_whole(*text) : kDefaultPort;
+  const auto key = arguments.value("--key");
+  if (!key || !port || *port < 1 || *port > kLastPort) {
+    fmt::print(stderr, "infra: walk-through needs a --key, and --port a number from 1 to {}.\n", kLastPort);
+    return kWrongUsage;
   }
-  std::uint16_t port = 8080;
-  std::string key;
-  auto* walk_through = app.add_subcommand("walk-through", "Print the lines to try a running platform with.");
-  walk_through->add_option("--port", port, "Where it listens.");
-  walk_through->add_option("--key", key, "Its API key.")->required();
-  auto* version = app.add_subcommand("version", "Print the version, and the commit that it was built from.");
-  const auto commands = app.get_subcommands([](const CLI::App*) { return true; });
-  const auto is_named = [&](const CLI::App* command) { return command->check_name(argv[1]); };
-  if (argc > 1 && argv[1][0] != '-' && std::ranges::none_of(commands, is_named)) {
-    fmt::print(stderr, "infra: there is no command \"{}\"; `infra --help` lists them.\n", argv[1]);
-    return 2;
-  }
-  CLI11_PARSE(app, argc, argv);
+  fmt::print("{}", infra::walk_through(static_cast<std::uint16_t>(*port), *key, infra::examples_folder().string()));
+  return 0;
+}
 
-  if (version->parsed()) {
-    fmt::print("{}\n", version_line);
-    return 0;
-  }
-  if (walk_through->parsed()) {
-    fmt::print("{}", infra::walk_through(port, key, infra::examples_folder().string()));
-    return 0;
-  }
-  return infra::run_server(serve->parsed() ? infra::Command::serve
-                           : dev->parsed() ? infra::Command::dev
-                                           : infra::Command::worker,
-                           options);
+int start_platform(const infra::cli::Arguments& arguments) {
+  const std::string_view name = arguments.command().name;
+  if (name == "walk-through") return print_walk_through(arguments);
+  const infra::ServerOptions options{.user = arguments.value("--user").value_or(""),
+                                     .address = arguments.value("--address").value_or("")};
+  const auto command = name == "serve" ? infra::Command::serve
+                       : name == "dev" ? infra::Command::dev
+                                       : infra::Command::worker;
+  return infra::run_server(command, options);
 }
 
 // Out of a destructor, or of a thread that is nobody's task.
@@ -81,7 +65,9 @@ int main(int argc, char** argv) {
   std::set_new_handler([] { infra::log::fatal("memory has run out"); });
   std::set_terminate(end_for_exception);
   try {
-    return run(argc, argv);
+    return infra::cli::run(argc, argv,
+                           {.version = fmt::format("infra {} ({})", INFRA_VERSION, infra::build_commit()),
+                            .start_platform = start_platform});
   } catch (const std::exception& error) {
     fmt::print(stderr, "infra: {}\n", error.what());
     return 1;

@@ -22,6 +22,7 @@
 #include "main/confinement.h"
 #include "main/data_folders.h"
 #include "main/dev_key.h"
+#include "main/dev_profile.h"
 #include "main/embedded_platform.h"
 #include "main/fleet_controller.h"
 #include "main/fleet_worker.h"
@@ -179,6 +180,7 @@ struct Setting {
   std::string examples;
   const ServiceManager& manager;
   std::shared_ptr<net::TlsPort> tls;  // null: none
+  std::optional<DevProfile> profile{};
 };
 
 Result<std::unique_ptr<Platform>> open_platform(const Setting& setting, Program& program) {
@@ -225,6 +227,10 @@ int serve_until_stopped(const Setting& setting, DataFolder folder, LeftBehind le
   const BackgroundDeletion deletion(std::move(left));
   if (setting.command == Command::dev) {
     const std::string key = setting.key_is_ours ? config.api_key : "<the INFRA_API_KEY that you gave>";
+    std::error_code error;
+    const std::string authorities =
+        setting.tls ? std::filesystem::absolute(config.tls_cert_file, error).string() : std::string();
+    if (setting.profile) setting.profile->write(setting.address, *port, config.api_key, authorities);
     fmt::print(stderr, "{}", walk_through(*port, key, setting.examples));
   }
   int received = 0;
@@ -272,6 +278,8 @@ int run_server(Command command, const ServerOptions& options) {
   const auto become = whom_to_become(options.user, data);
   if (!become) return give_up(become.error());
   for (const auto& warning : start_warnings(command, *config, address)) log::warn(warning);
+  std::optional<DevProfile> profile;
+  if (command == Command::dev) profile.emplace(DevProfile::open(options.user, MachineUsers()));
   const auto bound_socket = net::bind_listener(address, config->port);
   if (!bound_socket) return give_up(bound_socket.error());
   const auto made = make_data_folders(data, *become);
@@ -323,7 +331,8 @@ int run_server(Command command, const ServerOptions& options) {
                         .landlock = landlock,
                         .examples = examples,
                         .manager = manager,
-                        .tls = std::move(*tls)};
+                        .tls = std::move(*tls),
+                        .profile = std::move(profile)};
   return serve_until_stopped(setting, std::move(*folder), std::move(*left), signals);
 }
 

@@ -3,12 +3,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <numeric>
 
 #include "main/config_variables.h"
 
 namespace infra {
 namespace {
+
+// The command line's, which is the same program (cli/connection.h).
+constexpr std::array<std::string_view, 2> kOfTheCommandLine = {"INFRA_URL", "INFRA_PROFILE"};
 
 // How many letters have to be put in, left out, changed or exchanged with their neighbour to make one the other.
 std::size_t distance(std::string_view one, std::string_view other) {
@@ -39,6 +43,7 @@ std::vector<std::string> unknown_variables(const Variables& variables) {
   for (auto at = variables.lower_bound(kOurs); at != variables.end() && at->first.starts_with(kOurs); ++at) {
     const std::string_view name = at->first;
     if (std::ranges::find(kConfigVariables, name, &ConfigVariable::name) != kConfigVariables.end()) continue;
+    if (std::ranges::find(kOfTheCommandLine, name) != kOfTheCommandLine.end()) continue;
     const auto far = [&](const ConfigVariable& known) {  // some have the prefix, some have none
       return std::min(distance(name, known.name), distance(name.substr(kOurs.size()), known.name));
     };

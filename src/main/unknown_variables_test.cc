@@ -30,6 +30,7 @@ TEST(UnknownVariables, GuessNothingFromAFarName) {
 TEST(UnknownVariables, AreOursByTheirPrefixAlone) {
   EXPECT_THAT(unknown_variables({{"PATH", "/bin"}, {"RATE_LIMITS", "1"}, {"INFRA", ""}, {"INFRB_", ""}}), IsEmpty());
   EXPECT_THAT(unknown_variables({{"INFRA_MAX_WAITING", "7"}, {"INFRA_OPTIONS", "--address ::1"}}), IsEmpty());
+  EXPECT_THAT(unknown_variables({{"INFRA_URL", "http://a"}, {"INFRA_PROFILE", "b"}}), IsEmpty());
 }
 
 }  // namespace
