@@ -183,8 +183,8 @@ std::string name_of(const fs::path& code) {
 
 fs::path project_folder(const fs::path& code) {
   std::error_code error;
-  return fs::is_directory(code, error) || !code.has_parent_path() ? (fs::is_directory(code, error) ? code : ".")
-                                                                  : code.parent_path();
+  if (fs::is_directory(code, error)) return code;
+  return code.has_parent_path() ? code.parent_path() : ".";
 }
 
 Outcome<Deployment> read_deployment(const fs::path& code, const ProjectFile& project, const Arguments& arguments) {

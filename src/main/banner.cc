@@ -4,30 +4,26 @@
 
 namespace infra {
 
-std::string walk_through(std::uint16_t port, std::string_view key, std::string_view examples) {
-  std::string text = fmt::format(R"(
-  Infra is ready on http://127.0.0.1:{0}
+std::string walk_through(const WalkThrough& told) {
+  std::string text = fmt::format("\n  Infra is ready on http://127.0.0.1:{}\n\n  In another terminal:\n\n", told.port);
+  if (!told.command_line_knows)
+    text += fmt::format("    export INFRA_URL=http://127.0.0.1:{} INFRA_API_KEY={}\n", told.port, told.key);
+  if (told.program != "infra") text += fmt::format("    alias infra={}\n", told.program);
+  if (told.examples.empty()) {
+    text += "    infra init python hello-python && infra deploy hello-python\n";
+  } else {
+    text += fmt::format("    infra deploy {}/hello-python\n", told.examples);
+  }
+  text += fmt::format(R"(    infra invoke hello-python -d '{{"name": "Ada"}}'
+    infra logs hello-python
 
-  In another terminal:
+  The same over HTTP:
 
     export INFRA_API_KEY={1}
-)",
-                                 port, key);
-  if (!examples.empty()) {
-    text += fmt::format(R"(
-    # pack a function and upload it; the answer has its functionId
-    (cd {1}/hello-python && zip -qr /tmp/hello.zip .)
-    curl -s -H "x-api-key: $INFRA_API_KEY" -F file=@/tmp/hello.zip -F runtime=python http://127.0.0.1:{0}/upload
-
-    # run it
     curl -s -H "x-api-key: $INFRA_API_KEY" -H 'content-type: application/json' \
-         -d '{{"functionId":"<functionId>","inputData":{{"name":"Ada"}}}}' http://127.0.0.1:{0}/run
-
-    # read its log
-    curl -s -H "x-api-key: $INFRA_API_KEY" http://127.0.0.1:{0}/functions/<functionId>/logs
+         -d '{{"functionId":"name:hello-python","inputData":{{"name":"Ada"}}}}' http://127.0.0.1:{0}/run
 )",
-                        port, examples);
-  }
+                      told.port, told.key);
   text += "\n  Ctrl-C stops it; a second Ctrl-C stops it at once.\n\n";
   return text;
 }

@@ -74,9 +74,9 @@ DevProfile::~DevProfile() {
   if (file_ >= 0) close(file_);
 }
 
-void DevProfile::write(const std::string& address, std::uint16_t port, const std::string& key,
+bool DevProfile::write(const std::string& address, std::uint16_t port, const std::string& key,
                        const std::string& ca_file) const {
-  if (file_ < 0) return;
+  if (file_ < 0) return false;
   const std::string text = cli::profile_text({.name = std::string(cli::kLocalProfile),
                                               .url = local_url(address, port, !ca_file.empty()),
                                               .key = key,
@@ -84,6 +84,7 @@ void DevProfile::write(const std::string& address, std::uint16_t port, const std
   const bool written = pwrite(file_, text.data(), text.size(), 0) == static_cast<ssize_t>(text.size()) &&
                        ftruncate(file_, static_cast<off_t>(text.size())) == 0;
   if (!written) log::warn("the command line's profile local can't be written", {{"error", errno}});
+  return written;
 }
 
 std::string local_url(const std::string& address, std::uint16_t port, bool tls) {

@@ -18,8 +18,9 @@ class DevProfile {
   DevProfile& operator=(DevProfile&&) = delete;
   ~DevProfile();
 
-  // `address`: that it listens on. `ca_file`: what its certificate is verified against; empty: it speaks HTTP.
-  void write(const std::string& address, std::uint16_t port, const std::string& key, const std::string& ca_file) const;
+  // `address`: that it listens on. `ca_file`: what its certificate is verified against; empty: it speaks HTTP. False if
+  // there is no profile now.
+  bool write(const std::string& address, std::uint16_t port, const std::string& key, const std::string& ca_file) const;
 
  private:
   explicit DevProfile(int file) : file_(file) {}

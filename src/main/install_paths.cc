@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cstdlib>
+#include <string_view>
 #include <utility>
 
 #include "core/operator_error_codes.h"
@@ -63,6 +65,21 @@ fs::path spawner_program() {
 
 fs::path zygote_library() {
   return Places(INFRA_INSTALLED_ZYGOTE, program_folder() / "libinfra_zygote.so").best();
+}
+
+std::string program_command() {
+  std::error_code error;
+  const fs::path self = fs::read_symlink("/proc/self/exe", error);
+  const char* const folders = std::getenv("PATH");
+  std::string_view left = folders == nullptr ? "" : folders;
+  while (!error && !left.empty()) {
+    const auto end = left.find(':');
+    const fs::path candidate = fs::path(left.substr(0, end)) / "infra";
+    std::error_code ignored;
+    if (is_there(candidate)) return fs::equivalent(candidate, self, ignored) ? "infra" : self.string();
+    left.remove_prefix(end == std::string_view::npos ? left.size() : end + 1);
+  }
+  return self.string();
 }
 
 fs::path examples_folder() {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 
 #include "core/error.h"
 
@@ -19,6 +20,9 @@ namespace infra {
 
 // The library that lets Python's runners be forked from a loaded interpreter. It may not be there.
 [[nodiscard]] std::filesystem::path zygote_library();
+
+// The program as it is called from a shell: by its name if it is found by that, else by its path.
+[[nodiscard]] std::string program_command();
 
 // The example functions; empty if they are not at hand.
 [[nodiscard]] std::filesystem::path examples_folder();

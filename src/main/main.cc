@@ -29,7 +29,10 @@ int print_walk_through(const infra::cli::Arguments& arguments) {
     fmt::print(stderr, "infra: walk-through needs a --key, and --port a number from 1 to {}.\n", kLastPort);
     return kWrongUsage;
   }
-  fmt::print("{}", infra::walk_through(static_cast<std::uint16_t>(*port), *key, infra::examples_folder().string()));
+  fmt::print("{}", infra::walk_through({.port = static_cast<std::uint16_t>(*port),
+                                        .key = *key,
+                                        .program = infra::program_command(),
+                                        .examples = infra::examples_folder().string()}));
   return 0;
 }
 

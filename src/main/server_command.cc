@@ -230,8 +230,13 @@ int serve_until_stopped(const Setting& setting, DataFolder folder, LeftBehind le
     std::error_code error;
     const std::string authorities =
         setting.tls ? std::filesystem::absolute(config.tls_cert_file, error).string() : std::string();
-    if (setting.profile) setting.profile->write(setting.address, *port, config.api_key, authorities);
-    fmt::print(stderr, "{}", walk_through(*port, key, setting.examples));
+    const bool known = setting.profile && setting.profile->write(setting.address, *port, config.api_key, authorities);
+    fmt::print(stderr, "{}",
+               walk_through({.port = *port,
+                             .key = key,
+                             .program = program_command(),
+                             .examples = setting.examples,
+                             .command_line_knows = known}));
   }
   int received = 0;
   while (sigwait(&signals, &received) == 0 && received == SIGHUP) reload_tls(config, setting.open_secret, *setting.tls);

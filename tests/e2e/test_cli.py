@@ -9,7 +9,7 @@ import tempfile
 import unittest
 
 from cli_case import OK, REFUSED, UNREACHABLE, USAGE, CliCase, infra
-from harness import API_KEY, ECHO, PROGRAM, Infra, main, wait_for
+from harness import API_KEY, ECHO, Infra, main, wait_for
 
 
 class Alone(unittest.TestCase):

@@ -1,6 +1,7 @@
 """An installed tree, away from its sources: the program finds what belongs to it, every kind of runner starts, and who started it
 as a service is told when."""
 
+import gzip
 import os
 import shutil
 import socket
@@ -52,7 +53,13 @@ class Install(Case):
         self.assertEqual(arguments["native"], str(TREE / "libexec/infra/native"))
         self.assertIn(arguments["zygote"], ("", str(TREE / "lib/infra/libinfra_zygote.so")))  # none: a sanitized build
         said = subprocess.run([self.infra.program, "walk-through", "--key", "k"], stdout=subprocess.PIPE, text=True, check=True)
-        self.assertIn(f"cd {EXAMPLES}/hello-python", said.stdout)
+        self.assertIn(f"infra deploy {EXAMPLES}/hello-python", said.stdout)
+
+    def test_shells_and_man_find_what_they_read(self):
+        with gzip.open(TREE / "share/man/man1/infra.1.gz", "rt") as page:
+            self.assertTrue(page.read().startswith(".TH INFRA 1"))
+        for place in ("bash-completion/completions/infra", "zsh/vendor-completions/_infra", "fish/vendor_completions.d/infra.fish"):
+            self.assertIn("deploy", (TREE / "share" / place).read_text(encoding="utf-8"))
 
     def test_who_started_it_is_told_when_it_listens_and_when_it_stops(self):
         for name in (str(TREE / "notify"), f"@{TREE}/notify"):
