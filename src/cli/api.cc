@@ -20,6 +20,8 @@ struct NextStep {
 
 constexpr std::array kNextSteps = {
     NextStep{&errors::function_not_found, "infra list"},
+    NextStep{&errors::name_not_found, "infra list; a function from before has its name by infra update ID --claim"},
+    NextStep{&errors::configuration_absent, "ids do without names: infra list"},
     NextStep{&errors::job_not_found, "infra logs NAME shows the runs that have ended"},
     NextStep{&errors::egress_unavailable, "deploy without --network, or ask who runs the platform"},
     NextStep{&errors::bundle_entry_missing, "add the entry file, or say --runtime"},

@@ -39,64 +39,68 @@ std::optional<bool> matches_class(std::string_view& pattern, char c) {
   return std::nullopt;
 }
 
+// How much of the pattern's front means the text's first character; nullopt if it does not. No stars.
+std::optional<std::size_t> matches_one(std::string_view pattern, std::string_view text) {
+  if (pattern.empty() || text.empty()) return std::nullopt;
+  const auto if_true = [](bool fits, std::size_t length) { return fits ? std::optional(length) : std::nullopt; };
+  if (pattern[0] == '?') return if_true(text[0] != '/', 1);
+  if (pattern[0] == '\\' && pattern.size() > 1) return if_true(pattern[1] == text[0], 2);
+  if (pattern[0] == '[') {
+    std::string_view rest = pattern;
+    if (const auto in_class = matches_class(rest, text[0])) return if_true(*in_class, pattern.size() - rest.size());
+  }
+  return if_true(pattern[0] == text[0], 1);
+}
+
 }  // namespace
 
 bool matches_glob(std::string_view pattern, std::string_view text) {
-  // Where a star may be given one character more, when what follows it does not fit: only the last one of each kind.
+  // Where a star may be given one character more, when what follows it does not fit. Only the last one of each kind:
+  // what an earlier one could give, the last one reaches as well.
   struct Retry {
     std::string_view pattern;
     std::string_view text;
+    bool whole_folders = false;
   };
   std::optional<Retry> star;
   std::optional<Retry> stars;
+  bool at_folder = true;  // the pattern's begin, or behind a slash
   while (true) {
     if (pattern.starts_with("**")) {
-      pattern.remove_prefix(2);
-      if (pattern.starts_with('/')) pattern.remove_prefix(1);  // also no folder at all
-      stars = Retry{pattern, text};
+      const bool whole_folders = at_folder && pattern.substr(2).starts_with('/');  // or none
+      pattern.remove_prefix(whole_folders ? 3 : 2);
+      stars = Retry{.pattern = pattern, .text = text, .whole_folders = whole_folders};
       star.reset();
+      at_folder = whole_folders;
       continue;
     }
     if (pattern.starts_with('*')) {
       pattern.remove_prefix(1);
-      star = Retry{pattern, text};
+      star = Retry{.pattern = pattern, .text = text};
+      at_folder = false;
       continue;
     }
     if (pattern.empty() && text.empty()) return true;
-    if (!pattern.empty() && !text.empty()) {
-      std::string_view rest = pattern;
-      bool fits = false;
-      if (pattern[0] == '[') {
-        const auto in_class = matches_class(rest, text[0]);
-        fits = in_class.value_or(text[0] == '[');
-        if (!in_class) rest = pattern.substr(1);
-      } else if (pattern[0] == '\\' && pattern.size() > 1) {
-        fits = pattern[1] == text[0];
-        rest = pattern.substr(2);
-      } else {
-        fits = pattern[0] == text[0] || (pattern[0] == '?' && text[0] != '/');
-        rest = pattern.substr(1);
-      }
-      if (fits) {
-        pattern = rest;
-        text.remove_prefix(1);
-        continue;
-      }
-    }
-    if (star && !star->text.empty() && star->text[0] != '/') {
+    if (const auto fits = matches_one(pattern, text)) {
+      at_folder = text[0] == '/';
+      pattern.remove_prefix(*fits);
+      text.remove_prefix(1);
+    } else if (star && !star->text.empty() && star->text[0] != '/') {
       star->text.remove_prefix(1);
       pattern = star->pattern;
       text = star->text;
-      continue;
-    }
-    if (stars && !stars->text.empty()) {
-      stars->text.remove_prefix(1);
+      at_folder = false;
+    } else if (stars && !stars->text.empty()) {
+      const auto slash = stars->text.find('/');
+      if (stars->whole_folders && slash == std::string_view::npos) return false;
+      stars->text.remove_prefix(stars->whole_folders ? slash + 1 : 1);
       pattern = stars->pattern;
       text = stars->text;
+      at_folder = stars->whole_folders;
       star.reset();
-      continue;
+    } else {
+      return false;
     }
-    return false;
   }
 }
 

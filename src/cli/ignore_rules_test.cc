@@ -21,6 +21,9 @@ TEST(Glob, TwoStarsGoOverFolders) {
   EXPECT_TRUE(matches_glob("a/**/x", "a/b/c/x"));
   EXPECT_TRUE(matches_glob("a/**", "a/b/c"));
   EXPECT_FALSE(matches_glob("a/**/x", "b/x"));
+  EXPECT_FALSE(matches_glob("**/x", "ax")) << "whole folders";
+  EXPECT_FALSE(matches_glob("a/**/x", "a/bx"));
+  EXPECT_TRUE(matches_glob("**/a*/b", "c/a/a1/b"));
 }
 
 TEST(Glob, ClassesAndEscapes) {

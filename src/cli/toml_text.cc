@@ -59,7 +59,15 @@ std::expected<std::vector<TomlEntry>, std::string> read_toml(std::string_view te
 }
 
 std::string toml_quote(std::string_view text) {
-  return json_quote(text);  // whose escapes are TOML's as well
+  std::string quoted;
+  for (const char c : json_quote(text)) {  // whose escapes are TOML's as well
+    if (c == '\x7f') {
+      quoted += "\\u007F";
+    } else {
+      quoted += c;
+    }
+  }
+  return quoted;
 }
 
 }  // namespace infra::cli
