@@ -46,6 +46,13 @@ bool FleetOracle::may_have_lost_its_lease(const KnownJob& job, int worker) const
   return found != out_of_touch_.end() && found->second >= job.sent;
 }
 
+// Of all workers that began it one may not have had its lease to the end.
+bool FleetOracle::was_shared(const KnownJob& job) const {
+  const auto found = starters_.find(job.step.number);
+  return found != starters_.end() &&
+         std::ranges::any_of(found->second, [&](int worker) { return may_have_lost_its_lease(job, worker); });
+}
+
 // After a change was answered controllers may run what was before it for that long.
 WorldTime FleetOracle::staleness() const {
   const FleetPart& fleet = *scenario_.fleet;
@@ -80,8 +87,9 @@ void FleetOracle::check_concurrency(const KnownJob& job) {
     const KnownJob& its = jobs.at(other.job);
     if (its.function != job.function) continue;
     ++now;
-    // Its place is free once it is not renewed, and goes unnoticed with Redis' memory.
-    if (may_have_lost_its_lease(its, other.worker) || redis_forgot_since(other.begun - kLease)) return;
+    // Its place is free once it is not renewed, or once another worker that had the job gives it back, and goes
+    // unnoticed with Redis' memory.
+    if (was_shared(its) || redis_forgot_since(other.begun - kLease)) return;
   }
   if (now > most) complain(fmt::format("{} runs of f{} at once; {} are allowed", now, job.function, most));
 }
@@ -96,10 +104,8 @@ void FleetOracle::check_start(const KnownJob& job, const FunctionCall& call, int
   }
   // Whoever has the lease has looked for the row, and nobody else puts one; a result alone may have been told by a
   // worker that was lost then.
-  auto& starters = starters_[number];
-  starters.insert(worker);
-  const bool shared = std::ranges::any_of(starters, [&](int one) { return may_have_lost_its_lease(job, one); });
-  if (!shared && cloud_.has_row(call.function, call.request))
+  starters_[number].insert(worker);
+  if (!was_shared(job) && cloud_.has_row(call.function, call.request))
     complain(fmt::format("run #{} begins though it has its row", number));
   if (job.answered && (job.status == 404 || job.status == 429))
     complain(fmt::format("run #{} was refused with {}, and begins", number, job.status));

@@ -44,6 +44,7 @@ class FleetOracle : public Oracle {
     WorldTime begun{0};
   };
   [[nodiscard]] bool may_have_lost_its_lease(const KnownJob& job, int worker) const;
+  [[nodiscard]] bool was_shared(const KnownJob& job) const;
   [[nodiscard]] bool redis_is_hard_to_reach() const;
   [[nodiscard]] WorldTime staleness() const;
   [[nodiscard]] bool may_be_given_up(const KnownJob& job) const;
