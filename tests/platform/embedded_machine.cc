@@ -187,8 +187,8 @@ void EmbeddedMachine::serve(Incarnation& incarnation) {
 // there, and nothing else may be there to be cut off.
 void EmbeddedMachine::note_leftovers(const Incarnation& program) {
   if (program.launcher.running() > 0) leftovers_.push_back(fmt::format("{} sandboxes", program.launcher.running()));
-  static constexpr std::array<std::string_view, 5> kStanding{"sweep", "quota", "health monitor", "watching descriptors",
-                                                             "a simulated runner"};
+  static constexpr std::array<std::string_view, 6> kStanding{
+      "sweep", "quota", "health monitor", "health probe", "watching descriptors", "a simulated runner"};
   for (const std::string& task : program.process.tasks) {
     if (std::ranges::find(kStanding, task) == kStanding.end()) leftovers_.push_back("the task \"" + task + '"');
   }
