@@ -45,6 +45,7 @@ TEST(Health, IsOkWhileNothingIsWrong) {
       answer.json(),
       (boost::json::value{{"status", "OK"},
                           {"version", INFRA_VERSION},
+                          {"configuration", "present"},
                           {"checks", boost::json::object()},
                           {"overload", {{"pressure", boost::json::object()}, {"actions", boost::json::array()}}}}));
 }
