@@ -9,7 +9,7 @@ namespace infra {
 
 // Whether the program may have stood still when the lease ended: else it is looked at when it ends, or a little later.
 [[nodiscard]] inline bool is_late_look(SteadyTime lease_end, SteadyTime now) {
-  constexpr milliseconds kLate{100};
+  constexpr milliseconds kLate{5};
   return now - lease_end > kLate;
 }
 
