@@ -1,6 +1,8 @@
 // Names as their sequences keep them: one function a name, whatever breaks off and whoever comes between.
 #include "app/deploy_by_name.h"
 
+#include <fmt/format.h>
+
 #include "app/test_names.h"
 
 namespace infra::app {

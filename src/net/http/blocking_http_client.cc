@@ -1,6 +1,7 @@
 #include "net/http/blocking_http_client.h"
 
 #include <curl/curl.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
@@ -151,7 +152,8 @@ Result<Response> BlockingHttpClient::send(const BlockingCall& call) {
   state.set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(call.connect_timeout.count()));
 
   HeaderLines lines;
-  for (const auto& [name, value] : call.headers.all()) lines.add(value.empty() ? name + ";" : name + ": " + value);
+  for (const auto& [name, value] : call.headers.all())
+    lines.add(value.empty() ? name + ";" : fmt::format("{}: {}", name, value));
   // A name with nothing behind it keeps curl from adding its own.
   for (const char* const name : {"Expect", "Content-Type"}) {
     if (!call.headers.find(name)) lines.add(std::string(name) + ":");
