@@ -3,7 +3,6 @@
 #include <curl/curl.h>
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <array>
 #include <boost/url/parse.hpp>
 #include <new>
@@ -12,35 +11,16 @@
 #include "core/at_end.h"
 #include "core/operator_error_codes.h"
 #include "core/text.h"
+#include "net/http/curl_parts.h"
 
 namespace infra::net {
 namespace {
 
-bool has_line_break(std::string_view text) {
-  return text.find_first_of(std::string_view("\r\n\0", 3)) != std::string_view::npos;
-}
-
-bool is_sendable(const BlockingCall& call) {
-  return !has_line_break(call.method) && !has_line_break(call.url) &&
-         std::ranges::none_of(call.headers.all(), [](const Header& header) {
-           return header.first.empty() || has_line_break(header.first) || has_line_break(header.second);
-         });
-}
-
-struct Target {
-  std::string origin = "the given URL";  // no user, no password, no path
-  bool is_this_machine = false;
-};
-
-Target target_of(const std::string& url) {
-  Target target;
+bool is_this_machine(const std::string& url) {
   const auto parsed = boost::urls::parse_uri(url);
-  if (!parsed) return target;
-  const std::string host(parsed->encoded_host());
-  target.origin = std::string(parsed->scheme()) + "://" + host;
-  if (parsed->has_port()) target.origin.append(":").append(parsed->port());
-  target.is_this_machine = host == "localhost" || host == "[::1]" || host.starts_with("127.");
-  return target;
+  if (!parsed) return false;
+  const std::string_view host = parsed->encoded_host();
+  return host == "localhost" || host == "[::1]" || host.starts_with("127.");
 }
 
 // What curl's callbacks need of one call.
@@ -77,20 +57,6 @@ struct Exchange {
     response.body.append(piece);
     return true;
   }
-};
-
-// curl's own list, freed at the end of a call.
-struct HeaderLines {
-  HeaderLines() = default;
-  ~HeaderLines() { curl_slist_free_all(list); }
-  HeaderLines(const HeaderLines&) = delete;
-  HeaderLines& operator=(const HeaderLines&) = delete;
-  void add(const std::string& line) {
-    auto* const longer = curl_slist_append(list, line.c_str());
-    if (longer == nullptr) throw std::bad_alloc();
-    list = longer;
-  }
-  curl_slist* list = nullptr;
 };
 
 Error error_of(CURLcode code, const Exchange& exchange, const std::string& origin, const char* words) {
@@ -138,7 +104,6 @@ Result<Response> BlockingHttpClient::send(const BlockingCall& call) {
   curl_easy_reset(state.easy);  // connections stay
   const AtEnd forget_call([&] { curl_easy_reset(state.easy); });
   Exchange exchange{.call = call, .easy = state.easy};
-  const Target target = target_of(call.url);
   std::array<char, CURL_ERROR_SIZE> words{};
   state.set(CURLOPT_ERRORBUFFER, words.data());
   state.set(CURLOPT_URL, call.url.c_str());
@@ -146,12 +111,12 @@ Result<Response> BlockingHttpClient::send(const BlockingCall& call) {
   state.set(CURLOPT_PROTOCOLS_STR, "http,https");
   state.set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
   state.set(CURLOPT_TCP_KEEPALIVE, 1L);
-  if (target.is_this_machine) state.set(CURLOPT_PROXY, "");
+  if (is_this_machine(call.url)) state.set(CURLOPT_PROXY, "");
   if (!state.ca_file.empty()) state.set(CURLOPT_CAINFO, state.ca_file.c_str());
   state.set(CURLOPT_TIMEOUT_MS, static_cast<long>(call.timeout.count()));
   state.set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(call.connect_timeout.count()));
 
-  HeaderLines lines;
+  HeaderList lines;
   for (const auto& [name, value] : call.headers.all())
     lines.add(value.empty() ? name + ";" : fmt::format("{}: {}", name, value));
   // A name with nothing behind it keeps curl from adding its own.
@@ -185,7 +150,7 @@ Result<Response> BlockingHttpClient::send(const BlockingCall& call) {
         return static_cast<Exchange*>(self)->take_body({data, size * count}) ? size * count : std::size_t{0};
       });
   const CURLcode code = curl_easy_perform(state.easy);
-  if (code != CURLE_OK) return fail(error_of(code, exchange, target.origin, words.data()));
+  if (code != CURLE_OK) return fail(error_of(code, exchange, origin_of(call.url), words.data()));
   return std::move(exchange.response);
 }
 

@@ -7,7 +7,6 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <boost/url/parse.hpp>
 #include <optional>
 #include <span>
 #include <vector>
@@ -15,45 +14,12 @@
 #include "core/operator_error_codes.h"
 #include "core/text.h"
 #include "net/http/curl_multi.h"
+#include "net/http/curl_parts.h"
 
 namespace infra::net {
 namespace {
 
 constexpr std::size_t kMaxHeaderBytes = 256 * 1024;
-
-// What messages may say of a URL: no user, no password, no query.
-std::string origin_of(const std::string& url) {
-  const auto parsed = boost::urls::parse_uri(url);
-  if (!parsed) return "the given URL";
-  std::string origin(parsed->scheme());
-  origin.append("://").append(parsed->encoded_host());
-  if (parsed->has_port()) origin.append(":").append(parsed->port());
-  return origin;
-}
-
-bool has_line_break(std::string_view text) {
-  return text.find_first_of(std::string_view("\r\n\0", 3)) != std::string_view::npos;
-}
-
-bool is_sendable(const ClientRequest& request) {
-  return !has_line_break(request.method) && !has_line_break(request.url) &&
-         std::ranges::none_of(request.headers.all(), [](const Header& header) {
-           return has_line_break(header.first) || has_line_break(header.second) || header.first.empty();
-         });
-}
-
-struct HeaderList {
-  curl_slist* list = nullptr;
-  HeaderList() = default;
-  ~HeaderList() { curl_slist_free_all(list); }
-  HeaderList(const HeaderList&) = delete;
-  HeaderList& operator=(const HeaderList&) = delete;
-  void add(const std::string& line) {
-    auto* const longer = curl_slist_append(list, line.c_str());
-    if (longer == nullptr) throw std::bad_alloc();
-    list = longer;
-  }
-};
 
 // One request while it runs. curl calls back into it, so it stays where it is.
 class Call final : public CurlTransfer {
