@@ -33,7 +33,8 @@ struct FirstRound {
 };
 
 struct HealthMonitor::State {
-  State(std::vector<HealthProbe*> p, Executor& e, Clock& c) : probes(std::move(p)), executor(e), clock(c) {}
+  State(std::vector<HealthProbe*> p, milliseconds i, Executor& e, Clock& c)
+      : probes(std::move(p)), interval(i), executor(e), clock(c) {}
 
   void record(const std::string& name, EngineHealth seen) {
     const MutexLock lock(mutex);
@@ -49,7 +50,7 @@ struct HealthMonitor::State {
     bool answered = co_await running->done->wait_until(start + kDeadline);
     while (!answered && !self->stopping) {
       self->record(probe->name(), {false, ms_since(start, self->clock.steady_now()), "It does not answer."});
-      answered = co_await running->done->wait_until(self->clock.steady_now() + kInterval);
+      answered = co_await running->done->wait_until(self->clock.steady_now() + self->interval);
     }
     if (!answered) co_return;
     self->record(probe->name(), {running->result.has_value(), ms_since(start, self->clock.steady_now()),
@@ -60,12 +61,13 @@ struct HealthMonitor::State {
     co_await probe_once(self, probe);
     if (--first->left == 0) first->done->notify();
     while (!self->stopping) {
-      co_await self->clock.sleep_until(next_beat(self->clock.steady_now(), kInterval));
+      co_await self->clock.sleep_until(next_beat(self->clock.steady_now(), self->interval));
       if (!self->stopping) co_await probe_once(self, probe);
     }
   }
 
   const std::vector<HealthProbe*> probes;
+  const milliseconds interval;
   Executor& executor;
   Clock& clock;
   std::atomic<bool> stopping = false;
@@ -73,8 +75,8 @@ struct HealthMonitor::State {
   std::map<std::string, EngineHealth> health INFRA_GUARDED_BY(mutex);
 };
 
-HealthMonitor::HealthMonitor(std::vector<HealthProbe*> probes, Executor& executor, Clock& clock)
-    : state_(std::make_shared<State>(std::move(probes), executor, clock)) {
+HealthMonitor::HealthMonitor(std::vector<HealthProbe*> probes, milliseconds interval, Executor& executor, Clock& clock)
+    : state_(std::make_shared<State>(std::move(probes), interval, executor, clock)) {
   for (const auto* probe : state_->probes) state_->health[probe->name()] = {false, 0, "It was not asked yet."};
 }
 

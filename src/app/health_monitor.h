@@ -21,11 +21,10 @@ struct EngineHealth {
 
 class HealthMonitor {
  public:
-  static constexpr milliseconds kInterval{500};
   static constexpr milliseconds kDeadline{1000};
 
   // The probes must outlive the executor's threads.
-  HealthMonitor(std::vector<HealthProbe*> probes, Executor& executor, Clock& clock);
+  HealthMonitor(std::vector<HealthProbe*> probes, milliseconds interval, Executor& executor, Clock& clock);
   ~HealthMonitor();
   HealthMonitor(const HealthMonitor&) = delete;
   HealthMonitor& operator=(const HealthMonitor&) = delete;

@@ -225,7 +225,7 @@ TEST(WorkerRoutes, AreHealthAndMetricsAndWithAKeyTheLog) {
       ManualClock clock;
       Metrics metrics;
       EventRing events{UuidRandom{}, [&] { return clock.now(); }};
-      app::HealthMonitor health({}, executor, clock);
+      app::HealthMonitor health({}, std::chrono::seconds(1), executor, clock);
       MonitoringHandler monitoring(health, metrics, events, {.draining = [] { return false; }, .gauges = {}});
       std::map<std::string_view, Access> routes;
       for (const auto& route : worker_routes(monitoring, has_key, metrics_public)) routes[route.pattern] = route.access;

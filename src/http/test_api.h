@@ -136,7 +136,7 @@ class TestApi {
                  .overload = &overload,
                  .quarantine = &quarantine},
                 &names_),
-        health_(options.probes, executor_, clock),
+        health_(options.probes, std::chrono::milliseconds(500), executor_, clock),
         only_worker_(options.only_worker),
         api_(settings_of(options), routes(options.metrics_public), limiter_, ids_, clock, metrics, events) {}
   TestApi(const TestApi&) = delete;

@@ -31,6 +31,7 @@ TEST(ConfigBounds, WholeNumbers) {
                  {"TRUSTED_PROXY_HOPS", 0, 16},
                  {"AI_NODE_TIMEOUT", 1, 60'000},
                  {"SHUTDOWN_TIMEOUT_SECONDS", 0, 3600},
+                 {"INFRA_HEALTH_INTERVAL_MS", 100, 60'000},
                  {"INFRA_MAX_WAITING", 0, 100'000},
                  {"INFRA_IDLE_TIMEOUT_SECONDS", 1, 86'400}};
   for (const auto& [name, least, most] : numbers) {

@@ -45,6 +45,7 @@ TEST(Config, ReadsEverything) {
                                    {"METRICS_PUBLIC", "true"},
                                    {"CORS_ORIGINS", "https://a.example, http://localhost:3000"},
                                    {"SHUTDOWN_TIMEOUT_SECONDS", "3"},
+                                   {"INFRA_HEALTH_INTERVAL_MS", "2000"},
                                    {"INFRA_MAX_WAITING", "7"},
                                    {"INFRA_IDLE_TIMEOUT_SECONDS", "60"}},
                                   Command::serve);
@@ -67,6 +68,7 @@ TEST(Config, ReadsEverything) {
   EXPECT_TRUE(config->metrics_public);
   EXPECT_THAT(config->cors_origins, ElementsAre("https://a.example", "http://localhost:3000"));
   EXPECT_EQ(config->shutdown_timeout.count(), 3);
+  EXPECT_EQ(config->health_interval.count(), 2000);
   EXPECT_EQ(config->max_waiting, 7);
   EXPECT_EQ(config->idle_timeout.count(), 60);
 }
@@ -84,6 +86,7 @@ TEST(Config, DefaultsAreTheTables) {
   EXPECT_TRUE(config->isolate);
   EXPECT_EQ(config->egress.subnet, sandbox::kDefaultEgressSubnet);
   EXPECT_EQ(config->shutdown_timeout.count(), 30);
+  EXPECT_EQ(config->health_interval.count(), 500);
   EXPECT_EQ(config->max_waiting, 100);
   EXPECT_EQ(config->idle_timeout.count(), 600);
 }

@@ -54,6 +54,7 @@ struct Config {
   bool metrics_public = false;
   std::vector<std::string> cors_origins;
   std::chrono::seconds shutdown_timeout{};
+  std::chrono::milliseconds health_interval{500};
   std::chrono::seconds idle_timeout{};  // then an instance without calls ends
   int max_waiting = 0;                  // a function's runs that wait for its maxConcurrency
   std::optional<FleetConfig> fleet;     // not there: the embedded engines
@@ -192,6 +193,10 @@ inline constexpr auto kConfigVariables = std::to_array<ConfigVariable>({
      .fallback = "30",
      .value = config_rows::whole(0, 3600, [](Config& c) -> auto& { return c.shutdown_timeout; }),
      .about = "how long a stop waits for what runs"},
+    {.name = "INFRA_HEALTH_INTERVAL_MS",
+     .fallback = "500",
+     .value = config_rows::whole(100, 60'000, [](Config& c) -> auto& { return c.health_interval; }),
+     .about = "how often each engine is asked whether it works; in a fleet each time is a request that AWS counts"},
     {.name = "INFRA_SANDBOX",
      .unset = "isolated",
      .value = Parsed{config_rows::take_sandbox},

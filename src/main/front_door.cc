@@ -24,7 +24,7 @@ FrontDoor::FrontDoor(Program& program, RateLimiter& limiter, std::vector<HealthP
                      const Routes& routes, std::optional<bool> configuration)
     : program_(program),
       gauges_(std::move(gauges)),
-      health_(std::move(probes), program.executor, program.clock),
+      health_(std::move(probes), program.config.health_interval, program.executor, program.clock),
       status_(health_, program.metrics, program.events,
               {.draining = [this] { return draining_.load(); },
                .gauges = [this] { return this->gauges(); },

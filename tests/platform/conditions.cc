@@ -19,6 +19,11 @@ int sandboxes_of(const Scenario& scenario) {
   return scenario.has(Fault::few_sandboxes) ? 2 : 8;
 }
 
+// Asking the engines at the usual pace is most of what an idle platform does.
+std::string health_interval_of(const Scenario& scenario) {
+  return Dice(scenario.course).apart("health interval").chance(0.1) ? "500" : "20000";
+}
+
 }  // namespace
 
 EmbeddedOptions options_for(const Scenario& scenario, const std::shared_ptr<Dice>& dice, const bool& faults_over) {
@@ -28,6 +33,7 @@ EmbeddedOptions options_for(const Scenario& scenario, const std::shared_ptr<Dice
       {"RATE_LIMIT", std::to_string(scenario.has(Fault::rate_limit) ? scenario.rate_limit : 0)},
       {"RATE_LIMIT_WINDOW_SECONDS", std::to_string(std::max<std::int64_t>(1, scenario.rate_window.count()))},
       {"SHUTDOWN_TIMEOUT_SECONDS", "5"},
+      {"INFRA_HEALTH_INTERVAL_MS", health_interval_of(scenario)},
       {"INFRA_IDLE_TIMEOUT_SECONDS", "60"}};
   options.launch_takes = [dice, slow = scenario.has(Fault::slow_launch), &faults_over] {
     return milliseconds(slow && !faults_over && dice->chance(0.2) ? dice->between(1000, 15'000) : dice->between(2, 60));
