@@ -454,8 +454,9 @@ Task<void> Play::question(std::size_t index) {
 void Play::see_sweeps() {
   const bool whole = Dice(scenario_.course).apart("whole sweeps").chance(0.1);
   const WorldTime end = scheduler().now() + kSweeps;
+  const auto is_up = [&] { return machine().serves() && !machine().stops(); };
   do pass(scheduler().now() + kLook);
-  while (scheduler().now() < end && (whole || !machine().serves() || bundles_kept() > functions_kept()));
+  while (scheduler().now() < end && (whole || !is_up() || bundles_kept() > functions_kept()));
   const WorldTime last = scheduler().now() + kQuiet;
   while (scheduler().now() < last && holds_something()) pass(scheduler().now() + kLook);
 }
