@@ -7,7 +7,6 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "core/time.h"
 #include "ports/random.h"
 
 namespace infra::simulation {
@@ -26,10 +25,11 @@ class Dice {
   // 0 … count - 1; 0 if `count` is 0.
   [[nodiscard]] std::uint64_t below(std::uint64_t count) { return count <= 1 ? 0 : draw() % count; }
   // Both included.
-  [[nodiscard]] milliseconds between(milliseconds least, milliseconds most) {
+  template <typename Duration>
+  [[nodiscard]] Duration between(Duration least, Duration most) {
     if (most <= least) return least;
-    return least +
-           milliseconds{static_cast<std::int64_t>(below(static_cast<std::uint64_t>((most - least).count()) + 1))};
+    const auto steps = static_cast<std::uint64_t>((most - least).count()) + 1;
+    return least + Duration(static_cast<typename Duration::rep>(below(steps)));
   }
   [[nodiscard]] std::uint64_t draw() {
     std::array<std::byte, 8> bytes{};

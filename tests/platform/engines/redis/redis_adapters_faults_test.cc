@@ -10,7 +10,7 @@
 #include "adapters/redis/redis_result_bus.h"
 #include "adapters/redis/redis_worker_registry.h"
 #include "core/limits.h"
-#include "platform/engines/redis/dice.h"
+#include "platform/engines/dice.h"
 #include "platform/engines/redis/one_job.h"
 #include "platform/engines/redis/simulated_redis_subscriber.h"
 #include "platform/engines/redis/step_world.h"
@@ -76,7 +76,7 @@ class Fleet {
   }
 
   StepWorld world;
-  Dice dice{world.random};
+  simulation::Dice dice{world.random};
   MemoryObjects bucket;
   std::unique_ptr<SimulatedRedisClient> of_controller = world.client();
   std::unique_ptr<SimulatedRedisClient> of_worker = world.client();
@@ -136,7 +136,7 @@ TEST(RedisAdaptersUnderFaults, StartsAreCountedExactly) {
   for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
     StepWorld world({.history = milliseconds{1'000}}, seed);
     world.step = milliseconds{10};
-    Dice dice(world.random);
+    simulation::Dice dice(world.random);
     OneJob jobs;
     const auto client_one = world.client();
     const auto client_two = world.client();

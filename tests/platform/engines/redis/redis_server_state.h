@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "platform/engines/redis/dice.h"
+#include "platform/engines/dice.h"
 #include "platform/engines/redis/redis_keyspace.h"
 #include "platform/engines/redis/redis_lua.h"
 #include "platform/engines/redis/simulated_redis.h"
@@ -65,7 +65,7 @@ struct SimulatedRedis::State : std::enable_shared_from_this<SimulatedRedis::Stat
   [[nodiscard]] SteadyTime now() const { return clock.steady_now(); }
 
   Clock& clock;
-  Dice dice;
+  simulation::Dice dice;
   SimulatedRedisOptions options;
 
   std::map<std::pair<SteadyTime, std::uint64_t>, std::function<void()>> events;  // by time, then as they came

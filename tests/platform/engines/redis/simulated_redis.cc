@@ -152,7 +152,7 @@ bool SimulatedRedis::State::strike(RedisLine& line, std::uint64_t call, const Re
   static constexpr std::array kWords{"LOADING Redis is loading the dataset in memory",
                                      "READONLY You can't write against a read only replica.",
                                      "OOM command not allowed when used memory > 'maxmemory'."};
-  const std::string words = kWords.at(dice.up_to(kWords.size() - 1));
+  const std::string words = kWords.at(dice.below(kWords.size()));
   down(line, [call, words](RedisLineEnd& end) { end.answered(call, redis_reply::error(words)); });
   return true;
 }

@@ -61,7 +61,7 @@ RedisReply SimulatedRedis::State::run(const RedisCommand& command) {
   if (command.front() != "HGETALL") return reply;
   auto& elements = reply.elements;
   for (std::size_t left = elements.size() / 2; left > 1; --left) {
-    const std::size_t other = dice.up_to(left - 1);
+    const std::size_t other = dice.below(left);
     std::swap(elements[2 * other], elements[2 * left - 2]);
     std::swap(elements[2 * other + 1], elements[2 * left - 1]);
   }
