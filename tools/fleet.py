@@ -68,7 +68,8 @@ class Fleet:
         self.bucket = self.peers.ask("make-bucket", "infra-code")
         self.functions_table = self.peers.ask("make-functions-table", "InfraFunctions")
         self.logs_table = self.peers.ask("make-logs-table", "InfraExecutionLogs")
-        self.configuration_table = self.peers.ask("make-configuration-table", "InfraConfiguration") if self.configuration else None
+        if self.configuration:
+            self.peers.ask("make-configuration-table", "InfraConfiguration")  # as it is called if nobody says another name
         self.dead_letters_url = self.peers.ask("make-queue", kind, "infra-jobs-dead")
         self.queue_url = self.peers.ask("make-queue", kind, "infra-jobs", self.dead_letters_url)
 
@@ -84,8 +85,7 @@ class Fleet:
                 "LOGS_TABLE_NAME": self.logs_table, "SQS_URL": self.queue_url, "REDIS_HOST": "127.0.0.1",
                 "REDIS_PORT": str(redis.port), **{f"{service.upper()}_ENDPOINT": self.endpoint(service) for service in SERVICES},
                 "AWS_ACCESS_KEY_ID": self.peers.about["access_key_id"],
-                "AWS_SECRET_ACCESS_KEY": self.peers.about["secret_access_key"], "INFRA_API_KEY": self.key,
-                **({"CONFIG_TABLE_NAME": self.configuration_table} if self.configuration else {}), **self.given}
+                "AWS_SECRET_ACCESS_KEY": self.peers.about["secret_access_key"], "INFRA_API_KEY": self.key, **self.given}
 
     def start_programs(self):
         for port in self.ports:

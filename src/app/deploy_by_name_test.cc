@@ -265,7 +265,7 @@ TEST_F(DeployByNameTest, WithoutTheTableAllButNamesWorks) {
   DeployByName plain(deploy_, none, functions_, clock_);
   const auto refused = run_task(plain.deploy(wanted("a"), std::make_unique<Bundle>("x")));
   EXPECT_EQ(refused.error().code, "configuration_absent");
-  EXPECT_THAT(refused.error().message, HasSubstr("CONFIG_TABLE_NAME"));
+  EXPECT_THAT(refused.error().message, HasSubstr("infra setup aws"));
   const FunctionId id = add_plain("f", "a");
   FunctionChange change;
   change.set(&FunctionSettings::name, "b");

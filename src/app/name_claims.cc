@@ -12,13 +12,6 @@ constexpr const char* kPartition = "name";
 constexpr const char* kFunction = "functionId";
 constexpr const char* kMark = "mark";
 
-std::unexpected<Error> absent() {
-  return fail(
-      errors::configuration_absent,
-      "This fleet has no table for names: make one (aws dynamodb create-table, in docs/aws.md under Resources), "
-      "and set CONFIG_TABLE_NAME. Functions are found by id meanwhile.");
-}
-
 ConfigurationKey key_of(std::string name) {
   return {.partition = kPartition, .sort = std::move(name)};
 }
@@ -34,7 +27,7 @@ ConfigurationCondition still(const NameClaim& claim) {
 }  // namespace
 
 Task<Result<std::optional<NameClaim>>> NameClaims::read(std::string name) {
-  if (store_ == nullptr) co_return absent();
+  if (store_ == nullptr) co_return fail(configuration_absent());
   const auto item = co_await store_->get(key_of(std::move(name)));
   if (!item) co_return fail(item.error());
   if (!*item) co_return std::nullopt;
@@ -42,7 +35,7 @@ Task<Result<std::optional<NameClaim>>> NameClaims::read(std::string name) {
 }
 
 Task<Result<NameClaim>> NameClaims::take(std::string name, FunctionId function, std::optional<NameClaim> seen) {
-  if (store_ == nullptr) co_return absent();
+  if (store_ == nullptr) co_return fail(configuration_absent());
   NameClaim claim{.function = std::move(function), .mark = ids_.request_id().value};
   const auto item = item_of(std::move(name), claim);
   const auto put = seen ? co_await store_->replace(item, still(*seen)) : co_await store_->put_new(item);

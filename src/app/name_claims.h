@@ -33,7 +33,7 @@ class NameClaims {
   // `store` may be null: there is none, and everything fails with configuration_absent.
   NameClaims(ConfigurationStore* store, IdSource& ids) : store_(store), ids_(ids) {}
 
-  [[nodiscard]] bool possible() const { return store_ != nullptr; }
+  [[nodiscard]] bool possible() const { return store_ != nullptr && store_->exists(); }
 
   // As it is now. Nullopt: nobody claims the name.
   Task<Result<std::optional<NameClaim>>> read(std::string name);

@@ -222,7 +222,7 @@ inline constexpr ErrorEntry name_taken{"name_taken", ErrorKind::conflict, kAnswe
 inline constexpr ErrorEntry configuration_absent{
     "configuration_absent", ErrorKind::not_set_up, kAnswer,
     "The fleet has no table for what is not a function, and names stand in it.",
-    "The operator makes the table as aws.md says, and sets CONFIG_TABLE_NAME; ids do without."};
+    "The operator makes the table with `infra setup aws`; ids do without."};
 inline constexpr ErrorEntry invalid_claim{"invalid_claim", ErrorKind::invalid, kAnswer,
                                           "claim is neither true nor false.", "Send true, or leave it out."};
 inline constexpr ErrorEntry invalid_deploy{"invalid_deploy", ErrorKind::invalid, kAnswer,

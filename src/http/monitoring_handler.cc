@@ -53,9 +53,9 @@ std::string overload_json(const Overload& overload) {
   return fmt::format(R"(,"overload":{{"pressure":{{{}}},"actions":[{}]}})", pressures, actions);
 }
 
-std::string_view configuration_json(std::optional<bool> present) {
+std::string_view configuration_json(const std::function<bool()>& present) {
   if (!present) return "";
-  return *present ? R"(,"configuration":"present")" : R"(,"configuration":"absent")";
+  return present() ? R"(,"configuration":"present")" : R"(,"configuration":"absent")";
 }
 
 }  // namespace

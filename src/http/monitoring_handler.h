@@ -2,7 +2,6 @@
 #pragma once
 
 #include <functional>
-#include <optional>
 
 #include "app/health_monitor.h"
 #include "http/route.h"
@@ -16,8 +15,8 @@ namespace infra::http {
 struct MonitoringView {
   std::function<bool()> draining;
   std::function<Task<GaugeSample>()> gauges;
-  const Overload* overload = nullptr;   // null: health does not speak of it
-  std::optional<bool> configuration{};  // whether there is a store for it; nullopt: health does not speak of it
+  const Overload* overload = nullptr;     // null: health does not speak of it
+  std::function<bool()> configuration{};  // whether there is a store for it; empty: health does not speak of it
 };
 
 class MonitoringHandler {

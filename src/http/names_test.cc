@@ -138,10 +138,10 @@ TEST_F(Names, WithoutATableAllButNamesWorks) {
   TestApi api({.configuration = false});
   EXPECT_EQ(api.get("/health").text("configuration"), "absent");
   EXPECT_EQ(api_.get("/health").text("configuration"), "present");
-  expect_error(deploy(api, "a"), 501, "configuration_absent", "CONFIG_TABLE_NAME");
+  expect_error(deploy(api, "a"), 501, "configuration_absent", "infra setup aws");
   EXPECT_THAT(api.functions.rows, IsEmpty());
   api.add_function("f");
-  expect_error(api.run("name:f", "1"), 501, "configuration_absent", "create-table");
+  expect_error(api.run("name:f", "1"), 501, "configuration_absent", "aws.md");
   expect_error(api.get("/functions/name:f"), 501, "configuration_absent");
   expect_error(api.send_json("PUT", "/functions/f", R"({"claim":true})"), 501, "configuration_absent");
   EXPECT_EQ(api.run("f", "1").status, 200);

@@ -251,7 +251,7 @@ class TestApi {
                                         {.draining = [this] { return draining; },
                                          .gauges = [this] { return sample(); },
                                          .overload = &overload,
-                                         .configuration = claims_.possible()}};
+                                         .configuration = [this] { return claims_.possible(); }}};
   const std::optional<WorkerId> only_worker_;
   SystemHandler system_handler_{workers, models, clock, {}, only_worker_};
   Api api_;

@@ -21,13 +21,16 @@
 
 namespace infra {
 
+// A fleet's role may have no right to a table of this name, which nobody has asked for.
+inline constexpr std::string_view kConfigurationTable = "InfraConfiguration";
+
 // The services that a fleet stands on.
 struct FleetConfig {
   std::string region;
   std::string bucket;
   std::string functions_table;
   std::string logs_table;
-  std::string configuration_table;  // empty: there is none
+  std::string configuration_table;  // there may be none
   std::string queue_url;
   net::RedisOptions redis;
   // In place of AWS's own; empty: those of the region.
@@ -250,7 +253,7 @@ inline constexpr auto kConfigVariables = std::to_array<ConfigVariable>({
      .value = Text{[](Config& c) -> auto& { return c.fleet->logs_table; }}},
     {.name = "CONFIG_TABLE_NAME",
      .role = VariableRole::fleet,
-     .unset = "none",
+     .fallback = kConfigurationTable,
      .value = Text{[](Config& c) -> auto& { return c.fleet->configuration_table; }},
      .about = "the DynamoDB table for functions' [names](docs/http-api.md#names); without it they are found by id "
               "alone"},

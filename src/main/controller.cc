@@ -40,7 +40,7 @@ Controller::Controller(Program& program, ControllerEngines engines)
                 {names_, functions_handler_, runs_handler_, logs_handler_, advice_handler_, status, system_handler_},
                 program.config.metrics_public);
           },
-          engines_.configuration != nullptr) {}
+          [this] { return claims_.possible(); }) {}
 
 Task<GaugeSample> Controller::gauges() {
   GaugeSample sample;

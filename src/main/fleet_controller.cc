@@ -21,17 +21,6 @@ constexpr std::chrono::seconds kSubscriptionWait{2};
 // DynamoDB refuses requests whose signature is five minutes old; their clock may be as far from ours.
 constexpr std::chrono::minutes kLateWrites{15};
 
-std::unique_ptr<DynamoDbConfigurationStore> make_configuration(FleetEngines& engines, const Clock& clock) {
-  if (engines.fleet.configuration_table.empty()) return nullptr;
-  return std::make_unique<DynamoDbConfigurationStore>(engines.dynamodb, engines.fleet.configuration_table, clock);
-}
-
-std::unique_ptr<DynamoDbProbe> make_configuration_probe(FleetEngines& engines) {
-  if (engines.fleet.configuration_table.empty()) return nullptr;
-  return std::make_unique<DynamoDbProbe>("configuration", engines.dynamodb, engines.fleet.configuration_table,
-                                         std::vector<std::string>{"pk", "sk"});
-}
-
 }  // namespace
 
 // In the order of construction: each part uses only what stands above it.
@@ -51,7 +40,7 @@ struct FleetController::Parts {
   FleetEngines engines;
   RedisAnnouncements announcements{*engines.redis};
   DynamoDbFunctionStore functions;
-  std::unique_ptr<DynamoDbConfigurationStore> configuration;  // null: no table is configured
+  DynamoDbConfigurationStore configuration;
   RedisResultBus results;
   RedisRateLimiter limiter;
   app::AdoptResult adoption{engines.recorder, program.clock};
@@ -62,7 +51,7 @@ struct FleetController::Parts {
 
   RedisProbe redis_probe;
   DynamoDbProbe functions_probe;
-  std::unique_ptr<DynamoDbProbe> configuration_probe;  // the same
+  ConfigurationProbe configuration_probe{configuration};
   Controller controller;
 };
 
@@ -71,13 +60,13 @@ FleetController::Parts::Parts(Program& p, const Variables& variables)
       engines(program, variables, queue_options()),
       functions(engines.dynamodb, engines.fleet.functions_table, program.clock,
                 [this](FunctionId changed) { return announcements.announce(std::move(changed)); }),
-      configuration(make_configuration(engines, program.clock)),
+      configuration(engines.dynamodb, engines.fleet.configuration_table, program.clock,
+                    engines.fleet.configuration_table == kConfigurationTable),
       results(*engines.redis, engines.code, program.clock, program.executor, bus_options()),
       limiter(*engines.redis, program.config.rate, program.clock, program.metrics),
       subscriber(program.network.redis_subscriber(engines.fleet.redis, subscription())),
       redis_probe(*engines.redis, [this] { return subscriber->subscribed(); }),
       functions_probe("functions", engines.dynamodb, engines.fleet.functions_table, {"functionId"}),
-      configuration_probe(make_configuration_probe(engines)),
       controller(program, {.limiter = limiter,
                            .concurrency = engines.concurrency,
                            .http = *engines.http,
@@ -87,17 +76,15 @@ FleetController::Parts::Parts(Program& p, const Variables& variables)
                            .results = results,
                            .logs = engines.logs,
                            .quarantine = engines.quarantine,
-                           .configuration = configuration.get(),
+                           .configuration = &configuration,
                            .staging = staging,
                            .workers = engines.workers,
                            .probes = probes(),
                            .late_writes = kLateWrites}) {}
 
 std::vector<HealthProbe*> FleetController::Parts::probes() {
-  std::vector<HealthProbe*> probes = {&functions_probe, &engines.logs_probe, &engines.code_probe, &engines.queue_probe,
-                                      &redis_probe};
-  if (configuration_probe) probes.push_back(configuration_probe.get());
-  return probes;
+  return {&functions_probe,     &engines.logs_probe, &engines.code_probe,
+          &engines.queue_probe, &redis_probe,        &configuration_probe};
 }
 
 RedisBusOptions FleetController::Parts::bus_options() {

@@ -21,7 +21,7 @@ http::ApiSettings api_settings(const Config& config, http::WrongKeyDelay& wrong_
 }  // namespace
 
 FrontDoor::FrontDoor(Program& program, RateLimiter& limiter, std::vector<HealthProbe*> probes, Gauges gauges,
-                     const Routes& routes, std::optional<bool> configuration)
+                     const Routes& routes, std::function<bool()> configuration)
     : program_(program),
       gauges_(std::move(gauges)),
       health_(std::move(probes), program.config.health_interval, program.executor, program.clock),
@@ -29,7 +29,7 @@ FrontDoor::FrontDoor(Program& program, RateLimiter& limiter, std::vector<HealthP
               {.draining = [this] { return draining_.load(); },
                .gauges = [this] { return this->gauges(); },
                .overload = &program.overload,
-               .configuration = configuration}),
+               .configuration = std::move(configuration)}),
       wrong_keys_(program.clock),
       api_(api_settings(program.config, wrong_keys_), routes(status_), limiter, program.ids, program.clock,
            program.metrics, program.events) {}

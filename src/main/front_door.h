@@ -25,7 +25,7 @@ class FrontDoor {
 
   // `configuration` is health's word on it (http::MonitoringView).
   FrontDoor(Program& program, RateLimiter& limiter, std::vector<HealthProbe*> probes, Gauges gauges,
-            const Routes& routes, std::optional<bool> configuration = std::nullopt);
+            const Routes& routes, std::function<bool()> configuration = {});
 
   // Probes every engine once, then listens; gives the port.
   Result<std::uint16_t> open(const std::string& address);

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "core/error_codes.h"
 #include "core/task.h"
 #include "core/time.h"
 
@@ -52,11 +53,21 @@ struct ConfigurationPage {
   std::string next;                      // empty: this was the last page; else the next one's `after`
 };
 
+[[nodiscard]] inline Error configuration_absent() {
+  return {errors::configuration_absent,
+          "This fleet has no table for what is not a function: `infra setup aws` makes it (docs/aws.md, Resources). "
+          "Functions are found by id meanwhile."};
+}
+
 // Every method may be called from any event thread, and fails with `unavailable` when the engine does not answer: a
 // write may have been carried out then. What is written is durable when it returns, and seen by every read after it.
 class ConfigurationStore {
  public:
   virtual ~ConfigurationStore() = default;
+
+  // Whether there is one as far as is known by now: a fleet may have no table, and get one while it runs. Where there
+  // is none every other method fails with configuration_absent.
+  [[nodiscard]] virtual bool exists() const { return true; }
 
   virtual Task<Result<std::optional<ConfigurationItem>>> get(const ConfigurationKey& key) = 0;
 

@@ -82,5 +82,17 @@ class WithoutATable(FleetCase):
         self.assertEqual(self.one.request("DELETE", f"/functions/{function}").status, 200)
 
 
+class ATableThatComesLater(FleetCase):
+    options = {"configuration": False}
+
+    def test_names_work_from_then_on(self):
+        self.assertEqual(deploy(self.one, "a", 1).status, 501)
+        self.engines.peers.ask("make-configuration-table", "InfraConfiguration")
+        for controller in (self.one, self.two):
+            wait_for(lambda controller=controller: controller.get("/health").json()["configuration"] == "present", what="the table")
+        self.assertEqual(deploy(self.one, "a", 1).status, 200)
+        self.assertEqual(self.two.result("name:a")["result"], 1)
+
+
 if __name__ == "__main__":
     main()

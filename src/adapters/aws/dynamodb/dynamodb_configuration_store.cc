@@ -7,6 +7,7 @@
 #include "adapters/aws/dynamodb/dynamodb_item.h"
 #include "adapters/aws/wire/json_answer.h"
 #include "core/operator_error_codes.h"
+#include "telemetry/log.h"
 
 namespace infra {
 namespace {
@@ -80,8 +81,38 @@ void require(json::object& request, const ConfigurationCondition& condition, Wal
 
 }  // namespace
 
-DynamoDbConfigurationStore::DynamoDbConfigurationStore(aws::AwsClient& dynamodb, std::string table, const Clock& clock)
-    : dynamodb_(dynamodb), table_(std::move(table)), clock_(clock) {}
+DynamoDbConfigurationStore::DynamoDbConfigurationStore(aws::AwsClient& dynamodb, std::string table, const Clock& clock,
+                                                       bool may_be_denied)
+    : dynamodb_(dynamodb), table_(std::move(table)), clock_(clock), may_be_denied_(may_be_denied) {}
+
+Error DynamoDbConfigurationStore::told(const Error& error) {
+  const bool none = error.kind == ErrorKind::not_found || (may_be_denied_ && error.code == errors::aws_denied.code);
+  if (!none) return aws::table_error(error, table_);
+  if (!absent_.exchange(true)) {
+    log::warn("there is no table for names and keys; `infra setup aws` makes it",
+              {{"table", table_}, {"what", error.message}});
+  }
+  return configuration_absent();
+}
+
+Task<Result<json::object>> DynamoDbConfigurationStore::call(const char* action, json::object request, Repeat repeat) {
+  if (absent_) co_return fail(configuration_absent());
+  auto answer = co_await dynamodb_.call_json(action, std::move(request), repeat);
+  if (!answer) co_return fail(told(answer.error()));
+  co_return answer;
+}
+
+Task<Result<void>> DynamoDbConfigurationStore::look() {
+  const auto answer = co_await dynamodb_.call_json(
+      kGetItem, {{"TableName", table_}, {"Key", key_of({.partition = "-health-", .sort = "-health-"})}}, Repeat::safe);
+  if (!answer) {
+    Error error = told(answer.error());
+    if (error.code == errors::configuration_absent.code) co_return Result<void>{};
+    co_return fail(std::move(error));
+  }
+  absent_ = false;
+  co_return Result<void>{};
+}
 
 bool DynamoDbConfigurationStore::has_expired(const ConfigurationItem& item) const {
   return item.expires_at && *item.expires_at <= clock_.now();
@@ -89,17 +120,17 @@ bool DynamoDbConfigurationStore::has_expired(const ConfigurationItem& item) cons
 
 // Not sent again when its answer is lost: what then stood in the way would be our own.
 Task<Result<void>> DynamoDbConfigurationStore::write(const char* action, json::object request) {
-  const auto answer = co_await dynamodb_.call_json(action, std::move(request), Repeat::unsafe);
+  const auto answer = co_await call(action, std::move(request), Repeat::unsafe);
   if (answer) co_return Result<void>{};
   if (answer.error().kind == ErrorKind::conflict)
     co_return fail(errors::item_changed, "The configuration item has changed meanwhile.");
-  co_return fail(aws::table_error(answer.error(), table_));
+  co_return fail(answer.error());
 }
 
 Task<Result<std::optional<ConfigurationItem>>> DynamoDbConfigurationStore::get(const ConfigurationKey& key) {
-  const auto answer = co_await dynamodb_.call_json(
-      kGetItem, {{"TableName", table_}, {"Key", key_of(key)}, {"ConsistentRead", true}}, Repeat::safe);
-  if (!answer) co_return fail(aws::table_error(answer.error(), table_));
+  const auto answer =
+      co_await call(kGetItem, {{"TableName", table_}, {"Key", key_of(key)}, {"ConsistentRead", true}}, Repeat::safe);
+  if (!answer) co_return fail(answer.error());
   const auto* row = aws::object_in(*answer, "Item");
   if (row == nullptr) co_return std::nullopt;
   auto item = from_dynamodb(*row);
@@ -143,8 +174,8 @@ Task<Result<ConfigurationPage>> DynamoDbConfigurationStore::query(const std::str
   ConfigurationPage page;
   while (page.items.size() <= most) {  // one more than is wanted tells whether there are more
     request["Limit"] = most + 1 - page.items.size();
-    const auto answer = co_await dynamodb_.call_json(kQuery, request, Repeat::safe);
-    if (!answer) co_return fail(aws::table_error(answer.error(), table_));
+    const auto answer = co_await call(kQuery, request, Repeat::safe);
+    if (!answer) co_return fail(answer.error());
     aws::for_each_object(*answer, "Items", [&](const json::object& row) {
       auto item = from_dynamodb(row);
       if (!has_expired(item)) page.items.push_back(std::move(item));

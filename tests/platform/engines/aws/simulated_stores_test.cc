@@ -74,6 +74,29 @@ TEST_F(SimulatedStoresTest, AListingIsWholeInPagesOfAnySize) {
   }
 }
 
+TEST_F(SimulatedStoresTest, AConfigurationWithoutATableIsAbsentUntilThereIsOne) {
+  DynamoDbConfigurationStore store(world_.dynamodb, "InfraConfiguration", world_.clock);
+  ConfigurationProbe probe(store);
+  EXPECT_TRUE(store.exists()) << "nobody has asked yet";
+  EXPECT_TRUE(world_.run(probe.probe())) << "a fleet does without";
+  EXPECT_FALSE(store.exists());
+  const ConfigurationItem item{.key = {.partition = "p", .sort = "s"}, .attributes = {{"a", "1"}}};
+  EXPECT_EQ(world_.run(store.get(item.key)).error().code, "configuration_absent");
+  EXPECT_EQ(world_.run(store.put_new(item)).error().code, "configuration_absent");
+  EXPECT_EQ(world_.run(store.query("p", "", 10)).error().code, "configuration_absent");
+  world_.aws.dynamodb().make_table("InfraConfiguration", {.hash = "pk", .range = "sk"});
+  EXPECT_TRUE(world_.run(probe.probe()));
+  EXPECT_TRUE(store.exists());
+  EXPECT_TRUE(world_.run(store.put_new(item)));
+  EXPECT_EQ(world_.run(store.get(item.key)).value(), item);
+}
+
+TEST_F(SimulatedStoresTest, ACallFindsOutThatThereIsNoConfiguration) {
+  DynamoDbConfigurationStore store(world_.dynamodb, "no-such-table", world_.clock);
+  EXPECT_EQ(world_.run(store.get({.partition = "p", .sort = "s"})).error().code, "configuration_absent");
+  EXPECT_FALSE(store.exists());
+}
+
 TEST_F(SimulatedStoresTest, ATableThatIsNotThereIsNoMissingFunction) {
   DynamoDbFunctionStore store(world_.dynamodb, "no-such-table", world_.clock, {});
   EXPECT_EQ(world_.run(store.find({"f"})).error().code, "table_missing");
