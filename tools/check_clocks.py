@@ -14,6 +14,7 @@ PLACES = {
     "src/cli/": "a person's own process, beside every platform",
     "src/core/mutex.h": "what the others wait with",
     "src/main/server_command.cc": "the program around the platform",
+    "src/main/setup_command.cc": "a program of its own, without the platform",
     "src/net/": "real sockets and event threads, behind main/network.h",
     "src/sandbox/": "other processes, behind launcher.h",
     "src/telemetry/log": "the program's own log, whose times are for people",

@@ -233,6 +233,22 @@ const std::vector<Command> kCommands = {
      .details = "Its configuration comes from the environment and .env; README.md lists the variables.",
      .asks = false,
      .options = kServerOptions},
+    {.name = "setup",
+     .arguments = "aws",
+     .completes = "aws",
+     .summary = "Make what a fleet stands on in AWS, or check it.",
+     .details =
+         "The bucket with its lifecycle rules, the three tables, the job queue and the one for dead letters; Redis is "
+         "only looked at. What is there already is left as it is, but for settings that a fleet can't do without. "
+         "Names come from the environment and .env, as for serve: AWS_REGION and BUCKET_NAME are needed, the rest has "
+         "the usual names. Nothing is ever deleted.",
+     .least = 1,
+     .most = 1,
+     .asks = false,
+     .options = {{.name = "--check", .help = "Make and change nothing; the status says whether all is there."},
+                 {.name = "--json", .help = "Print JSON, for scripts."}},
+     .examples = {{.line = "infra setup aws --check", .says = "What is there, and what is missing."},
+                  {.line = "infra setup aws", .says = "Makes what is missing."}}},
     {.name = "walk-through",
      .summary = "Print the lines to try a running platform with.",
      .asks = false,

@@ -6,28 +6,10 @@
 #include <utility>
 
 #include "adapters/aws/auth/credential_chain.h"
+#include "main/fleet_endpoints.h"
 
 namespace infra {
 namespace {
-
-// China's regions have a domain of their own.
-std::string service_endpoint(const std::string& given, std::string_view service, const std::string& region) {
-  if (!given.empty()) return given;
-  return fmt::format("https://{}.{}.amazonaws.com{}", service, region, region.starts_with("cn-") ? ".cn" : "");
-}
-
-// scheme://host:port of a queue's URL.
-std::string origin_of(const std::string& url) {
-  return url.substr(0, url.find('/', url.find("://") + 3));
-}
-
-// A name with dots matches no certificate of a host of its own.
-std::string bucket_endpoint(const FleetConfig& fleet) {
-  if (!fleet.s3_endpoint.empty() || fleet.bucket.contains('.')) {
-    return service_endpoint(fleet.s3_endpoint, "s3", fleet.region);
-  }
-  return service_endpoint("", fleet.bucket + ".s3", fleet.region);
-}
 
 // Redis' authorities may be in a file that this program can't open itself.
 FleetConfig with_authorities(FleetConfig fleet, const aws::OpenFile& open) {
@@ -45,11 +27,9 @@ FleetEngines::FleetEngines(Program& program, const Variables& variables, SqsQueu
       http(program.network.http_client()),
       credentials(aws::make_credential_chain(variables, fleet.region, *http, program.executor, program.clock,
                                              program.open_secret)),
-      s3({"s3", fleet.region, bucket_endpoint(fleet)}, *http, *credentials, program.clock, program.random),
-      sqs({"sqs", fleet.region, fleet.sqs_endpoint.empty() ? origin_of(fleet.queue_url) : fleet.sqs_endpoint}, *http,
-          *credentials, program.clock, program.random),
-      dynamodb({"dynamodb", fleet.region, service_endpoint(fleet.dynamodb_endpoint, "dynamodb", fleet.region)}, *http,
-               *credentials, program.clock, program.random),
+      s3(s3_of(fleet), *http, *credentials, program.clock, program.random),
+      sqs(sqs_of(fleet), *http, *credentials, program.clock, program.random),
+      dynamodb(dynamodb_of(fleet), *http, *credentials, program.clock, program.random),
       redis(program.network.redis_client(fleet.redis)),
       code(s3, fleet.bucket, {.folder = program.folder.path() / "bundles"}, program.executor, program.clock),
       workers(*redis, program.clock),

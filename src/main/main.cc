@@ -13,6 +13,7 @@
 #include "main/build_commit.h"
 #include "main/install_paths.h"
 #include "main/server_command.h"
+#include "main/setup_command.h"
 #include "telemetry/log.h"
 
 namespace {
@@ -39,6 +40,12 @@ int print_walk_through(const infra::cli::Arguments& arguments) {
 int start_platform(const infra::cli::Arguments& arguments) {
   const std::string_view name = arguments.command().name;
   if (name == "walk-through") return print_walk_through(arguments);
+  if (name == "setup") {
+    if (arguments.word(0) == "aws")
+      return infra::run_setup({.check = arguments.has("--check"), .json = arguments.has("--json")});
+    fmt::print(stderr, "infra: there is no setup for \"{}\"; it is `infra setup aws`.\n", arguments.word(0));
+    return kWrongUsage;
+  }
   const infra::ServerOptions options{.user = arguments.value("--user").value_or(""),
                                      .address = arguments.value("--address").value_or("")};
   const auto command = name == "serve" ? infra::Command::serve

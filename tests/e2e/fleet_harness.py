@@ -16,7 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
 from fleet import Fleet  # noqa: E402  (it stands in tools, for `./dev run fleet`)
-from fleet_parts import PATIENCE  # noqa: E402
+from fleet_parts import PATIENCE, AwsPeers, Redis  # noqa: E402, F401
 
 NOT_FOR_ALL = ("PORT", "INFRA_DATA_DIR", "INFRA_API_KEY", "HOME")
 

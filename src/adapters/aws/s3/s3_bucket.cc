@@ -12,12 +12,6 @@
 namespace infra::aws {
 namespace {
 
-bool is_host_of(std::string_view endpoint, std::string_view bucket) {
-  const auto scheme = endpoint.find("://");
-  const auto host = scheme == std::string_view::npos ? endpoint : endpoint.substr(scheme + 3);
-  return host.starts_with(bucket) && host.substr(bucket.size()).starts_with('.');
-}
-
 // Slashes stand; all else that is not unreserved is encoded, once.
 std::string encode_key(std::string_view key) {
   std::string path;
@@ -57,8 +51,14 @@ std::unexpected<Error> translate(Error error, const std::string& bucket) {
 
 }  // namespace
 
+bool is_bucket_host(std::string_view endpoint, std::string_view bucket) {
+  const auto scheme = endpoint.find("://");
+  const auto host = scheme == std::string_view::npos ? endpoint : endpoint.substr(scheme + 3);
+  return host.starts_with(bucket) && host.substr(bucket.size()).starts_with('.');
+}
+
 S3Bucket::S3Bucket(AwsClient& s3, std::string bucket)
-    : s3_(s3), bucket_(std::move(bucket)), virtual_hosted_(is_host_of(s3.service().endpoint, bucket_)) {}
+    : s3_(s3), bucket_(std::move(bucket)), virtual_hosted_(is_bucket_host(s3.service().endpoint, bucket_)) {}
 
 // A connection that gives less than 1 MiB a second is not waited for.
 AwsRequest S3Bucket::request(std::string method, std::string_view key, std::string query, std::uint64_t bytes) const {

@@ -20,6 +20,9 @@ struct S3Body {
   std::uint64_t size = 0;
 };
 
+// Whether a URL's host begins with the bucket's name, so that no path does.
+[[nodiscard]] bool is_bucket_host(std::string_view endpoint, std::string_view bucket);
+
 // What a call gives: an answer (2xx, 304), or
 //   not_found    no such object (code object_not_found), or no such upload (code NoSuchUpload)
 //   unavailable  as AwsClient has it; also a bucket that is not there, which is a wrong setting
