@@ -6,11 +6,12 @@ import sys
 from pathlib import Path
 
 import fairness
+import pages
 from generator import load, raw_request, run_request
 
 ROOT = Path(__file__).resolve().parent.parent
 
-ALONE = ("memory", "fairness")  # cases that are asked for by name
+ALONE = ("memory", "fairness", "pages")  # cases that are asked for by name
 ECHO_PYTHON = "def handler(event, context):\n    return event\n"
 ECHO_NODE = "exports.handler = (event) => event;\n"
 
@@ -57,7 +58,8 @@ def main():
     parser.add_argument("--seconds", type=float, default=4, help="a case")
     parser.add_argument("--connections", type=int, nargs="+", default=[1, 32])
     parser.add_argument("--runs", type=int, default=100_000, help="of the case memory")
-    parser.add_argument("cases", nargs="*", help="health, refused, functions, run-python, run-node, run-async; not among all: memory, fairness")
+    parser.add_argument("cases", nargs="*", help="health, refused, functions, run-python, run-node, run-async; not among all: memory, fairness, "
+                        "pages")
     arguments = parser.parse_args()
 
     os.environ["INFRA_BIN"] = str(Path(arguments.program).resolve())
@@ -80,6 +82,8 @@ def main():
                 fairness.compare(infra, beside)
             finally:
                 beside.close()
+        if "pages" in wanted:
+            pages.compare(harness)
         infra.stop()
     finally:
         infra.close()
