@@ -5,7 +5,6 @@
 #include <sqlite3.h>
 
 #include <algorithm>
-#include <mutex>
 #include <set>
 #include <string>
 #include <vector>
@@ -16,6 +15,7 @@
 #include "adapters/sqlite/sqlite_result_bus.h"
 #include "contract/embedded_world.h"
 #include "contract/sample_rows.h"
+#include "core/mutex.h"
 
 namespace infra {
 namespace {
@@ -34,7 +34,7 @@ class Statements {
     return statements;
   }
   std::set<std::string> take() {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     return std::exchange(seen_, {});
   }
 
@@ -45,13 +45,13 @@ class Statements {
   }
   static int note(unsigned /*kind*/, void* /*context*/, void* statement, void* /*text*/) {
     Statements& own = all();
-    const std::lock_guard lock(own.mutex_);
+    const MutexLock lock(own.mutex_);
     own.seen_.insert(sqlite3_sql(static_cast<sqlite3_stmt*>(statement)));
     return 0;
   }
 
-  std::mutex mutex_;
-  std::set<std::string> seen_;
+  Mutex mutex_;
+  std::set<std::string> seen_ INFRA_GUARDED_BY(mutex_);
 };
 
 class QueryPlans : public ::testing::Test {
