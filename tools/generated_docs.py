@@ -7,6 +7,7 @@ import re
 import sys
 from pathlib import Path
 
+import limit_docs
 import variables
 from sources import ROOT, files, line_of, read
 from table_rows import rows
@@ -26,6 +27,7 @@ def documented_metrics():
 BLOCKS = {
     (README, "variables"): lambda: variables.documented("machine"),
     (OPERATIONS, "metrics"): documented_metrics,
+    (Path("docs/how-to/limits.md"), "limits"): limit_docs.documented,
     (README, "fleet-variables"): lambda: variables.documented("fleet_needs", "fleet_chooses", "fleet", "worker", "elsewhere"),
 }
 # Those of the build, the tests, a function's environment and the command line are named in documents, too.
