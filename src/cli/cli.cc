@@ -6,7 +6,9 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "cli/command_table.h"
 #include "cli/help.h"
@@ -37,10 +39,28 @@ Exit flushed(Exit exit, const Output& output) {
   return Exit::usage;
 }
 
+// Which platform is asked, and how, may stand before the command too: it is read as if it came behind.
+std::vector<const char*> with_command_first(std::span<const char* const> words) {
+  std::size_t before = 0;
+  while (before < words.size()) {
+    const std::string_view word = words[before];
+    const auto name = word.substr(0, word.find('='));
+    const auto option = std::ranges::find(connection_options(), name, &Option::name);
+    if (option == connection_options().end()) break;
+    before += option->value.empty() || word.contains('=') ? 1 : 2;
+  }
+  if (before == 0 || before >= words.size()) return {words.begin(), words.end()};
+  std::vector<const char*> all{words[before]};
+  all.insert(all.end(), words.begin(), words.begin() + static_cast<std::ptrdiff_t>(before));
+  all.insert(all.end(), words.begin() + static_cast<std::ptrdiff_t>(before) + 1, words.end());
+  return all;
+}
+
 }  // namespace
 
 int run(int argc, const char* const* argv, const Host& host) {
-  const std::span<const char* const> words(argv + std::min(argc, 1), argv + argc);
+  const auto all = with_command_first({argv + std::min(argc, 1), argv + argc});
+  const std::span<const char* const> words(all);
   if (words.empty()) return print(first_steps());
   const std::string_view first = words[0];
   if (first == "--version") return print(host.version);

@@ -118,6 +118,13 @@ class Connected(CliCase):
         said = self.cli("list", INFRA_URL=self.url + "/nothing")
         self.assertEqual(said.status, REFUSED, said)
 
+    def test_whom_to_ask_may_stand_before_the_command(self):
+        nowhere = {"INFRA_URL": "http://127.0.0.1:1", "INFRA_API_KEY": "wrong"}
+        said = self.good("--json", "--url", self.url, f"--api-key={API_KEY}", "list", **nowhere)
+        self.assertIsInstance(said.json(), list, said)
+        self.assertEqual(self.cli("--url", "list").status, USAGE, "an option without its value")
+        self.assertEqual(self.cli("--json").status, USAGE)
+
     def test_nothing_is_coloured_in_a_pipe(self):
         self.assertNotIn("\x1b", repr(self.cli("list")) + repr(self.cli("nothing")))
 
