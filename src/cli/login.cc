@@ -4,34 +4,52 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <csignal>
 #include <filesystem>
 #include <iostream>
 
 #include "cli/run_commands.h"
 #include "cli/session.h"
-#include "core/at_end.h"
 #include "core/error_codes.h"
 #include "core/text.h"
 
 namespace infra::cli {
 namespace {
 
+volatile std::sig_atomic_t received = 0;
+
+// A line from a terminal that does not show it, and that shows what is typed again however this ends: a signal is
+// taken once that is done.
+std::string read_hidden(std::string_view question, const termios& before) {
+  constexpr std::array kEnding{SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP};
+  std::array<struct sigaction, kEnding.size()> others{};
+  received = 0;
+  struct sigaction note{};
+  note.sa_handler = [](int number) { received = number; };  // without SA_RESTART: the read ends
+  for (std::size_t i = 0; i < kEnding.size(); ++i) sigaction(kEnding[i], &note, &others[i]);
+  termios hidden = before;
+  hidden.c_lflag &= ~static_cast<tcflag_t>(ECHO);
+  tcsetattr(STDIN_FILENO, TCSANOW, &hidden);
+  fmt::print(stderr, "{}", question);
+  std::string line;
+  for (char letter = 0; received == 0 && read(STDIN_FILENO, &letter, 1) == 1 && letter != '\n';) line += letter;
+  tcsetattr(STDIN_FILENO, TCSANOW, &before);
+  for (std::size_t i = 0; i < kEnding.size(); ++i) sigaction(kEnding[i], &others[i], nullptr);
+  if (received != 0) std::raise(received);
+  return line;
+}
+
 // From a terminal without showing it; else the first line of stdin.
 std::string read_key() {
-  termios before{};
-  const bool terminal = isatty(STDIN_FILENO) == 1 && tcgetattr(STDIN_FILENO, &before) == 0;
-  const AtEnd show_again([&] {
-    if (terminal) tcsetattr(STDIN_FILENO, TCSANOW, &before);
-  });
-  if (terminal) {
-    termios hidden = before;
-    hidden.c_lflag &= ~static_cast<tcflag_t>(ECHO);
-    tcsetattr(STDIN_FILENO, TCSANOW, &hidden);
-    fmt::print(stderr, "API key: ");
-  }
+  termios terminal{};
   std::string line;
-  std::getline(std::cin, line);
-  if (terminal) fmt::print(stderr, "\n");
+  if (isatty(STDIN_FILENO) == 1 && tcgetattr(STDIN_FILENO, &terminal) == 0) {
+    line = read_hidden("API key: ", terminal);
+    fmt::print(stderr, "\n");
+  } else {
+    std::getline(std::cin, line);
+  }
   return std::string(trim(line));
 }
 
