@@ -19,6 +19,7 @@ using ::testing::UnorderedElementsAre;
 
 std::string path_of(std::string_view pattern) {
   std::string path;
+  if (pattern == "/assets/:name") return "/assets/manifest.json";
   while (!pattern.empty()) {
     const auto end = pattern.find('/', 1);
     const auto segment = pattern.substr(0, end);
@@ -59,7 +60,7 @@ TEST(Access, AHeaderThatComesTwiceIsJoinedRefusedOrReadOnceAsItsMeaningAsks) {
   EXPECT_EQ(api.worker.jobs.back().traceparent, "") << "several are none";
 }
 
-TEST(Access, EveryRouteButHealthAndTheRootNeedsTheKeyUnderBothPrefixes) {
+TEST(Access, EveryRouteButHealthTheRootAndThePagesFilesNeedsTheKeyUnderBothPrefixes) {
   TestApi api;
   std::vector<std::string> open;
   for (const Route& route : api.routes()) {
@@ -88,7 +89,7 @@ TEST(Access, EveryRouteButHealthAndTheRootNeedsTheKeyUnderBothPrefixes) {
       EXPECT_FALSE(refused.body_was_read);
     }
   }
-  EXPECT_THAT(open, UnorderedElementsAre("/", "/api/", "/health", "/api/health"));
+  EXPECT_THAT(open, UnorderedElementsAre("/", "/api/", "/assets/manifest.json", "/api/assets/manifest.json", "/health", "/api/health"));
 }
 
 TEST(Access, MetricsCanBePublicAndNothingElseIsThen) {
@@ -198,7 +199,7 @@ TEST(Access, WhatNeverWasARequestIsAnsweredAndCounted) {
 TEST(Access, TheRootSaysWhereToGo) {
   TestApi api;
   for (const char* path : {"/", "/api/"}) {
-    for (const char* accept : {"*/*", "application/json", "text/html"}) {
+    for (const char* accept : {"*/*", "application/json", "text/plain"}) {
       const auto answer = api.send({.target = path, .headers = {{"Accept", accept}}, .key = {}});
       ASSERT_EQ(answer.status, 200);
       EXPECT_EQ(answer.header("Content-Type"), "application/json; charset=utf-8");

@@ -31,6 +31,15 @@ RouteHandler by_name_too(app::FunctionNames& names, RouteHandler handler) {
   };
 }
 
+// What comes without a path: a browser gets the dashboard, all others what there is.
+RouteHandler front(DashboardHandler& dashboard, MonitoringHandler& status) {
+  return [&dashboard, &status](Context& context) -> Task<Result<net::Response>> {
+    auto response = co_await (dashboard.is_wanted(context) ? dashboard.page(context) : status.overview(context));
+    if (response) response->headers.add("Vary", "Accept");
+    co_return response;
+  };
+}
+
 }  // namespace
 
 // Every route exists as /x and as /api/x. What is not said to be open needs the key; what is limited counts on the
@@ -61,7 +70,8 @@ std::vector<Route> controller_routes(Handlers h, bool metrics_public) {
       {"GET", "/functions/:id/logs/:requestId/files/*name", key, free, bind(h.logs, &L::file)},
       {"GET", "/functions/:id/advice", key, free, bind(h.advice, &A::get)},
       {"PUT", "/functions/:id/advice", key, limited, bind(h.advice, &A::apply)},
-      {"GET", "/", open, free, bind(h.status, &P::overview)},
+      {"GET", "/", open, free, front(h.dashboard, h.status)},
+      {"GET", "/assets/:name", open, free, bind(h.dashboard, &DashboardHandler::asset)},
       {"GET", "/health", health, free, bind(h.status, &P::health)},
       {"GET", "/metrics", metrics, free, bind(h.status, &P::metrics)},
       {"GET", "/logs", key, free, bind(h.status, &P::logs)},

@@ -7,6 +7,7 @@
 #include "app/function_names.h"
 #include "app/id_source.h"
 #include "http/advice_handler.h"
+#include "http/dashboard_handler.h"
 #include "http/functions_handler.h"
 #include "http/logs_handler.h"
 #include "http/middleware.h"
@@ -35,6 +36,7 @@ struct Handlers {
   AdviceHandler& advice;
   MonitoringHandler& status;
   SystemHandler& system;
+  DashboardHandler& dashboard;
 };
 
 // The route tables. The handlers must outlive them.

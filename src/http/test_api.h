@@ -33,6 +33,20 @@ namespace infra::http {
 inline constexpr std::string_view kKey = "the-right-key";
 inline constexpr std::string_view kUnknown = "01890000-0000-7000-8000-000000000000";  // a well-formed id of nothing
 
+inline constexpr web::Asset kAssets[] = {
+    {.name = "index.html",
+     .type = "text/html; charset=utf-8",
+     .etag = R"("page")",
+     .encoding = "gzip",
+     .content = "<page>"},
+    {.name = "main-ABC.js",
+     .type = "text/javascript; charset=utf-8",
+     .etag = R"("script")",
+     .encoding = "gzip",
+     .content = "run()",
+     .immutable = true},
+    {.name = "manifest.json", .type = "application/json", .etag = R"("list")", .encoding = {}, .content = "[]"}};
+
 // A body that arrives in small pieces and counts how much of it was asked for.
 class TestBody final : public net::BodyStream {
  public:
@@ -168,7 +182,7 @@ class TestApi {
   }
   [[nodiscard]] std::vector<Route> routes(bool metrics_public = false) {
     return controller_routes({names_, functions_handler_, runs_handler_, logs_handler_, advice_handler_,
-                              monitoring_handler_, system_handler_},
+                              monitoring_handler_, system_handler_, dashboard_handler_},
                              metrics_public);
   }
   // What never became a request.
@@ -254,6 +268,7 @@ class TestApi {
                                          .configuration = [this] { return claims_.possible(); }}};
   const std::optional<WorkerId> only_worker_;
   SystemHandler system_handler_{workers, models, clock, {}, only_worker_};
+  DashboardHandler dashboard_handler_{kAssets};
   Api api_;
 };
 

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "web/assets.h"
+
 namespace infra {
 namespace {
 
@@ -33,11 +35,13 @@ Controller::Controller(Program& program, ControllerEngines engines)
       logs_handler_(read_logs_, read_output_file_),
       advice_handler_(advise_memory_),
       system_handler_(engines_.workers, models_, program.clock, engines_.refresh_workers, engines_.only_worker),
+      dashboard_handler_(web::assets()),
       door_(
           program, engines_.limiter, engines_.probes, [this] { return gauges(); },
           [&](http::MonitoringHandler& status) {
             return http::controller_routes(
-                {names_, functions_handler_, runs_handler_, logs_handler_, advice_handler_, status, system_handler_},
+                {names_, functions_handler_, runs_handler_, logs_handler_, advice_handler_, status, system_handler_,
+                 dashboard_handler_},
                 program.config.metrics_public);
           },
           [this] { return claims_.possible(); }) {}

@@ -71,6 +71,7 @@ class Controller {
   http::LogsHandler logs_handler_;
   http::AdviceHandler advice_handler_;
   http::SystemHandler system_handler_;
+  http::DashboardHandler dashboard_handler_;
   FrontDoor door_;
 };
 

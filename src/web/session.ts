@@ -1,0 +1,73 @@
+// Who is signed in. The key is kept in memory, and in the tab's own storage if that is wished; it leaves in a header.
+import { ApiError, get, getIfThere, onRefusedKey, holdKey } from "./api";
+
+export interface Who {
+  name: string;
+  scopes: string[] | null; // null: the server has no named keys, and its one key may all
+}
+
+const STORED = "infra-key";
+
+let who: Who | null = null;
+let note = "";
+const listeners = new Set<() => void>();
+
+export const session = {
+  get who(): Who | null {
+    return who;
+  },
+  // Why one is signed out, if that was not one's own wish.
+  get note(): string {
+    return note;
+  },
+  may(scope: "invoke" | "read" | "deploy" | "admin"): boolean {
+    return who !== null && (who.scopes === null || who.scopes.includes(scope));
+  },
+  subscribe(listener: () => void): () => void {
+    listeners.add(listener);
+    return () => listeners.delete(listener);
+  },
+};
+
+function tell(): void {
+  for (const listener of listeners) listener();
+}
+
+export function signOut(why = ""): void {
+  holdKey(null);
+  sessionStorage.removeItem(STORED);
+  who = null;
+  note = why;
+  tell();
+}
+
+// Fails with what the server said of the key.
+export async function signIn(key: string, keep: boolean): Promise<void> {
+  holdKey(key);
+  try {
+    const named = await getIfThere<{ key: string; name: string; scopes: string[] }>("/whoami");
+    if (named === null) await get("/system/status"); // an older server: does the key open a door?
+    who = named === null ? { name: "", scopes: null } : { name: named.name || named.key, scopes: named.scopes };
+  } catch (error) {
+    holdKey(null);
+    throw error;
+  }
+  if (keep) sessionStorage.setItem(STORED, key);
+  note = "";
+  tell();
+}
+
+// What this tab was signed in with before it was loaded again.
+export async function resume(): Promise<void> {
+  const key = sessionStorage.getItem(STORED);
+  if (key === null) return;
+  try {
+    await signIn(key, true);
+  } catch (error) {
+    signOut(error instanceof ApiError && error.status === 401 ? "The key is not valid any more." : String((error as Error).message));
+  }
+}
+
+onRefusedKey(() => {
+  if (who !== null) signOut("The server refused the key: it was changed or revoked.");
+});
