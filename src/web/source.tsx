@@ -10,16 +10,19 @@ export interface Code {
   label: string;
   runtime: Runtime | null; // as its files say it
   bundle: () => Promise<Blob>;
+  text?: string; // if it was typed
 }
 
 interface Props {
   runtime: Runtime;
   onCode: (code: Code | null) => void;
+  text?: string | undefined; // to begin with
+  files?: boolean; // are looked for first
 }
 
 function typed(runtime: Runtime, text: string): Code {
   const { entry } = templates[runtime];
-  return { label: entry, runtime, bundle: () => zip([{ path: entry, data: new Blob([text]) }]) };
+  return { label: entry, runtime, text, bundle: () => zip([{ path: entry, data: new Blob([text]) }]) };
 }
 
 function ofEntries(entries: Entry[]): Code | null {
@@ -33,9 +36,9 @@ function ofEntries(entries: Entry[]): Code | null {
   return { label, runtime: runtimeOf(entries.map((entry) => entry.path)), bundle: () => zip(entries) };
 }
 
-export function Source({ runtime, onCode }: Props) {
-  const [way, setWay] = useState<"edit" | "files">("edit");
-  const [texts, setTexts] = useState<Partial<Record<Runtime, string>>>({});
+export function Source({ runtime, onCode, text: given, files = false }: Props) {
+  const [way, setWay] = useState<"edit" | "files">(files ? "files" : "edit");
+  const [texts, setTexts] = useState<Partial<Record<Runtime, string>>>(given === undefined ? {} : { [runtime]: given });
   const [dropped, setDropped] = useState<Code | null>(null);
   const [over, setOver] = useState(false);
   const group = useId();

@@ -1,8 +1,10 @@
 // A new function, or new code under a name that is there.
 import { useState } from "preact/hooks";
 import { upload } from "../api";
+import { CompilerOr } from "../compiler";
+import { keepCode } from "../inputs";
 import { useAction } from "../load";
-import { Choice, Problem, Text } from "../parts";
+import { Choice, Text } from "../parts";
 import { go, to } from "../route";
 import { session } from "../session";
 import { Source, type Code } from "../source";
@@ -36,6 +38,7 @@ export function Deploy() {
     setProgress(0);
     try {
       const { functionId } = (await upload("POST", "/upload", form, setProgress)) as { functionId: string };
+      keepCode(functionId, code!.text);
       go(to("functions", functionId));
     } finally {
       setProgress(null);
@@ -69,17 +72,5 @@ export function Deploy() {
         </div>
       </form>
     </>
-  );
-}
-
-// A compiler's words have lines.
-function CompilerOr({ error }: { error: Error }) {
-  const [first, ...lines] = error.message.split("\n");
-  if (lines.length === 0) return <Problem error={error} />;
-  return (
-    <div class="notice bad" role="alert">
-      <p>{first}</p>
-      <pre class="output" tabIndex={0} role="region" aria-label="The compiler's words">{lines.join("\n")}</pre>
-    </div>
   );
 }

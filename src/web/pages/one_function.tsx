@@ -6,6 +6,7 @@ import { useLoad } from "../load";
 import { Notice, Parts, Problem, Time, Waiting } from "../parts";
 import { to, useRoute } from "../route";
 import type { FunctionRow } from "../types";
+import { NewCode } from "./code";
 import { Logs, OneRun } from "./logs";
 import { Run } from "./run";
 import { Settings } from "./settings";
@@ -18,7 +19,7 @@ export function OneFunction() {
   const [seriesThere, Charts] = lazyCharts(id);
   if (!row) return error ? <><p><a href={to("functions")}>All functions</a></p><Problem error={error} /></> : <Waiting />;
   const parts: [string, string, string][] = [["run", "Run", to("functions", id)], ["logs", "Logs", to("functions", id, "logs")],
-    ["settings", "Settings", to("functions", id, "settings")]];
+    ["code", "Code", to("functions", id, "code")], ["settings", "Settings", to("functions", id, "settings")]];
   if (seriesThere) parts.splice(2, 0, ["charts", "Charts", to("functions", id, "charts")]);
   return (
     <>
@@ -39,6 +40,7 @@ export function OneFunction() {
       <Parts label="Of this function" items={parts} current={tab} />
       {tab === "run" && <Run key={id} row={row} changed={reload} />}
       {tab === "logs" && (path[3] ? <OneRun row={row} requestId={path[3]} /> : <Logs key={id} row={row} />)}
+      {tab === "code" && <NewCode key={id} row={row} changed={reload} />}
       {tab === "settings" && <Settings key={id} row={row} changed={reload} />}
       {tab === "charts" && Charts && <Charts functionId={id} />}
     </>

@@ -1,12 +1,11 @@
-// What of a function can be changed, new code included, and its removal.
+// What of a function can be changed besides its code, and its removal.
 import { useState } from "preact/hooks";
-import { part, send, upload } from "../api";
+import { part, send } from "../api";
 import { useAction } from "../load";
 import { Choice, Field, Notice, Problem, Question, Text } from "../parts";
 import { go, to } from "../route";
 import { session } from "../session";
 import type { FunctionRow } from "../types";
-import { Source, type Code } from "../source";
 
 // NAME=value lines. Null and why where one is none.
 export function readEnvironment(text: string): Record<string, string> {
@@ -30,8 +29,6 @@ export function Settings({ row, changed }: { row: FunctionRow; changed: () => vo
   const [environment, setEnvironment] = useState("");
   const [saved, setSaved] = useState("");
   const [asking, setAsking] = useState(false);
-  const [code, setCode] = useState<Code | null>(null);
-  const [progress, setProgress] = useState(0);
   const path = `/functions/${part(row.functionId)}`;
 
   const save = useAction(async () => {
@@ -44,13 +41,6 @@ export function Settings({ row, changed }: { row: FunctionRow; changed: () => vo
     await send("PUT", path, change);
     setEnvironment("");
     setSaved("Saved; it holds for runs from now on.");
-    changed();
-  });
-  const replace = useAction(async () => {
-    const form = new FormData();
-    form.append("file", await code!.bundle(), "code.zip");
-    await upload("PUT", path, form, setProgress);
-    setSaved("The new code is in place; runs from now on use it.");
     changed();
   });
   const remove = useAction(async () => {
@@ -73,16 +63,11 @@ export function Settings({ row, changed }: { row: FunctionRow; changed: () => vo
         <Choice label="Network" value={network} onValue={setNetwork}
           options={[["none", "none"], ["egress", "egress: public addresses"]]} />
         <Environment value={environment} onValue={setEnvironment} hint="NAME=value, one a line. These replace all that it has; empty leaves them." />
-        <Problem error={save.error ?? replace.error} />
+        <Problem error={save.error} />
         {saved && <Notice>{saved}</Notice>}
         <button class="primary" disabled={save.busy}>{save.busy ? "Saving…" : "Save"}</button>
       </form>
       <div>
-        <h2>New code</h2>
-        <Source runtime={row.runtime} onCode={setCode} />
-        <button type="button" disabled={!code || replace.busy} onClick={() => replace.run()}>
-          {replace.busy ? `Uploading ${Math.round(progress * 100)} %` : "Replace the code"}
-        </button>
         <h2>Remove</h2>
         <p>Its code and counters go with it. There is no way back.</p>
         <button type="button" class="danger" onClick={() => setAsking(true)}>Delete this function</button>
