@@ -12,6 +12,7 @@ import check_docs
 import check_files
 import check_includes
 import check_throws
+import check_web
 from sources import ROOT
 
 CHECKS = {
@@ -24,6 +25,7 @@ CHECKS = {
     "syntax": ("Python, JavaScript and bash parse", lambda jobs: check_files.check_syntax()),
     "python": ("pyflakes and pycodestyle", lambda jobs: check_files.check_python()),
     "shell": ("shellcheck", lambda jobs: check_files.check_shell()),
+    "web": ("the dashboard's types, and no text of it becomes markup", lambda jobs: check_web.check()),
     "headers": ("headers compile alone", check_compile.check_headers),
     "tidy": ("clang-tidy", check_compile.check_tidy),
 }

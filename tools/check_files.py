@@ -11,8 +11,8 @@ MAX_LINES = 500
 NO_SUFFIX = tuple(map(Path, ("dev", ".ci/run", "packaging/container-entry", "packaging/debian/postinst", "packaging/debian/prerm",
                              "packaging/debian/postrm")))
 FOLDERS = ("src", "tests", "tools", "bench", "runtimes", "packaging")  # an example opens as its reader would write it
-OPENING = {".h": "//", ".hpp": "//", ".go": "//", ".cc": "//", ".js": "//", ".mjs": "//", ".py": ('"""', "#", "r\"\"\""),
-           ".sh": "#", ".cmake": "#"}
+OPENING = {".h": "//", ".hpp": "//", ".go": "//", ".cc": "//", ".js": "//", ".mjs": "//", ".ts": "//",
+           ".tsx": "//", ".css": "/*", ".py": ('"""', "#", "r\"\"\""), ".sh": "#", ".cmake": "#"}
 
 
 MUTEX, PRECOMPILED = Path("src/core/mutex.h"), Path("src/pch.h")

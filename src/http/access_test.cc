@@ -89,7 +89,8 @@ TEST(Access, EveryRouteButHealthTheRootAndThePagesFilesNeedsTheKeyUnderBothPrefi
       EXPECT_FALSE(refused.body_was_read);
     }
   }
-  EXPECT_THAT(open, UnorderedElementsAre("/", "/api/", "/assets/manifest.json", "/api/assets/manifest.json", "/health", "/api/health"));
+  EXPECT_THAT(open, UnorderedElementsAre("/", "/api/", "/assets/manifest.json", "/api/assets/manifest.json", "/health",
+                                         "/api/health"));
 }
 
 TEST(Access, MetricsCanBePublicAndNothingElseIsThen) {

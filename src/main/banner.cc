@@ -5,7 +5,10 @@
 namespace infra {
 
 std::string walk_through(const WalkThrough& told) {
-  std::string text = fmt::format("\n  Infra is ready on http://127.0.0.1:{}\n\n  In another terminal:\n\n", told.port);
+  std::string text = fmt::format(
+      "\n  Infra is ready on http://127.0.0.1:{}\n  Open it in a browser for the dashboard; its key: {}\n\n"
+      "  Or in another terminal:\n\n",
+      told.port, told.key);
   if (!told.command_line_knows)
     text += fmt::format("    export INFRA_URL=http://127.0.0.1:{} INFRA_API_KEY={}\n", told.port, told.key);
   if (told.program != "infra") text += fmt::format("    alias infra={}\n", told.program);

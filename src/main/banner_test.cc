@@ -13,6 +13,7 @@ TEST(Banner, WalksThroughAFirstFunction) {
   const auto text =
       walk_through({.port = 4321, .key = "the-key", .program = "/opt/infra", .examples = "/opt/examples"});
   EXPECT_THAT(text, HasSubstr("http://127.0.0.1:4321\n"));
+  EXPECT_THAT(text, HasSubstr("browser for the dashboard; its key: the-key\n"));
   EXPECT_THAT(text, HasSubstr("export INFRA_URL=http://127.0.0.1:4321 INFRA_API_KEY=the-key\n"));
   EXPECT_THAT(text, HasSubstr("alias infra=/opt/infra\n"));
   EXPECT_THAT(text, HasSubstr("infra deploy /opt/examples/hello-python\n"));

@@ -39,10 +39,9 @@ Controller::Controller(Program& program, ControllerEngines engines)
       door_(
           program, engines_.limiter, engines_.probes, [this] { return gauges(); },
           [&](http::MonitoringHandler& status) {
-            return http::controller_routes(
-                {names_, functions_handler_, runs_handler_, logs_handler_, advice_handler_, status, system_handler_,
-                 dashboard_handler_},
-                program.config.metrics_public);
+            return http::controller_routes({names_, functions_handler_, runs_handler_, logs_handler_, advice_handler_,
+                                            status, system_handler_, dashboard_handler_},
+                                           program.config.metrics_public);
           },
           [this] { return claims_.possible(); }) {}
 

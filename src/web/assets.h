@@ -8,9 +8,9 @@
 namespace infra::web {
 
 struct Asset {
-  std::string_view name;  // "index.html"; below /assets all others have a hash of what is in them in their names
-  std::string_view type;  // Content-Type
-  std::string_view etag;  // with its quotes
+  std::string_view name;      // "index.html"; below /assets all others have a hash of what is in them in their names
+  std::string_view type;      // Content-Type
+  std::string_view etag;      // with its quotes
   std::string_view encoding;  // Content-Encoding: "gzip", or empty
   std::string_view content;
   bool immutable = false;  // its name changes with its content

@@ -21,6 +21,11 @@ export function mateOf(text: string, at: number): [number, number] | null {
   return null;
 }
 
+// Whether each bracket of that kind has its mate: a closing one that is there already is then stepped over.
+function balanced(text: string, closing: string): boolean {
+  return text.split(closing).length === text.split(OPENING[closing]!).length;
+}
+
 interface Props {
   label: string;
   value: string;
@@ -73,7 +78,7 @@ export function Editor({ label, value, onValue, indent = "  ", rows = 12, onSubm
     } else if (event.key in PAIRS && start === end && /^(\s|[)\]}]|$)/.test(text.slice(end, end + 1))) {
       event.preventDefault();
       type(event.key + PAIRS[event.key]!, 1);
-    } else if (event.key in OPENING && start === end && text[start] === event.key && text[start - 1] === OPENING[event.key]) {
+    } else if (event.key in OPENING && start === end && text[start] === event.key && balanced(text, event.key)) {
       event.preventDefault();
       area.current!.selectionStart = area.current!.selectionEnd = start + 1;
     } else if (event.key === "Backspace" && start === end && PAIRS[text[start - 1] ?? ""] === text[start] && text[start] !== undefined) {

@@ -34,7 +34,7 @@ export function useLoad<T>(fetch: (signal: AbortSignal) => Promise<T>, on: unkno
       abort.abort();
       clearTimeout(timer);
     };
-  }, [...on, turn]);
+  }, [...on, turn, everyMs]);
   const reload = useCallback(() => setTurn((before) => before + 1), []);
   return { data: state.data, error: state.error, reload };
 }

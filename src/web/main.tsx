@@ -1,6 +1,7 @@
 // The dashboard: who is signed in sees the page that the address names.
 import { render, type ComponentType } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
+import { ApiPage } from "./pages/api";
 import { Deploy } from "./pages/deploy";
 import { Functions } from "./pages/functions";
 import { Keys } from "./pages/keys";
@@ -25,6 +26,7 @@ const places: Place[] = [
   { name: "overview", title: "Overview", page: Overview, shown: () => session.may("read") },
   { name: "workers", title: "Workers", page: Workers, shown: () => session.may("read") },
   { name: "keys", title: "Keys", page: Keys, shown: () => session.who?.scopes?.includes("admin") ?? false },
+  { name: "api", title: "API", page: ApiPage, shown: () => session.who?.describesItself ?? false },
 ];
 
 function App() {

@@ -1,9 +1,10 @@
 // Who is signed in. The key is kept in memory, and in the tab's own storage if that is wished; it leaves in a header.
-import { ApiError, get, getIfThere, onRefusedKey, holdKey } from "./api";
+import { ApiError, call, get, getIfThere, holdKey, onRefusedKey } from "./api";
 
 export interface Who {
   name: string;
   scopes: string[] | null; // null: the server has no named keys, and its one key may all
+  describesItself: boolean; // it has /openapi.json
 }
 
 const STORED = "infra-key";
@@ -47,7 +48,8 @@ export async function signIn(key: string, keep: boolean): Promise<void> {
   try {
     const named = await getIfThere<{ key: string; name: string; scopes: string[] }>("/whoami");
     if (named === null) await get("/system/status"); // an older server: does the key open a door?
-    who = named === null ? { name: "", scopes: null } : { name: named.name || named.key, scopes: named.scopes };
+    const describesItself = await call("/openapi.json", { method: "HEAD" }).then(() => true, () => false);
+    who = { name: named ? named.name || named.key : "", scopes: named ? named.scopes : null, describesItself };
   } catch (error) {
     holdKey(null);
     throw error;

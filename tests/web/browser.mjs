@@ -1,5 +1,6 @@
 // Debian's Chromium under playwright-core, and what every page must keep: nothing on its console, no failed request that was not
 // meant, no serious finding of axe-core.
+import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -14,7 +15,8 @@ export const key = process.env.INFRA_API_KEY;
 // Some refusals are what a test asks for; Chromium writes each of them to the console.
 const REFUSED = /Failed to load resource: the server responded with a status of (400|401|403|404|409|422|501|503)/;
 
-export async function open({ width = 1440, height = 900, dark = false } = {}) {
+// A tab that is closed with the test `t`, and has had nothing to complain of then.
+export async function open(t, { width = 1440, height = 900, dark = false } = {}) {
   const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu"] });
   const context = await browser.newContext({
     viewport: { width, height },
@@ -34,7 +36,23 @@ export async function open({ width = 1440, height = 900, dark = false } = {}) {
   page.on("request", (request) => {
     if (!request.url().startsWith(url) && !/^(data|blob):/.test(request.url())) foreign.push(request.url());
   });
-  return { browser, context, page, complaints, foreign };
+  t.after(() => browser.close());
+  return {
+    page,
+    wasQuiet: () => {
+      assert.deepEqual(complaints, []);
+      assert.deepEqual(foreign, []);
+    },
+  };
+}
+
+// A part of a test, which its failure names.
+export async function step(what, act) {
+  try {
+    await act();
+  } catch (error) {
+    throw new Error(`${what}: ${error.message}`, { cause: error });
+  }
 }
 
 export async function signIn(page, { given = key, keep = false } = {}) {

@@ -3,12 +3,14 @@ import { call, getIfThere } from "../api";
 import { count, ms, seconds } from "../format";
 import { useLoad } from "../load";
 import { quantile, readMetrics, sum } from "../metrics";
+import { useNames } from "../names";
 import { Empty, Meter, Problem, Status, Time, Waiting } from "../parts";
 import { to } from "../route";
 import { session } from "../session";
 import type { PlatformEvent } from "../types";
 
 const REFRESH_MS = 3000;
+const SHOWN = 30; // events
 
 interface System {
   status: string;
@@ -50,6 +52,7 @@ function Figure({ title, value, note, bad = false }: { title: string; value: str
 
 export function Overview() {
   const { data, error } = useLoad(all, [], REFRESH_MS);
+  const nameOf = useNames((data?.events ?? []).slice(0, SHOWN).flatMap(({ functionId }) => functionId ?? []));
   if (!data) return error ? <Problem error={error} /> : <Waiting />;
   const { system, state, samples, events } = data;
   const runs = sum(samples, "function_invocations_total");
@@ -102,9 +105,9 @@ export function Overview() {
             </Empty>
           ) : (
             <ul class="events">
-              {events.slice(0, 30).map((event) => (
+              {events.slice(0, SHOWN).map((event) => (
                 <li key={event.id} class={event.level.toLowerCase()}>
-                  <Time at={event.timestamp} /> <What event={event} />
+                  <Time at={event.timestamp} /> <What event={event} nameOf={nameOf} />
                   {event.duration !== null && <span class="quiet"> {ms(event.duration)}</span>}
                 </li>
               ))}
@@ -116,10 +119,10 @@ export function Overview() {
   );
 }
 
-function What({ event }: { event: PlatformEvent }) {
+function What({ event, nameOf }: { event: PlatformEvent; nameOf: (id: string) => string }) {
   const words = event.functionId ? event.msg.replace(`: ${event.functionId}`, "") : event.msg;
   if (!event.functionId) return <span class="words">{words}</span>;
   const target = event.requestId && event.duration !== null ? to("functions", event.functionId, "logs", event.requestId)
     : to("functions", event.functionId);
-  return <><span class="words">{words}</span> <a href={target}><code>{event.functionId.slice(0, 8)}</code></a></>;
+  return <><span class="words">{words}</span> <a class="words" href={target}>{nameOf(event.functionId)}</a></>;
 }

@@ -1,0 +1,184 @@
+// What strangers put into the page stays text; a key that is refused signs out; what a server has not is not shown, and what it has is.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { key, open, seriousFlaws, signIn, url } from "./browser.mjs";
+
+const MARKUP = `<img src=x onerror="document.title='owned'"><script>document.title='owned'</script>`;
+
+async function upload(code, name) {
+  const boundary = "hostile";
+  const { zip } = await import("../../src/web/zip.ts");
+  const bundle = Buffer.from(await (await zip([{ path: "main.py", data: new Blob([code]) }])).arrayBuffer());
+  const part = (field, value) => Buffer.from(`--${boundary}\r\nContent-Disposition: form-data; name="${field}"\r\n\r\n${value}\r\n`);
+  const body = Buffer.concat([part("name", name), part("description", name), part("runtime", "python"),
+    Buffer.from(`--${boundary}\r\nContent-Disposition: form-data; name="file"; filename="a.zip"\r\n\r\n`), bundle,
+    Buffer.from(`\r\n--${boundary}--\r\n`)]);
+  const answer = await fetch(`${url}/upload`, { method: "POST", body, headers: { "x-api-key": key,
+    "content-type": `multipart/form-data; boundary=${boundary}` } });
+  assert.equal(answer.status, 200, await answer.clone().text());
+  return (await answer.json()).functionId;
+}
+
+test("a hostile function is text wherever it is shown", async (t) => {
+  const id = await upload(`
+import os, sys
+def handler(event, context):
+    print(${JSON.stringify(MARKUP)})
+    print(${JSON.stringify(MARKUP)}, file=sys.stderr)
+    os.makedirs("/output/<svg onload=alert(1)>", exist_ok=True)
+    open("/output/<svg onload=alert(1)>/page.html", "w").write(${JSON.stringify(MARKUP)})
+    if (event or {}).get("fail"):
+        raise ValueError(${JSON.stringify(MARKUP)})
+    return {"markup": ${JSON.stringify(MARKUP)}, "__proto__": {"owned": True}}
+`, MARKUP);
+  const { page, wasQuiet } = await open(t);
+  const harmless = async (what) => {
+    assert.equal(await page.locator("main img, main script, main svg, main iframe").count(), 0, what);
+    assert.doesNotMatch(await page.title(), /owned/, what);
+  };
+  await signIn(page);
+  await page.getByRole("link", { name: MARKUP }).waitFor();
+  await harmless("the list");
+  await page.getByRole("link", { name: MARKUP }).click();
+  await page.getByRole("heading", { name: MARKUP }).waitFor();
+  await page.getByRole("button", { name: "Run", exact: true }).click();
+  await page.getByRole("region", { name: "Result" }).getByText("<img src=x").waitFor();
+  await page.getByRole("region", { name: "stderr" }).getByText(MARKUP).waitFor();
+  const [file] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "<svg onload" }).click()]);
+  assert.equal(file.suggestedFilename(), "page.html");
+  await harmless("a run");
+  await page.getByRole("textbox", { name: "Input, JSON" }).fill('{"fail": true}');
+  await page.getByRole("button", { name: "Run", exact: true }).click();
+  await page.getByRole("alert").getByText("<img src=x").waitFor();
+  await harmless("a failure");
+  await page.goto(`${url}/#/functions/${id}/logs`);
+  await page.reload();
+  await signIn(page);
+  await page.goto(`${url}/#/functions/${id}/logs?search=${encodeURIComponent(MARKUP)}`);
+  await page.locator("td code").first().waitFor();
+  await harmless("its logs");
+  await page.goto(`${url}/#/${encodeURIComponent(MARKUP)}`);
+  await page.getByText("There is no such page").waitFor();
+  await harmless("an address");
+  assert.deepEqual(await seriousFlaws(page), []);
+  wasQuiet();
+});
+
+test("the browser itself forbids markup from text, and scripts and requests that are not the page's", async (t) => {
+  const { page, wasQuiet } = await open(t);
+  await page.goto(url);
+  const tried = await page.evaluate(async (markup) => {
+    const outcome = {};
+    try {
+      document.body.innerHTML = markup;
+      outcome.markup = "taken";
+    } catch (error) {
+      outcome.markup = error.name;
+    }
+    const script = document.createElement("script");
+    try {
+      script.textContent = "document.title = 'owned'";
+      document.head.append(script);
+    } catch {
+      // Trusted Types
+    }
+    outcome.request = await fetch("https://example.invalid/").then(() => "sent", () => "refused");
+    return { ...outcome, title: document.title };
+  }, MARKUP);
+  assert.deepEqual(tried, { markup: "TypeError", request: "refused", title: "Infra" });
+});
+
+test("the key stays in the tab if that is asked, and a refusal signs out and forgets it", async (t) => {
+  const { page, wasQuiet } = await open(t);
+  await signIn(page, { keep: true });
+  await page.getByRole("button", { name: "Sign out" }).waitFor();
+  await page.reload();
+  await page.getByRole("button", { name: "Sign out" }).waitFor();
+  await page.route("**/workers", (route) => route.fulfill({ status: 401, json: { error: "The API key is wrong.", code: "unauthorized" } }));
+  await page.getByRole("link", { name: "Workers" }).click();
+  await page.getByText("The server refused the key").waitFor();
+  assert.equal(await page.evaluate(() => sessionStorage.length), 0);
+  wasQuiet();
+});
+
+const ROW = { functionId: "0190", name: "a", description: "", runtime: "python", memoryMb: 128, network: "none", keepWarm: 0,
+  maxConcurrency: null, invocations: 3, avgDuration: 2, avgHandlerDuration: 1, uploadedAt: "2026-01-01T00:00:00Z",
+  updatedAt: "2026-01-01T00:00:00Z" };
+
+test("a key that may read is offered nothing else; keys are for who may administer", async (t) => {
+  const { page, wasQuiet } = await open(t);
+  await page.route("**/whoami", (route) => route.fulfill({ json: { key: "k_reader", name: "reader", scopes: ["read"], functions: null } }));
+  await signIn(page);
+  await page.getByText("reader").waitFor();
+  const places = page.getByRole("navigation", { name: "Main" });
+  assert.deepEqual(await places.getByRole("link").allInnerTexts(), ["Functions", "Overview", "Workers"]);
+  assert.equal(await page.getByRole("link", { name: "Deploy" }).count(), 0);
+  await page.getByRole("button", { name: "Sign out" }).click();
+
+  await page.route("**/whoami", (route) => route.fulfill({ json: { key: "master", name: "master", scopes: ["invoke", "read", "deploy", "admin"] } }));
+  const one = { id: "k_ABCDEFGHIJKL", name: "ci", scopes: ["deploy"], functions: null, expiresAt: null, lastUsedAt: null, revoked: false };
+  await page.route("**/keys", (route) => route.fulfill({ json: route.request().method() === "POST" ? { ...one, key: "k_ABCDEFGHIJKL.secret" }
+    : { keys: [one] } }));
+  await page.route("**/audit?*", (route) => route.fulfill({ json: { entries: [{ at: "2026-01-01T00:00:00Z", key: "master", action: "key.made",
+    target: one.id, before: null, after: null, requestId: "r", outcome: "done" }] } }));
+  await signIn(page);
+  await page.getByRole("link", { name: "Keys" }).click();
+  await page.getByText("key.made").waitFor();
+  await page.getByLabel("Name").fill("ci");
+  await page.getByRole("button", { name: "Make it" }).click();
+  await page.getByText("k_ABCDEFGHIJKL.secret").waitFor();
+  assert.deepEqual(await seriousFlaws(page), []);
+  wasQuiet();
+});
+
+test("functions come a page at a time", async (t) => {
+  const { page, wasQuiet } = await open(t);
+  await page.route("**/functions?limit=1000", (route) => route.fulfill({ json: Array.from({ length: 60 }, (_, i) => ({ ...ROW,
+    functionId: `${i}`, name: `first-${i}` })), headers: { link: '</functions?limit=1000&cursor=x>; rel="next"' } }));
+  await page.route("**/functions?limit=1000&cursor=x", (route) => route.fulfill({ json: [{ ...ROW, name: "last-of-all" }] }));
+  await signIn(page);
+  await page.getByText("60 of 60 loaded").waitFor();
+  assert.equal(await page.locator("tbody tr").count(), 50);
+  await page.getByRole("button", { name: "Next" }).click();
+  assert.equal(await page.locator("tbody tr").count(), 10);
+  await page.getByRole("button", { name: "Load more" }).click();
+  await page.getByText("61 of 61").waitFor();
+  await page.getByRole("button", { name: "Name" }).click();
+  await page.getByRole("searchbox").fill("last");
+  await page.getByRole("link", { name: "last-of-all" }).waitFor();
+});
+
+test("lines as they are printed, and a function's past, where the server has them", async (t) => {
+  const { page, wasQuiet } = await open(t);
+  const points = Array.from({ length: 40 }, (_, i) => ({ at: new Date(Date.now() - (40 - i) * 60_000).toISOString(), runs: i, errors: 1,
+    coldStarts: 1, durationMsSum: 5, durationMsMax: 5, p50Ms: 2, p99Ms: 9, peakMemoryBytesMax: 9e6 }));
+  await page.route("**/functions/0190", (route) => route.fulfill({ json: ROW }));
+  await page.route("**/functions/0190/logs?*", (route) => route.fulfill({ json: [] }));
+  await page.route("**/functions/0190/series?*", (route) => route.fulfill({ json: { step: 60, points } }));
+  await page.route("**/events?*", (route) => route.fulfill({ contentType: "text/event-stream", body: ": beat\n\nid: 1\nevent: log\n" +
+    `data: ${JSON.stringify({ requestId: "r", functionId: "0190", stream: "stdout", text: `${MARKUP}\n`, at: "" })}\n\n` }));
+  await signIn(page);
+  await page.goto(`${url}/#/functions/0190/logs`);
+  await page.getByRole("log").getByText("<img src=x").first().waitFor();
+  assert.equal(await page.locator("main img").count(), 0);
+  await page.getByRole("link", { name: "Charts" }).click();
+  await page.getByRole("img", { name: "780 runs, 40 of them errors" }).waitFor();
+  assert.equal(await page.locator("canvas").count(), 4);
+  assert.deepEqual(await seriousFlaws(page), []);
+  wasQuiet();
+});
+
+test("the interface as the server describes it, where it does", async (t) => {
+  const { page, wasQuiet } = await open(t);
+  const described = { openapi: "3.1.0", info: { title: "Infra", version: "1" }, paths: { "/run": { post: { summary: "Runs a function.",
+    parameters: [{ name: "x-async", in: "header", schema: { type: "boolean" }, description: MARKUP }],
+    requestBody: { content: { "application/json": { schema: { type: "object", properties: { functionId: { type: "string" } } } } } },
+    responses: { 200: { description: "A result." } } } } } };
+  await page.route("**/openapi.json", (route) => route.fulfill({ json: described }));
+  await signIn(page);
+  await page.getByRole("link", { name: "API" }).click();
+  await page.getByText("Runs a function.").click();
+  await page.getByText("<img src=x").waitFor();
+  assert.deepEqual(await seriousFlaws(page), []);
+  wasQuiet();
+});
