@@ -71,6 +71,8 @@ Task<Result<Deployed>> DeployByName::deploy(NewFunction wanted, std::unique_ptr<
     if (!seen) co_return fail(seen.error());
     const auto found = co_await holder(wanted.name, *seen);
     if (!found) co_return fail(found.error());
+    if (wanted.only != nullptr && (!*found || !is_among(wanted.only, (*found)->id)))
+      co_return fail(function_not_allowed());
     if (*found) {
       auto replaced = co_await replace(**found, wanted, *bundle);
       if (replaced || replaced.error().kind != ErrorKind::not_found) co_return replaced;

@@ -23,7 +23,8 @@ class DeployByName {
 
   // Makes the function of this name, or replaces the code and the settings that `wanted` was given of the one that
   // there is. Refusals are create()'s, and `invalid` for a name that can't be claimed or another runtime than the
-  // function has; `conflict` (code name_taken) while others go on changing the name.
+  // function has; `forbidden` (code key_not_allowed) for what is none of its `only`; `conflict` (code name_taken) while
+  // others go on changing the name.
   Task<Result<Deployed>> deploy(NewFunction wanted, std::unique_ptr<StagedFile> bundle);
 
   // As DeployFunction::update(). A new name moves the claim of a function that has one; with `claim` one that has none

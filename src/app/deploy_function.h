@@ -6,6 +6,7 @@
 #include <string>
 
 #include "app/id_source.h"
+#include "core/api_key.h"
 #include "core/function.h"
 #include "ports/bundle_preparer.h"
 #include "ports/bundle_reader.h"
@@ -22,7 +23,8 @@ namespace infra::app {
 struct NewFunction : FunctionSettings {
   SettingsChange given;  // those that the client named, with their values
   std::string original_name;
-  std::string sender;  // the client's address: what is compiled for it waits for one another
+  std::string sender;                  // the client's address: what is compiled for it waits for one another
+  const FunctionList* only = nullptr;  // that the key may deploy: no other, and no new one; null: all
 };
 
 class DeployFunction {

@@ -49,8 +49,13 @@ Task<Result<SharedResult>> InvokeFunction::run(Invocation invocation) {
 }
 
 Task<Result<Function>> InvokeFunction::find(const Invocation& invocation) {
-  if (names_ != nullptr && !invocation.name.empty()) return names_->find(invocation.name);
-  return functions_.find(invocation.function);
+  const bool by_name = names_ != nullptr && !invocation.name.empty();
+  if (!by_name && !is_among(invocation.only, invocation.function)) co_return fail(function_not_allowed());
+  auto function = by_name ? co_await names_->find(invocation.name) : co_await functions_.find(invocation.function);
+  if (invocation.only == nullptr || !by_name) co_return function;
+  const bool none = !function && function.error().kind == ErrorKind::not_found;
+  if (none || (function && !is_among(invocation.only, function->id))) co_return fail(function_not_allowed());
+  co_return function;
 }
 
 Result<void> InvokeFunction::check_quarantine(const Function& function) const {

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "app/function_names.h"
+#include "core/api_key.h"
 #include "core/job.h"
 #include "ports/clock.h"
 #include "ports/concurrency_limiter.h"
@@ -21,9 +22,10 @@ namespace infra::app {
 struct Invocation {
   RequestId id;
   FunctionId function;
-  std::string name{};           // in place of `function`; empty: it has none
-  FunctionId* found = nullptr;  // gets the function's id as soon as its row is read; may be null
-  std::string input = "{}";     // JSON text
+  std::string name{};                  // in place of `function`; empty: it has none
+  const FunctionList* only = nullptr;  // that the key may run; null: all
+  FunctionId* found = nullptr;         // gets the function's id as soon as its row is read; may be null
+  std::string input = "{}";            // JSON text
   std::string model_id;
   RunMode mode = RunMode::sync;
   std::string traceparent;
@@ -52,6 +54,7 @@ class InvokeFunction {
         metrics_(metrics),
         limits_(limits) {}
 
+  // `forbidden` (code key_not_allowed) for a function that is none of `only`, or for a name that finds none then.
   // `conflict` (code function_has_no_code) for a row that names none. `unavailable` (code function_quarantined) for a
   // version whose jobs took their worker down. `rate_limited` (code function_busy) when as many runs as may wait for
   // this function's limit do; storage_full or overloaded for an async one while load is shed; nothing is left of it.

@@ -15,6 +15,7 @@ class Session;
 [[nodiscard]] Outcome<Exit> run_files(Session& session);
 [[nodiscard]] Outcome<Exit> run_init(Session& session);
 [[nodiscard]] Outcome<Exit> run_invoke(Session& session);
+[[nodiscard]] Outcome<Exit> run_keys(Session& session);
 [[nodiscard]] Outcome<Exit> run_list(Session& session);
 [[nodiscard]] Outcome<Exit> run_login(Session& session);
 [[nodiscard]] Outcome<Exit> run_logs(Session& session);

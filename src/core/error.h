@@ -14,6 +14,7 @@ enum class ErrorKind : std::uint8_t {
   invalid,             // what was asked is malformed; the message names the field and what is allowed
   unusable,            // what was asked is well-formed, but what it brings can't be used: code that does not compile
   unauthorized,        // no key, or a wrong one
+  forbidden,           // a key that is right, and may not do this
   not_found,           // no such thing, or it has expired
   method_not_allowed,  // the thing exists, but can't be used this way
   conflict,            // a conditional write lost

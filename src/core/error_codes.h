@@ -11,6 +11,10 @@ namespace infra::errors {
 inline constexpr ErrorEntry unauthorized{"unauthorized", ErrorKind::unauthorized, kAnswer,
                                          "The request has no API key, or a wrong one.",
                                          "Send the key in the x-api-key header, or as Authorization: Bearer."};
+inline constexpr ErrorEntry key_not_allowed{
+    "key_not_allowed", ErrorKind::forbidden, kAnswer,
+    "The key is right, and lacks the scope or the function that the message names.",
+    "Use a key that has it; whoever has a key with the scope admin makes one by POST /keys."};
 inline constexpr ErrorEntry too_many_workers{
     "too_many_workers", ErrorKind::unavailable, kAnswer,
     "A heartbeat came of one worker more than the platform keeps account of.",
@@ -219,6 +223,23 @@ inline constexpr ErrorEntry name_not_found{"name_not_found", ErrorKind::not_foun
 inline constexpr ErrorEntry name_taken{"name_taken", ErrorKind::conflict, kAnswer,
                                        "Another function has claimed this name, or is about to.",
                                        "Choose another, or replace that function with deploy=true."};
+inline constexpr ErrorEntry invalid_key{"invalid_key", ErrorKind::invalid, kAnswer,
+                                        "POST /keys describes a key that can't be.",
+                                        "Mend the field that the message names; it says what is allowed."};
+inline constexpr ErrorEntry key_not_found{"key_not_found", ErrorKind::not_found, kAnswer,
+                                          "There is no key of this id, or it is revoked.",
+                                          "GET /keys lists those that there are."};
+inline constexpr ErrorEntry old_secret_not_found{"old_secret_not_found", ErrorKind::not_found, kAnswer,
+                                                 "The key has one secret only.",
+                                                 "POST /keys/:id/rotate gives it a second one."};
+inline constexpr ErrorEntry old_secret_kept{"old_secret_kept", ErrorKind::conflict, kAnswer,
+                                            "The key has two secrets already.",
+                                            "Drop the older one first: DELETE /keys/:id/secrets/old."};
+inline constexpr ErrorEntry too_many_keys{
+    "too_many_keys", ErrorKind::conflict, kAnswer, "There are as many keys as there may be.",
+    "Revoke some; those that are revoked or expired leave the list after a week."};
+inline constexpr ErrorEntry key_changing{"key_changing", ErrorKind::conflict, kAnswer,
+                                         "Others are changing the same key.", "Send the request again."};
 inline constexpr ErrorEntry configuration_absent{
     "configuration_absent", ErrorKind::not_set_up, kAnswer,
     "The fleet has no table for what is not a function, and names stand in it.",

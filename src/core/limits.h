@@ -35,6 +35,14 @@ inline constexpr std::size_t kMaxDescriptionBytes = 4096;
 inline constexpr std::size_t kMaxEnvBytes = 32 * 1024;  // names and values together
 inline constexpr int kMaxThreadPool = 64;  // of UV_THREADPOOL_SIZE; a sandbox has 128 processes and threads
 
+// A key.
+inline constexpr std::size_t kMaxKeys = 1000;
+inline constexpr std::size_t kMaxKeyName = 128;  // bytes
+inline constexpr std::size_t kMaxKeyFunctions = 100;
+inline constexpr int kMaxKeyRate = 1'000'000;               // requests in a window
+inline constexpr std::chrono::hours kKeyTombstone{7 * 24};  // how long one that ended is listed
+inline constexpr std::chrono::hours kAuditTtl{90 * 24};
+
 // A run.
 inline constexpr std::uint64_t kMaxRunBodyBytes = 10 * kMiB;
 inline constexpr std::uint64_t kMaxResultBytes = 6 * kMiB;

@@ -7,8 +7,10 @@
 #include "app/function_names.h"
 #include "app/id_source.h"
 #include "http/advice_handler.h"
+#include "http/authentication.h"
 #include "http/dashboard_handler.h"
 #include "http/functions_handler.h"
+#include "http/keys_handler.h"
 #include "http/logs_handler.h"
 #include "http/middleware.h"
 #include "http/monitoring_handler.h"
@@ -26,16 +28,20 @@ struct ApiSettings {
   int trusted_proxy_hops = 0;
   RatePolicy rate;
   Pause after_wrong_key{};
+  app::KnownKeys* keys = nullptr;  // null: there is the master key alone
+  app::Audit* audit = nullptr;     // null: there is none
 };
 
 struct Handlers {
   app::FunctionNames& names;
+  app::Audit& audit;
   FunctionsHandler& functions;
   RunsHandler& runs;
   LogsHandler& logs;
   AdviceHandler& advice;
   MonitoringHandler& status;
   SystemHandler& system;
+  KeysHandler& keys;
   DashboardHandler& dashboard;
 };
 

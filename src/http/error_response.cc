@@ -18,6 +18,8 @@ int status_of(const Error& error) {
       return 422;
     case ErrorKind::unauthorized:
       return 401;
+    case ErrorKind::forbidden:
+      return 403;
     case ErrorKind::not_found:
       return 404;
     case ErrorKind::method_not_allowed:

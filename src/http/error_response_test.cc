@@ -12,19 +12,12 @@ namespace infra::http {
 namespace {
 
 TEST(ErrorResponse, EachKindHasItsStatus) {
-  const std::pair<ErrorKind, int> statuses[] = {{ErrorKind::invalid, 400},
-                                                {ErrorKind::unusable, 422},
-                                                {ErrorKind::unauthorized, 401},
-                                                {ErrorKind::not_found, 404},
-                                                {ErrorKind::method_not_allowed, 405},
-                                                {ErrorKind::conflict, 409},
-                                                {ErrorKind::too_large, 413},
-                                                {ErrorKind::unsupported_media, 415},
-                                                {ErrorKind::rate_limited, 429},
-                                                {ErrorKind::unavailable, 503},
-                                                {ErrorKind::timeout, 504},
-                                                {ErrorKind::not_set_up, 501},
-                                                {ErrorKind::internal, 500}};
+  const std::pair<ErrorKind, int> statuses[] = {
+      {ErrorKind::invalid, 400},      {ErrorKind::unusable, 422},    {ErrorKind::unauthorized, 401},
+      {ErrorKind::not_found, 404},    {ErrorKind::forbidden, 403},   {ErrorKind::method_not_allowed, 405},
+      {ErrorKind::conflict, 409},     {ErrorKind::too_large, 413},   {ErrorKind::unsupported_media, 415},
+      {ErrorKind::rate_limited, 429}, {ErrorKind::unavailable, 503}, {ErrorKind::timeout, 504},
+      {ErrorKind::not_set_up, 501},   {ErrorKind::internal, 500}};
   for (const auto& [kind, status] : statuses) EXPECT_EQ(status_of({errors::internal.as(kind), "A sentence."}), status);
 }
 

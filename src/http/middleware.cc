@@ -1,14 +1,9 @@
 #include "http/middleware.h"
 
 #include <fmt/format.h>
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/sha.h>
 
 #include <algorithm>
-#include <array>
 #include <memory>
-#include <new>
 
 #include "core/client_address.h"
 #include "core/error_codes.h"
@@ -32,18 +27,6 @@ std::string allowed_headers() {
   return headers;
 }
 
-net::Response refuse(Context& context, const Error& error) {
-  context.error_code = error.code;
-  return error_response(error, context.id);
-}
-
-net::Response no_room(Context& context) {
-  auto response = refuse(context, {errors::too_many_connections,
-                                   "The server has too many connections; try again later.", std::chrono::seconds(1)});
-  response.headers.set("Connection", "close");
-  return response;
-}
-
 bool is_known_method(const Context& context) {
   const std::string& method = context.request.method;
   return method == "HEAD" || std::ranges::find(context.methods, method) != context.methods.end();
@@ -60,7 +43,7 @@ void note_failure(const Context& context, int status, EventRing& events) {
 std::function<void()> account(Context& context, int status, std::chrono::duration<double> took, Metrics& metrics) {
   struct Line {
     RequestId id;
-    std::string method, route, client, client_id;
+    std::string method, route, client, client_id, key;
     FunctionId function;
     std::string code;
     bool known_method = false;
@@ -71,6 +54,7 @@ std::function<void()> account(Context& context, int status, std::chrono::duratio
            .route = std::string(context.pattern),
            .client = std::move(context.client),
            .client_id = std::string(context.request.headers.find("x-request-id").value_or("").substr(0, 128)),
+           .key = std::string(context.caller()),
            .function = std::move(context.function),
            .code = std::move(context.error_code),
            .known_method = is_known_method(context)});
@@ -84,36 +68,10 @@ std::function<void()> account(Context& context, int status, std::chrono::duratio
                 {"durationMs", took.count() * 1000},
                 {"client", line->client},
                 {"clientRequestId", line->client_id},
+                {"key", line->key},
                 {"functionId", line->function.value},
                 {"code", line->code}});
   };
-}
-
-using Digest = std::array<unsigned char, SHA256_DIGEST_LENGTH>;
-
-// Keys are compared by their digests, so that neither their length nor a common prefix shows in the time it takes.
-Digest digest(std::string_view key) {
-  // Looked up once: OpenSSL's short forms do so each time, which takes longer than the digest.
-  static const EVP_MD* const kSha256 = EVP_MD_fetch(nullptr, "SHA256", nullptr);
-  Digest bytes;
-  if (EVP_Digest(key.data(), key.size(), bytes.data(), nullptr, kSha256, nullptr) != 1) throw std::bad_alloc();
-  return bytes;
-}
-
-std::optional<std::string_view> presented_key(const net::Headers& headers) {
-  if (const auto key = headers.find("x-api-key")) return key;
-  const auto authorization = headers.find("authorization");
-  if (!authorization || authorization->size() < 7) return std::nullopt;
-  if (ascii_lower(authorization->substr(0, 7)) != "bearer ") return std::nullopt;
-  return authorization->substr(7);
-}
-
-Error too_many(const RateDecision& decision, std::string_view what) {
-  const auto seconds = std::chrono::ceil<std::chrono::seconds>(decision.reset_after);
-  return {
-      errors::rate_limited,
-      fmt::format("Too many {}: at most {} in this window; try again in {} s.", what, decision.limit, seconds.count()),
-      seconds};
 }
 
 void tell_budget(net::Response& response, const RateDecision& decision, const RatePolicy& policy, WallTime now) {
@@ -149,6 +107,19 @@ Task<net::Response> run_link(std::shared_ptr<const std::pair<Middleware, Next>> 
 }
 
 }  // namespace
+
+net::Response refuse(Context& context, const Error& error) {
+  context.error_code = error.code;
+  return error_response(error, context.id);
+}
+
+Error too_many(const RateDecision& decision, std::string_view what) {
+  const auto seconds = std::chrono::ceil<std::chrono::seconds>(decision.reset_after);
+  return {
+      errors::rate_limited,
+      fmt::format("Too many {}: at most {} in this window; try again in {} s.", what, decision.limit, seconds.count()),
+      seconds};
+}
 
 Middleware trace(Metrics& metrics, EventRing& events, const Clock& clock) {
   return [&metrics, &events, &clock](Context& context, const Next& next) -> Task<net::Response> {
@@ -214,38 +185,15 @@ Middleware refuse_repeated_headers() {
   };
 }
 
-Middleware authenticate(const std::string& key, RateLimiter& limiter, Metrics& metrics, Pause after_wrong) {
-  return [expected = digest(key), &limiter, &metrics, after_wrong = std::move(after_wrong)](
-             Context& context, const Next& next) -> Task<net::Response> {
-    net::Origin* const origin = context.request.origin;
-    if (context.route != nullptr && context.route->access != Access::key) {
-      if (context.route->access == Access::health && origin != nullptr) origin->ask_for_health();
-      co_return co_await next(context);
-    }
-    const auto key = presented_key(context.request.headers);
-    const Digest given = digest(key.value_or(""));
-    context.admitted = key && CRYPTO_memcmp(expected.data(), given.data(), given.size()) == 0;
-    if (context.admitted && origin != nullptr && !origin->show_key()) co_return no_room(context);
-    if (context.admitted) co_return co_await next(context);
-
-    const auto decision = co_await limiter.admit("auth:" + rate_key(context.client));
-    if (!decision.allowed) {
-      metrics.count("rate_limit_refusals_total", "auth");
-      co_return refuse(context, too_many(decision, "requests with a wrong key"));
-    }
-    if (key && after_wrong) co_await after_wrong();
-    co_return refuse(context, {errors::unauthorized,
-                               key ? "The API key is wrong; check the x-api-key header."
-                                   : "Send the API key in the x-api-key header (or as Authorization: Bearer)."});
-  };
-}
-
 Middleware limit_rate(RateLimiter& limiter, RatePolicy policy, const Clock& clock, Metrics& metrics) {
   return [&limiter, policy, &clock, &metrics](Context& context, const Next& next) -> Task<net::Response> {
-    const bool limited = policy.limit > 0 && context.route != nullptr && context.route->rate == Rate::limited;
+    const auto own = context.key ? context.key->rate_limit : std::nullopt;
+    const RatePolicy counted{.limit = own.value_or(policy.limit), .window = policy.window};
+    const bool limited = counted.limit > 0 && context.route != nullptr && context.route->rate == Rate::limited;
     if (!limited) co_return co_await next(context);
 
-    const auto decision = co_await limiter.admit(rate_key(context.client));
+    const auto decision =
+        own ? co_await limiter.admit("key:" + context.key->id, *own) : co_await limiter.admit(rate_key(context.client));
     net::Response response;
     if (decision.allowed) {
       response = co_await next(context);
@@ -253,7 +201,7 @@ Middleware limit_rate(RateLimiter& limiter, RatePolicy policy, const Clock& cloc
       metrics.count("rate_limit_refusals_total", "default");
       response = refuse(context, too_many(decision, "requests"));
     }
-    tell_budget(response, decision, policy, clock.now());
+    tell_budget(response, decision, counted, clock.now());
     co_return response;
   };
 }

@@ -32,13 +32,8 @@ using Middleware = std::function<Task<net::Response>(Context&, const Next&)>;
 // Those that come as lists are joined where they are read.
 [[nodiscard]] Middleware refuse_repeated_headers();
 
-// 401 unless the route is open or the key is right. Failed keys have a rate of their own, and wait for `after_wrong`
-// before they are answered, if there is one.
-using Pause = std::function<Task<void>()>;
-[[nodiscard]] Middleware authenticate(const std::string& key, RateLimiter& limiter, Metrics& metrics,
-                                      Pause after_wrong);
-
-// 429 past the rate, for the routes that are limited; tells the client its budget.
+// 429 past the rate, which is the address's, or the key's own; for the routes that are limited. Tells the client its
+// budget.
 [[nodiscard]] Middleware limit_rate(RateLimiter& limiter, RatePolicy policy, const Clock& clock, Metrics& metrics);
 
 // Lets handlers read a compressed body as what it holds (net/content_encoding.h).
@@ -46,6 +41,10 @@ using Pause = std::function<Task<void>()>;
 
 // The end of the chain: the route's handler, or 404, or 405.
 [[nodiscard]] Next dispatch();
+
+// The answer to an error, which the log line then has.
+[[nodiscard]] net::Response refuse(Context& context, const Error& error);
+[[nodiscard]] Error too_many(const RateDecision& decision, std::string_view what);
 
 // `links` around `end`, the first one outermost.
 [[nodiscard]] Next chain(std::vector<Middleware> links, Next end);

@@ -99,15 +99,22 @@ Task<Result<net::Response>> MonitoringHandler::metrics(Context&) {
 }
 
 Task<Result<net::Response>> MonitoringHandler::logs(Context& context) {
+  const FunctionList* const own = context.own_functions();
   const auto format = net::query_value(context.request.query, "format");
+  if (format && own != nullptr) {
+    co_return fail(errors::key_not_allowed,
+                   "The key is for certain functions, and the program's own log tells of all; leave format out.");
+  }
   if (format == "native")
     co_return json_response(200, json_array(log::recent_lines(), [](const std::string& line) { return line; }));
   if (format) {
     co_return fail(errors::invalid_format,
                    "format must be native, for the program's own log lines; without it GET /logs gives events.");
   }
+  auto events = events_.newest_first();
+  std::erase_if(events, [own](const Event& event) { return !is_among(own, {event.function}); });
   co_return json_response(
-      200, json_array(events_.newest_first(), [this](const Event& event) {
+      200, json_array(events, [this](const Event& event) {
         return fmt::format(R"({{"id":"{}","level":"{}","timestamp":"{}","msg":{},"functionId":{},"requestId":{},{}}})",
                            events_.id_of(event), name_of(event.level), to_iso8601(event.time),
                            json_quote(replace_invalid_utf8(event.message)), id_or_null(event.function),

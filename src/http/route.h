@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/api_key.h"
 #include "core/error.h"
 #include "core/task.h"
 #include "http/context.h"
@@ -19,6 +20,13 @@ enum class Access : std::uint8_t {
 };
 enum class Rate : std::uint8_t { free, limited };
 
+// What a key that is for certain functions finds behind a route.
+enum class Reach : std::uint8_t {
+  platform,  // nothing: it tells of others too, or changes them
+  function,  // the one in the path, if that is one of the key's
+  caller     // what its handler gives it, which looks at the key
+};
+
 using RouteHandler = std::function<Task<Result<net::Response>>(Context&)>;
 
 struct Route {
@@ -27,6 +35,9 @@ struct Route {
   Access access = Access::key;
   Rate rate = Rate::free;
   RouteHandler handler;
+  Scope scope = Scope::admin;  // that a named key must have; the master key has all
+  Reach reach = Reach::platform;
+  std::string_view audited{};  // the action's name in the audit; empty: it changes nothing
 };
 
 class Router {

@@ -78,6 +78,12 @@ net::Response result_response(const JobResult& result, const RequestId& id) {
   return json_response(result.status == RunStatus::error ? 500 : 200, to_json(result));
 }
 
+// Whether a result is of one of the key's functions.
+bool is_of_own(const Context& context, const std::string& result) {
+  const auto members = RawObject::read(result);
+  return members && is_among(context.own_functions(), {members->string("functionId")});
+}
+
 // What the worker took in all, and the handler of that; the rest of the total is the way there and back.
 std::string timing_of(const JobResult& result) {
   const std::int64_t us = whole_us(result.duration_ms);  // the same as in durationUs
@@ -103,6 +109,7 @@ Task<Result<net::Response>> RunsHandler::run(Context& context) {
   if (!invocation) co_return fail(invocation.error());
   context.function = invocation->function;
   invocation->found = &context.function;
+  invocation->only = context.own_functions();
   invocation->id = context.id;
   invocation->mode = *mode;
   // More than one is none (W3C Trace Context, 3.3.1).
@@ -135,6 +142,8 @@ Task<Result<net::Response>> RunsHandler::status(Context& context) {
   }
   auto stored = co_await results_.find({id});
   if (!stored) co_return fail(stored.error());
+  if (context.own_functions() != nullptr && stored->finished() && !is_of_own(context, stored->json))
+    co_return fail(function_not_allowed());
   co_return json_response(200, stored->finished() ? std::move(stored->json) : R"({"status":"pending"})");
 }
 

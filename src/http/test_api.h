@@ -27,6 +27,7 @@
 #include "support/memory_objects.h"
 #include "support/memory_staging.h"
 #include "support/run_task.h"
+#include "support/spawning_executor.h"
 
 namespace infra::http {
 
@@ -144,6 +145,9 @@ class TestApi {
   explicit TestApi(TestApiOptions options = {})
       : limiter_(options.rate, clock),
         claims_(options.configuration ? &configuration : nullptr, ids_),
+        known_keys_(options.configuration ? &configuration : nullptr, ids_, spawning_, clock),
+        keys_(options.configuration ? &configuration : nullptr, known_keys_, ids_, random_, clock),
+        audit_(options.configuration ? &configuration : nullptr, spawning_, clock),
         invoke_(functions, worker, worker, clock, events, metrics,
                 {.limiter = concurrency_,
                  .max_waiting = options.max_waiting,
@@ -152,7 +156,8 @@ class TestApi {
                 &names_),
         health_(options.probes, std::chrono::milliseconds(500), executor_, clock),
         only_worker_(options.only_worker),
-        api_(settings_of(options), routes(options.metrics_public), limiter_, ids_, clock, metrics, events) {}
+        api_(settings_of(options, known_keys_, audit_), routes(options.metrics_public), limiter_, ids_, clock, metrics,
+             events) {}
   TestApi(const TestApi&) = delete;
   TestApi& operator=(const TestApi&) = delete;
 
@@ -181,8 +186,8 @@ class TestApi {
                              std::move(headers)));
   }
   [[nodiscard]] std::vector<Route> routes(bool metrics_public = false) {
-    return controller_routes({names_, functions_handler_, runs_handler_, logs_handler_, advice_handler_,
-                              monitoring_handler_, system_handler_, dashboard_handler_},
+    return controller_routes({names_, audit_, functions_handler_, runs_handler_, logs_handler_, advice_handler_,
+                              monitoring_handler_, system_handler_, keys_handler_, dashboard_handler_},
                              metrics_public);
   }
   // What never became a request.
@@ -231,23 +236,29 @@ class TestApi {
   GaugeSample gauges{};
 
  private:
-  static ApiSettings settings_of(const TestApiOptions& options) {
+  static ApiSettings settings_of(const TestApiOptions& options, app::KnownKeys& keys, app::Audit& audit) {
     return {.api_key = std::string(kKey),
             .metrics_public = options.metrics_public,
             .cors_origins = options.cors_origins,
             .trusted_proxy_hops = options.trusted_proxy_hops,
             .rate = options.rate,
-            .after_wrong_key = options.after_wrong_key};
+            .after_wrong_key = options.after_wrong_key,
+            .keys = &keys,
+            .audit = &audit};
   }
   Task<GaugeSample> sample() { co_return gauges; }
 
   fakes::InlineExecutor executor_;
+  fakes::SpawningExecutor spawning_;
   fakes::CountingRandom random_;
   app::IdSource ids_{clock, random_};
   MemoryRateLimiter limiter_;
   MemoryConcurrencyLimiter concurrency_{clock};
   app::DeployFunction deploy_{functions, code, bundle, executor_, clock, ids_, events};
   app::NameClaims claims_;
+  app::KnownKeys known_keys_;
+  app::Keys keys_;
+  app::Audit audit_;
   app::FunctionNames names_{claims_, functions, clock};
   app::DeployByName deploy_by_name_{deploy_, claims_, functions, clock};
   app::InvokeFunction invoke_;
@@ -255,7 +266,7 @@ class TestApi {
   app::ReadOutputFile read_output_file_{functions, logs, worker, code, executor_};
   app::AdviseMemory advise_{functions, logs, deploy_, clock};
   app::HealthMonitor health_;
-  FunctionsHandler functions_handler_{deploy_, deploy_by_name_, functions, staging, clock, &quarantine};
+  FunctionsHandler functions_handler_{deploy_, deploy_by_name_, functions, staging, clock, &quarantine, audit_};
   RunsHandler runs_handler_{invoke_, worker};
   LogsHandler logs_handler_{read_logs_, read_output_file_};
   AdviceHandler advice_handler_{advise_};
@@ -268,6 +279,7 @@ class TestApi {
                                          .configuration = [this] { return claims_.possible(); }}};
   const std::optional<WorkerId> only_worker_;
   SystemHandler system_handler_{workers, models, clock, {}, only_worker_};
+  KeysHandler keys_handler_{keys_, audit_};
   DashboardHandler dashboard_handler_{kAssets};
   Api api_;
 };

@@ -15,6 +15,9 @@ Controller::Controller(Program& program, ControllerEngines engines)
     : engines_(std::move(engines)),
       clock_(program.clock),
       models_(engines_.http, program.config.ai_node_url, program.config.ai_node_timeout),
+      known_keys_(engines_.configuration, program.ids, program.executor, program.clock),
+      keys_(engines_.configuration, known_keys_, program.ids, program.random, program.clock),
+      audit_(engines_.configuration, program.executor, program.clock),
       claims_(engines_.configuration, program.ids),
       names_(claims_, engines_.functions, program.clock),
       deploy_(engines_.functions, engines_.code, bundles_, program.executor, program.clock, program.ids, program.events,
@@ -30,20 +33,21 @@ Controller::Controller(Program& program, ControllerEngines engines)
       read_output_file_(engines_.functions, engines_.logs, engines_.results, engines_.code, program.executor),
       advise_memory_(engines_.functions, engines_.logs, deploy_, program.clock),
       functions_handler_(deploy_, deploy_by_name_, engines_.functions, engines_.staging, program.clock,
-                         &engines_.quarantine),
+                         &engines_.quarantine, audit_),
       runs_handler_(invoke_, engines_.results),
       logs_handler_(read_logs_, read_output_file_),
       advice_handler_(advise_memory_),
       system_handler_(engines_.workers, models_, program.clock, engines_.refresh_workers, engines_.only_worker),
+      keys_handler_(keys_, audit_),
       dashboard_handler_(web::assets()),
       door_(
           program, engines_.limiter, engines_.probes, [this] { return gauges(); },
           [&](http::MonitoringHandler& status) {
-            return http::controller_routes({names_, functions_handler_, runs_handler_, logs_handler_, advice_handler_,
-                                            status, system_handler_, dashboard_handler_},
+            return http::controller_routes({names_, audit_, functions_handler_, runs_handler_, logs_handler_,
+                                            advice_handler_, status, system_handler_, keys_handler_, dashboard_handler_},
                                            program.config.metrics_public);
           },
-          [this] { return claims_.possible(); }) {}
+          {.configuration = [this] { return claims_.possible(); }, .keys = &known_keys_, .audit = &audit_}) {}
 
 Task<GaugeSample> Controller::gauges() {
   GaugeSample sample;

@@ -6,9 +6,11 @@
 #include "adapters/libzip/zip_bundle_reader.h"
 #include "adapters/ollama/ollama_model_catalog.h"
 #include "app/advise_memory.h"
+#include "app/audit.h"
 #include "app/deploy_by_name.h"
 #include "app/function_names.h"
 #include "app/invoke_function.h"
+#include "app/keys.h"
 #include "app/read_logs.h"
 #include "main/front_door.h"
 #include "net/http/http_client.h"
@@ -58,6 +60,9 @@ class Controller {
   Clock& clock_;
   ZipBundleReader bundles_;
   OllamaModelCatalog models_;
+  app::KnownKeys known_keys_;
+  app::Keys keys_;
+  app::Audit audit_;
   app::NameClaims claims_;
   app::FunctionNames names_;
   app::DeployFunction deploy_;
@@ -71,6 +76,7 @@ class Controller {
   http::LogsHandler logs_handler_;
   http::AdviceHandler advice_handler_;
   http::SystemHandler system_handler_;
+  http::KeysHandler keys_handler_;
   http::DashboardHandler dashboard_handler_;
   FrontDoor door_;
 };

@@ -9,19 +9,22 @@ namespace {
 
 constexpr std::chrono::seconds kDescriptorsLook{1};
 
-http::ApiSettings api_settings(const Config& config, http::WrongKeyDelay& wrong_keys) {
+http::ApiSettings api_settings(const Config& config, http::WrongKeyDelay& wrong_keys,
+                               const ControllerDoor& controller) {
   return {.api_key = config.api_key,
           .metrics_public = config.metrics_public,
           .cors_origins = config.cors_origins,
           .trusted_proxy_hops = config.trusted_proxy_hops,
           .rate = config.rate,
-          .after_wrong_key = [&wrong_keys] { return wrong_keys.wait(); }};
+          .after_wrong_key = [&wrong_keys] { return wrong_keys.wait(); },
+          .keys = controller.keys,
+          .audit = controller.audit};
 }
 
 }  // namespace
 
 FrontDoor::FrontDoor(Program& program, RateLimiter& limiter, std::vector<HealthProbe*> probes, Gauges gauges,
-                     const Routes& routes, std::function<bool()> configuration)
+                     const Routes& routes, ControllerDoor controller)
     : program_(program),
       gauges_(std::move(gauges)),
       health_(std::move(probes), program.config.health_interval, program.executor, program.clock),
@@ -29,9 +32,9 @@ FrontDoor::FrontDoor(Program& program, RateLimiter& limiter, std::vector<HealthP
               {.draining = [this] { return draining_.load(); },
                .gauges = [this] { return this->gauges(); },
                .overload = &program.overload,
-               .configuration = std::move(configuration)}),
+               .configuration = std::move(controller.configuration)}),
       wrong_keys_(program.clock),
-      api_(api_settings(program.config, wrong_keys_), routes(status_), limiter, program.ids, program.clock,
+      api_(api_settings(program.config, wrong_keys_, controller), routes(status_), limiter, program.ids, program.clock,
            program.metrics, program.events) {}
 
 Task<GaugeSample> FrontDoor::gauges() {

@@ -17,15 +17,21 @@
 namespace infra {
 
 // Referenced objects must outlive it, and so must the event threads that run its requests.
+// What a controller's has; a worker's has none of it.
+struct ControllerDoor {
+  std::function<bool()> configuration{};  // health's word on it (http::MonitoringView)
+  app::KnownKeys* keys = nullptr;       // http::ApiSettings'
+  app::Audit* audit = nullptr;
+};
+
 class FrontDoor {
  public:
   // Fills in the queue, the workers and their jobs; requests in flight are added here.
   using Gauges = std::function<Task<GaugeSample>()>;
   using Routes = std::function<std::vector<http::Route>(http::MonitoringHandler&)>;
 
-  // `configuration` is health's word on it (http::MonitoringView).
   FrontDoor(Program& program, RateLimiter& limiter, std::vector<HealthProbe*> probes, Gauges gauges,
-            const Routes& routes, std::function<bool()> configuration = {});
+            const Routes& routes, ControllerDoor controller = {});
 
   // Probes every engine once, then listens; gives the port.
   Result<std::uint16_t> open(const std::string& address);

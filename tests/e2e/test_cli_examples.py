@@ -26,10 +26,10 @@ class Examples(CliCase):
             file.write(bundle({"main.py": "def handler(event, context):\n    return event\n"}))
         os.mkdir(os.path.join(self.folder, "bin"))
         os.symlink(PROGRAM, os.path.join(self.folder, "bin", "infra"))
-        self.job = ""
+        self.job = self.key = ""
 
     def shell(self, line, **more):
-        env = {"PATH": f"{self.folder}/bin:{os.environ['PATH']}", "HOME": self.folder, "URL": self.url, "JOB": self.job,
+        env = {"PATH": f"{self.folder}/bin:{os.environ['PATH']}", "HOME": self.folder, "URL": self.url, "JOB": self.job, "KEY": self.key,
                "INFRA_URL": self.url, "INFRA_API_KEY": API_KEY, "PORT": "0", "INFRA_DATA_DIR": f"{self.folder}/data"}
         if line in IS_A_PLATFORM:  # as the one that runs for the other examples is
             env.update({k: v for k, v in os.environ.items() if k == "INFRA_SANDBOX"})
@@ -48,9 +48,11 @@ class Examples(CliCase):
                 if line in GOING_ON:
                     self.run_until(line, GOING_ON[line])
                     continue
-                process = self.shell(line + ('; echo "$JOB"' if line.startswith("JOB=") else ""), stderr=subprocess.PIPE)
+                process = self.shell(line + (f'; echo "${line[:3]}"' if line.startswith(("JOB=", "KEY=")) else ""), stderr=subprocess.PIPE)
                 out, err = process.communicate(timeout=PATIENCE)
                 self.assertEqual(process.returncode, 0, f"{out}\n{err}")
+                if line.startswith("KEY="):
+                    self.key = out.strip()
                 if line.startswith("JOB="):
                     self.job = out.strip()
                     wait = self.shell(f"infra status {self.job} --wait", stderr=subprocess.STDOUT)

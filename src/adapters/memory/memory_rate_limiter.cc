@@ -10,12 +10,17 @@ Task<RateDecision> MemoryRateLimiter::admit(const std::string& key) {
   co_return count(key).decision;
 }
 
+Task<RateDecision> MemoryRateLimiter::admit(const std::string& key, int limit) {
+  co_return count(key, limit).decision;
+}
+
 MemoryRateLimiter::Shard& MemoryRateLimiter::shard_of(const std::string& key) {
   return shards_[std::hash<std::string>{}(key) % shards_.size()];
 }
 
-MemoryRateLimiter::Admission MemoryRateLimiter::count(const std::string& key) {
-  if (policy_.limit <= 0) return {};
+MemoryRateLimiter::Admission MemoryRateLimiter::count(const std::string& key, int limit) {
+  if (limit <= 0) return {};
+  const RatePolicy policy{.limit = limit, .window = policy_.window};
   Shard& shard = shard_of(key);
   const MutexLock lock(shard.mutex);
   const SteadyTime now = clock_.steady_now();  // read under the lock: a window's time must not go back
@@ -25,13 +30,13 @@ MemoryRateLimiter::Admission MemoryRateLimiter::count(const std::string& key) {
     const auto client = shard.clients.insert(shard.clients.end(), Client{.key = key, .window = {}});
     found = shard.by_key.emplace(client->key, client).first;
   }
-  const RateDecision decision = found->second->window.admit(policy_, now);
+  const RateDecision decision = found->second->window.admit(policy, now);
   if (decision.allowed) shard.clients.splice(shard.clients.end(), shard.clients, found->second);
   return {decision, now};
 }
 
 void MemoryRateLimiter::take_back(const std::string& key, const Admission& admission) {
-  if (policy_.limit <= 0 || !admission.decision.allowed) return;
+  if (!admission.decision.allowed) return;
   Shard& shard = shard_of(key);
   const MutexLock lock(shard.mutex);
   const auto found = shard.by_key.find(key);

@@ -17,13 +17,15 @@ class MemoryRateLimiter final : public RateLimiter {
  public:
   MemoryRateLimiter(RatePolicy policy, const Clock& clock);
   Task<RateDecision> admit(const std::string& key) override;
+  Task<RateDecision> admit(const std::string& key, int limit) override;
 
   // admit(), for a limiter that asks elsewhere as well and may have to take back what was let through here.
   struct Admission {
     RateDecision decision;
     SteadyTime at;
   };
-  [[nodiscard]] Admission count(const std::string& key);
+  [[nodiscard]] Admission count(const std::string& key) { return count(key, policy_.limit); }
+  [[nodiscard]] Admission count(const std::string& key, int limit);
   void take_back(const std::string& key, const Admission& admission);
 
   [[nodiscard]] std::size_t tracked_keys() const;  // for tests and metrics; any thread

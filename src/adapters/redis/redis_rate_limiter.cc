@@ -43,17 +43,17 @@ RedisRateLimiter::RedisRateLimiter(net::RedisClient& redis, RatePolicy policy, c
 
 // The own window first: what it refuses costs no round trip, and what it has let through while Redis was away, or
 // before Redis lost its memory, still counts. What Redis refuses is taken back, so that it leaves no trace in either.
-Task<RateDecision> RedisRateLimiter::admit(const std::string& key) {
-  if (policy_.limit <= 0) co_return RateDecision{};
-  const auto own = local_.count(key);
+Task<RateDecision> RedisRateLimiter::admit(const std::string& key, int limit) {
+  if (limit <= 0) co_return RateDecision{};
+  const auto own = local_.count(key, limit);
   if (!own.decision.allowed) {
     if (!redis_.connected()) metrics_.count("rate_limiter_local_total");
     co_return own.decision;
   }
   const std::string redis_key = "infra:rl:" + key;
   const auto window = std::chrono::duration_cast<std::chrono::microseconds>(policy_.window);
-  const auto reply = co_await redis_.eval(script(), redis_key,
-                                          {std::to_string(policy_.limit), std::to_string(window.count())}, kPatience);
+  const auto reply =
+      co_await redis_.eval(script(), redis_key, {std::to_string(limit), std::to_string(window.count())}, kPatience);
   if (!reply || reply->elements.size() != 3) {
     metrics_.count("rate_limiter_local_total");
     co_return own.decision;
@@ -61,8 +61,8 @@ Task<RateDecision> RedisRateLimiter::admit(const std::string& key) {
   const auto count = static_cast<int>(reply->elements[1].integer);
   const std::chrono::microseconds until_oldest_leaves{reply->elements[2].integer};
   const RateDecision shared{.allowed = reply->elements[0].integer == 1,
-                            .limit = policy_.limit,
-                            .remaining = std::max(policy_.limit - count, 0),
+                            .limit = limit,
+                            .remaining = std::max(limit - count, 0),
                             .reset_after = std::chrono::ceil<milliseconds>(until_oldest_leaves) + milliseconds{1}};
   if (!shared.allowed) local_.take_back(key, own);
   if (shared.allowed && own.decision.remaining < shared.remaining) co_return own.decision;

@@ -16,7 +16,8 @@ class RedisRateLimiter final : public RateLimiter {
  public:
   // `metrics` count the requests that only this controller's window judged.
   RedisRateLimiter(net::RedisClient& redis, RatePolicy policy, const Clock& clock, Metrics& metrics);
-  Task<RateDecision> admit(const std::string& key) override;
+  Task<RateDecision> admit(const std::string& key) override { return admit(key, policy_.limit); }
+  Task<RateDecision> admit(const std::string& key, int limit) override;
 
  private:
   net::RedisClient& redis_;
