@@ -60,7 +60,7 @@ TEST(Access, AHeaderThatComesTwiceIsJoinedRefusedOrReadOnceAsItsMeaningAsks) {
   EXPECT_EQ(api.worker.jobs.back().traceparent, "") << "several are none";
 }
 
-TEST(Access, EveryRouteButHealthTheRootAndThePagesFilesNeedsTheKeyUnderBothPrefixes) {
+TEST(Access, EveryRouteNeedsTheKeyUnderBothPrefixesButThoseForAnybody) {
   TestApi api;
   std::vector<std::string> open;
   for (const Route& route : api.routes()) {
@@ -90,7 +90,7 @@ TEST(Access, EveryRouteButHealthTheRootAndThePagesFilesNeedsTheKeyUnderBothPrefi
     }
   }
   EXPECT_THAT(open, UnorderedElementsAre("/", "/api/", "/assets/manifest.json", "/api/assets/manifest.json", "/health",
-                                         "/api/health"));
+                                         "/api/health", "/openapi.json", "/api/openapi.json"));
 }
 
 TEST(Access, MetricsCanBePublicAndNothingElseIsThen) {

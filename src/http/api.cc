@@ -5,6 +5,7 @@
 #include "core/function_name.h"
 #include "http/authentication.h"
 #include "http/error_response.h"
+#include "http/openapi_handler.h"
 
 namespace infra::http {
 namespace {
@@ -127,6 +128,7 @@ std::vector<Route> controller_routes(Handlers h, bool metrics_public) {
       {"GET", "/health", health, free, bind(h.status, &P::health)},
       {"GET", "/metrics", metrics, free, bind(h.status, &P::metrics), read, all},
       {"GET", "/logs", key, free, bind(h.status, &P::logs), read, own},
+      {"GET", "/openapi.json", open, free, describe_api},
       {"POST", "/worker/heartbeat", key, free, bind(h.system, &S::heartbeat), admin, all},
       {"GET", "/workers", key, free, bind(h.system, &S::workers), read, all},
       {"GET", "/worker/status", key, free, bind(h.system, &S::workers), read, all},
