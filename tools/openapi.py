@@ -16,8 +16,8 @@ PARTS = ("functions", "runs", "monitoring")
 ROW = re.compile(r'^\s*\{"([A-Z]+)", "([^"]+)",(.*)\},$', re.MULTILINE)
 ROW_OF_PAGE = re.compile(r"^\| (`(?:GET|POST|PUT|DELETE) [^|]*) \|", re.MULTILINE)
 VERSION = re.compile(r"project\(\w+ VERSION ([\d.]+)")
-REASONS = {400: "The request is wrong.", 401: "The key is missing or wrong.", 404: "There is none.", 409: "It does not fit what there is.",
-           413: "Too much.", 415: "It can't be read in this form.", 422: "The code or setting can't be used.",
+REASONS = {400: "The request is wrong.", 401: "The key is missing or wrong.", 403: "The key may not do this.", 404: "There is none.",
+           409: "It does not fit what there is.", 413: "Too much.", 415: "It can't be read in this form.", 422: "The code or setting can't be used.",
            429: "Too often; Retry-After says when.", 500: "The platform's fault.", 501: "The fleet is not set up for it.",
            503: "Not now; Retry-After says when, mostly.", 504: "It did not come in time."}
 HEADERS_OF_STATUS = {401: ["WWW-Authenticate"], 415: ["Accept-Encoding"], 429: ["Retry-After"], 503: ["Retry-After"]}

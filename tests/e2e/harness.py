@@ -22,6 +22,8 @@ import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import described
+
 API_KEY = "test-key-7f3a"
 PROGRAM = os.environ["INFRA_BIN"]
 SANITIZED = bool(os.environ.get("INFRA_SANITIZE"))  # such builds are slower and larger: no bound on time or memory holds
@@ -169,7 +171,10 @@ class Infra:
         try:
             own.request(method, path, body, headers, encode_chunked="Transfer-Encoding" in headers)
             answer = own.getresponse()
-            return Answer(answer.status, answer.headers, answer.read())
+            found = Answer(answer.status, answer.headers, answer.read())
+            missing = described.undocumented(method, path, found)
+            assert missing is None, missing
+            return found
         finally:
             if connection is None:
                 own.close()
