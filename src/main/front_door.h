@@ -16,7 +16,6 @@
 
 namespace infra {
 
-// Referenced objects must outlive it, and so must the event threads that run its requests.
 // What a controller's has; a worker's has none of it.
 struct ControllerDoor {
   std::function<bool()> configuration{};  // health's word on it (http::MonitoringView)
@@ -24,6 +23,7 @@ struct ControllerDoor {
   app::Audit* audit = nullptr;
 };
 
+// Referenced objects must outlive it, and so must the event threads that run its requests.
 class FrontDoor {
  public:
   // Fills in the queue, the workers and their jobs; requests in flight are added here.
