@@ -69,28 +69,30 @@ AuditEntry entry_of(const ConfigurationItem& item) {
 }  // namespace
 
 Task<Result<void>> Audit::begin(AuditEntry& entry) {
-  if (store_ == nullptr) co_return Result<void>{};
+  if (!possible()) co_return Result<void>{};
   entry.at = clock_.now();
   entry.outcome = kBegun;
-  co_return co_await store_->put_new(item_of(entry, place_of(entry)));
+  auto begun = co_await store_->put_new(item_of(entry, place_of(entry)));
+  if (!begun && begun.error().code == errors::configuration_absent) co_return Result<void>{};
+  co_return begun;
 }
 
 Task<void> Audit::end(AuditEntry entry) {
-  if (store_ == nullptr) co_return;
+  if (!possible()) co_return;
   const auto ended =
       co_await store_->replace(item_of(entry, place_of(entry)), {.attribute = kOutcome, .value = kBegun});
   if (!ended) log::warn("an audited change's end was not written", {{"code", ended.error().code}});
 }
 
 Task<void> Audit::withdraw(AuditEntry entry) {
-  if (store_ == nullptr) co_return;
+  if (!possible()) co_return;
   const auto gone = co_await store_->remove({.partition = kPartition, .sort = place_of(entry)},
                                             {.attribute = kOutcome, .value = kBegun});
   if (!gone) log::warn("an audited change's end was not written", {{"code", gone.error().code}});
 }
 
 void Audit::refused(AuditEntry entry, const std::string& address) {
-  if (store_ == nullptr) return;
+  if (!possible()) return;
   entry.at = clock_.now();
   const auto minute = std::chrono::floor<std::chrono::minutes>(entry.at);
   // The item's place is the same for all of a minute, whichever controller meets them.
@@ -110,11 +112,7 @@ Task<void> Audit::write_refusal(ConfigurationItem item) {
 }
 
 Task<Result<AuditPage>> Audit::list(std::string after, int limit) {
-  if (store_ == nullptr) {
-    co_return fail(errors::configuration_absent,
-                   "This fleet has no table for the audit: make one (aws dynamodb create-table, in docs/aws.md under "
-                   "Resources), and set CONFIG_TABLE_NAME.");
-  }
+  if (!possible()) co_return fail(configuration_absent());
   auto page = co_await store_->query(kPartition, after, limit);
   if (!page) co_return fail(page.error());
   AuditPage audit{.entries = {}, .next = std::move(page->next)};

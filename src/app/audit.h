@@ -36,11 +36,12 @@ class Audit {
   static constexpr std::size_t kMaxState = 16 * 1024;  // bytes of `before` and of `after`; a larger one is left out
   static constexpr std::size_t kRemembered = 10'000;   // refusals
 
-  // `store` may be null: then nothing is written, and list() fails with `not_set_up` (code configuration_absent).
+  // `store` may be null, or not exist: then nothing is written, and list() fails with `not_set_up` (code
+  // configuration_absent).
   Audit(ConfigurationStore* store, Executor& executor, const Clock& clock)
       : store_(store), executor_(executor), clock_(clock) {}
 
-  [[nodiscard]] bool possible() const { return store_ != nullptr; }
+  [[nodiscard]] bool possible() const { return store_ != nullptr && store_->exists(); }
 
   // Before the change, which must not be made if this fails: `at` and `outcome` are filled in.
   Task<Result<void>> begin(AuditEntry& entry);

@@ -16,12 +16,6 @@ namespace {
 constexpr int kTries = 5;  // where others change the same key: its use is noted once a minute a controller
 constexpr int kPage = 1000;
 
-std::unexpected<Error> absent() {
-  return fail(errors::configuration_absent,
-              "This fleet has no table for keys: make one (aws dynamodb create-table, in docs/aws.md under Resources), "
-              "and set CONFIG_TABLE_NAME. The master key, INFRA_API_KEY, works meanwhile.");
-}
-
 std::unexpected<Error> not_found() {
   return fail(errors::key_not_found, "There is no such key, or it is revoked; GET /keys lists those that there are.");
 }
@@ -83,7 +77,7 @@ std::string Keys::make_secret() {
 }
 
 Task<Result<ToldKey>> Keys::make(WantedKey wanted) {
-  if (store_ == nullptr) co_return absent();
+  if (store_ == nullptr) co_return fail(configuration_absent());
   const WallTime now = clock_.now();
   if (auto ok = check(wanted, now); !ok) co_return fail(ok.error());
   const auto there = co_await list();
@@ -109,7 +103,7 @@ Task<Result<ToldKey>> Keys::make(WantedKey wanted) {
 }
 
 Task<Result<std::vector<ApiKey>>> Keys::list() {
-  if (store_ == nullptr) co_return absent();
+  if (store_ == nullptr) co_return fail(configuration_absent());
   std::vector<ApiKey> keys;
   std::string after;
   do {
@@ -124,7 +118,7 @@ Task<Result<std::vector<ApiKey>>> Keys::list() {
 }
 
 Task<Result<std::optional<KeyRow>>> Keys::read(std::string id) {
-  if (store_ == nullptr) co_return absent();
+  if (store_ == nullptr) co_return fail(configuration_absent());
   if (!is_api_key_id(id)) co_return std::nullopt;
   const auto item = co_await store_->get(place_of_key(std::move(id)));
   if (!item) co_return fail(item.error());

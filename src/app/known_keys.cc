@@ -8,11 +8,12 @@
 namespace infra::app {
 
 Task<Result<std::shared_ptr<const ApiKey>>> KnownKeys::find(PresentedKey presented, bool may_ask) {
-  if (store_ == nullptr) co_return nullptr;
+  if (store_ == nullptr || !store_->exists()) co_return nullptr;
   auto known = recall(presented.id);
   if (!known) {
     if (!may_ask && !was_seen(presented.id)) co_return nullptr;
     auto fresh = co_await reading_.run(presented.id, [this, id = presented.id] { return read(id); });
+    if (!fresh && fresh.error().code == errors::configuration_absent) co_return nullptr;
     if (!fresh) co_return fail(fresh.error());
     // Of a read that took so long it says nothing of now.
     if (clock_.steady_now() - fresh->at >= kTrusted)
