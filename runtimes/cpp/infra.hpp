@@ -40,6 +40,8 @@ struct Context {
   std::string model_id;
   int memory_mb = 0;
   std::int64_t deadline_ms = 0;  // since 1970
+  std::string trace_id;          // empty: the call belongs to no trace
+  std::string traceparent;       // as W3C Trace Context has it
 
   // Until the call is stopped; never negative.
   std::int64_t remaining_time_ms() const {
@@ -304,6 +306,8 @@ inline bool read_call(const std::string& frame, Call& call) {
   call.context.model_id = text("modelId");
   call.context.memory_mb = std::atoi(members["memoryMb"].c_str());
   call.context.deadline_ms = std::atoll(members["deadlineMs"].c_str());
+  call.context.traceparent = text("traceparent");
+  if (call.context.traceparent.size() >= 35) call.context.trace_id = call.context.traceparent.substr(3, 32);
   call.event = members["input"];
   return read_environment(members["env"], call.env);
 }

@@ -130,6 +130,7 @@ function setEnvironment(call) {
   const { env } = call;
   call.payload = env.PAYLOAD;
   delete env.PAYLOAD;
+  if (call.traceparent !== undefined) delete env.TRACEPARENT;
   offered = call;
   const before = given;
   given = { __proto__: null, ...env };
@@ -155,12 +156,13 @@ function keepLoadedEnvironment() {
   renewWanted();
 }
 
-// --- the input, as PAYLOAD or PAYLOAD_FILE. These are no variables of the process, because libc keeps every value that one ever had,
-// and a handler is called a million times: process.env inherits them.
+// --- the input, as PAYLOAD or PAYLOAD_FILE, and the trace, as TRACEPARENT. These are no variables of the process, because libc keeps
+// every value that one ever had, and a handler is called a million times: process.env inherits them.
 
-let offered = null; // the call whose input is in there
+let offered = null; // the call whose input and trace are in there
 let payloadFile = null;
 setPrototypeOf(environment, create(getPrototypeOf(environment), {
+  TRACEPARENT: { get: () => offered?.traceparent, enumerable: true },
   PAYLOAD: { get: () => offered?.payload, enumerable: true },
   PAYLOAD_FILE: { get: () => (needsFile(offered) ? writePayload(offered.requestId, stringify(offered.input ?? null)) : undefined), enumerable: true },
 }));
@@ -186,8 +188,9 @@ function dropPayload() {
 // Of a process of its own, which is gone before the next call.
 function environmentOfScript(call) {
   const payload = call.payload ?? stringify(call.input ?? null);
-  if (byteLength(payload) > MAX_PAYLOAD_VARIABLE) return { ...environment, PAYLOAD_FILE: writePayload(call.requestId, payload) };
-  return { ...environment, PAYLOAD: payload };
+  const trace = call.traceparent === undefined ? {} : { TRACEPARENT: call.traceparent };
+  if (byteLength(payload) > MAX_PAYLOAD_VARIABLE) return { ...environment, ...trace, PAYLOAD_FILE: writePayload(call.requestId, payload) };
+  return { ...environment, ...trace, PAYLOAD: payload };
 }
 
 // --- the rest

@@ -12,6 +12,7 @@ const OWN_FRAMES = __dirname + path.sep;
 
 const { stringify } = JSON;
 const { floor, max } = Math;
+const slice = Function.prototype.call.bind(String.prototype.slice);
 const wallTime = Date.now;
 const byteLength = Buffer.byteLength.bind(Buffer);
 
@@ -25,7 +26,8 @@ function makeContext(call, settle) {
   const left = () => max(0, floor(call.deadlineMs - wallTime()));
   return {
     requestId: call.requestId, functionId: call.functionId, modelId: call.modelId ?? '', memoryMb: call.memoryMb,
-    deadlineMs: call.deadlineMs, getRemainingTimeMs: left, getRemainingTimeInMillis: left,
+    deadlineMs: call.deadlineMs, traceId: slice(call.traceparent ?? '', 3, 35), traceparent: call.traceparent ?? '',
+    getRemainingTimeMs: left, getRemainingTimeInMillis: left,
     callbackWaitsForEmptyEventLoop: true,
     done: (error, value) => settle(call, isGiven(error) ? { error } : { value }),
     succeed: (value) => settle(call, { value }),

@@ -9,7 +9,7 @@ TEMPORARY = os.environ.get("TMPDIR") or "/tmp"
 BASE = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": TEMPORARY, "LANG": "C.UTF-8", "TMPDIR": TEMPORARY,
         "OUTPUT_DIR": os.environ.get("OUTPUT_DIR") or "/output"}
 NOT_KNOWN = object()
-OF_A_CALL = (b"JOB_ID", b"LLM_MODEL", b"PAYLOAD", b"PAYLOAD_FILE")
+OF_A_CALL = (b"JOB_ID", b"LLM_MODEL", b"PAYLOAD", b"PAYLOAD_FILE", b"TRACEPARENT")
 
 environ, environ_data, putenv, unsetenv = os.environ, os.environ._data, os.putenv, os.unsetenv
 use_time_zone = time.tzset

@@ -204,7 +204,7 @@ class Function:
 
 def make_context(sdk, call):
     return sdk.Context(request_id=call["requestId"], function_id=call["functionId"], model_id=call.get("modelId", ""),
-                       memory_mb=call["memoryMb"], deadline_ms=call["deadlineMs"])
+                       memory_mb=call["memoryMb"], deadline_ms=call["deadlineMs"], **sdk._trace_of(call.get("traceparent", "")))
 
 
 # --- the loop

@@ -1,7 +1,13 @@
 // Makes ids from the injected clock and randomness.
 #pragma once
 
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <span>
+
 #include "core/ids.h"
+#include "core/trace_context.h"
 #include "ports/clock.h"
 #include "ports/random.h"
 
@@ -12,6 +18,25 @@ class IdSource {
   IdSource(const Clock& clock, Random& random) : clock_(clock), random_(random) {}
   [[nodiscard]] RequestId request_id() { return {make()}; }
   [[nodiscard]] FunctionId function_id() { return {make()}; }
+
+  // A span of the caller's trace; of a new one where the caller named none.
+  [[nodiscard]] TraceContext span_below(const std::optional<TraceContext>& caller) {
+    std::array<std::byte, sizeof(SpanBytes) + sizeof(TraceBytes)> bytes{};
+    random_.fill(std::span(bytes).first(caller ? sizeof(SpanBytes) : bytes.size()));
+    TraceContext context;
+    std::copy_n(bytes.begin(), context.span.size(), context.span.begin());
+    if (caller) {
+      context.trace = caller->trace;
+      context.flags = caller->flags;
+    } else {
+      std::copy_n(bytes.begin() + sizeof(SpanBytes), context.trace.size(), context.trace.begin());
+      context.flags = TraceContext::kRandom;
+    }
+    // Zeros mean that there is none.
+    if (context.span == SpanBytes{}) context.span.back() = std::byte{1};
+    if (context.trace == TraceBytes{}) context.trace.back() = std::byte{1};
+    return context;
+  }
 
  private:
   std::string make() {

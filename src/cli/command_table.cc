@@ -114,6 +114,7 @@ const std::vector<Command> kCommands = {
            .help = "Only such runs: SUCCESS, FAILED, TIMEOUT or ERROR.",
            .choices = "SUCCESS FAILED TIMEOUT ERROR"},
           {.name = "--request", .value = "ID", .help = "That run alone, with its whole message."},
+          {.name = "--trace", .value = "ID", .help = "Runs of that trace, among the newest 1000."},
           {.name = "--limit", .value = "N", .letter = "-n", .help = "At most so many, 1 to 1000; 50 if not given."}},
      .examples = {{.line = "infra logs hello --since 10m", .says = "The runs of the last ten minutes."},
                   {.line = "infra logs hello --status FAILED -n 10", .says = "The last that failed."},

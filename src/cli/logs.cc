@@ -15,6 +15,7 @@
 #include "core/limits.h"
 #include "core/text.h"
 #include "core/time.h"
+#include "core/trace_context.h"
 
 namespace infra::cli {
 namespace {
@@ -34,12 +35,16 @@ struct Query {
   std::optional<WallTime> since;
   std::int64_t limit = kPage;
   std::string status;  // empty: all
+  std::string trace;   // empty: all
 };
 
 Outcome<Query> read_query(const Arguments& arguments) {
   Query query{.path = function_path(arguments.word(0)) + "/logs",
               .since = std::nullopt,
-              .status = arguments.value("--status").value_or("")};
+              .status = arguments.value("--status").value_or(""),
+              .trace = arguments.value("--trace").value_or("")};
+  if (!query.trace.empty() && !is_trace_id(query.trace))
+    return wrong_usage(fmt::format("--trace needs the 32 digits of a traceId, not \"{}\".", query.trace));
   std::ranges::transform(query.status, query.status.begin(),
                          [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; });
   if (const auto since = arguments.value("--since")) {
@@ -63,6 +68,7 @@ Outcome<std::vector<boost::json::object>> read_rows(Api& api, const Query& query
   // Among those of all states the wanted ones have to be looked for.
   std::string path = fmt::format("{}?limit={}", query.path, query.status.empty() ? query.limit : kLargestPage);
   if (query.since) path += "&startTime=" + net::percent_encode(to_iso8601(*query.since));
+  if (!query.trace.empty()) path += "&traceId=" + query.trace;
   const auto answer = api.get(path);
   if (!answer) return failed(answer.error());
   std::vector<boost::json::object> rows;

@@ -16,9 +16,9 @@ namespace infra {
 namespace {
 
 // Names the platform sets, or that change how a process is loaded before the function's own code runs.
-constexpr std::array<std::string_view, 14> kReservedNames = {
-    "JOB_ID", "FUNCTION_ID", "LLM_MODEL",    "MEMORY_MB",    "AI_ENDPOINT", "OUTPUT_DIR", "PAYLOAD",
-    "PATH",   "HOME",        "PAYLOAD_FILE", "NODE_OPTIONS", "NODE_PATH",   "IFS",        "GCONV_PATH"};
+constexpr std::array<std::string_view, 15> kReservedNames = {
+    "JOB_ID", "FUNCTION_ID",  "LLM_MODEL",    "MEMORY_MB", "AI_ENDPOINT", "OUTPUT_DIR", "PAYLOAD",    "PATH",
+    "HOME",   "PAYLOAD_FILE", "NODE_OPTIONS", "NODE_PATH", "IFS",         "GCONV_PATH", "TRACEPARENT"};
 constexpr std::array<std::string_view, 5> kReservedPrefixes = {"LD_", "PYTHON", "INFRA_", "GLIBC_", "MALLOC_"};
 
 constexpr std::string_view kThreadPoolName = "UV_THREADPOOL_SIZE";

@@ -28,7 +28,7 @@ TEST(EnvironmentTest, EnvironmentNamesAreWellFormedAndNotThePlatforms) {
   }
   for (const char* name :
        {"LD_PRELOAD", "LD_X", "PATH", "PYTHONPATH", "NODE_OPTIONS", "JOB_ID", "FUNCTION_ID", "LLM_MODEL", "MEMORY_MB",
-        "AI_ENDPOINT", "OUTPUT_DIR", "PAYLOAD", "PAYLOAD_FILE", "INFRA_API_KEY"}) {
+        "AI_ENDPOINT", "OUTPUT_DIR", "PAYLOAD", "PAYLOAD_FILE", "TRACEPARENT", "INFRA_API_KEY"}) {
     expect_refused(check_environment({{name, "v"}}), "reserved_env_var", name);
   }
 }

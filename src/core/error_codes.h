@@ -91,6 +91,9 @@ inline constexpr ErrorEntry invalid_cursor{"invalid_cursor", ErrorKind::invalid,
 inline constexpr ErrorEntry invalid_start_time{"invalid_start_time", ErrorKind::invalid, kAnswer,
                                                "startTime is no ISO 8601 time.",
                                                "Send one such as 2026-01-31T12:00:00Z."};
+inline constexpr ErrorEntry invalid_trace_id{"invalid_trace_id", ErrorKind::invalid, kAnswer,
+                                             "traceId is no W3C trace id.",
+                                             "Send the 32 lower-case digits that the run's result has as traceId."};
 inline constexpr ErrorEntry invalid_format{"invalid_format", ErrorKind::invalid, kAnswer,
                                            "format is none of those that GET /logs has.",
                                            "Leave it out, or send format=native."};

@@ -27,7 +27,7 @@ struct Job : FunctionSettings {  // those that travel with it (SettingField::in_
   RunMode mode = RunMode::sync;
   std::string reply_to;  // the channel that the waiting controller listens on; empty on one machine
   WallTime accepted_at;
-  std::string traceparent;  // W3C trace context, empty if the client sent none
+  std::string traceparent;  // W3C trace context, as to_traceparent() writes it; empty: a reference controller's job
   bool operator==(const Job&) const = default;
 };
 

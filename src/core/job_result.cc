@@ -15,6 +15,7 @@
 #include "core/object_keys.h"
 #include "core/operator_error_codes.h"
 #include "core/text.h"
+#include "core/trace_context.h"
 
 namespace infra {
 namespace {
@@ -130,10 +131,11 @@ std::string to_json(const JobResult& r, std::string_view value) {
                       r.network_rx, r.network_tx, r.disk_read, r.disk_write);
   text += fmt::format(R"(,"outputFiles":{},"llm_token_count":{})", json_array(r.output_files, output_file_json),
                       r.llm_tokens);
-  text += fmt::format(R"(,"optimizationTip":{},"recommendedMemoryMb":{},"estimatedSavings":{}}})",
+  text += fmt::format(R"(,"optimizationTip":{},"recommendedMemoryMb":{},"estimatedSavings":{},"traceId":{}}})",
                       r.optimization_tip.empty() ? "null" : json_quote(r.optimization_tip),
                       r.recommended_memory_mb ? std::to_string(*r.recommended_memory_mb) : "null",
-                      r.estimated_savings.empty() ? "null" : json_quote(r.estimated_savings));
+                      r.estimated_savings.empty() ? "null" : json_quote(r.estimated_savings),
+                      r.trace_id.empty() ? "null" : json_quote(r.trace_id));
   return text;
 }
 
@@ -178,6 +180,7 @@ Result<JobResult> parse_job_result(std::string_view text) {
   r.optimization_tip = object.string("optimizationTip");
   r.recommended_memory_mb = int_field(object, "recommendedMemoryMb");
   r.estimated_savings = object.string("estimatedSavings");
+  if (auto trace = object.string("traceId"); is_trace_id(trace)) r.trace_id = std::move(trace);
   return r;
 }
 
@@ -191,6 +194,7 @@ JobResult platform_error(const Job& job, const Error& error) {
   result.error_code = error.code;
   result.error_message = error.message;
   result.allocated_memory_mb = job.memory_mb;
+  result.trace_id = trace_id_in(job.traceparent);
   return result;
 }
 
@@ -250,6 +254,7 @@ LogRow make_log_row(const JobResult& result, WallTime accepted_at, WallTime now)
       .error_code = result.error_code,
       .message = std::move(message),
       .expires_at = now + limits::kLogTtl,
+      .trace_id = result.trace_id,
       .output_attempt = output_attempt_of(result)};
 }
 

@@ -64,6 +64,7 @@ struct JobResult {
   std::string optimization_tip;
   std::optional<int> recommended_memory_mb;
   std::string estimated_savings;
+  std::string trace_id{};                    // the trace that the run is a part of; empty: none is known
   bool of_reference_worker = false;          // read from a text without durationUs, which ours have
   std::shared_ptr<const ByteClaim> claim{};  // what its value is counted against until nobody has it; small ones: none
 };
@@ -106,6 +107,7 @@ struct LogRow {
   std::string error_code;                  // as the result's
   std::string message;
   WallTime expires_at;
+  std::string trace_id = {};               // as the result's
   std::optional<int> output_attempt = {};  // output_attempt_of(its result); none: nor is it known of the row
 };
 

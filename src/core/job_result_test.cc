@@ -314,5 +314,17 @@ TEST(TextTest, NumbersAreWrittenShort) {
   EXPECT_EQ(json_number(-1e306), "-1e+306");
 }
 
+TEST(JobResultTest, SaysWhichTraceItIsIn) {
+  Job job;
+  EXPECT_EQ(platform_error(job, {errors::internal, "m"}).trace_id, "");
+  EXPECT_NE(to_json(JobResult{}).find(R"("traceId":null)"), std::string::npos);
+  job.traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+  const JobResult result = platform_error(job, {errors::internal, "m"});
+  EXPECT_EQ(result.trace_id, "0af7651916cd43dd8448eb211c80319c");
+  EXPECT_EQ(parse_job_result(to_json(result))->trace_id, result.trace_id);
+  EXPECT_EQ(parse_job_result(R"({"status":"SUCCESS","traceId":"<script>"})")->trace_id, "");
+  EXPECT_EQ(make_log_row(result, {}, {}).trace_id, result.trace_id);
+}
+
 }  // namespace
 }  // namespace infra

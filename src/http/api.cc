@@ -185,7 +185,10 @@ Api::Api(ApiSettings settings, std::vector<Route> routes, RateLimiter& limiter, 
           dispatch())) {}
 
 Task<net::Response> Api::handle(net::Request& request) {
-  Context context{.request = request, .id = ids_.request_id()};
+  // More than one is none (W3C Trace Context, 3.3.1).
+  std::optional<TraceContext> caller;
+  if (request.headers.count("traceparent") == 1) caller = parse_traceparent(*request.headers.find("traceparent"));
+  Context context{.request = request, .id = ids_.request_id(), .trace = ids_.span_below(caller)};
   const int hops = settings_.trusted_proxy_hops;
   // Each proxy may add a line of its own: the last one's is the last entry of all lines together.
   context.client =

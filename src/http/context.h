@@ -9,6 +9,7 @@
 
 #include "core/api_key.h"
 #include "core/ids.h"
+#include "core/trace_context.h"
 #include "net/http/http_types.h"
 
 namespace infra::http {
@@ -25,6 +26,7 @@ struct AuditNotes {
 struct Context {
   net::Request& request;
   RequestId id;
+  TraceContext trace = {};                     // this request's own span
   const Route* route = nullptr;                // null: no such path, or not by this method
   std::string_view pattern = "unmatched";      // the route's, for logs and metrics
   std::vector<std::string_view> methods = {};  // that the path has

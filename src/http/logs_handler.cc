@@ -6,6 +6,7 @@
 #include "core/error_codes.h"
 #include "core/json_text.h"
 #include "core/text.h"
+#include "core/trace_context.h"
 #include "http/error_response.h"
 #include "http/query.h"
 
@@ -50,12 +51,12 @@ std::string profile_json(const std::optional<RunProfile>& profile) {
 std::string to_json(const LogRow& row, std::string_view message) {
   return fmt::format(
       R"({{"id":{0},"requestId":{0},"timestamp":{1},"status":"{2}","code":{3},"duration":{4},"handlerDurationMs":{5},)"
-      R"("memory":{6},"allocatedMemoryMb":{7},{8},"message":{9}}})",
+      R"("memory":{6},"allocatedMemoryMb":{7},{8},"traceId":{9},"message":{10}}})",
       json_quote(row.request_id.value), json_quote(shown_timestamp(row.timestamp)), to_string(row.status),
       row.error_code.empty() ? "null" : json_quote(row.error_code), whole_ms(row.duration_ms),
       row.handler_ms ? json_number(*row.handler_ms) : "null", row.memory_mb,
       row.allocated_memory_mb ? std::to_string(*row.allocated_memory_mb) : "null", profile_json(row.profile),
-      json_quote(message));
+      row.trace_id.empty() ? "null" : json_quote(row.trace_id), json_quote(message));
 }
 
 }  // namespace
@@ -75,6 +76,13 @@ Task<Result<net::Response>> LogsHandler::list(Context& context) {
       co_return fail(errors::invalid_start_time,
                      "startTime must be ISO 8601, such as 2026-01-31T12:00:00Z or 2026-01-31T12:00:00.123+09:00.");
     }
+  }
+  if (auto trace = net::query_value(context.request.query, "traceId")) {
+    if (!is_trace_id(*trace)) {
+      co_return fail(errors::invalid_trace_id,
+                     "traceId must be the 32 lower-case hexadecimal digits of a W3C trace id, not all of them zero.");
+    }
+    query.trace_id = std::move(*trace);
   }
   const auto page = co_await logs_.list(std::move(query));
   if (!page) co_return fail(page.error());

@@ -54,6 +54,7 @@ TEST_F(Logs, ARowHasTheContractsFieldsShortInAListAndWholeAlone) {
                               {"peakMemoryBytes", 20 << 20},
                               {"cpuUsage", 700},
                               {"coldStart", true},
+                              {"traceId", nullptr},
                               {"message", std::string(200, 'z') + "..."}};
   EXPECT_EQ(listed, expected);
   auto whole = api_.get("/api/functions/f/logs/" + id).json();
@@ -110,6 +111,20 @@ TEST_F(Logs, AStartIsReadInEveryFormOfIso8601) {
   for (const char* wrong : {"yesterday", "", "2026-02-30", "1700000000"}) {
     expect_error(api_.get("/functions/f/logs?startTime=" + std::string(wrong)), 400, "invalid_start_time", "ISO 8601");
   }
+}
+
+TEST_F(Logs, ATraceHasItsRows) {
+  const std::string trace = "0af7651916cd43dd8448eb211c80319c";
+  add_run("x");
+  const std::string id = add_run("y");
+  for (auto& [key, row] : api_.logs.rows) {
+    if (row.request_id.value == id) row.trace_id = trace;
+  }
+  EXPECT_THAT(ids("?traceId=" + trace), ElementsAre(id));
+  EXPECT_EQ(api_.get("/functions/f/logs/" + id).text("traceId"), trace);
+  EXPECT_THAT(ids("?traceId=" + std::string(32, 'a')), IsEmpty());
+  for (const std::string& wrong : {std::string(), std::string("x"), std::string(32, '0'), trace + "0"})
+    expect_error(api_.get("/functions/f/logs?traceId=" + wrong), 400, "invalid_trace_id", "32");
 }
 
 TEST_F(Logs, WhatIsNotThereIsTold) {

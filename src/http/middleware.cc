@@ -43,6 +43,7 @@ void note_failure(const Context& context, int status, EventRing& events) {
 std::function<void()> account(Context& context, int status, std::chrono::duration<double> took, Metrics& metrics) {
   struct Line {
     RequestId id;
+    TraceBytes trace;
     std::string method, route, client, client_id, key;
     FunctionId function;
     std::string code;
@@ -50,6 +51,7 @@ std::function<void()> account(Context& context, int status, std::chrono::duratio
   };
   auto line = std::make_shared<const Line>(
       Line{.id = context.id,
+           .trace = context.trace.trace,
            .method = context.request.method.substr(0, kMaxLoggedMethod),
            .route = std::string(context.pattern),
            .client = std::move(context.client),
@@ -62,6 +64,7 @@ std::function<void()> account(Context& context, int status, std::chrono::duratio
     metrics.request(line->known_method ? line->method : "other", line->route, status, took.count());
     log::write(status >= 500 ? log::Level::error : log::Level::info, "request",
                {{"requestId", line->id.value},
+                {"traceId", to_hex(line->trace)},
                 {"method", line->method},
                 {"route", line->route},
                 {"status", status},
@@ -94,7 +97,10 @@ Task<net::Response> guarded(Context& context, const Next& next) {
   } catch (const std::exception& error) {
     what = error.what();
   }
-  log::error("a handler threw", {{"requestId", context.id.value}, {"route", context.pattern}, {"what", what}});
+  log::error("a handler threw", {{"requestId", context.id.value},
+                                 {"traceId", to_hex(context.trace.trace)},
+                                 {"route", context.pattern},
+                                 {"what", what}});
   co_return refuse(context, {errors::internal, "Something broke inside Infra; its log has this request id."});
 }
 

@@ -112,9 +112,7 @@ Task<Result<net::Response>> RunsHandler::run(Context& context) {
   invocation->only = context.own_functions();
   invocation->id = context.id;
   invocation->mode = *mode;
-  // More than one is none (W3C Trace Context, 3.3.1).
-  if (const auto& headers = context.request.headers; headers.count("traceparent") == 1)
-    invocation->traceparent = headers.find("traceparent")->substr(0, 128);
+  invocation->traceparent = to_traceparent(context.trace);
 
   const auto result = co_await invoke_.run(std::move(*invocation));
   if (!result) {

@@ -64,14 +64,33 @@ TEST_F(Runs, AResultHasTheContractsFields) {
   EXPECT_EQ(result.at("handlerDurationMs"), 10.25);
 }
 
+TEST_F(Runs, AJobIsInTheTraceOfItsRequest) {
+  const std::string trace = "0af7651916cd43dd8448eb211c80319c";
+  const auto run = [&](const std::string& parent) {
+    EXPECT_EQ(api_.run("f", "{}", {{"traceparent", parent}}).status, 200);
+    return parse_traceparent(api_.worker.jobs.back().traceparent).value();
+  };
+  const auto caller = parse_traceparent("00-" + trace + "-b7ad6b7169203331-01").value();
+  const auto joined = run(to_traceparent(caller));
+  EXPECT_EQ(joined.trace, caller.trace);
+  EXPECT_NE(joined.span, caller.span) << "the request is a span of its own";
+  EXPECT_TRUE(joined.sampled());
+  EXPECT_EQ(run("cc-" + trace + "-b7ad6b7169203331-00-later").trace, caller.trace);
+  for (const std::string& wrong : {std::string("00-1-2-03"), "00-" + trace + "-0000000000000000-01"}) {
+    const auto anew = run(wrong);
+    EXPECT_NE(anew.trace, caller.trace);
+    EXPECT_FALSE(anew.sampled());
+    EXPECT_NE(run(wrong).trace, anew.trace);
+  }
+}
+
 TEST_F(Runs, AJobHasWhatTheRequestSaysWordForWord) {
   api_.functions.rows[{"f"}].env = {{"A", "b"}};
   const std::string input = R"({"n":123456789012345678901234567890,"n":1.0,"s":"\ud83d"})";
-  EXPECT_THAT(api_.run("f", input, {{"traceparent", "00-1-2-03"}}).body, HasSubstr("\"result\":" + input));
+  EXPECT_THAT(api_.run("f", input, {}).body, HasSubstr("\"result\":" + input));
   const Job& job = api_.worker.jobs.back();
   EXPECT_EQ(job.input, input);
   EXPECT_EQ(job.mode, RunMode::sync);
-  EXPECT_EQ(job.traceparent, "00-1-2-03");
   EXPECT_EQ(job.env, (Environment{{"A", "b"}}));
   ASSERT_EQ(post(R"({"functionId":"f","modelId":"m2","something":"else"})").status, 200) << "other members are ignored";
   EXPECT_EQ(api_.worker.jobs.back().input, "{}");

@@ -147,6 +147,7 @@ void EmbeddedPlatform::Parts::tell_of_strikes() {
   for (const JobResult& result : start.given_up) {
     log::error("a job is given up: the program was lost each of the three times that it was handed out",
                {{"requestId", result.request_id.value},
+                {"traceId", result.trace_id},
                 {"functionId", result.function_id.value},
                 {"code", result.error_code}});
     program.events.run_finished(result);

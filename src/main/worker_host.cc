@@ -28,6 +28,7 @@ worker::WorkerOptions worker_options(const WorkerEngines& engines, WorkerHost::C
 
 void log_run(const JobResult& result) {
   log::info("run", {{"requestId", result.request_id.value},
+                    {"traceId", result.trace_id},
                     {"functionId", result.function_id.value},
                     {"status", to_string(result.status)},
                     {"code", result.error_code},

@@ -11,12 +11,16 @@
 
 namespace infra {
 
+inline constexpr int kTraceRows = 1000;  // a page of one trace's rows looks at so many, and its cursor goes on behind
+
 struct LogQuery {
   FunctionId function_id;
   int limit = 50;
   std::optional<WallTime> start;  // rows at or after it
   std::string cursor;             // empty, or a page's next_cursor
-  bool messages = true;           // false: rows come with an empty `message`, which may be most of what is read
+  bool messages = true;           // false: rows come with an empty `message`, which may be most of what is read, and
+                                  // may lack trace_id
+  std::string trace_id{};         // only rows of this trace, of the kTraceRows that a page looks at; empty: all
 };
 
 struct LogPage {

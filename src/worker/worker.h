@@ -68,6 +68,7 @@ struct WorkerDeps {
   SuspectQueue* suspects = nullptr;           // of the queue; null if it has none
   Quarantine* quarantine = nullptr;           // null: there is none
   std::function<void(const Job&)> on_lost{};  // a run was stopped, because another worker has its job. The same
+  std::function<void(const Job&, milliseconds waited)> on_begun{};  // a job has its slot. The same
 };
 
 struct WorkerStatus {

@@ -59,6 +59,7 @@ TYPED_TEST_P(LogStoreContract, KeepsEveryField) {
   EXPECT_EQ(found->profile, row.profile);
   EXPECT_EQ(found->error_code, row.error_code);
   EXPECT_EQ(found->output_attempt, row.output_attempt);
+  EXPECT_EQ(found->trace_id, row.trace_id);
   EXPECT_EQ(this->engine_.run(this->store().find({"g"}, {"r"})).error().kind, ErrorKind::not_found);
   EXPECT_EQ(this->engine_.run(this->store().find({"f"}, {"s"})).error().kind, ErrorKind::not_found);
 }
@@ -119,6 +120,33 @@ TYPED_TEST_P(LogStoreContract, AListingMayLeaveTheMessagesOut) {
   }
 }
 
+TYPED_TEST_P(LogStoreContract, OneTracesRowsAreFoundAmongOthers) {
+  const std::string trace(32, 'a');
+  std::vector<std::string> wanted;
+  for (int i = 0; i < 9; ++i) {
+    LogRow row =
+        make_log(fmt::format("r{}", i), this->engine_.now() - milliseconds{i}, this->engine_.now() + limits::kLogTtl);
+    if (i % 4 == 1) {
+      row.trace_id = trace;
+      wanted.push_back(row.request_id.value);
+    } else if (i % 4 == 2) {
+      row.trace_id.clear();
+    }
+    ASSERT_TRUE(this->engine_.run(this->engine_.recorder().record(row)).value());
+  }
+  for (int limit = 1; limit <= 4; ++limit) {
+    LogQuery query;
+    query.limit = limit;
+    query.trace_id = trace;
+    EXPECT_EQ(this->list(query), wanted) << "limit " << limit;
+  }
+  const auto page = this->engine_.run(this->store().list(
+      {.function_id = {"f"}, .limit = 1, .start = {}, .cursor = {}, .messages = true, .trace_id = trace}));
+  ASSERT_TRUE(page);
+  EXPECT_EQ(page->rows.front().trace_id, trace);
+  EXPECT_NE(page->rows.front().message, "");
+}
+
 TYPED_TEST_P(LogStoreContract, StartIsInclusiveToTheMillisecond) {
   this->record("new", milliseconds{9});
   this->record("at", milliseconds{10});
@@ -139,6 +167,6 @@ TYPED_TEST_P(LogStoreContract, ExpiredRowsAreNeverGivenOut) {
 
 REGISTER_TYPED_TEST_SUITE_P(LogStoreContract, KeepsEveryField, ARunThatWasNotMeasuredHasNoProfile,
                             AListingMayLeaveTheMessagesOut, ListsNewestFirstInPages, StartIsInclusiveToTheMillisecond,
-                            ExpiredRowsAreNeverGivenOut);
+                            OneTracesRowsAreFoundAmongOthers, ExpiredRowsAreNeverGivenOut);
 
 }  // namespace infra

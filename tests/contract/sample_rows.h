@@ -61,6 +61,7 @@ inline LogRow make_log(const std::string& request, WallTime at, WallTime expires
   row.message = "Zeile eins\nTraceback: \"x\"";
   row.expires_at = expires_at;
   row.output_attempt = 2;
+  row.trace_id = "0af7651916cd43dd8448eb211c80319c";
   return row;
 }
 

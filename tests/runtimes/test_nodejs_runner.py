@@ -52,6 +52,19 @@ class NodeRunner(unittest.TestCase):
             for n in (1, 2):
                 self.assertEqual(runner.call()["value"], [n, "r-1", "f-1", "m", 128, True, True, "number"])
 
+    def test_the_trace(self):
+        code = ("const { execSync } = require('child_process'); exports.handler = (e, c) => [c.traceId, c.traceparent, "
+                "process.env.TRACEPARENT ?? null, execSync('echo $TRACEPARENT').toString().trim()]")
+        with start(code) as runner:
+            for trace in ("a" * 32, "b" * 32):
+                parent = f"00-{trace}-00f067aa0ba902b7-01"
+                answer = runner.call(env={"TRACEPARENT": parent}, traceparent=parent)
+                self.assertEqual(answer["value"], [trace, parent, parent, parent], answer)
+            self.assertEqual(runner.call()["value"], ["", "", None, ""])
+        with start("console.log(process.env.TRACEPARENT)") as runner:  # a plain script
+            self.assertTrue(runner.call(env={"PAYLOAD": "1"}, traceparent="00-x")["ok"])
+            self.assertEqual(runner.new_output("out"), "00-x\n")
+
     def test_code_is_loaded_ahead_of_its_first_call(self):
         with start("let n = 0; const seen = process.env.A; exports.handler = (e) => [seen, ++n, e]") as runner:
             answer = runner.call(env={"A": "1"}, load=True)

@@ -87,7 +87,18 @@ class PythonRunner(unittest.TestCase):
             *some, whole = runner.call()["value"]
             self.assertEqual(some, ["r-1", "r-1", "f-1", "m", 128, True, True])
             self.assertEqual({**whole, "deadline_ms": 0}, {"request_id": "r-1", "function_id": "f-1", "model_id": "m",
-                                                           "memory_mb": 128, "deadline_ms": 0})
+                                                           "memory_mb": 128, "deadline_ms": 0, "trace_id": "",
+                                                           "traceparent": ""})
+
+    def test_the_trace(self):
+        code = ("import os, sdk\nprint('loaded', os.environ.get('TRACEPARENT'))\ndef handler(e, c):\n"
+                "  return [c.trace_id, c.traceparent, os.environ.get('TRACEPARENT'), os.popen('echo $TRACEPARENT').read().strip()]")
+        with start(code) as runner:
+            for trace in ("a" * 32, "b" * 32):
+                parent = f"00-{trace}-00f067aa0ba902b7-01"
+                answer = runner.call(env={"TRACEPARENT": parent}, traceparent=parent)
+                self.assertEqual(answer["value"], [trace, parent, parent, parent], answer)
+            self.assertEqual(runner.call()["value"], ["", "", None, ""])
 
     def test_environment_is_replaced(self):
         with start("import os\ndef handler(e, c):\n  os.environ['LEFT'] = '1'\n  return dict(os.environ)") as runner:

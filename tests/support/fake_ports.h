@@ -254,7 +254,7 @@ class FakeLogs : public LogStore {
         page.next_cursor = page.rows.back().timestamp;
         break;
       }
-      page.rows.push_back(row);
+      if (query.trace_id.empty() || row.trace_id == query.trace_id) page.rows.push_back(row);
     }
     co_return page;
   }

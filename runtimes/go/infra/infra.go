@@ -31,6 +31,9 @@ type Context struct {
 	ModelID    string
 	MemoryMB   int
 	Deadline   time.Time // when the call is stopped
+
+	TraceID     string // empty: the call belongs to no trace
+	Traceparent string // as W3C Trace Context has it
 }
 
 // RemainingTime is never negative.
@@ -62,6 +65,8 @@ type call struct {
 	DeadlineMS int64             `json:"deadlineMs"`
 	Env        map[string]string `json:"env"`
 	Input      json.RawMessage   `json:"input"`
+
+	Traceparent string `json:"traceparent"`
 }
 
 type answer struct {
@@ -124,7 +129,10 @@ func serve(handler Handler, control io.ReadWriter, base []string) error {
 		}
 		setEnvironment(base, asked.Env)
 		ctx := Context{RequestID: asked.RequestID, FunctionID: asked.FunctionID, ModelID: asked.ModelID, MemoryMB: asked.MemoryMB,
-			Deadline: time.UnixMilli(asked.DeadlineMS)}
+			Deadline: time.UnixMilli(asked.DeadlineMS), Traceparent: asked.Traceparent}
+		if len(asked.Traceparent) >= 35 {
+			ctx.TraceID = asked.Traceparent[3:35]
+		}
 		given := run(handler, ctx, asked.Input)
 		given.RequestID = asked.RequestID
 		text, err := json.Marshal(given)

@@ -55,7 +55,11 @@ def _input_of_environment():
 def _context_of_environment():
     return Context(request_id=os.environ.get("JOB_ID", ""), function_id=os.environ.get("FUNCTION_ID", ""),
                    model_id=os.environ.get("LLM_MODEL", ""), memory_mb=int(os.environ.get("MEMORY_MB", 0)),
-                   deadline_ms=int(sys._xoptions.get("infra_deadline_ms", 0)))
+                   deadline_ms=int(sys._xoptions.get("infra_deadline_ms", 0)), **_trace_of(os.environ.get("TRACEPARENT", "")))
+
+
+def _trace_of(traceparent):
+    return {"trace_id": traceparent[3:35], "traceparent": traceparent}
 
 
 def _begin(event, context):

@@ -232,7 +232,9 @@ Task<void> RedisResultBus::State::keep_reference(SharedResult result) {
   const auto earlier = co_await read_bucket(result->request_id);
   if (earlier && *earlier) co_return;  // the first result stays
   const auto kept = co_await bucket.put_object(result_key(result->request_id), to_json(*result));
-  if (!kept) log::warn("a result could not be kept in the bucket", {{"requestId", result->request_id.value}});
+  if (!kept)
+    log::warn("a result could not be kept in the bucket",
+              {{"requestId", result->request_id.value}, {"traceId", result->trace_id}});
 }
 
 Task<void> RedisResultBus::State::keep_and_record(std::shared_ptr<State> self, SharedResult result) {

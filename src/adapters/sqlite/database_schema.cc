@@ -111,6 +111,10 @@ CREATE TABLE IF NOT EXISTS configuration(
 CREATE INDEX IF NOT EXISTS configuration_by_expiry ON configuration(expires_at);
 )sql";
 
+// The trace that a run is a part of. It stands behind the message, too, and may be there.
+constexpr const char* kTraceId = "ALTER TABLE logs ADD COLUMN trace_id TEXT";
+constexpr const char* kHasTraceId = "SELECT count(*) FROM pragma_table_info('logs') WHERE name='trace_id'";
+
 struct Step {
   const char* script;
   const char* is_done = nullptr;  // a query that gives 1 then; none: the script sees to it
@@ -120,7 +124,8 @@ constexpr std::array kSteps = {Step{kFirst},
                                Step{kFunctionSettings},
                                Step{kStrikes},
                                Step{kOutputAttempt, kHasOutputAttempt},
-                               Step{kConfiguration}};
+                               Step{kConfiguration},
+                               Step{kTraceId, kHasTraceId}};
 
 Result<void> take_steps(sqlite::Connection& connection) {
   const auto version = connection.query_integer("PRAGMA user_version");

@@ -18,13 +18,17 @@ constexpr std::string_view kFind = "SELECT * FROM logs WHERE request_id=? AND fu
 // characters.
 constexpr std::string_view kList =
     "SELECT function_id, timestamp, request_id, status, duration_ms, handler_ms, memory_mb, expires_at, "
-    "peak_memory_bytes, cpu_usage_us, cold_start, error_code, CASE WHEN ? THEN substr(message, 1, 1024) ELSE '' END "
+    "peak_memory_bytes, cpu_usage_us, cold_start, error_code, "
+    "CASE WHEN ?1 AND (?2='' OR trace_id=?2) THEN substr(message, 1, 1024) ELSE '' END, "
+    "CASE WHEN ?1 OR ?2<>'' THEN trace_id ELSE '' END "
     "FROM logs "
-    "WHERE function_id=? AND timestamp>=? AND timestamp<? AND expires_at>? ORDER BY timestamp DESC LIMIT ?";
+    "WHERE function_id=?3 AND timestamp>=?4 AND timestamp<?5 AND expires_at>?6 ORDER BY timestamp DESC LIMIT ?7";
 constexpr std::string_view kSweep =
     "DELETE FROM logs WHERE rowid IN (SELECT rowid FROM logs WHERE expires_at<=? ORDER BY expires_at LIMIT ?)";
 
-constexpr int kOutputAttempt = 13;  // a column of kFind alone
+constexpr int kOutputAttempt = 13;  // columns of kFind
+constexpr int kTraceId = 14;
+constexpr int kListedTraceId = 13;
 
 constexpr std::string_view kCursorKind = "logs";
 constexpr std::string_view kAfterAll = "~";  // sorts behind every ISO 8601 time
@@ -73,27 +77,34 @@ struct Wanted {
   Range range;
   int limit = 1;
   bool messages = true;
+  std::string trace{};
 };
 
 Result<LogPage> read_page(Connection& connection, const Wanted& wanted, WallTime now) {
-  const auto& [function, range, limit, messages] = wanted;
+  const auto& [function, range, limit, messages, trace] = wanted;
+  const int looked_at = trace.empty() ? limit : kTraceRows;
   auto statement = connection.prepare(kList);
   statement.bind(messages ? 1 : 0)
+      .bind(trace)
       .bind(function)
       .bind(range.from)
       .bind(range.before)
       .bind(to_column(now))
-      .bind(limit + 1);
+      .bind(looked_at + 1);
   LogPage page;
-  while (true) {
+  std::string last;
+  for (int rows = 0;; ++rows) {
     const auto row = statement.step();
     if (!row) return fail(row.error());
     if (!*row) return page;
-    if (std::cmp_equal(page.rows.size(), limit)) {
-      page.next_cursor = make_cursor(kCursorKind, {page.rows.back().timestamp});
+    if (rows == looked_at || std::cmp_equal(page.rows.size(), limit)) {
+      page.next_cursor = make_cursor(kCursorKind, {last});
       return page;
     }
-    page.rows.push_back(read_row(statement));
+    LogRow log = read_row(statement);
+    log.trace_id = statement.text(kListedTraceId);
+    last = log.timestamp;
+    if (trace.empty() || log.trace_id == trace) page.rows.push_back(std::move(log));
   }
 }
 
@@ -105,7 +116,8 @@ Task<Result<LogPage>> SqliteLogStore::list(const LogQuery& query) {
   Wanted wanted{.function = query.function_id.value,
                 .range = std::move(*range),
                 .limit = std::max(query.limit, 1),
-                .messages = query.messages};
+                .messages = query.messages,
+                .trace = query.trace_id};
   co_return co_await database_.read<LogPage>(
       [wanted = std::move(wanted), now = database_.clock().now()](Connection& connection) {
         return read_page(connection, wanted, now);
@@ -122,6 +134,7 @@ Task<Result<LogRow>> SqliteLogStore::find(const FunctionId& function, const Requ
         LogRow log = read_row(statement);
         if (!statement.is_null(kOutputAttempt))
           log.output_attempt = static_cast<int>(statement.integer(kOutputAttempt));
+        log.trace_id = statement.text(kTraceId);
         return log;
       });
 }

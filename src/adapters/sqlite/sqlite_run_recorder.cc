@@ -11,8 +11,8 @@ using sqlite::Connection;
 
 constexpr std::string_view kInsert =
     "INSERT INTO logs(function_id, timestamp, request_id, status, duration_ms, handler_ms, memory_mb, expires_at, "
-    "peak_memory_bytes, cpu_usage_us, cold_start, error_code, message, output_attempt) "
-    "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?) "
+    "peak_memory_bytes, cpu_usage_us, cold_start, error_code, message, output_attempt, trace_id) "
+    "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) "
     "ON CONFLICT DO NOTHING";
 constexpr std::string_view kCount =
     "UPDATE function_counters SET invocations=invocations+1, total_duration_ms=total_duration_ms+?, "
@@ -32,7 +32,7 @@ Result<bool> insert_row(Connection& connection, const LogRow& row) {
   } else {
     for (int i = 0; i < 3; ++i) statement.bind(std::optional<double>());
   }
-  statement.bind(row.error_code).bind(row.message).bind(row.output_attempt);
+  statement.bind(row.error_code).bind(row.message).bind(row.output_attempt).bind(row.trace_id);
   if (auto done = statement.run(); !done) return fail(done.error());
   return connection.changes() > 0;
 }

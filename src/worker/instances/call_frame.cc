@@ -39,6 +39,7 @@ Environment environment_of(const CallFrame& call) {
   Environment env = lasting_environment(call);
   if (call.only_load) return env;
   env["JOB_ID"] = job.request_id.value;
+  if (!job.traceparent.empty()) env["TRACEPARENT"] = job.traceparent;
   if (job.input.size() <= kMaxPayloadVariable) env["PAYLOAD"] = job.input;
   return env;
 }
@@ -81,8 +82,9 @@ Result<Answer> read_failure(const RawObject& frame, Answer answer) {
 std::string to_json(const CallFrame& call) {
   const Job& job = call.job;
   return fmt::format(
-      R"({{{}"requestId":{},"functionId":{},"modelId":{},"memoryMb":{},"deadlineMs":{},"timeoutMs":{},"env":{{{}}},"input":{}}})",
+      R"({{{}"requestId":{},"functionId":{},{}"modelId":{},"memoryMb":{},"deadlineMs":{},"timeoutMs":{},"env":{{{}}},"input":{}}})",
       call.only_load ? R"("load":true,)" : "", json_quote(job.request_id.value), json_quote(job.function_id.value),
+      call.only_load || job.traceparent.empty() ? "" : fmt::format(R"("traceparent":{},)", json_quote(job.traceparent)),
       json_quote(call.model_id), job.memory_mb, call.deadline.time_since_epoch().count(), job.timeout.count(),
       members_of(environment_of(call)), job.input);
 }

@@ -158,5 +158,22 @@ TEST(CallFrameTest, ACallIsJsonAndThePlatformsNamesWin) {
             std::string::npos);
 }
 
+TEST(CallFrameTest, ACallSaysWhichTraceItIsIn) {
+  Job job;
+  job.request_id = {"r"};
+  job.env = {{"TRACEPARENT", "mine"}};
+  const auto frame = [&job](bool only_load) {
+    return boost::json::parse(
+               to_json(CallFrame{.job = job, .model_id = "m", .deadline = {}, .ai_port = 0, .only_load = only_load}))
+        .as_object();
+  };
+  EXPECT_FALSE(frame(false).contains("traceparent")) << "a job of none";
+  EXPECT_EQ(frame(false).at("env").at("TRACEPARENT").as_string(), "mine");
+  job.traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+  EXPECT_EQ(frame(false).at("traceparent").as_string(), job.traceparent);
+  EXPECT_EQ(frame(false).at("env").at("TRACEPARENT").as_string(), job.traceparent);
+  EXPECT_FALSE(frame(true).contains("traceparent"));
+}
+
 }  // namespace
 }  // namespace infra::worker

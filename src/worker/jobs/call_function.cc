@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/error_codes.h"
+#include "core/trace_context.h"
 #include "telemetry/log.h"
 #include "worker/instances/keep_output.h"
 
@@ -84,15 +85,17 @@ Attempt CallFunction::not_started(const Job& job, const Error& error, bool may_r
   const bool own_fault =
       error.kind == ErrorKind::invalid || error.kind == ErrorKind::too_large || error.kind == ErrorKind::unusable;
   attempt.result = own_fault ? refused(job, error) : platform_error(job, error);
-  log::warn("a job could not be started", {{"requestId", job.request_id.value}, {"code", error.code}});
+  log::warn("a job could not be started",
+            {{"requestId", job.request_id.value}, {"traceId", trace_id_in(job.traceparent)}, {"code", error.code}});
   return attempt;
 }
 
 void CallFunction::tell_of_leftover(const Job& job, Leftover leftover) const {
   if (leftover == Leftover::nothing) return;
-  log::info(
-      "an instance is not reused for what a call left in it",
-      {{"requestId", job.request_id.value}, {"functionId", job.function_id.value}, {"left", to_string(leftover)}});
+  log::info("an instance is not reused for what a call left in it", {{"requestId", job.request_id.value},
+                                                                     {"traceId", trace_id_in(job.traceparent)},
+                                                                     {"functionId", job.function_id.value},
+                                                                     {"left", to_string(leftover)}});
   if (deps_.on_not_reused) deps_.on_not_reused(job.runtime, leftover);
 }
 

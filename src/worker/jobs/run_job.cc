@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/error_codes.h"
+#include "core/trace_context.h"
 #include "telemetry/log.h"
 #include "telemetry/task_failures.h"
 
@@ -86,6 +87,7 @@ Task<Result<bool>> RunJob::run_or_break(const Delivery& delivery, const RunGate:
   AsideAtGate aside(deps_.gate, ticket, job);
   Attempt attempt;
   attempt.interrupted = !permitted;
+  if (permitted && deps_.on_begun) deps_.on_begun(job, std::max<milliseconds>(deps_.clock.now() - job.accepted_at, {}));
   if (permitted) attempt = co_await deps_.function.call(delivery, may_retry, hold, aside);
   // It keeps its slot meanwhile: a worker whose store is away takes few jobs.
   while (attempt.hand_on && deps_.clock.steady_now() - begun < kStorePatience &&
@@ -94,7 +96,8 @@ Task<Result<bool>> RunJob::run_or_break(const Delivery& delivery, const RunGate:
   }
   co_await deps_.gate.leave(ticket, job, held_back(delivery, attempt.result));
   if (hold.lost()) {
-    log::warn("a run was stopped: its job is another worker's by now", {{"requestId", job.request_id.value}});
+    log::warn("a run was stopped: its job is another worker's by now",
+              {{"requestId", job.request_id.value}, {"traceId", trace_id_in(job.traceparent)}});
     if (deps_.on_lost) deps_.on_lost(job);
     co_return false;
   }
@@ -131,7 +134,8 @@ Task<bool> RunJob::was_settled(const Delivery& delivery) {
     if (settled) {
       const auto acknowledged = co_await deps_.queue.acknowledge(delivery.receipt);
       if (!acknowledged)
-        log::warn("a settled job could not be acknowledged", {{"requestId", delivery.job.request_id.value}});
+        log::warn("a settled job could not be acknowledged",
+                  {{"requestId", delivery.job.request_id.value}, {"traceId", trace_id_in(delivery.job.traceparent)}});
       co_return true;
     }
     if (deps_.lifecycle.phase() == Phase::stopping) co_return true;
@@ -151,6 +155,7 @@ void RunJob::tell_of_end(const JobResult& result, const Job& job) const {
 
 Task<void> RunJob::settle(const Delivery& delivery, JobResult result) {
   result.worker_id = deps_.id;
+  result.trace_id = trace_id_in(delivery.job.traceparent);
   deps_.settlement.complete(delivery.job, result);
   const auto shared = std::make_shared<const JobResult>(std::move(result));
   if (delivery.tell_from > SteadyTime{}) co_await deps_.clock.sleep_until(delivery.tell_from);
@@ -162,13 +167,15 @@ Task<void> RunJob::settle(const Delivery& delivery, JobResult result) {
       tell_of_end(*shared, delivery.job);
       co_return;
     }
-    log::warn("settling failed", {{"requestId", shared->request_id.value}, {"code", settled.error().code}});
+    log::warn("settling failed",
+              {{"requestId", shared->request_id.value}, {"traceId", shared->trace_id}, {"code", settled.error().code}});
     if (deps_.lifecycle.phase() == Phase::stopping) co_return;
     if (settled.error().kind != ErrorKind::unavailable) ++refusals;
     co_await deps_.clock.sleep_until(deps_.clock.steady_now() + pause);
     pause = std::min(pause * 2, kLongestRetry);
   }
-  log::error("giving up on settling; the lease runs out", {{"requestId", shared->request_id.value}});
+  log::error("giving up on settling; the lease runs out",
+             {{"requestId", shared->request_id.value}, {"traceId", shared->trace_id}});
 }
 
 }  // namespace infra::worker

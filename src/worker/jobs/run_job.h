@@ -31,6 +31,7 @@ class RunJob {
     Quarantine* quarantine;                                         // may be null: there is none
     std::function<void(const JobResult&, const Job&)> on_finished;  // after it is settled. May be empty
     std::function<void(const Job&)> on_lost;  // of a run that was stopped, because another worker has the job. The same
+    std::function<void(const Job&, milliseconds waited)> on_begun{};  // it has its slot, since its acceptance. The same
   };
 
   explicit RunJob(Deps deps) : deps_(std::move(deps)) {}

@@ -10,6 +10,7 @@
 #include "core/error_codes.h"
 #include "core/json_text.h"
 #include "core/text.h"
+#include "core/trace_context.h"
 
 namespace infra::aws {
 namespace {
@@ -151,6 +152,7 @@ DynamoDbItem to_item(const LogRow& row) {
   item["memoryMb"] = number_attribute(std::int64_t{row.memory_mb});
   if (row.allocated_memory_mb) item["allocatedMemoryMb"] = number_attribute(std::int64_t{*row.allocated_memory_mb});
   put_text(item, "code", row.error_code);
+  put_text(item, "traceId", row.trace_id);
   if (row.profile) {
     item["peakMemoryBytes"] = number_attribute(row.profile->peak_memory_bytes);
     item["cpuUsage"] = number_attribute(row.profile->cpu_usage_us);
@@ -174,6 +176,7 @@ LogRow log_row_from(const DynamoDbItem& item) {
   row.memory_mb = megabytes(item, "memoryMb").value_or(0);
   row.allocated_memory_mb = megabytes(item, "allocatedMemoryMb");
   row.error_code = text_attribute_of(item, "code");
+  if (auto trace = text_attribute_of(item, "traceId"); is_trace_id(trace)) row.trace_id = std::move(trace);
   if (const auto peak = whole(item, "peakMemoryBytes", 0); peak > 0) {
     row.profile = {.peak_memory_bytes = peak,
                    .cpu_usage_us = whole(item, "cpuUsage", 0),

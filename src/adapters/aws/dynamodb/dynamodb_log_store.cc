@@ -34,7 +34,12 @@ json::object key_of(const FunctionId& function, std::string_view timestamp) {
 // All but the message, which may be most of a row.
 constexpr std::string_view kShortRow =
     "#function, #timestamp, requestId, #status, #duration, handlerDurationMs, memoryMb, allocatedMemoryMb, expiresAt, "
-    "#code, peakMemoryBytes, cpuUsage, coldStart";
+    "#code, peakMemoryBytes, cpuUsage, coldStart, traceId";
+
+void filter_by_trace(json::object& request, const std::string& trace) {
+  request["FilterExpression"] = "traceId = :trace";
+  request["ExpressionAttributeValues"].get_object()[":trace"] = aws::text_attribute(trace);
+}
 
 // The names of kShortRow that DynamoDB reserves.
 void leave_out_messages(json::object& request) {
@@ -72,6 +77,7 @@ Task<Result<LogPage>> DynamoDbLogStore::list(const LogQuery& query) {
   const auto limit = static_cast<std::size_t>(std::max(query.limit, 1));
   auto request = query_of(table_, query.function_id, query.start);
   if (!query.messages) leave_out_messages(request);
+  if (!query.trace_id.empty()) filter_by_trace(request, query.trace_id);
   const bool has_cursor = !query.cursor.empty();
   if (has_cursor) {
     const auto key = read_cursor(kCursorKind, 1, query.cursor);
@@ -79,8 +85,10 @@ Task<Result<LogPage>> DynamoDbLogStore::list(const LogQuery& query) {
     request["ExclusiveStartKey"] = key_of(query.function_id, key->front());
   }
   LogPage page;
+  std::size_t left = kTraceRows;                             // that a page of one trace still looks at
   for (int pages = 1; page.rows.size() <= limit; ++pages) {  // one more than is wanted tells whether there are more
-    request["Limit"] = std::max(limit + 1 - page.rows.size(), kLeastRows);
+    const std::size_t asked = query.trace_id.empty() ? std::max(limit + 1 - page.rows.size(), kLeastRows) : left;
+    request["Limit"] = asked;
     const auto answer = co_await dynamodb_.call_json(kQuery, request, Repeat::safe);
     if (!answer && answer.error().kind == ErrorKind::invalid && has_cursor) co_return invalid_cursor();
     if (!answer) co_return fail(aws::table_error(answer.error(), table_));
@@ -92,7 +100,10 @@ Task<Result<LogPage>> DynamoDbLogStore::list(const LogQuery& query) {
     });
     const auto* last = aws::object_in(*answer, "LastEvaluatedKey");
     if (last == nullptr) break;
-    if (pages == kMaxPages) {
+    const auto* scanned = answer->if_contains("ScannedCount");
+    const bool told = scanned != nullptr && scanned->is_int64() && scanned->get_int64() >= 0;
+    left -= std::min(left, told ? static_cast<std::size_t>(scanned->get_int64()) : asked);
+    if (pages == kMaxPages || (left == 0 && !query.trace_id.empty())) {
       page.next_cursor = make_cursor(kCursorKind, {aws::text_attribute_of(*last, "timestamp")});
       break;
     }

@@ -15,6 +15,7 @@
 #include "core/json_text.h"
 #include "core/json_value.h"
 #include "core/object_keys.h"
+#include "core/trace_context.h"
 
 namespace infra::aws {
 namespace {
@@ -89,6 +90,8 @@ Result<JobMessage> read_names(std::string_view body, Error broken, WallTime now)
   if (auto function = text_of(object, "functionId"); is_valid_function_id(function))
     message.job.function_id = {std::move(function)};
   message.job.reply_to = text_of(object, "replyTo");
+  if (const auto trace = parse_traceparent(text_of(object, "traceparent")))
+    message.job.traceparent = to_traceparent(*trace);
   const auto* async = object.if_contains("async");
   if (async != nullptr && async->is_bool() && async->get_bool()) message.job.mode = RunMode::async;
   message.job.accepted_at = time_of_acceptance(text_of(object, "acceptedAt"), message.job.request_id, now);
@@ -164,7 +167,7 @@ Result<JobMessage> read_job_message(std::string_view body, WallTime now) {
   job.accepted_at = time_of_acceptance(fields.string("acceptedAt"), job.request_id, now);
   read_settings(fields, job);
   job.model_id = fields.string("modelId");
-  job.traceparent = fields.string("traceparent");
+  if (const auto trace = parse_traceparent(fields.string("traceparent"))) job.traceparent = to_traceparent(*trace);
 
   for (const auto& part : {read_function(fields, job), read_code(fields, job), read_input(fields, message)}) {
     if (!part && !message.cannot_run) message.cannot_run = part.error();
