@@ -93,6 +93,7 @@ Task<Result<net::Response>> MonitoringHandler::health(Context&) {
 Task<Result<net::Response>> MonitoringHandler::metrics(Context&) {
   net::Response response;
   if (view_.overload != nullptr) view_.overload->show(metrics_);
+  for (const auto& [name, engine] : health_.snapshot()) metrics_.set("engine_up", engine.ok ? 1 : 0, name);
   response.body = metrics_.render(co_await view_.gauges());
   response.headers.add("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
   co_return response;

@@ -98,10 +98,12 @@ TEST(Metrics, HaveTheGaugesOfTheMoment) {
   TestApi api;
   api.gauges = {.queue = GaugeSample::Queue{.ready = 5, .in_flight = 2, .dead = 1},
                 .jobs_running = 3,
+                .workers = 2,
                 .requests_in_flight = 7,
                 .pools = {{"python", 4}}};
   const auto text = api.get("/metrics").body;
-  for (const char* sample : {"job_queue_depth{state=\"ready\"} 5", "worker_pool_instances{runtime=\"python\"} 4"}) {
+  for (const char* sample :
+       {"job_queue_depth{state=\"ready\"} 5", "worker_pool_instances{runtime=\"python\"} 4", "workers_alive 2"}) {
     EXPECT_THAT(text, HasSubstr(sample));
   }
 }

@@ -58,6 +58,7 @@ Task<GaugeSample> Controller::gauges() {
   if (engines_.answers) sample.answers = engines_.answers();
   if (engines_.refresh_workers) co_await engines_.refresh_workers();
   if (const auto workers = co_await engines_.workers.list()) {
+    sample.workers = static_cast<std::int64_t>(workers->size());
     for (const auto& worker : *workers) {
       sample.jobs_running += worker.active_jobs;
       for (const auto& [runtime, count] : worker.pools) sample.pools[runtime] += count;

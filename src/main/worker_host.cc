@@ -66,7 +66,7 @@ WorkerHost::WorkerHost(Program& program, WorkerId id, Company company, WorkerEng
                .id = id_,
                .on_finished =
                    [&metrics = program.metrics, company](const JobResult& result, const Job& job) {
-                     metrics.job(job.runtime, result.status, result.cold_start, result.duration_ms);
+                     metrics.job(job.runtime, result);
                      if (result.error_code == errors::worker_lost) metrics.count("jobs_given_up_total");
                      // On one machine a sync run has its request's line.
                      if (company == Company::fleet || job.mode == RunMode::async) log_run(result);
@@ -77,7 +77,11 @@ WorkerHost::WorkerHost(Program& program, WorkerId id, Company company, WorkerEng
                    },
                .suspects = engines.suspects,
                .quarantine = &engines.quarantine,
-               .on_lost = [&metrics = program.metrics](const Job&) { metrics.count("worker_runs_lost_total"); }},
+               .on_lost = [&metrics = program.metrics](const Job&) { metrics.count("worker_runs_lost_total"); },
+               .on_begun =
+                   [&metrics = program.metrics](const Job&, milliseconds waited) {
+                     metrics.observe("job_wait_seconds", std::chrono::duration<double>(waited).count());
+                   }},
               worker_options(engines, company, program)),
       egress_check_(engines.launcher, program.executor),
       probe_(engines.launcher) {}

@@ -100,10 +100,14 @@ void Metrics::run(const FunctionId& function, RunStatus status, double duration_
   if (handler_ms) observe("function_handler_duration_seconds", *handler_ms / 1000, label, outcome);
 }
 
-void Metrics::job(Runtime runtime, RunStatus status, bool cold_start, double duration_ms) {
-  count("worker_jobs_total", to_string(runtime), to_string(status));
-  if (cold_start) count("worker_cold_starts_total", to_string(runtime));
-  observe("worker_job_duration_seconds", duration_ms / 1000, to_string(runtime));
+void Metrics::job(Runtime runtime, const JobResult& result) {
+  count("worker_jobs_total", to_string(runtime), to_string(result.status));
+  observe("worker_job_duration_seconds", result.duration_ms / 1000, to_string(runtime));
+  if (!result.cold_start) return;
+  count("worker_cold_starts_total", to_string(runtime));
+  if (!result.handler_ms) return;
+  const double start_ms = std::max(0.0, result.duration_ms - *result.handler_ms);
+  observe("function_cold_start_seconds", start_ms / 1000, to_string(runtime));
 }
 
 // What is counted for the whole program, wherever it has metrics.
@@ -120,6 +124,7 @@ void Metrics::add_programs() {
 std::string Metrics::render(const GaugeSample& sample) {
   add_programs();
   set("jobs_running", sample.jobs_running);
+  if (sample.workers) set("workers_alive", *sample.workers);
   if (sample.jobs_waiting) set("worker_jobs_waiting", *sample.jobs_waiting);
   if (sample.answers) {
     set("worker_answer_bytes", static_cast<std::int64_t>(sample.answers->bytes));
@@ -133,7 +138,12 @@ std::string Metrics::render(const GaugeSample& sample) {
     set("job_queue_depth", sample.queue->dead, "dead");
   }
   auto families = state_->registry.Collect();
-  if (!sample.queue) std::erase_if(families, [](const auto& family) { return family.name == "job_queue_depth"; });
+  // What can't be asked now is not told as it was.
+  const auto leave_out = [&families](std::string_view name) {
+    std::erase_if(families, [name](const auto& family) { return family.name == name; });
+  };
+  if (!sample.queue) leave_out("job_queue_depth");
+  if (!sample.workers) leave_out("workers_alive");
   return metrics_text(families);
 }
 

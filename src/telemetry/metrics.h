@@ -28,6 +28,7 @@ struct GaugeSample {
   };
   std::optional<Queue> queue{};  // none: it can't be asked now, and no depth is told
   std::int64_t jobs_running = 0;
+  std::optional<std::int64_t> workers{};       // that are alive; none if this program does not know
   std::optional<std::int64_t> jobs_waiting{};  // at this program's own worker; none if it has none
   std::optional<ByteBudget::Use> answers{};    // the same of its worker's large answers
   std::int64_t requests_in_flight = 0;
@@ -77,7 +78,7 @@ class Metrics {
   // The first 1,000 function ids have a label value of their own, the others share "other".
   void run(const FunctionId& function, RunStatus status, double duration_ms, std::optional<double> handler_ms);
   // A job that this program's worker has settled; several workers may settle one job, each counts what it did.
-  void job(Runtime runtime, RunStatus status, bool cold_start, double duration_ms);
+  void job(Runtime runtime, const JobResult& result);
 
   template <typename Number, typename... Labels>
     requires std::is_arithmetic_v<Number>

@@ -41,5 +41,28 @@ TEST(Metrics, RunWithoutHandlerTimeLeavesThatHistogramAlone) {
   EXPECT_FALSE(has(metrics.render({}), "job_queue_depth{"));
 }
 
+TEST(Metrics, AColdStartIsWhatTheHandlerDidNotTake) {
+  Metrics metrics;
+  JobResult result;
+  result.duration_ms = 300;
+  result.handler_ms = 100;
+  metrics.job(Runtime::python, result);
+  result.cold_start = true;
+  metrics.job(Runtime::python, result);
+  result.handler_ms.reset();
+  metrics.job(Runtime::python, result);
+  const std::string text = metrics.render({});
+  EXPECT_TRUE(has(text, R"(worker_cold_starts_total{runtime="python"} 2)"));
+  EXPECT_TRUE(has(text, R"(function_cold_start_seconds_count{runtime="python"} 1)"));
+  EXPECT_TRUE(has(text, R"(function_cold_start_seconds_sum{runtime="python"} 0.2)"));
+  EXPECT_TRUE(has(text, R"(worker_job_duration_seconds_count{runtime="python"} 3)"));
+}
+
+TEST(Metrics, WorkersAreLeftOutWhileNobodyKnowsThem) {
+  Metrics metrics;
+  EXPECT_TRUE(has(metrics.render({.workers = 2}), "\nworkers_alive 2\n"));
+  EXPECT_FALSE(has(metrics.render({}), "\nworkers_alive "));
+}
+
 }  // namespace
 }  // namespace infra
