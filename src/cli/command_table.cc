@@ -130,6 +130,8 @@ const std::vector<Command> kCommands = {
      .least = 1,
      .most = 1,
      .run = run_describe,
+     .options = {{.name = "--show-env",
+                  .help = "With the values of its environment; the audit has it. The key needs the scope deploy."}},
      .examples = {{.line = "infra describe hello", .says = "Its settings, and how often and how long it ran."}}},
     {.name = "update",
      .arguments = "NAME",

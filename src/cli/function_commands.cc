@@ -48,12 +48,25 @@ std::string settings_json(const std::vector<ApiSetting>& settings) {
   return json;
 }
 
+// A line a variable; one whose value is not shown has its name alone.
+void append_environment(Rows& rows, const boost::json::object& function) {
+  const auto* const env = function.if_contains("envVars");
+  if (env == nullptr || !env->is_object()) return;
+  for (const auto& [name, value] : env->get_object()) {
+    const std::string line = value.is_string()
+                                 ? fmt::format("{}={}", std::string_view(name), value.get_string().c_str())
+                                 : std::string(name);
+    rows.push_back({"environment", printable(line, false)});
+  }
+}
+
 }  // namespace
 
 Outcome<Exit> run_describe(Session& session) {
   auto api = session.connect();
   if (!api) return failed(std::move(api.error()));
-  const auto answer = (*api)->get(function_path(session.arguments.word(0)));
+  const std::string_view query = session.arguments.has("--show-env") ? "?showEnv=true" : "";
+  const auto answer = (*api)->get(function_path(session.arguments.word(0)).append(query));
   if (!answer) return failed(answer.error());
   const auto* object = answer->json.if_object();
   if (session.output.json() || object == nullptr) {
@@ -67,6 +80,7 @@ Outcome<Exit> run_describe(Session& session) {
     if (value == "-" || value.empty() || is_no_limit) continue;
     rows.push_back({std::string(line.label), printable(value, false) + std::string(line.unit)});
   }
+  append_environment(rows, *object);
   session.output.print(table_text(rows));
   return Exit::ok;
 }

@@ -175,9 +175,9 @@ Api::Api(ApiSettings settings, std::vector<Route> routes, RateLimiter& limiter, 
               find_route(router_),                    // whether a key is needed stands in the route table
               allow_origins(settings_.cors_origins),  // browsers send preflights without a key
               refuse_repeated_headers(),              // before one of two keys is believed
-              authenticate(settings_.api_key, settings_.keys, limiter, clock, metrics,
+              authenticate({.master = settings_.api_key, .named = settings_.keys, .audit = settings_.audit}, limiter,
+                           clock, metrics,
                            settings_.after_wrong_key),  // before anything of the body is read
-              authorize(settings_.audit),               // a named key: whether it may
               limit_rate(limiter, settings_.rate, clock,
                          metrics),  // authenticated requests only, still before the body
               decode_bodies(),      // nothing is read before a handler reads

@@ -28,8 +28,8 @@ struct ApiSettings {
   int trusted_proxy_hops = 0;
   RatePolicy rate;
   Pause after_wrong_key{};
-  app::KnownKeys* keys = nullptr;  // null: there is the master key alone
-  app::Audit* audit = nullptr;     // null: there is none
+  app::KnownKeys* keys = nullptr;  // http::Keyring's
+  app::Audit* audit = nullptr;
 };
 
 struct Handlers {

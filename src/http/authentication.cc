@@ -66,45 +66,6 @@ class Guessers {
   Lru<std::string, SteadyTime> until_ INFRA_GUARDED_BY(mutex_){kRemembered};
 };
 
-struct Doorkeeper {
-  Digest master;
-  app::KnownKeys* keys;
-  RateLimiter& limiter;
-  const Clock& clock;
-  Metrics& metrics;
-  Pause after_wrong;
-  std::shared_ptr<Guessers> guessers = std::make_shared<Guessers>();
-
-  // Sets the context's key, and whether it is admitted.
-  Task<Result<void>> look(Context& context, std::string_view shown) {
-    const Digest given = digest(shown);
-    context.admitted = CRYPTO_memcmp(master.data(), given.data(), given.size()) == 0;
-    if (context.admitted || keys == nullptr) co_return Result<void>{};
-    auto named = parse_api_key(shown);
-    if (!named) co_return Result<void>{};
-    const bool may_ask = !guessers->has(rate_key(context.client), clock.steady_now());
-    auto found = co_await keys->find(std::move(*named), may_ask);
-    if (!found) co_return fail(found.error());
-    context.key = std::move(*found);
-    context.admitted = context.key != nullptr;
-    co_return Result<void>{};
-  }
-
-  Task<net::Response> turn_away(Context& context, bool shown) {
-    const std::string address = rate_key(context.client);
-    const auto decision = co_await limiter.admit("auth:" + address);
-    if (!decision.allowed) {
-      guessers->note(address, clock.steady_now() + decision.reset_after);
-      metrics.count("rate_limit_refusals_total", "auth");
-      co_return refuse(context, too_many(decision, "requests with a wrong key"));
-    }
-    if (shown && after_wrong) co_await after_wrong();
-    co_return refuse(context, {errors::unauthorized,
-                               shown ? "The API key is wrong; check the x-api-key header."
-                                     : "Send the API key in the x-api-key header (or as Authorization: Bearer)."});
-  }
-};
-
 // What the key lacks for the route; nullopt if nothing.
 std::optional<Error> lacking(const ApiKey& key, const Route& route) {
   if (!key.scopes.allow(route.scope)) {
@@ -129,12 +90,67 @@ void audit_refusal(app::Audit& audit, const Context& context) {
                 rate_key(context.client));
 }
 
+struct Doorkeeper {
+  Digest master;
+  app::KnownKeys* named;
+  app::Audit* audit;
+  RateLimiter& limiter;
+  const Clock& clock;
+  Metrics& metrics;
+  Pause after_wrong;
+  std::shared_ptr<Guessers> guessers = std::make_shared<Guessers>();
+
+  [[nodiscard]] bool is_master(std::string_view shown) const {
+    const Digest given = digest(shown);
+    return CRYPTO_memcmp(master.data(), given.data(), given.size()) == 0;
+  }
+
+  // Of a key that is not the master's.
+  Task<net::Response> answer_named(Context& context, std::string_view shown, const Next& next) {
+    auto parsed = named == nullptr ? std::nullopt : parse_api_key(shown);
+    if (!parsed) co_return co_await turn_away(context, true);
+    const bool may_ask = !guessers->has(rate_key(context.client), clock.steady_now());
+    auto found = co_await named->find(std::move(*parsed), may_ask);
+    if (!found) co_return refuse(context, found.error());
+    if (*found == nullptr) co_return co_await turn_away(context, true);
+    context.key = std::move(*found);
+    co_return co_await admit(context, next);
+  }
+
+  // What the key may not is refused here, or by a handler that knows more; both are audited.
+  Task<net::Response> admit(Context& context, const Next& next) {
+    context.admitted = true;
+    if (net::Origin* const origin = context.request.origin; origin != nullptr && !origin->show_key())
+      co_return no_room(context);
+    if (context.route == nullptr) co_return co_await next(context);
+    const auto lacks = lacking(*context.key, *context.route);
+    auto response = lacks ? refuse(context, *lacks) : co_await next(context);
+    if (audit != nullptr && context.error_code == errors::key_not_allowed) audit_refusal(*audit, context);
+    co_return response;
+  }
+
+  Task<net::Response> turn_away(Context& context, bool shown) {
+    const std::string address = rate_key(context.client);
+    const auto decision = co_await limiter.admit("auth:" + address);
+    if (!decision.allowed) {
+      guessers->note(address, clock.steady_now() + decision.reset_after);
+      metrics.count("rate_limit_refusals_total", "auth");
+      co_return refuse(context, too_many(decision, "requests with a wrong key"));
+    }
+    if (shown && after_wrong) co_await after_wrong();
+    co_return refuse(context, {errors::unauthorized,
+                               shown ? "The API key is wrong; check the x-api-key header."
+                                     : "Send the API key in the x-api-key header (or as Authorization: Bearer)."});
+  }
+};
+
 }  // namespace
 
-Middleware authenticate(const std::string& master, app::KnownKeys* keys, RateLimiter& limiter, const Clock& clock,
-                        Metrics& metrics, Pause after_wrong) {
-  auto keeper = std::make_shared<Doorkeeper>(Doorkeeper{.master = digest(master),
-                                                        .keys = keys,
+Middleware authenticate(const Keyring& keys, RateLimiter& limiter, const Clock& clock, Metrics& metrics,
+                        Pause after_wrong) {
+  auto keeper = std::make_shared<Doorkeeper>(Doorkeeper{.master = digest(keys.master),
+                                                        .named = keys.named,
+                                                        .audit = keys.audit,
                                                         .limiter = limiter,
                                                         .clock = clock,
                                                         .metrics = metrics,
@@ -146,24 +162,12 @@ Middleware authenticate(const std::string& master, app::KnownKeys* keys, RateLim
       co_return co_await next(context);
     }
     const auto shown = presented_key(context.request.headers);
-    if (auto looked = co_await keeper->look(context, shown.value_or("")); !looked)
-      co_return refuse(context, looked.error());
-    if (!shown || !context.admitted) {
-      context.admitted = false;
-      co_return co_await keeper->turn_away(context, shown.has_value());
-    }
+    const bool is_master = keeper->is_master(shown.value_or(""));
+    if (!shown) co_return co_await keeper->turn_away(context, false);
+    if (!is_master) co_return co_await keeper->answer_named(context, *shown, next);
+    context.admitted = true;
     if (origin != nullptr && !origin->show_key()) co_return no_room(context);
     co_return co_await next(context);
-  };
-}
-
-Middleware authorize(app::Audit* audit) {
-  return [audit](Context& context, const Next& next) -> Task<net::Response> {
-    if (context.key == nullptr || context.route == nullptr) co_return co_await next(context);
-    const auto lacks = lacking(*context.key, *context.route);
-    auto response = lacks ? refuse(context, *lacks) : co_await next(context);
-    if (audit != nullptr && context.error_code == errors::key_not_allowed) audit_refusal(*audit, context);
-    co_return response;
   };
 }
 

@@ -12,15 +12,18 @@
 
 namespace infra::http {
 
-// 401 unless the route is open or the key is right: the master's, or a named one's that is valid. Failed keys have a
-// rate of their own, and wait for `after_wrong` before they are answered, if there is one. `keys` may be null: there is
-// the master key alone.
 using Pause = std::function<Task<void>()>;
-[[nodiscard]] Middleware authenticate(const std::string& master, app::KnownKeys* keys, RateLimiter& limiter,
-                                      const Clock& clock, Metrics& metrics, Pause after_wrong);
 
-// 403 (code key_not_allowed) for a named key without the route's scope, or with a list of functions where the route
-// reaches beyond it; and whatever a handler refuses so is audited, if there is an audit.
-[[nodiscard]] Middleware authorize(app::Audit* audit);
+struct Keyring {
+  const std::string& master;
+  app::KnownKeys* named = nullptr;  // null: there is the master key alone
+  app::Audit* audit = nullptr;      // of what named keys were refused; null: there is none
+};
+
+// 401 unless the route is open or the key is right: the master's, or a named one that is valid. Failed keys have a rate
+// of their own, and wait for `after_wrong` before they are answered, if there is one. 403 (code key_not_allowed) for a
+// named key without the route's scope, or with a list of functions where the route reaches beyond it.
+[[nodiscard]] Middleware authenticate(const Keyring& keys, RateLimiter& limiter, const Clock& clock, Metrics& metrics,
+                                      Pause after_wrong);
 
 }  // namespace infra::http

@@ -94,7 +94,22 @@ TYPED_TEST_P(RateLimiterContract, NeverMoreThanTheLimitInAnyWindow) {
   }
 }
 
-REGISTER_TYPED_TEST_SUITE_P(RateLimiterContract, CountsEachKeyByItself, SaysExactlyWhenToComeBack,
-                            NeverMoreThanTheLimitInAnyWindow);
+TYPED_TEST_P(RateLimiterContract, AKeyMayHaveALimitOfItsOwn) {
+  for (int i = 2; i >= 0; --i) {
+    const RateDecision decision = this->world_.admit("own", 3);
+    ASSERT_TRUE(decision.allowed);
+    EXPECT_EQ(decision.limit, 3);
+    EXPECT_EQ(decision.remaining, i);
+  }
+  const RateDecision refused = this->world_.admit("own", 3);
+  ASSERT_FALSE(refused.allowed);
+  EXPECT_EQ(refused.limit, 3);
+  EXPECT_TRUE(this->admit("a").allowed);
+  this->world_.advance(refused.reset_after + TypeParam::kSlack);
+  EXPECT_TRUE(this->world_.admit("own", 3).allowed);
+}
+
+REGISTER_TYPED_TEST_SUITE_P(RateLimiterContract, CountsEachKeyByItself, AKeyMayHaveALimitOfItsOwn,
+                            SaysExactlyWhenToComeBack, NeverMoreThanTheLimitInAnyWindow);
 
 }  // namespace infra::testing

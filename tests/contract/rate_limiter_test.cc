@@ -12,6 +12,7 @@ class Memory {
 
   explicit Memory(RatePolicy policy) : limiter_(policy, clock_) {}
   RateDecision admit(const std::string& key) { return run_task(limiter_.admit(key)); }
+  RateDecision admit(const std::string& key, int limit) { return run_task(limiter_.admit(key, limit)); }
   void advance(milliseconds step) { clock_.advance(step); }
   [[nodiscard]] SteadyTime before() const { return clock_.steady_now(); }
   [[nodiscard]] SteadyTime after() const { return clock_.steady_now(); }

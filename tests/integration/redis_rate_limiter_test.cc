@@ -23,6 +23,7 @@ class OnRedis {
 
   explicit OnRedis(RatePolicy policy) : limiter_(world_.redis, policy, world_.clock, metrics_) {}
   RateDecision admit(const std::string& key) { return world_.run(limiter_.admit(key)); }
+  RateDecision admit(const std::string& key, int limit) { return world_.run(limiter_.admit(key, limit)); }
   void advance(milliseconds step) {
     const MutexLock lock(moving_);
     ahead_at_most_ += step.count();
