@@ -21,6 +21,13 @@ export function holdKey(given: string | null): void {
   key = given;
 }
 
+// What tabs with the same key know each other by. Null where the browser lets the page compute none: without HTTPS, from elsewhere.
+export async function keyTag(): Promise<string | null> {
+  if (key === null || globalThis.crypto?.subtle === undefined) return null;
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(`tab ${key}`)));
+  return Array.from(digest.slice(0, 12), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
 export function onRefusedKey(tell: () => void): void {
   whenRefused = tell;
 }

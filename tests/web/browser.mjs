@@ -16,7 +16,7 @@ export const key = process.env.INFRA_API_KEY;
 const REFUSED = /Failed to load resource: the server responded with a status of (400|401|403|404|409|422|501|503)/;
 
 // A tab that is closed with the test `t`, and has had nothing to complain of then.
-export async function open(t, { width = 1440, height = 900, dark = false } = {}) {
+export async function open(t, { width = 1440, height = 900, dark = false, at = url } = {}) {
   const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu"] });
   const context = await browser.newContext({
     viewport: { width, height },
@@ -34,7 +34,7 @@ export async function open(t, { width = 1440, height = 900, dark = false } = {})
   page.on("pageerror", (error) => complaints.push(String(error)));
   page.on("dialog", (dialog) => (complaints.push(`a dialog: ${dialog.message()}`), dialog.dismiss()));
   page.on("request", (request) => {
-    if (!request.url().startsWith(url) && !/^(data|blob):/.test(request.url())) foreign.push(request.url());
+    if (!request.url().startsWith(at) && !/^(data|blob):/.test(request.url())) foreign.push(request.url());
   });
   t.after(() => browser.close());
   return {
@@ -55,8 +55,8 @@ export async function step(what, act) {
   }
 }
 
-export async function signIn(page, { given = key, keep = false } = {}) {
-  await page.goto(url);
+export async function signIn(page, { given = key, keep = false, at = url } = {}) {
+  await page.goto(at);
   await page.getByLabel("API key").fill(given);
   if (keep) await page.getByLabel("Stay signed in").check();
   await page.getByRole("button", { name: "Sign in" }).click();

@@ -34,13 +34,6 @@ for (const { width, height, dark } of [{ width: 1440, height: 900, dark: false }
       assert.ok(!page.url().includes(key));
     });
 
-    await step("no function yet: what to do first", async () => {
-      if (width !== 1440) return;
-      await page.getByRole("heading", { name: "No functions yet" }).waitFor();
-      await fits(page, "no functions");
-      await page.getByRole("link", { name: "Deploy the first function" }).click();
-    });
-
     await step("code is written in the page and deployed", async () => {
       await page.getByRole("navigation", { name: "Main" }).getByRole("link", { name: "Deploy" }).click();
       await page.getByLabel("Name").fill(name);

@@ -1,5 +1,6 @@
 // What strangers put into the page stays text; a key that is refused signs out; what a server has not is not shown, and what it has is.
 import assert from "node:assert/strict";
+import { createServer, request } from "node:http";
 import { test } from "node:test";
 import { key, open, seriousFlaws, signIn, url } from "./browser.mjs";
 
@@ -131,6 +132,16 @@ test("a key that may read is offered nothing else; keys are for who may administ
   wasQuiet();
 });
 
+test("no function yet: what to do first", async (t) => {
+  const { page } = await open(t, { width: 375, height: 800 });
+  await page.route("**/functions?limit=1000", (route) => route.fulfill({ json: [] }));
+  await signIn(page);
+  await page.getByRole("heading", { name: "No functions yet" }).waitFor();
+  assert.deepEqual(await seriousFlaws(page), []);
+  await page.getByRole("link", { name: "Deploy the first function" }).click();
+  await page.getByRole("heading", { name: "Deploy" }).waitFor();
+});
+
 test("functions come a page at a time", async (t) => {
   const { page, wasQuiet } = await open(t);
   await page.route("**/functions?limit=1000", (route) => route.fulfill({ json: Array.from({ length: 60 }, (_, i) => ({ ...ROW,
@@ -171,14 +182,68 @@ test("lines as they are printed, and a function's past, where the server has the
 test("the interface as the server describes it, where it does", async (t) => {
   const { page, wasQuiet } = await open(t);
   const described = { openapi: "3.1.0", info: { title: "Infra", version: "1" }, paths: { "/run": { post: { summary: "Runs a function.",
-    parameters: [{ name: "x-async", in: "header", schema: { type: "boolean" }, description: MARKUP }],
+    parameters: [{ $ref: "#/components/parameters/async" }],
     requestBody: { content: { "application/json": { schema: { type: "object", properties: { functionId: { type: "string" } } } } } },
-    responses: { 200: { description: "A result." } } } } } };
+    responses: { 200: { description: "A result." } } } } },
+    components: { parameters: { async: { name: "x-async", in: "header", schema: { type: "boolean" }, description: MARKUP } } } };
   await page.route("**/openapi.json", (route) => route.fulfill({ json: described }));
   await signIn(page);
   await page.getByRole("link", { name: "API" }).click();
   await page.getByText("Runs a function.").click();
   await page.getByText("<img src=x").waitFor();
   assert.deepEqual(await seriousFlaws(page), []);
+  wasQuiet();
+});
+
+// The server behind one that has /events, as long as `t`.
+async function withEvents(t) {
+  const streams = new Set();
+  const queries = [];
+  const server = createServer((asked, answer) => {
+    if (asked.url.startsWith("/events")) {
+      queries.push(asked.url);
+      answer.writeHead(200, { "content-type": "text/event-stream" }).write(": beat\n\n");
+      streams.add(answer);
+      answer.on("close", () => streams.delete(answer));
+      return;
+    }
+    const own = request(url + asked.url, { method: asked.method, headers: asked.headers }, (got) => {
+      answer.writeHead(got.statusCode, got.headers);
+      got.pipe(answer);
+    });
+    asked.pipe(own);
+  });
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  t.after(() => server.closeAllConnections());
+  t.after(() => server.close());
+  return { url: `http://127.0.0.1:${server.address().port}`, streams, queries };
+}
+
+test("tabs of one key share a stream, and another goes on when its reader is closed", async (t) => {
+  const live = await withEvents(t);
+  const { page, wasQuiet } = await open(t, { at: live.url });
+  const functions = [await upload("def handler():\n    pass\n", "one"), await upload("def handler():\n    pass\n", "two")];
+  const tabs = [page, await page.context().newPage()];
+  for (const [i, each] of tabs.entries()) {
+    await signIn(each, { at: live.url });
+    await each.getByRole("button", { name: "Sign out" }).waitFor();
+    await each.goto(`${live.url}/#/functions/${functions[i]}/logs`);
+    await each.getByRole("heading", { name: "No runs yet" }).waitFor();
+  }
+  const tell = (id, functionId, text) => {
+    for (const stream of live.streams) stream.write(`id: ${id}\nevent: log\ndata: ${JSON.stringify({ functionId, stream: "stdout", text })}\n\n`);
+  };
+  const both = (asked) => functions.every((id) => asked.includes(id));
+  while (live.streams.size !== 1 || !both(live.queries.at(-1))) await page.waitForTimeout(20);
+  tell("7", functions[0], "for the first");
+  tell("8", functions[1], "for the second");
+  await tabs[0].getByRole("log").getByText("for the first").waitFor();
+  await tabs[1].getByRole("log").getByText("for the second").waitFor();
+  assert.equal(await tabs[0].getByText("for the second").count(), 0);
+  const before = live.queries.length;
+  await tabs[0].close();
+  while (live.queries.length === before || live.streams.size !== 1) await tabs[1].waitForTimeout(20);
+  tell("9", functions[1], "still heard");
+  await tabs[1].getByText("still heard").waitFor();
   wasQuiet();
 });

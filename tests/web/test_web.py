@@ -12,20 +12,16 @@ from node import environment, node_program  # noqa: E402
 
 
 class Dashboard(Case):
-    def run_tests(self, file):
-        done = subprocess.run([node_program(), "--test", "--test-reporter=spec", "--test-timeout=90000", "--test-force-exit",
-                               str(HERE / file)], env=environment(f"http://127.0.0.1:{self.infra.port}", API_KEY), stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, text=True, timeout=300)
-        self.assertEqual(done.returncode, 0, done.stdout)
-
-    def test_its_parts(self):
-        self.run_tests("units.mjs")
-
-    def test_what_a_person_does(self):
-        self.run_tests("flows.mjs")
-
-    def test_what_comes_from_strangers_and_is_yet_to_come(self):
-        self.run_tests("guards.mjs")
+    def test_its_pages_and_parts(self):
+        """All at once: browsers mostly wait."""
+        command = [node_program(), "--test", "--test-reporter=spec", "--test-timeout=120000", "--test-force-exit"]
+        variables = environment(f"http://127.0.0.1:{self.infra.port}", API_KEY)
+        started = {file: subprocess.Popen([*command, str(HERE / file)], env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                          text=True) for file in ("flows.mjs", "guards.mjs", "units.mjs")}
+        said = {file: process.communicate(timeout=400)[0] for file, process in started.items()}
+        for file, process in started.items():
+            with self.subTest(file):
+                self.assertEqual(process.returncode, 0, said[file])
 
     def test_its_files_are_as_large_as_the_list_says(self):
         files = self.infra.get("/assets/manifest.json", key=None).json()

@@ -17,10 +17,18 @@ interface Content {
   example?: unknown;
 }
 
+interface Parameter {
+  name: string;
+  in: string;
+  required?: boolean;
+  description?: string;
+  schema?: Schema;
+}
+
 interface Operation {
   summary?: string;
   description?: string;
-  parameters?: { name: string; in: string; required?: boolean; description?: string; schema?: Schema; $ref?: string }[];
+  parameters?: Parameter[];
   requestBody?: { content?: Record<string, Content> };
   responses?: Record<string, { description?: string; $ref?: string }>;
 }
@@ -32,6 +40,13 @@ interface Description {
 
 const METHODS = ["get", "post", "put", "delete"];
 
+// What a JSON pointer of the document's own stands for.
+function resolved<T>(document: Description, part: T): T {
+  const pointer = (part as { $ref?: string } | undefined)?.$ref;
+  if (pointer === undefined) return part;
+  return pointer.split("/").slice(1).reduce<unknown>((at, name) => (at as Record<string, unknown> | undefined)?.[name], document) as T;
+}
+
 function typeOf(schema: Schema | undefined): string {
   if (!schema) return "";
   if (schema.$ref) return schema.$ref.split("/").pop()!;
@@ -40,16 +55,16 @@ function typeOf(schema: Schema | undefined): string {
   return [schema.type ?? []].flat().join(" | ");
 }
 
-function Body({ content }: { content: Record<string, Content> }) {
+function Body({ document, content }: { document: Description; content: Record<string, Content> }) {
   return (
     <>
       {Object.entries(content).map(([type, { schema, example }]) => (
         <div key={type}>
           <h3>Body: {type}{schema?.$ref && `, ${typeOf(schema)}`}</h3>
-          {schema?.properties && (
+          {resolved(document, schema)?.properties && (
             <table>
               <tbody>
-                {Object.entries(schema.properties).map(([name, field]) => (
+                {Object.entries(resolved(document, schema)!.properties!).map(([name, field]) => (
                   <tr key={name}><td><code>{name}</code></td><td>{typeOf(field)}</td><td>{field.description}</td></tr>
                 ))}
               </tbody>
@@ -62,8 +77,8 @@ function Body({ content }: { content: Record<string, Content> }) {
   );
 }
 
-function One({ method, path, operation }: { method: string; path: string; operation: Operation }) {
-  const parameters = (operation.parameters ?? []).filter(({ name }) => name !== undefined);
+function One({ document, method, path, operation }: { document: Description; method: string; path: string; operation: Operation }) {
+  const parameters = (operation.parameters ?? []).map((each) => resolved(document, each));
   return (
     <details class="operation">
       <summary><code><b>{method.toUpperCase()}</b> {path}</code> <span class="quiet">{operation.summary}</span></summary>
@@ -78,10 +93,10 @@ function One({ method, path, operation }: { method: string; path: string; operat
           </tbody>
         </table>
       )}
-      {operation.requestBody?.content && <Body content={operation.requestBody.content} />}
+      {operation.requestBody?.content && <Body document={document} content={operation.requestBody.content} />}
       <ul class="list">
         {Object.entries(operation.responses ?? {}).map(([status, answer]) => (
-          <li key={status}><b>{status}</b> <span class="words">{answer.description ?? answer.$ref?.split("/").pop()}</span></li>
+          <li key={status}><b>{status}</b> <span class="words">{resolved(document, answer)?.description}</span></li>
         ))}
       </ul>
     </details>
@@ -97,7 +112,7 @@ export function ApiPage() {
       <p>For programs: <a href={address("/openapi.json")}>openapi.json</a>. The key goes in the header <code>x-api-key</code>.</p>
       <div class="operations">
         {Object.entries(data.paths).flatMap(([path, operations]) => METHODS.filter((method) => operations[method]).map((method) => (
-          <One key={method + path} method={method} path={path} operation={operations[method]!} />
+          <One key={method + path} document={data} method={method} path={path} operation={operations[method]!} />
         )))}
       </div>
     </>

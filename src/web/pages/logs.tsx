@@ -42,11 +42,10 @@ export function Logs({ row }: { row: FunctionRow }) {
   reload.current = first.reload;
   useEffect(() => {
     if (!live) return;
-    return listen(`functions=${part(row.functionId)}&kinds=run,log`, ({ kind, data }) => {
+    return listen({ functions: [row.functionId], kinds: ["log", "run"], absent: () => setPolls(true), tell: ({ kind, data }) => {
       if (kind === "log") setLines((before) => [...before, data as unknown as Line].slice(-KEPT_LINES));
-      if (kind === "run" && data["phase"] === "finished") reload.current();
-      if (kind === "gap") reload.current();
-    }, () => setPolls(true));
+      if (kind === "gap" || (kind === "run" && data["phase"] === "finished")) reload.current();
+    } });
   }, [live, row.functionId]);
 
   const behind = next === undefined ? (first.data?.next ?? null) : next;
