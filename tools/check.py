@@ -15,6 +15,7 @@ import check_throws
 import check_web
 from sources import ROOT
 
+
 def check_description():
     import check_openapi  # here: whoever only builds has no jsonschema
     return check_openapi.check()

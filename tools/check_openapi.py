@@ -3,6 +3,7 @@
 import jsonschema
 
 import openapi
+import python_client
 
 # Of the document itself, what OpenAPI 3.1 asks for; of each operation, what we ask for as well.
 SHAPE = {
@@ -87,4 +88,4 @@ def check():
     shape = [f"{'/'.join(map(str, error.absolute_path))}: {error.message[:200]}"
              for error in jsonschema.Draft202012Validator(SHAPE).iter_errors(document)]
     wrong = [*shape, *wrong_schemas(document)] or wrong_examples(document)  # an example says nothing of a schema that is none
-    return [f"{openapi.SOURCES}: {said}" for said in wrong]
+    return [f"{openapi.SOURCES}: {said}" for said in wrong] or python_client.check()

@@ -39,6 +39,9 @@ class Sources(unittest.TestCase):
         self.assertIn("nothing uses Orphan", self.complaints(schemas, '"Runtime": {', '"Orphan": {"type": "null"}, "Runtime": {'))
         self.assertIn("two operations have the id", self.complaints(functions, '"listFunctions"', '"getFunction"'))
 
+    def test_a_client_that_is_another_is_found(self):
+        self.assertIn("`./dev docs` writes it anew", self.complaints(f"{openapi.SOURCES}/functions.json", "All functions", "Functions"))
+
     def test_examples_and_schemas_are_judged(self):
         schemas, functions = f"{openapi.SOURCES}/schemas.json", f"{openapi.SOURCES}/functions.json"
         self.assertIn("example of request: memoryMb", self.complaints(functions, '"Says hello.", "memoryMb": 256', '"", "memoryMb": 64'))
