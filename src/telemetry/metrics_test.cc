@@ -60,7 +60,9 @@ TEST(Metrics, AColdStartIsWhatTheHandlerDidNotTake) {
 
 TEST(Metrics, WorkersAreLeftOutWhileNobodyKnowsThem) {
   Metrics metrics;
-  EXPECT_TRUE(has(metrics.render({.workers = 2}), "\nworkers_alive 2\n"));
+  GaugeSample sample;
+  sample.workers = 2;
+  EXPECT_TRUE(has(metrics.render(sample), "\nworkers_alive 2\n"));
   EXPECT_FALSE(has(metrics.render({}), "\nworkers_alive "));
 }
 
