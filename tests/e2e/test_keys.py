@@ -1,8 +1,9 @@
 """Named keys: made, used within what they may, refused beyond it, rotated and revoked, and what the audit says of it."""
 
+import http.client
 import time
 
-from harness import ECHO, Case, main, wait_for
+from harness import ECHO, PATIENCE, Case, main, wait_for
 
 REVOKED_WITHIN = 5  # seconds, at every controller
 
@@ -15,6 +16,14 @@ class Keys(Case):
 
     def run_with(self, key, function):
         return self.infra.request("POST", "/run", {"functionId": function, "inputData": 1}, key=key)
+
+    def status_elsewhere(self, key):
+        """At another controller, where there is one."""
+        fleet = getattr(self.infra, "fleet", None)
+        port = fleet.controllers[1].port if fleet else self.infra.port
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+        self.addCleanup(connection.close)
+        return self.infra.get("/whoami", key=key, connection=connection).status
 
     def test_a_key_does_what_its_scopes_and_functions_say_until_it_is_revoked(self):
         mine, other = self.infra.deploy(ECHO), self.infra.deploy(ECHO)
@@ -33,9 +42,11 @@ class Keys(Case):
         self.assertEqual(line["key"], made["id"])
         self.assertNotIn(key.split(".")[1], self.infra.said())
 
+        self.assertEqual(self.status_elsewhere(key), 200)
         self.assertEqual(self.infra.request("DELETE", f"/keys/{made['id']}").json(), {"success": True, "deletedId": made["id"]})
         revoked_at = time.monotonic()
         wait_for(lambda: self.run_with(key, mine).status == 401, REVOKED_WITHIN, "the key to be refused")
+        wait_for(lambda: self.status_elsewhere(key) == 401, REVOKED_WITHIN, "the key to be refused by the other controller")
         self.assertLess(time.monotonic() - revoked_at, REVOKED_WITHIN)
         row = next(row for row in self.infra.get("/keys").json()["keys"] if row["id"] == made["id"])
         self.assertTrue(row["revoked"])
@@ -66,7 +77,7 @@ class Keys(Case):
                           ("function.update", key["id"], "done"), ("function.upload", "master", "done")])
         self.assertEqual((entries[2]["before"]["memoryMb"], entries[2]["after"]["memoryMb"]), (128, 256))
         for secret in ("hidden-value", key["key"].split(".")[1]):
-            self.assertNotIn(secret, audit.text())
+            self.assertNotIn(secret, audit.text)
         wait_for(lambda: any(entry["outcome"] == "key_not_allowed" and entry["key"] == key["id"]
                              for entry in self.infra.get("/audit").json()["entries"]), what="the refusal's entry")
 
