@@ -68,6 +68,7 @@ class Functions(Case):
         path = f"/functions/{made['functionId']}"
 
         row = self.infra.get(path).json()
+        self.assertEqual(row.pop("envVars"), {})
         self.assertEqual(set(row), FUNCTION_FIELDS)
         self.assertEqual((row["id"], row["name"], row["invocations"], row["avgDuration"], row["avgHandlerDuration"]),
                          (made["functionId"], name, 0, 0, None))
