@@ -66,7 +66,8 @@ export async function resume(): Promise<void> {
   try {
     await signIn(key, true);
   } catch (error) {
-    signOut(error instanceof ApiError && error.status === 401 ? "The key is not valid any more." : String((error as Error).message));
+    if (error instanceof ApiError && error.status === 401) return signOut("The key is not valid any more.");
+    note = (error as Error).message; // the key may be good: the tab keeps it for the next try
   }
 }
 

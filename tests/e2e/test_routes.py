@@ -1,6 +1,8 @@
 """Every route through a socket and on real engines, once each."""
 
+import gzip
 import math
+import re
 import time
 import urllib.parse
 
@@ -40,6 +42,12 @@ class Access(Case):
             self.assertGreaterEqual(check["latencyMs"], 0)
         self.assertEqual(self.infra.get("/", key=None).json()["status"], "OK")
         self.assert_error(self.infra.get("/metrics", key=None), 401, "unauthorized")
+
+    def test_a_browser_gets_the_dashboard(self):
+        page = self.infra.get("/", key=None, headers={"Accept": "text/html,*/*;q=0.8"})
+        self.assertEqual((page.status, page.headers["Content-Encoding"]), (200, "gzip"), page)
+        script = re.search(r'src="\./assets/(main-\w+\.js)"', gzip.decompress(page.body).decode()).group(1)
+        self.assertEqual(self.infra.get(f"/assets/{script}", key=None).headers["Content-Type"], "text/javascript; charset=utf-8")
 
     def test_head_is_get_without_a_body(self):
         answer = self.infra.request("HEAD", "/health", key=None)

@@ -117,14 +117,16 @@ test("a key that may read is offered nothing else; keys are for who may administ
   await page.getByRole("button", { name: "Sign out" }).click();
 
   await page.route("**/whoami", (route) => route.fulfill({ json: { key: "master", name: "master", scopes: ["invoke", "read", "deploy", "admin"] } }));
-  const one = { id: "k_ABCDEFGHIJKL", name: "ci", scopes: ["deploy"], functions: null, expiresAt: null, lastUsedAt: null, revoked: false };
+  const one = { id: "k_ABCDEFGHIJKL", name: "ci", scopes: ["deploy"], functions: null, expiresAt: null, lastUsedAt: null, revoked: false, rateLimit: null,
+    secrets: 2 };
   await page.route("**/keys", (route) => route.fulfill({ json: route.request().method() === "POST" ? { ...one, key: "k_ABCDEFGHIJKL.secret" }
     : { keys: [one] } }));
   await page.route("**/audit?*", (route) => route.fulfill({ json: { entries: [{ at: "2026-01-01T00:00:00Z", key: "master", action: "key.made",
-    target: one.id, before: null, after: null, requestId: "r", outcome: "done" }] } }));
+    target: one.id, before: null, after: { name: MARKUP }, requestId: "r", outcome: "done" }] } }));
   await signIn(page);
   await page.getByRole("link", { name: "Keys" }).click();
   await page.getByText("key.made").waitFor();
+  await page.getByRole("button", { name: "End the old secret" }).waitFor();
   await page.getByLabel("Name").fill("ci");
   await page.getByRole("button", { name: "Make it" }).click();
   await page.getByText("k_ABCDEFGHIJKL.secret").waitFor();
@@ -152,7 +154,7 @@ test("functions come a page at a time", async (t) => {
   assert.equal(await page.locator("tbody tr").count(), 50);
   await page.getByRole("button", { name: "Next" }).click();
   assert.equal(await page.locator("tbody tr").count(), 10);
-  await page.getByRole("button", { name: "Load more" }).click();
+  await page.getByRole("button", { name: "Load all" }).click();
   await page.getByText("61 of 61").waitFor();
   await page.getByRole("button", { name: "Name" }).click();
   await page.getByRole("searchbox").fill("last");

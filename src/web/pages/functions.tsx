@@ -34,20 +34,24 @@ export function Functions() {
   const [down, setDown] = useState(query.get("order") !== "up");
   const [page, setPage] = useState(0);
 
-  const more = async (from: string | null) => {
-    if (from === null) return;
+  const more = async (from: string, all = false) => {
     setBusy(true);
     try {
-      const { items, next: behind } = await getPage<FunctionRow>(from);
-      setRows((before) => (from === FIRST ? items : [...before, ...items]));
-      setNext(behind);
+      let path = from;
+      do {
+        const { items, next: behind } = await getPage<FunctionRow>(path);
+        const isFirst = path === FIRST;
+        setRows((before) => (isFirst ? items : [...before, ...items]));
+        setNext(behind);
+        path = behind ?? "";
+      } while (all && path !== "");
     } catch (failure) {
       setError(failure as Error);
     } finally {
       setBusy(false);
     }
   };
-  useEffect(() => void more(FIRST), []);
+  useEffect(() => void (session.may("read") && more(FIRST)), []);
   useEffect(() => rewrite({ search: words, sort: sort === "updatedAt" ? "" : sort, order: down ? "" : "up" }), [words, sort, down]);
 
   // Of functions that are not loaded yet, one by its whole name or id.
@@ -64,6 +68,9 @@ export function Functions() {
     }
   };
 
+  if (!session.may("read")) {
+    return <Empty title="This key may not see functions"><p>It may run them: <code>infra invoke NAME</code></p></Empty>;
+  }
   if (error && rows.length === 0) return <Problem error={error} />;
   if (rows.length === 0 && next !== null) return <Waiting />;
   if (rows.length === 0) {
@@ -131,6 +138,7 @@ export function Functions() {
       <div class="row foot">
         <span class="quiet" role="status">{count(sorted.length)} of {count(rows.length)}{next !== null && " loaded"}</span>
         {next !== null && <button type="button" disabled={busy} onClick={() => more(next)}>{busy ? "Loading…" : "Load more"}</button>}
+        {next !== null && <button type="button" disabled={busy} onClick={() => more(next, true)}>Load all</button>}
         {pages > 1 && (
           <span class="pages">
             <button type="button" disabled={current === 0} onClick={() => setPage(current - 1)}>Previous</button>

@@ -13,6 +13,8 @@ interface Key {
   expiresAt: string | null;
   lastUsedAt: string | null;
   revoked: boolean;
+  rateLimit: number | null;
+  secrets?: number; // two while a new one has not taken the old one's place
 }
 
 interface Entry {
@@ -22,6 +24,8 @@ interface Entry {
   target: string;
   outcome: string;
   requestId: string;
+  before: unknown;
+  after: unknown;
 }
 
 const SCOPES: [string, string][] = [["invoke", "run functions"], ["read", "see functions, logs, workers"],
@@ -35,6 +39,10 @@ export function Keys() {
   const refresh = () => (keys.reload(), audit.reload());
   const rotate = useAction(async (id: string) => {
     setSecret((await send<{ key: string }>("POST", `/keys/${part(id)}/rotate`)).key);
+    refresh();
+  });
+  const drop = useAction(async (id: string) => {
+    await send("DELETE", `/keys/${part(id)}/secrets/old`);
     refresh();
   });
   const revoke = useAction(async () => {
@@ -52,7 +60,7 @@ export function Keys() {
           <button type="button" onClick={() => void navigator.clipboard?.writeText(secret)}>Copy</button>
           <button type="button" onClick={() => setSecret("")}>Done</button></Notice>
       )}
-      <Problem error={rotate.error ?? keys.error} />
+      <Problem error={rotate.error ?? drop.error ?? keys.error} />
       {keys.data.keys.length === 0 ? <Empty title="No named keys yet"><p>Make one for each program and person below.</p></Empty> : (
         <div class="scroll" tabIndex={0} role="region" aria-label="Keys">
           <table class="cards">
@@ -67,7 +75,9 @@ export function Keys() {
                   <td data-title="Last used">{key.lastUsedAt ? <Time at={key.lastUsedAt} /> : "never"}</td>
                   <td data-title="Ends">{key.expiresAt ? localTime(key.expiresAt) : "never"}</td>
                   <td class="end">{!key.revoked && <>
-                    <button type="button" disabled={rotate.busy} onClick={() => rotate.run(key.id)}>Rotate</button>{" "}
+                    {(key.secrets ?? 1) > 1
+                      ? <button type="button" disabled={drop.busy} onClick={() => drop.run(key.id)}>End the old secret</button>
+                      : <button type="button" disabled={rotate.busy} onClick={() => rotate.run(key.id)}>Rotate</button>}{" "}
                     <button type="button" class="danger" onClick={() => setRevoking(key)}>Revoke</button></>}</td>
                 </tr>
               ))}
@@ -90,9 +100,14 @@ function Make({ made }: { made: (key: string) => void }) {
   const [name, setName] = useState("");
   const [scopes, setScopes] = useState(["invoke"]);
   const [functions, setFunctions] = useState("");
+  const [rate, setRate] = useState("");
+  const [ends, setEnds] = useState("");
   const make = useAction(async () => {
     const only = functions.split(/[\s,]+/).filter(Boolean);
-    const body = { name, scopes, ...(only.length > 0 ? { functions: only } : {}) };
+    const body: Record<string, unknown> = { name, scopes };
+    if (only.length > 0) body["functions"] = only;
+    if (rate) body["rateLimit"] = Number(rate);
+    if (ends) body["expiresAt"] = new Date(`${ends}T00:00:00Z`).toISOString();
     made((await send<{ key: string }>("POST", "/keys", body)).key);
     setName("");
   });
@@ -111,10 +126,19 @@ function Make({ made }: { made: (key: string) => void }) {
         ))}
       </fieldset>
       <Text label="Only these functions" value={functions} onValue={setFunctions} hint="Ids; empty is all." />
+      <div class="pair">
+        <Text label="Requests a window" value={rate} onValue={setRate} more={{ type: "number", min: 1, placeholder: "as for addresses" }} />
+        <Text label="Ends on" value={ends} onValue={setEnds} more={{ type: "date" }} />
+      </div>
       <Problem error={make.error} />
       <button class="primary" disabled={make.busy || scopes.length === 0}>Make it</button>
     </form>
   );
+}
+
+function Change({ entry: { before, after } }: { entry: Entry }) {
+  const shown = [before, after].map((value) => (value === null || value === undefined || value === "" ? "" : JSON.stringify(value)));
+  return shown.some(Boolean) ? <code>{shown[0] || "nothing"} → {shown[1] || "nothing"}</code> : null;
 }
 
 function Audit({ entries }: { entries: Entry[] }) {
@@ -124,12 +148,12 @@ function Audit({ entries }: { entries: Entry[] }) {
       {entries.length === 0 ? <p class="quiet">Nothing was changed yet.</p> : (
         <div class="scroll" tabIndex={0} role="region" aria-label="Audit">
           <table>
-            <thead><tr><th scope="col">Time</th><th scope="col">Key</th><th scope="col">What</th><th scope="col">Of</th><th scope="col">Outcome</th></tr></thead>
+            <thead><tr><th scope="col">Time</th><th scope="col">Key</th><th scope="col">What</th><th scope="col">Of</th><th scope="col">Outcome</th><th scope="col">Change</th></tr></thead>
             <tbody>
               {entries.map((entry) => (
                 <tr key={`${entry.requestId}${entry.at}${entry.action}`}>
                   <td class="nowrap">{localTime(entry.at)}</td><td>{entry.key}</td><td>{entry.action}</td><td><code>{entry.target}</code></td>
-                  <td>{entry.outcome}</td>
+                  <td>{entry.outcome}</td><td><Change entry={entry} /></td>
                 </tr>
               ))}
             </tbody>
