@@ -15,9 +15,12 @@ export const key = process.env.INFRA_API_KEY;
 // Some refusals are what a test asks for; Chromium writes each of them to the console.
 const REFUSED = /Failed to load resource: the server responded with a status of (400|401|403|404|409|422|501|503)/;
 
+// One for all tests of a file; it ends with the process.
+let browser;
+
 // A tab that is closed with the test `t`, and has had nothing to complain of then.
 export async function open(t, { width = 1440, height = 900, dark = false, at = url } = {}) {
-  const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu"] });
+  browser ??= await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu"] });
   const context = await browser.newContext({
     viewport: { width, height },
     colorScheme: dark ? "dark" : "light",
@@ -36,7 +39,7 @@ export async function open(t, { width = 1440, height = 900, dark = false, at = u
   page.on("request", (request) => {
     if (!request.url().startsWith(at) && !/^(data|blob):/.test(request.url())) foreign.push(request.url());
   });
-  t.after(() => browser.close());
+  t.after(() => context.close());
   return {
     page,
     wasQuiet: () => {

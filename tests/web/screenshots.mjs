@@ -29,3 +29,4 @@ await shoot("overview", { dark: true }, async (page) => {
   await page.getByText("Function Executed").first().waitFor();
 });
 for (const act of ends) await act();
+process.exit();
