@@ -28,6 +28,8 @@ ensure_peers() { ensure_npm "the test peers" 300 tests/peers build/peers 20 'nod
 # What the dashboard is bundled with; and what its types and pages are tried with.
 ensure_web() { ensure_npm "the dashboard's libraries" 30 src/web src/web 0 '@esbuild/linux-*/bin/esbuild'; }
 ensure_web_tests() { ensure_npm "the dashboard's tests" 300 tests/web build/web 22 'node-linux-*/bin/node'; }
+# The types of the interface, and what checks them; it runs on the peers' Node.js.
+ensure_typescript() { ensure_npm "the TypeScript client" 100 clients/typescript build/typescript 0 'typescript/bin/tsc'; }
 
 explain_npm() {
   tail -n 5 build/npm.log >&2
