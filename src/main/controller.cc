@@ -43,9 +43,10 @@ Controller::Controller(Program& program, ControllerEngines engines)
       door_(
           program, engines_.limiter, engines_.probes, [this] { return gauges(); },
           [&](http::MonitoringHandler& status) {
-            return http::controller_routes({names_, audit_, functions_handler_, runs_handler_, logs_handler_,
-                                            advice_handler_, status, system_handler_, keys_handler_, dashboard_handler_},
-                                           program.config.metrics_public);
+            return http::controller_routes(
+                {names_, audit_, functions_handler_, runs_handler_, logs_handler_, advice_handler_, status,
+                 system_handler_, keys_handler_, dashboard_handler_},
+                program.config.metrics_public);
           },
           {.configuration = [this] { return claims_.possible(); }, .keys = &known_keys_, .audit = &audit_}) {}
 

@@ -19,7 +19,7 @@ namespace infra {
 // What a controller's has; a worker's has none of it.
 struct ControllerDoor {
   std::function<bool()> configuration{};  // health's word on it (http::MonitoringView)
-  app::KnownKeys* keys = nullptr;       // http::ApiSettings'
+  app::KnownKeys* keys = nullptr;         // http::ApiSettings'
   app::Audit* audit = nullptr;
 };
 

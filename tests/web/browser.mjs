@@ -28,7 +28,7 @@ export async function open(t, { width = 1440, height = 900, dark = false, at = u
     acceptDownloads: true,
   });
   const page = await context.newPage();
-  page.setDefaultTimeout(15_000);
+  page.setDefaultTimeout(45_000);
   const complaints = [];
   const foreign = [];
   page.on("console", (message) => {

@@ -14,7 +14,7 @@ from node import environment, node_program  # noqa: E402
 class Dashboard(Case):
     def test_its_pages_and_parts(self):
         """All at once: browsers mostly wait."""
-        command = [node_program(), "--test", "--test-reporter=spec", "--test-timeout=120000", "--test-force-exit"]
+        command = [node_program(), "--test", "--test-reporter=spec", "--test-force-exit"]
         variables = environment(f"http://127.0.0.1:{self.infra.port}", API_KEY)
         started = {file: subprocess.Popen([*command, str(HERE / file)], env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                           text=True) for file in ("flows.mjs", "guards.mjs", "units.mjs")}
