@@ -22,7 +22,7 @@ SHAPE = {
             "securitySchemes": {"type": "object", "additionalProperties": {"type": "object", "required": ["type"]}}}}},
     "$defs": {
         "described": {"type": "object", "required": ["schema", "description"]},
-        "media": {"type": "object", "propertyNames": {"pattern": "^[a-z]+/[a-z-]+$"},
+        "media": {"type": "object", "propertyNames": {"pattern": r"^([a-z]+/[a-z-]+|\*/\*)$"},
                   "additionalProperties": {"type": "object", "additionalProperties": False, "properties": {"schema": True, "example": True}}},
         "operation": {
             "type": "object", "required": ["operationId", "summary", "tags", "security", "responses"], "additionalProperties": False,

@@ -6,14 +6,15 @@ import json
 import re
 import sys
 
-from sources import read
+from sources import files, read
 import error_docs
 
 SOURCES = "src/http/openapi"
 ROUTES = "src/http/api.cc"
 PAGE = "docs/http-api.md"
 PARTS = ("functions", "runs", "monitoring")
-ROW = re.compile(r'^\s*\{"([A-Z]+)", "([^"]+)",(.*)\},$', re.MULTILINE)
+COMING = f"{SOURCES}/coming"  # of routes that the table may not have yet
+ROW = re.compile(r'\{"([A-Z]+)", "([^"]+)",\s*(\w+),\s*(\w+),')
 ROW_OF_PAGE = re.compile(r"^\| (`(?:GET|POST|PUT|DELETE) [^|]*) \|", re.MULTILINE)
 VERSION = re.compile(r"project\(\w+ VERSION ([\d.]+)")
 REASONS = {400: "The request is wrong.", 401: "The key is missing or wrong.", 403: "The key may not do this.", 404: "There is none.",
@@ -26,13 +27,43 @@ IN_RESULTS = {"kFailed", "kTimedOut", "kError"}
 
 
 def source(name):
-    return json.loads(read(f"{SOURCES}/{name}.json"))
+    found = json.loads(read(f"{SOURCES}/{name}.json"))
+    for part in coming():
+        add(found, name, part)
+    return found
+
+
+def coming():
+    """Descriptions whose subject is there: each says by a text in a source file when that is."""
+    for path in files(".json", under=(COMING,)):
+        part = json.loads(read(path))
+        if all(text in read(where) for where, text in part["if"].items()):
+            yield part
+
+
+def add(found, name, part):
+    if name == "document":
+        found["tags"] += part.get("tags", [])
+        for group, codes in part.get("groups", {}).items():
+            found["errorGroups"].setdefault(group, []).extend(codes)
+    elif name == "schemas":
+        found.update(part.get("schemas", {}))
+        for schema, properties in part.get("properties", {}).items():
+            found[schema]["properties"].update(properties)
+    elif name == "parameters":
+        found.update(part.get("parameters", {}))
+    elif name == PARTS[-1]:
+        found.update(part.get("operations", {}))
+    for route, entry in found.items() if name in PARTS else ():
+        entry.setdefault("query", {}).update(part.get("query", {}).get(route, {}))
+        entry["errors"] = entry["errors"] + part.get("errors", {}).get(route, [])
+        entry["answers"].update(part.get("answers", {}).get(route, {}))
 
 
 def routes():
-    """{"GET /x": the words of its row} of the controller's table."""
+    """{"GET /x": (access, rate)} of the controller's table."""
     table = read(ROUTES).partition("controller_routes(")[2].partition("\n  };")[0]
-    return {f"{method} {pattern}": re.findall(r"\w+", rest.partition("bind(")[0]) for method, pattern, rest in ROW.findall(table)}
+    return {f"{method} {pattern}": (access, rate) for method, pattern, access, rate in ROW.findall(table)}
 
 
 def operations():
@@ -83,7 +114,7 @@ def content(entry):
     if "schema" not in entry and "type" not in entry:
         return {}
     media = {"schema": schema_ref(entry.get("schema", {"type": "string"}))}
-    if entry.get("type") == "application/octet-stream":
+    if entry.get("type") in ("application/octet-stream", "*/*"):
         media = {}
     if "example" in entry:
         media["example"] = entry["example"]
@@ -100,7 +131,7 @@ def headers(names):
 def parameters(pattern, entry, base, named):
     found = []
     for name in re.findall(r"[:*](\w+)", pattern):
-        found.append({"name": name, "in": "path", "required": True, "schema": {"type": "string"}, **base["pathParameters"][name]})
+        found.append({"name": name, "in": "path", "required": True, "schema": {"type": "string"}, **entry.get("path", base["pathParameters"])[name]})
     for name, about in entry.get("query", {}).items():
         found.append({"name": name, "in": "query", **about})
     for name in entry.get("headers", []):
@@ -153,7 +184,7 @@ def document():
     for route, entry in operations().items():
         method, pattern = route.split(" ")
         found["paths"].setdefault(path_of(pattern), {})[method.lower()] = \
-            operation(route, entry, table.get(route, ["key"]), base, codes, named)
+            operation(route, entry, table.get(route, ("key", "free")), base, codes, named)
     schemas = dict(source("schemas"), RunErrorCode={"enum": codes.in_results, "description": "How a run ended; docs/errors.md."})
     found["components"] = {"schemas": schemas, "headers": base["headers"], "securitySchemes": base["securitySchemes"]}
     return found
@@ -195,7 +226,7 @@ def routes_of_page():
     """Routes as docs/http-api.md lists them; a cell may have several."""
     for cell in ROW_OF_PAGE.findall(read(PAGE)):
         for method, path in re.findall(r"`(GET|POST|PUT|DELETE) ([^`\s]+)`", cell):
-            yield f"{method} {path.replace('/files/NAME', '/files/*name')}"
+            yield f"{method} {path.replace('/files/NAME', '/files/*name').replace('NAME', ':name')}"
 
 
 def differences():

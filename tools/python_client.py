@@ -57,7 +57,7 @@ def type_of(schema):
         return literal([schema["const"]])
     kind = schema.get("type")
     if isinstance(kind, list):
-        return " | ".join(SCALARS[one] for one in kind)
+        return " | ".join(type_of({**schema, "type": one}) for one in kind)
     if kind == "array":
         return f"list[{type_of(schema['items'])}]"
     if kind == "object":
@@ -125,8 +125,16 @@ def answer_type(responses):
         if not status.startswith("2"):
             continue
         for kind, media in response.get("content", {}).items():
+            if kind == "text/html":
+                continue
             found.append("bytes" if kind == "application/octet-stream" else type_of(media["schema"]))
     return " | ".join(dict.fromkeys(found))
+
+
+def is_data(operation):
+    """Whether a call can give it back: no stream that goes on, no file of a page."""
+    kinds = {kind for status, response in operation["responses"].items() if status[0] == "2" for kind in response.get("content", {})}
+    return bool(kinds & {"application/json", "text/plain", "application/octet-stream"})
 
 
 def body_of(operation, schemas):
@@ -169,11 +177,11 @@ def method(path, verb, operation, schemas):
     yield f'        """{operation["summary"]}"""'
     yield from lines
     yield f'        return self._ask("{verb.upper()}", {target}, {sent}{send})'
-    if any(p["name"] == "cursor" for p in given):
-        item = re.fullmatch(r"list\[(.*)\]", answer_type(operation["responses"])).group(1)
+    listed = re.fullmatch(r"list\[(.*)\]", answer_type(operation["responses"]))
+    if listed and any(p["name"] == "cursor" for p in given):
         options = [option for option in options if not option.startswith("cursor")]
         yield ""
-        yield f"    def {name.replace('list_', 'iter_')}({', '.join(['self', *arguments, '*', *options])}) -> Iterator[{item}]:"
+        yield f"    def {name.replace('list_', 'iter_')}({', '.join(['self', *arguments, '*', *options])}) -> Iterator[{listed.group(1)}]:"
         yield f'        """{operation["summary"].replace("a page at a time", "all pages")}"""'
         yield f"        return self._pages({target}, {{{', '.join(q for q in query if 'cursor' not in q)}}}, {{{', '.join(headers)}}})"
 
@@ -188,6 +196,8 @@ def page():
     text += "        transport = Transport(url, api_key, timeout)\n        self._ask, self._pages = transport.ask, transport.pages\n"
     for path, methods in document["paths"].items():
         for verb, operation in methods.items():
+            if not is_data(operation):
+                continue
             text += "\n" + "\n".join(method(path, verb, operation, schemas)) + "\n"
     return text
 
