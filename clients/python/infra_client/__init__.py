@@ -9,10 +9,11 @@ from urllib.parse import quote
 from .transport import InfraError, Transport, form
 
 __all__ = [
-    "Accepted", "Advice", "Applied", "Client", "CpuUse", "Deleted", "EngineHealth", "EnvVars", "Error", "Event", "Function",
-    "FunctionChange", "Health", "Heartbeat", "InfraError", "Invocation", "LogLine", "LogRow", "MemorySetting", "Model", "Models", "Network",
-    "Noted", "OutputFile", "OverloadState", "Overview", "PeakMemory", "Pending", "Pools", "RunErrorCode", "RunResult", "RunStatus",
-    "Runtime", "SystemStatus", "UpdateForm", "Updated", "UploadForm", "Uploaded", "Worker", "Workers"
+    "Accepted", "Advice", "Applied", "Audit", "AuditEntry", "Caller", "Client", "CpuUse", "Deleted", "EngineHealth", "EnvVars", "Error",
+    "Event", "Function", "FunctionChange", "Health", "Heartbeat", "InfraError", "Invocation", "Key", "Keys", "LogLine", "LogRow",
+    "MemorySetting", "Model", "Models", "Network", "Noted", "OutputFile", "OverloadState", "Overview", "PeakMemory", "Pending", "Pools",
+    "RunErrorCode", "RunResult", "RunStatus", "Runtime", "Scope", "SystemStatus", "ToldKey", "UpdateForm", "Updated", "UploadForm",
+    "Uploaded", "WantedKey", "Worker", "Workers"
 ]
 
 Runtime = Literal["python", "nodejs", "cpp", "go"]
@@ -20,6 +21,7 @@ Network = Literal["none", "egress"]
 EnvVars = dict[str, str]
 RunStatus = Literal["SUCCESS", "FAILED", "TIMEOUT", "ERROR"]
 Pools = dict[str, int]
+Scope = Literal["invoke", "read", "deploy", "admin"]
 RunErrorCode = Literal[
     "invalid_runtime", "egress_unavailable", "bundle_too_large", "not_a_zip", "bundle_empty", "bundle_encrypted", "bundle_compression",
     "bundle_corrupt", "bundle_too_many_entries", "bundle_too_large_unpacked", "bundle_ratio", "invalid_bundle_path", "bundle_has_link",
@@ -122,6 +124,7 @@ class Function(TypedDict):
     updatedAt: str
     s3Key: str  # Its code's key in the store; empty if it has none.
     quarantinedUntil: NotRequired[str]  # Its runs are refused until then (function_quarantined). Of a single function alone.
+    envVars: NotRequired[dict[str, str | None]]  # Of a single function: its names, and with showEnv=true their values, else null.
 
 
 class PeakMemory(TypedDict):
@@ -200,6 +203,7 @@ class RunResult(TypedDict):
     optimizationTip: str | None
     recommendedMemoryMb: int | None
     estimatedSavings: str | None
+    traceId: NotRequired[str | None]  # Of the W3C trace that the run belongs to.
 
 
 class Accepted(TypedDict):
@@ -226,6 +230,7 @@ class LogRow(TypedDict):
     cpuUsage: int | None
     coldStart: bool | None
     message: str
+    traceId: NotRequired[str | None]  # Of the W3C trace that the run belongs to.
 
 
 class Event(TypedDict):
@@ -330,6 +335,67 @@ class Models(TypedDict):
     warning: NotRequired[str]
 
 
+class Caller(TypedDict):
+    key: str  # master, or a named key's id.
+    name: str
+    scopes: list[Scope]
+    functions: list[str] | None  # null: all.
+
+
+class WantedKey(TypedDict):
+    name: str
+    scopes: list[Scope]
+    functions: NotRequired[list[str] | None]  # Ids; null or absent is all.
+    rateLimit: NotRequired[int | None]  # Requests in a window, in place of the address's.
+    expiresAt: NotRequired[str | None]
+
+
+class Key(TypedDict):
+    id: str
+    name: str
+    scopes: list[Scope]
+    functions: list[str] | None
+    rateLimit: int | None
+    expiresAt: str | None
+    createdAt: str | None
+    lastUsedAt: str | None
+    revoked: bool
+    secrets: NotRequired[int]
+
+
+class ToldKey(TypedDict):
+    id: str
+    name: str
+    scopes: list[Scope]
+    functions: list[str] | None
+    rateLimit: int | None
+    expiresAt: str | None
+    createdAt: str | None
+    lastUsedAt: str | None
+    revoked: bool
+    secrets: NotRequired[int]
+    key: str  # The whole key, id.secret: what goes into x-api-key.
+
+
+class Keys(TypedDict):
+    keys: list[Key]
+
+
+class AuditEntry(TypedDict):
+    at: str
+    key: str
+    action: str
+    target: str | None
+    before: Any  # What it was, without secrets.
+    after: Any  # What it is then, without secrets.
+    requestId: str
+    outcome: str
+
+
+class Audit(TypedDict):
+    entries: list[AuditEntry]
+
+
 class Client:
     """One Infra and one key; any thread may call. What is no success is an InfraError."""
 
@@ -350,9 +416,9 @@ class Client:
         """All functions, oldest first, all pages."""
         return self._pages("/functions", {"limit": limit}, {})
 
-    def get_function(self, id: str) -> Function:
+    def get_function(self, id: str, *, show_env: bool | None = None) -> Function:
         """A function and its settings."""
-        return self._ask("GET", f"/functions/{quote(id, safe='')}", {}, {})
+        return self._ask("GET", f"/functions/{quote(id, safe='')}", {"showEnv": show_env}, {})
 
     def update_function(self, id: str, body: FunctionChange | UpdateForm) -> Updated:
         """Change a function's settings or its code; what is not named stays."""
@@ -383,13 +449,13 @@ class Client:
         """A job's result, or that it is pending; kept for an hour."""
         return self._ask("GET", f"/status/{quote(job_id, safe='')}", {}, {})
 
-    def list_logs(self, id: str, *, limit: int | None = None, start_time: str | None = None, cursor: str | None = None) -> list[LogRow]:
+    def list_logs(self, id: str, *, limit: int | None = None, start_time: str | None = None, cursor: str | None = None, trace_id: str | None = None) -> list[LogRow]:
         """A function's finished runs, newest first, a page at a time."""
-        return self._ask("GET", f"/functions/{quote(id, safe='')}/logs", {"limit": limit, "startTime": start_time, "cursor": cursor}, {})
+        return self._ask("GET", f"/functions/{quote(id, safe='')}/logs", {"limit": limit, "startTime": start_time, "cursor": cursor, "traceId": trace_id}, {})
 
-    def iter_logs(self, id: str, *, limit: int | None = None, start_time: str | None = None) -> Iterator[LogRow]:
+    def iter_logs(self, id: str, *, limit: int | None = None, start_time: str | None = None, trace_id: str | None = None) -> Iterator[LogRow]:
         """A function's finished runs, newest first, all pages."""
-        return self._pages(f"/functions/{quote(id, safe='')}/logs", {"limit": limit, "startTime": start_time}, {})
+        return self._pages(f"/functions/{quote(id, safe='')}/logs", {"limit": limit, "startTime": start_time, "traceId": trace_id}, {})
 
     def get_log(self, id: str, request_id: str) -> LogRow:
         """One run, with its whole message."""
@@ -439,3 +505,32 @@ class Client:
     def list_models(self) -> Models:
         """The AI node's models, or a fallback and a warning."""
         return self._ask("GET", "/models", {}, {})
+
+    def get_whoami(self) -> Caller:
+        """Whose key the request has, and what it may do."""
+        return self._ask("GET", "/whoami", {}, {})
+
+    def list_keys(self) -> Keys:
+        """The named keys, without their secrets."""
+        return self._ask("GET", "/keys", {}, {})
+
+    def create_key(self, body: WantedKey) -> ToldKey:
+        """Make a named key."""
+        sent, kind = json.dumps(body).encode(), "application/json"
+        return self._ask("POST", "/keys", {}, {}, body=sent, content_type=kind)
+
+    def rotate_key(self, id: str) -> ToldKey:
+        """Give a key a second secret; both hold."""
+        return self._ask("POST", f"/keys/{quote(id, safe='')}/rotate", {}, {})
+
+    def drop_old_secret(self, id: str) -> Key:
+        """Drop the older of a key's two secrets."""
+        return self._ask("DELETE", f"/keys/{quote(id, safe='')}/secrets/old", {}, {})
+
+    def revoke_key(self, id: str) -> Deleted:
+        """Revoke a key, everywhere within five seconds."""
+        return self._ask("DELETE", f"/keys/{quote(id, safe='')}", {}, {})
+
+    def list_audit(self, *, limit: int | None = None, cursor: str | None = None) -> Audit:
+        """Changes and refused uses of keys in 90 days, newest first, a page at a time."""
+        return self._ask("GET", "/audit", {"limit": limit, "cursor": cursor}, {})
