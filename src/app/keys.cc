@@ -90,13 +90,18 @@ Task<Result<ToldKey>> Keys::make(WantedKey wanted) {
                     limits::kMaxKeys));
   }
   KeyRow row{.key = key_of(std::move(wanted)), .mark = ids_.request_id().value};
-  std::array<std::byte, 12> bytes{};
-  random_.fill(bytes);
-  row.key.id = make_api_key_id(bytes);
   row.key.created_at = now;
   const std::string secret = make_secret();
   row.key.digest = secret_digest(secret);
-  if (auto put = co_await store_->put_new(to_item(row)); !put) co_return fail(put.error());
+  Result<void> put;
+  for (int tries = 0; tries < kTries; ++tries) {  // an id that is another's by chance is not to be met twice
+    std::array<std::byte, 12> bytes{};
+    random_.fill(bytes);
+    row.key.id = make_api_key_id(bytes);
+    put = co_await store_->put_new(to_item(row));
+    if (put || put.error().kind != ErrorKind::conflict) break;
+  }
+  if (!put) co_return fail(put.error());
   known_.forget(row.key.id);
   std::string text = row.key.id + "." + secret;
   co_return ToldKey{.key = std::move(row.key), .text = std::move(text)};
