@@ -58,7 +58,8 @@ class HttpServer {
   virtual Result<void> start() = 0;
   [[nodiscard]] virtual std::uint16_t port() const = 0;
 
-  // Stops accepting; idle connections close; requests in flight are answered with "Connection: close". Any thread.
+  // Stops accepting; idle connections close, streams end; requests in flight are answered with "Connection: close". Any
+  // thread.
   virtual void stop_accepting() = 0;
   // True once no request is in flight and all connections are closed; false at the deadline. Any event thread, one
   // caller.

@@ -250,7 +250,9 @@ void write_head(const Response& response, ResponseFraming framing, std::string& 
       append_header(name, value, out);
     }
   }
-  if (framing.head && response.size() == 0 && is_decimal(own_length)) {
+  if (response.stream != nullptr) {
+    if (!framing.http_1_0) append_header("Transfer-Encoding", "chunked", out);
+  } else if (framing.head && response.size() == 0 && is_decimal(own_length)) {
     append_header("Content-Length", own_length, out);
   } else if (may_have_body(response.status)) {
     fmt::format_to(std::back_inserter(out), "Content-Length: {}\r\n", response.size());

@@ -2,6 +2,7 @@
 #include "net/http/http_server_connection.h"
 
 #include <fmt/format.h>
+#include <poll.h>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/post.hpp>
@@ -51,13 +52,23 @@ bool asks_to_close(const Response& response) {
 class Counted {
  public:
   explicit Counted(std::atomic<std::size_t>& counter) : counter_(counter) { ++counter_; }
-  ~Counted() { --counter_; }
+  ~Counted() { end(); }
+  void end() {
+    if (!std::exchange(ended_, true)) --counter_;
+  }
   Counted(const Counted&) = delete;
   Counted& operator=(const Counted&) = delete;
 
  private:
   std::atomic<std::size_t>& counter_;
+  bool ended_ = false;
 };
+
+// Its client has closed its side, whatever it has sent before.
+bool has_ended(int socket) {
+  pollfd polled{socket, POLLRDHUP, 0};
+  return ::poll(&polled, 1, 0) > 0;
+}
 
 }  // namespace
 
@@ -113,11 +124,13 @@ Task<void> Connection::run() {
 void Connection::close_if_idle() {
   ErrorCode ignored;
   if (idle_) socket_.cancel(ignored);
+  if (stream_ != nullptr) stream_->stop();
 }
 
 void Connection::abort() {
   ErrorCode ignored;
   socket_.close(ignored);
+  if (stream_ != nullptr) stream_->stop();
 }
 
 void Connection::hurry() {
@@ -174,7 +187,7 @@ Task<Result<std::size_t>> Connection::receive_header() {
 }
 
 Task<Connection::Next> Connection::answer(RequestHead head) {
-  const Counted in_flight(server_->requests_in_flight);
+  Counted in_flight(server_->requests_in_flight);
   first_ = false;
   place_->begin_request(request_.arrived);
   begin_body(head);
@@ -183,10 +196,14 @@ Task<Connection::Next> Connection::answer(RequestHead head) {
   request_.origin = this;
   ResponseFraming framing{.http_1_0 = head.http_1_0, .head = request_.method == "HEAD"};
   set_deadline(SteadyTime::max());
-  const Response response = co_await call_handler();
+  Response response = co_await call_handler();
   // A stranger's answer is not waited for where room is needed, a client's is.
   if (!place_->is_client()) place_->end_request();
   skip_buffered_body();
+  if (response.stream != nullptr) {
+    in_flight.end();
+    co_return co_await stream(std::move(response), framing);
+  }
   framing.keep_alive = head.keep_alive && body_done_ && !server_->draining && !asks_to_close(response);
   const bool sent = co_await send(response, framing);
   place_->end_request();
@@ -246,6 +263,53 @@ Task<bool> Connection::send_file(ByteSource& file) {
     left -= *got;
   }
   co_return true;
+}
+
+// Its client is a client, whom nobody comes for: it keeps its place in the table. What it has not read is one piece,
+// and what the kernel holds.
+Task<Connection::Next> Connection::stream(Response response, ResponseFraming framing) {
+  framing.keep_alive = false;
+  stream_ = response.stream;
+  reading_ = {};
+  write_head(response, framing, head_text_);
+  bool sent = co_await write_all({asio::buffer(head_text_), {}});
+  give_back_held();
+  if (response.afterwards) std::exchange(response.afterwards, {})();
+  if (sent && !framing.head) sent = co_await send_pieces(*response.stream, framing);
+  response.stream->stop();
+  stream_.reset();
+  place_->end_request();
+  co_return sent ? Next::discard : Next::close;
+}
+
+Task<bool> Connection::send_pieces(StreamedBody& stream, ResponseFraming framing) {
+  if (server_->draining) stream.stop();
+  while (true) {
+    set_deadline(SteadyTime::max());
+    watch_for_end();
+    std::string piece;
+    try {
+      piece = co_await stream.next();
+    } catch (...) {
+      report_task_failure("HTTP stream", std::current_exception());
+      co_return false;  // which tells the client that it was no orderly end
+    }
+    reading_ = {};  // each piece has a patience of its own
+    const bool last = piece.empty();
+    if (framing.http_1_0 && last) co_return true;
+    if (!framing.http_1_0) piece = fmt::format("{:x}\r\n{}\r\n", piece.size(), piece);
+    if (!co_await write_all({asio::buffer(piece), {}})) co_return false;
+    if (last) co_return true;
+  }
+}
+
+// A client that leaves takes its stream with it. Once a piece, because what a client sends meanwhile stays unread.
+void Connection::watch_for_end() {
+  socket_.async_wait(tcp::socket::wait_read, [weak = weak_from_this()](const ErrorCode& error) {
+    const auto self = weak.lock();
+    if (error || !self || self->stream_ == nullptr) return;
+    if (has_ended(self->socket_.native_handle())) self->stream_->stop();
+  });
 }
 
 Task<bool> Connection::write_all(std::array<asio::const_buffer, 2> buffers) {

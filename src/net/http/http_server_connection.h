@@ -80,7 +80,7 @@ class Connection : public std::enable_shared_from_this<Connection>, private Body
   void enter();
   // Serves until the connection ends; the caller keeps it alive meanwhile. Called once, on the socket's thread.
   Task<void> run();
-  // Ends it if no request is being received or answered. Its thread.
+  // Ends it if no request is being received or answered, or its answer is a stream. Its thread.
   void close_if_idle();
   // Ends it whatever it does; a handler that runs goes on to its end. Its thread.
   void abort();
@@ -104,6 +104,9 @@ class Connection : public std::enable_shared_from_this<Connection>, private Body
   Task<Next> refuse(Error error);
   Task<bool> send(const Response& response, ResponseFraming framing);
   Task<bool> send_file(ByteSource& file);
+  Task<Next> stream(Response response, ResponseFraming framing);
+  Task<bool> send_pieces(StreamedBody& stream, ResponseFraming framing);
+  void watch_for_end();
   Task<bool> write_all(std::array<boost::asio::const_buffer, 2> buffers);
   Task<std::size_t> receive(std::span<char> into);
   Task<std::size_t> receive_body(std::span<char> into);
@@ -146,6 +149,7 @@ class Connection : public std::enable_shared_from_this<Connection>, private Body
   std::string head_text_;
   bool first_ = true;  // no request has come whole
   bool idle_ = false;
+  std::shared_ptr<StreamedBody> stream_;  // while the answer is one
 
   Framing framing_ = Framing::none;
   bool body_done_ = true;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -71,12 +72,28 @@ struct Request {
   SteadyTime arrived;          // when the last of it so far was read from the socket
 };
 
+// A body without a known length: it goes on until its producer, its client or the server ends it.
+class StreamedBody {
+ public:
+  static constexpr std::size_t kMaxPiece = 64 * 1024;  // bytes, about: what a client that does not read costs
+
+  virtual ~StreamedBody() = default;
+  // Waits for the next piece; empty at the end. On the connection's event thread, one call at a time. What it gives
+  // every 15 s at least tells the client that it is still there.
+  virtual Task<std::string> next() = 0;
+  // From now on next() returns soon, with the end. Any thread, any number of times.
+  virtual void stop() = 0;
+};
+
 struct Response {
   int status = 200;
   Headers headers;
   std::string body;                       // Content-Length is added by the server
   ByteSourcePtr file = {};                // in place of `body`: read as the client takes it
   std::function<void()> afterwards = {};  // called once it has been written, or can't be: work without a waiter
+  // In place of both: the request is over (`afterwards`, and for who waits for requests) when its head is out, and the
+  // connection ends with it.
+  std::shared_ptr<StreamedBody> stream = {};
 
   [[nodiscard]] std::uint64_t size() const { return file != nullptr ? file->size() : body.size(); }
 };

@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <deque>
 #include <future>
 #include <limits>
 #include <memory>
@@ -16,6 +17,7 @@
 #include <vector>
 
 #include "core/error_codes.h"
+#include "core/mutex.h"
 #include "net/http/beast_http_server.h"
 #include "net/http/test_http_client.h"
 #include "net/loops/event_loops.h"
@@ -78,6 +80,45 @@ class TestFile final : public ByteSource {
   std::uint64_t read_ = 0;
 };
 
+// Gives the pieces that a test puts in.
+class TestStream final : public StreamedBody {
+ public:
+  Task<std::string> next() override {
+    while (true) {
+      std::shared_ptr<OneShotEvent> changed;
+      {
+        const MutexLock lock(mutex_);
+        if (!pieces_.empty()) {
+          ++taken;
+          std::string piece = std::move(pieces_.front());
+          pieces_.pop_front();
+          co_return piece;
+        }
+        if (stopped) co_return std::string();
+        changed = changed_ = OneShotEvent::create();
+      }
+      (void)co_await changed->wait_until(SteadyTime::max());
+    }
+  }
+  void stop() override {
+    const MutexLock lock(mutex_);
+    stopped = true;
+    changed_->notify();
+  }
+  void put(std::string piece) {
+    const MutexLock lock(mutex_);
+    pieces_.push_back(std::move(piece));
+    changed_->notify();
+  }
+  std::atomic<bool> stopped = false;
+  std::atomic<int> taken = 0;
+
+ private:
+  Mutex mutex_;
+  std::deque<std::string> pieces_ INFRA_GUARDED_BY(mutex_);
+  std::shared_ptr<OneShotEvent> changed_ INFRA_GUARDED_BY(mutex_) = OneShotEvent::create();
+};
+
 class HttpServerTest : public testing::Test {
  protected:
   ~HttpServerTest() override { loops_.stop(); }
@@ -103,6 +144,11 @@ class HttpServerTest : public testing::Test {
     }
     if (request.path == "/file") {
       co_return Response{.status = 200, .headers = {}, .body = {}, .file = std::make_shared<TestFile>(file_)};
+    }
+    if (request.path == "/stream") {
+      Response response = text(200, "");
+      response.stream = stream_;
+      co_return response;
     }
     if (request.path == "/large") co_return text(200, std::string(8 * 1024 * 1024, 'x'));
     if (request.path == "/split") {
@@ -163,6 +209,7 @@ class HttpServerTest : public testing::Test {
   std::shared_ptr<OneShotEvent> gate_ = OneShotEvent::create();
   std::promise<std::string> read_error_;
   TestFileState file_;
+  std::shared_ptr<TestStream> stream_ = std::make_shared<TestStream>();
   std::atomic<int> handled_ = 0;
   std::unique_ptr<BeastHttpServer> server_;
 };
