@@ -86,7 +86,18 @@ Task<Result<void>> InvokeFunction::admit(const Job& job) {
 
 Task<Result<SharedResult>> InvokeFunction::hand_out(Job job) {
   events_.run_requested(job.function_id, job.request_id);
+  if (live_ != nullptr && live_->is_wanted()) return hand_out_watched(std::move(job));
   return job.mode == RunMode::sync ? run_sync(std::move(job)) : run_async(std::move(job));
+}
+
+// Told before, so that what a worker tells comes after it.
+Task<Result<SharedResult>> InvokeFunction::hand_out_watched(Job job) {
+  const FunctionId function = job.function_id;
+  const RequestId request = job.request_id;
+  live_->tell(run_accepted(function, request, clock_.now()));
+  auto result = co_await (job.mode == RunMode::sync ? run_sync(std::move(job)) : run_async(std::move(job)));
+  if (!result && !job_goes_on(result.error())) live_->tell(run_refused(function, request, clock_.now()));
+  co_return result;
 }
 
 Task<Result<SharedResult>> InvokeFunction::run_sync(Job job) {

@@ -11,6 +11,7 @@
 #include "ports/concurrency_limiter.h"
 #include "ports/function_store.h"
 #include "ports/job_queue.h"
+#include "ports/live_events.h"
 #include "ports/quarantine.h"
 #include "ports/result_bus.h"
 #include "telemetry/event_ring.h"
@@ -44,9 +45,10 @@ struct InvokeLimits {
 class InvokeFunction {
  public:
   InvokeFunction(FunctionStore& functions, JobQueue& queue, ResultBus& results, Clock& clock, EventRing& events,
-                 Metrics& metrics, InvokeLimits limits, FunctionNames* names = nullptr)
+                 Metrics& metrics, InvokeLimits limits, FunctionNames* names = nullptr, LiveEvents* live = nullptr)
       : functions_(functions),
         names_(names),
+        live_(live),
         queue_(queue),
         results_(results),
         clock_(clock),
@@ -67,11 +69,13 @@ class InvokeFunction {
   [[nodiscard]] Result<void> check_quarantine(const Function& function) const;
   Task<Result<void>> admit(const Job& job);
   Task<Result<SharedResult>> hand_out(Job job);
+  Task<Result<SharedResult>> hand_out_watched(Job job);
   Task<Result<SharedResult>> run_sync(Job job);
   Task<Result<SharedResult>> run_async(Job job);
 
   FunctionStore& functions_;
   FunctionNames* const names_;  // null: invocations have no names
+  LiveEvents* const live_;      // null: nobody looks on
   JobQueue& queue_;
   ResultBus& results_;
   Clock& clock_;

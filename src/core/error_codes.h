@@ -27,6 +27,18 @@ inline constexpr ErrorEntry too_many_connections{
     "too_many_connections", ErrorKind::unavailable, kAnswer,
     "The server, or this address at it, has as many connections as it may.",
     "Reuse connections, and come back after Retry-After."};
+inline constexpr ErrorEntry event_streams_full{"event_streams_full", ErrorKind::unavailable, kAnswer,
+                                               "As many clients listen to GET /events as may at this program.",
+                                               "Come back after Retry-After, or listen at another controller."};
+inline constexpr ErrorEntry too_many_streams{"too_many_streams", ErrorKind::rate_limited, kAnswer,
+                                             "The address listens to GET /events as often as it may.",
+                                             "Close a stream, or hear more functions on one of them."};
+inline constexpr ErrorEntry invalid_functions{"invalid_functions", ErrorKind::invalid, kAnswer,
+                                              "functions is no list of at most 100 functions.",
+                                              "Name ids, or name:NAME, with commas between them; or leave it out."};
+inline constexpr ErrorEntry invalid_kinds{"invalid_kinds", ErrorKind::invalid, kAnswer,
+                                          "kinds has something that is no kind of event.",
+                                          "Name run, log or worker, with commas between them; or leave it out."};
 inline constexpr ErrorEntry unknown_route{"unknown_route", ErrorKind::not_found, kAnswer, "No route has this path.",
                                           "Compare the path with the routes in http-api.md."};
 inline constexpr ErrorEntry method_not_allowed{"method_not_allowed", ErrorKind::method_not_allowed, kAnswer,

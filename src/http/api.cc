@@ -107,6 +107,7 @@ std::vector<Route> controller_routes(Handlers h, bool metrics_public) {
   using R = RunsHandler;
   using L = LogsHandler;
   using A = AdviceHandler;
+  using E = EventsHandler;
   using S = SystemHandler;
   using P = MonitoringHandler;
   using K = KeysHandler;
@@ -128,6 +129,7 @@ std::vector<Route> controller_routes(Handlers h, bool metrics_public) {
       {"GET", "/health", health, free, bind(h.status, &P::health)},
       {"GET", "/metrics", metrics, free, bind(h.status, &P::metrics), read, all},
       {"GET", "/logs", key, free, bind(h.status, &P::logs), read, own},
+      {"GET", "/events", key, free, bind(h.events, &E::listen), read, own},
       {"GET", "/openapi.json", open, free, describe_api},
       {"POST", "/worker/heartbeat", key, free, bind(h.system, &S::heartbeat), admin, all},
       {"GET", "/workers", key, free, bind(h.system, &S::workers), read, all},

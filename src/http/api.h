@@ -9,6 +9,7 @@
 #include "http/advice_handler.h"
 #include "http/authentication.h"
 #include "http/dashboard_handler.h"
+#include "http/events_handler.h"
 #include "http/functions_handler.h"
 #include "http/keys_handler.h"
 #include "http/logs_handler.h"
@@ -43,6 +44,7 @@ struct Handlers {
   SystemHandler& system;
   KeysHandler& keys;
   DashboardHandler& dashboard;
+  EventsHandler& events;
 };
 
 // The route tables. The handlers must outlive them.

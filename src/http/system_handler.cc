@@ -129,13 +129,21 @@ Task<Result<std::vector<Heartbeat>>> SystemHandler::known_workers() {
   co_return co_await workers_.list();
 }
 
-Task<Result<net::Response>> SystemHandler::workers(Context&) {
+Task<Result<std::vector<std::string>>> SystemHandler::worker_rows() {
   const auto known = co_await known_workers();
   if (!known) co_return fail(known.error());
   const WallTime now = clock_.now();
-  const auto workers = json_array(*known, [&](const Heartbeat& worker) { return worker_json(worker, now); });
+  std::vector<std::string> rows;
+  for (const Heartbeat& worker : *known) rows.push_back(worker_json(worker, now));
+  co_return rows;
+}
+
+Task<Result<net::Response>> SystemHandler::workers(Context&) {
+  const auto rows = co_await worker_rows();
+  if (!rows) co_return fail(rows.error());
+  const auto workers = json_array(*rows, [](const std::string& row) { return row; });
   co_return json_response(
-      200, fmt::format(R"({{"totalWorkers":{0},"healthyWorkers":{0},"workers":{1}}})", known->size(), workers));
+      200, fmt::format(R"({{"totalWorkers":{0},"healthyWorkers":{0},"workers":{1}}})", rows->size(), workers));
 }
 
 Task<Result<net::Response>> SystemHandler::system_status(Context&) {

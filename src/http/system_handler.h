@@ -33,6 +33,9 @@ class SystemHandler {
   Task<Result<net::Response>> system_status(Context& context);
   Task<Result<net::Response>> models(Context& context);
 
+  // Each known worker as workers() shows it.
+  Task<Result<std::vector<std::string>>> worker_rows();
+
  private:
   Task<Result<std::vector<Heartbeat>>> known_workers();
   [[nodiscard]] bool takes_jobs(const WorkerId& worker) const { return !only_worker_ || *only_worker_ == worker; }

@@ -153,7 +153,7 @@ class TestApi {
                  .max_waiting = options.max_waiting,
                  .overload = &overload,
                  .quarantine = &quarantine},
-                &names_),
+                &names_, &feed),
         health_(options.probes, std::chrono::milliseconds(500), executor_, clock),
         only_worker_(options.only_worker),
         api_(settings_of(options, known_keys_, audit_), routes(options.metrics_public), limiter_, ids_, clock, metrics,
@@ -174,6 +174,7 @@ class TestApi {
     request.arrived = clock.steady_now();
     auto response = run_task(api_.handle(request));
     if (response.afterwards) response.afterwards();
+    stream = std::move(response.stream);
     if (response.file) response.body = run_task(all_of(*response.file));
     return {response.status, std::move(response.headers), std::move(response.body), body.was_read};
   }
@@ -187,7 +188,7 @@ class TestApi {
   }
   [[nodiscard]] std::vector<Route> routes(bool metrics_public = false) {
     return controller_routes({names_, audit_, functions_handler_, runs_handler_, logs_handler_, advice_handler_,
-                              monitoring_handler_, system_handler_, keys_handler_, dashboard_handler_},
+                              monitoring_handler_, system_handler_, keys_handler_, dashboard_handler_, events_handler_},
                              metrics_public);
   }
   // What never became a request.
@@ -234,6 +235,8 @@ class TestApi {
   Overload overload{[this] { return clock.steady_now(); }};
   bool draining = false;
   GaugeSample gauges{};
+  app::EventFeed feed{clock, "feed"};
+  std::shared_ptr<net::StreamedBody> stream;  // of the last answer, if it is one
 
  private:
   static ApiSettings settings_of(const TestApiOptions& options, app::KnownKeys& keys, app::Audit& audit) {
@@ -281,6 +284,7 @@ class TestApi {
   SystemHandler system_handler_{workers, models, clock, {}, only_worker_};
   KeysHandler keys_handler_{keys_, audit_};
   DashboardHandler dashboard_handler_{kAssets};
+  EventsHandler events_handler_{feed, names_, clock, [this] { return system_handler_.worker_rows(); }};
   Api api_;
 };
 

@@ -28,7 +28,7 @@ Controller::Controller(Program& program, ControllerEngines engines)
                .max_waiting = program.config.max_waiting,
                .overload = &program.overload,
                .quarantine = &engines_.quarantine},
-              &names_),
+              &names_, &engines_.live),
       read_logs_(engines_.functions, engines_.logs),
       read_output_file_(engines_.functions, engines_.logs, engines_.results, engines_.code, program.executor),
       advise_memory_(engines_.functions, engines_.logs, deploy_, program.clock),
@@ -40,12 +40,13 @@ Controller::Controller(Program& program, ControllerEngines engines)
       system_handler_(engines_.workers, models_, program.clock, engines_.refresh_workers, engines_.only_worker),
       keys_handler_(keys_, audit_),
       dashboard_handler_(web::assets()),
+      events_handler_(engines_.feed, names_, program.clock, [this] { return system_handler_.worker_rows(); }),
       door_(
           program, engines_.limiter, engines_.probes, [this] { return gauges(); },
           [&](http::MonitoringHandler& status) {
             return http::controller_routes(
                 {names_, audit_, functions_handler_, runs_handler_, logs_handler_, advice_handler_, status,
-                 system_handler_, keys_handler_, dashboard_handler_},
+                 system_handler_, keys_handler_, dashboard_handler_, events_handler_},
                 program.config.metrics_public);
           },
           {.configuration = [this] { return claims_.possible(); }, .keys = &known_keys_, .audit = &audit_}) {}

@@ -8,6 +8,7 @@
 #include "app/advise_memory.h"
 #include "app/audit.h"
 #include "app/deploy_by_name.h"
+#include "app/event_feed.h"
 #include "app/function_names.h"
 #include "app/invoke_function.h"
 #include "app/keys.h"
@@ -31,6 +32,8 @@ struct ControllerEngines {
   ConfigurationStore* configuration;  // null: there is none
   Staging& staging;
   WorkerRegistry& workers;
+  app::EventFeed& feed;  // what GET /events shows
+  LiveEvents& live;      // the way there for what this controller tells
   std::vector<HealthProbe*> probes;
   std::function<Task<void>()> refresh_workers{};  // before they are listed; may be empty
   std::optional<WorkerId> only_worker{};          // that its queue reaches; none in a fleet
@@ -78,6 +81,7 @@ class Controller {
   http::SystemHandler system_handler_;
   http::KeysHandler keys_handler_;
   http::DashboardHandler dashboard_handler_;
+  http::EventsHandler events_handler_;
   FrontDoor door_;
 };
 

@@ -81,6 +81,7 @@ struct EmbeddedPlatform::Parts {
   MemoryRateLimiter limiter{program.config.rate, program.clock};
   MemoryConcurrencyLimiter concurrency{program.clock};
   MemoryWorkerRegistry workers{program.clock};
+  app::EventFeed feed{program.clock, program.ids.request_id().value.substr(24)};
   std::unique_ptr<net::HttpClient> http = program.network.http_client();
 
   WorkerHost host;
@@ -111,7 +112,8 @@ EmbeddedPlatform::Parts::Parts(Program& p, sandbox::Launcher& launcher, std::uni
             .limiter = concurrency,
             .has_room = disk.has_room(),
             .quarantine = *quarantine,
-            .suspects = queue.get()}),
+            .suspects = queue.get(),
+            .live = &feed}),
       controller(program, {.limiter = limiter,
                            .concurrency = concurrency,
                            .http = *http,
@@ -124,6 +126,8 @@ EmbeddedPlatform::Parts::Parts(Program& p, sandbox::Launcher& launcher, std::uni
                            .configuration = &configuration,
                            .staging = staging,
                            .workers = workers,
+                           .feed = feed,
+                           .live = feed,
                            .probes = {&database_probe, &code_probe, &host.probe()},
                            .refresh_workers = [this] { return record_worker(); },
                            .only_worker = host.id(),

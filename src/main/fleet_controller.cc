@@ -3,6 +3,7 @@
 #include "adapters/aws/dynamodb/dynamodb_configuration_store.h"
 #include "adapters/aws/dynamodb/dynamodb_function_store.h"
 #include "adapters/redis/redis_announcements.h"
+#include "adapters/redis/redis_events.h"
 #include "adapters/redis/redis_probe.h"
 #include "adapters/redis/redis_rate_limiter.h"
 #include "adapters/redis/redis_result_bus.h"
@@ -43,6 +44,8 @@ struct FleetController::Parts {
   DynamoDbConfigurationStore configuration;
   RedisResultBus results;
   RedisRateLimiter limiter;
+  app::EventFeed feed{program.clock, program.ids.request_id().value.substr(24)};
+  RedisEvents events{*engines.redis, program.clock, program.executor, &feed};
   app::AdoptResult adoption{engines.recorder, program.clock};
   std::unique_ptr<net::RedisSubscriber> subscriber;
   DiskWatch disk{program};
@@ -79,6 +82,8 @@ FleetController::Parts::Parts(Program& p, const Variables& variables)
                            .configuration = &configuration,
                            .staging = staging,
                            .workers = engines.workers,
+                           .feed = feed,
+                           .live = events,
                            .probes = probes(),
                            .late_writes = kLateWrites}) {}
 
@@ -108,7 +113,8 @@ SqsQueueOptions FleetController::Parts::queue_options() {
 
 net::RedisSubscription FleetController::Parts::subscription() {
   net::RedisSubscription wanted;
-  wanted.channels = {results.reply_channel(), std::string(RedisAnnouncements::kChannel)};
+  wanted.channels = {results.reply_channel(), std::string(RedisAnnouncements::kChannel),
+                     std::string(RedisEvents::kChannel)};
   wanted.patterns = {std::string(RedisResultBus::kReferencePattern)};
   wanted.on_message = [this](std::string_view channel, std::string payload) { hear(channel, std::move(payload)); };
   wanted.on_subscribed = [this] {
@@ -121,6 +127,9 @@ net::RedisSubscription FleetController::Parts::subscription() {
 void FleetController::Parts::hear(std::string_view channel, std::string payload) {
   if (channel == RedisAnnouncements::kChannel) {
     functions.changed({std::move(payload)});
+  } else if (channel == RedisEvents::kChannel) {
+    if (!feed.is_wanted()) return;
+    if (auto event = parse_message(payload)) feed.tell(std::move(*event));
   } else {
     results.hear(channel, std::move(payload));
   }
@@ -159,6 +168,7 @@ Result<std::uint16_t> FleetController::start(const std::string& address) {
   spawn_supervised(program.executor, program.clock, "watching results", [&parts] { return parts.results.watch(); });
   spawn_supervised(program.executor, program.clock, "watching the disk",
                    [&parts] { return parts.disk.watch_on(parts.stopping); });
+  spawn_supervised(program.executor, program.clock, "watching listeners", [&parts] { return parts.events.watch(); });
   spawn_supervised(program.executor, program.clock, "watching workers",
                    [&parts] { return parts.engines.workers.watch(); });
   spawn_supervised(program.executor, program.clock, "watching the quarantine",

@@ -4,6 +4,7 @@
 #include "adapters/memory/memory_rate_limiter.h"
 #include "adapters/redis/leased_job_queue.h"
 #include "adapters/redis/redis_announcements.h"
+#include "adapters/redis/redis_events.h"
 #include "adapters/redis/redis_probe.h"
 #include "adapters/redis/redis_result_bus.h"
 #include "app/settle_in_steps.h"
@@ -45,6 +46,7 @@ struct FleetWorker::Parts {
 
   FleetEngines engines;
   RedisResultBus results;
+  RedisEvents events{*engines.redis, program.clock, program.executor, nullptr};
   LeasedJobQueue queue;
   app::SettleInSteps settlements{results, engines.recorder, queue};
   WorkerHost host;
@@ -78,7 +80,8 @@ FleetWorker::Parts::Parts(Program& p, const Variables& variables, sandbox::Launc
             .limiter = engines.concurrency,
             .has_room = disk.has_room(),
             .quarantine = engines.quarantine,
-            .suspects = &queue}),
+            .suspects = &queue,
+            .live = &events}),
       functions(engines.dynamodb, engines.fleet.functions_table, program.clock, {}),
       heartbeats(program.config, engines.workers, *engines.http, program.clock,
                  [this] { return host.heartbeat(stopping ? "stopping" : "healthy"); }),
@@ -156,6 +159,7 @@ Result<std::uint16_t> FleetWorker::start(const std::string& address) {
                    [&parts] { return parts.disk.watch_on(parts.stopping); });
   spawn_supervised(program.executor, program.clock, "watching the quarantine",
                    [&parts] { return parts.engines.quarantine.watch(); });
+  spawn_supervised(program.executor, program.clock, "watching listeners", [&parts] { return parts.events.watch(); });
   spawn_supervised(program.executor, program.clock, "heartbeats", [&parts] { return parts.heartbeats.beat_on(); });
   return port;
 }

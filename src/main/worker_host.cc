@@ -65,7 +65,9 @@ WorkerHost::WorkerHost(Program& program, WorkerId id, Company company, WorkerEng
                .versions_root = versions_folder(program.folder.path()),
                .id = id_,
                .on_finished =
-                   [&metrics = program.metrics, company](const JobResult& result, const Job& job) {
+                   [&metrics = program.metrics, &clock = program.clock, live = engines.live, company](
+                       const JobResult& result, const Job& job) {
+                     if (live != nullptr && live->is_wanted()) live->tell(run_finished(result, clock.now()));
                      metrics.job(job.runtime, result);
                      if (result.error_code == errors::worker_lost) metrics.count("jobs_given_up_total");
                      // On one machine a sync run has its request's line.

@@ -39,6 +39,7 @@ struct WorkerEngines {
   std::function<bool(std::uint64_t bytes)> has_room;  // on the disk that code is unpacked on
   Quarantine& quarantine;
   SuspectQueue* suspects = nullptr;  // of the queue; null if it has none
+  LiveEvents* live = nullptr;        // told of runs while they happen; null: nobody looks on
 };
 
 // Referenced objects must outlive it.

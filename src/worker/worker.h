@@ -18,6 +18,7 @@
 #include "ports/concurrency_limiter.h"
 #include "ports/executor.h"
 #include "ports/job_queue.h"
+#include "ports/live_events.h"
 #include "ports/quarantine.h"
 #include "ports/settlement.h"
 #include "ports/suspect_queue.h"
@@ -69,6 +70,7 @@ struct WorkerDeps {
   Quarantine* quarantine = nullptr;           // null: there is none
   std::function<void(const Job&)> on_lost{};  // a run was stopped, because another worker has its job. The same
   std::function<void(const Job&, milliseconds waited)> on_begun{};  // a job has its slot. The same
+  LiveEvents* live = nullptr;                 // told of what runs do meanwhile; null: nobody looks on
 };
 
 struct WorkerStatus {

@@ -155,6 +155,8 @@ void Instance::begin(CallUnderWay& call) {
   const bool starts = is_compiled(key_.runtime) && found.first;
   call.conversation.emplace(sandbox_->handles(), clock_, ask_for_answer(job, call.setup), to_json(frame),
                             starts ? to_start_json(frame) : std::string());
+  LiveEvents* const live = call.setup.live;
+  if (live != nullptr && live->is_wanted()) call.conversation->show_output(*live, job.function_id, job.request_id);
   call.deadline = clock_.steady_now() + job.timeout;
 }
 
@@ -239,7 +241,7 @@ void Instance::apply_end(CallUnderWay& call) {
     exit = sandbox_->wait(kExitPatience);
     outlived_socket = ended == ExchangeEnd::closed && exit.signal == SIGKILL && !exit.out_of_memory &&
                       clock_.steady_now() - began >= kExitPatience;
-    drain_output(sandbox_->handles(), call.talk.out, call.talk.err);
+    call.conversation->drain_rest(call.talk);
     call.used = sandbox_->usage();
   }
   result.out = call.talk.out.take();

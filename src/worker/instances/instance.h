@@ -13,6 +13,7 @@
 #include "ports/ai_proxy.h"
 #include "ports/clock.h"
 #include "ports/executor.h"
+#include "ports/live_events.h"
 #include "sandbox/launcher.h"
 #include "worker/code/unpacked_code.h"
 #include "worker/instances/instance_key.h"
@@ -31,6 +32,7 @@ struct CallSetup {
   WallTime deadline;             // what the function is told
   bool alone = false;            // no other call runs: a processor may be kept awake for this one
   ByteBudget* frames = nullptr;  // what large answers are counted in
+  LiveEvents* live = nullptr;    // told of what it prints; null: nobody looks on
 };
 
 class Instance {

@@ -13,7 +13,8 @@ CallSetup OngoingCalls::begin(const InstancePtr& instance, const Job& job) {
   return {.model_id = job.model_id.empty() ? default_model_ : job.model_id,
           .deadline = clock_.now() + job.timeout,
           .alone = alone,
-          .frames = &frames_};
+          .frames = &frames_,
+          .live = live_};
 }
 
 void OngoingCalls::end(const InstancePtr& instance) {

@@ -15,9 +15,11 @@ namespace infra::worker {
 // Any thread.
 class OngoingCalls {
  public:
-  // `default_model` is for jobs that name none; `frames` is what large answers are counted in.
-  OngoingCalls(const Clock& clock, const Lifecycle& lifecycle, std::string default_model, ByteBudget& frames)
-      : clock_(clock), lifecycle_(lifecycle), default_model_(std::move(default_model)), frames_(frames) {}
+  // `default_model` is for jobs that name none; `frames` is what large answers are counted in; `live` is told of
+  // output, and may be null.
+  OngoingCalls(const Clock& clock, const Lifecycle& lifecycle, std::string default_model, ByteBudget& frames,
+               LiveEvents* live = nullptr)
+      : clock_(clock), lifecycle_(lifecycle), default_model_(std::move(default_model)), frames_(frames), live_(live) {}
 
   // Right before the call; one that begins while the worker is stopping is cut off at once.
   [[nodiscard]] CallSetup begin(const InstancePtr& instance, const Job& job);
@@ -30,6 +32,7 @@ class OngoingCalls {
   const Lifecycle& lifecycle_;
   const std::string default_model_;
   ByteBudget& frames_;
+  LiveEvents* const live_;
 
   Mutex mutex_;
   std::set<InstancePtr> calling_ INFRA_GUARDED_BY(mutex_);

@@ -88,6 +88,8 @@ Task<Result<bool>> RunJob::run_or_break(const Delivery& delivery, const RunGate:
   Attempt attempt;
   attempt.interrupted = !permitted;
   if (permitted && deps_.on_begun) deps_.on_begun(job, std::max<milliseconds>(deps_.clock.now() - job.accepted_at, {}));
+  if (permitted && deps_.live != nullptr && deps_.live->is_wanted())
+    deps_.live->tell(run_started(job.function_id, job.request_id, deps_.id, deps_.clock.now()));
   if (permitted) attempt = co_await deps_.function.call(delivery, may_retry, hold, aside);
   // It keeps its slot meanwhile: a worker whose store is away takes few jobs.
   while (attempt.hand_on && deps_.clock.steady_now() - begun < kStorePatience &&

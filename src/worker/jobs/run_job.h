@@ -6,6 +6,7 @@
 #include "core/job_result.h"
 #include "ports/clock.h"
 #include "ports/job_queue.h"
+#include "ports/live_events.h"
 #include "ports/quarantine.h"
 #include "ports/settlement.h"
 #include "worker/jobs/call_function.h"
@@ -30,6 +31,7 @@ class RunJob {
     WorkerId id;
     Quarantine* quarantine;                                         // may be null: there is none
     std::function<void(const JobResult&, const Job&)> on_finished;  // after it is settled. May be empty
+    LiveEvents* live = nullptr;                                     // null: nobody looks on
     std::function<void(const Job&)> on_lost;  // of a run that was stopped, because another worker has the job. The same
     std::function<void(const Job&, milliseconds waited)> on_begun{};  // it has its slot, since its acceptance. The same
   };

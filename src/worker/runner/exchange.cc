@@ -30,14 +30,17 @@ constexpr auto kLargeFrameTime = std::chrono::seconds(10);
 constexpr milliseconds kDiscardPause{1};
 constexpr milliseconds kUnheard{10};  // between looks for room, where no descriptor is left to be told by
 
+constexpr int kRounds = 64;
+
 // False at the end of the stream. Bounded, because a function may write as fast as this reads.
-bool read_pipe(int fd, Captured& into, int rounds = 64) {
+bool read_pipe(int fd, Captured& into, int rounds = kRounds, ShownLines* shown = nullptr) {
   std::array<char, kChunk> chunk;
   if (into.cut) rounds = 1;
   for (int round = 0; round < rounds; ++round) {
     const ssize_t count = ::read(fd, chunk.data(), chunk.size());
     if (count > 0) {
       into.append({chunk.data(), static_cast<std::size_t>(count)});
+      if (shown != nullptr && !into.cut) shown->append({chunk.data(), static_cast<std::size_t>(count)});
       if (static_cast<std::size_t>(count) < chunk.size()) return true;
     } else if (count == 0 || errno != EINTR) {
       return count != 0 && errno == EAGAIN;
@@ -121,10 +124,22 @@ Exchange Conversation::finish(SteadyTime deadline) {
     if (!ended_ && now >= give_up_at(deadline)) refuse({errors::runner_broken, "The answer stopped before its end."});
     if (!ended_) pause_if_discarding();
   }
-  drain_output(handles_, result_.out, result_.err);
+  drain_rest(result_);
   result_.answer = reader_.take_frame();
   result_.claim = std::move(claim_);
   return std::move(result_);
+}
+
+void Conversation::drain_rest(Exchange& talk) {
+  read_pipe(handles_.stdout_pipe, talk.out, 1, shown_ ? &shown_->out : nullptr);
+  read_pipe(handles_.stderr_pipe, talk.err, 1, shown_ ? &shown_->err : nullptr);
+  if (shown_ == nullptr) return;
+  shown_->out.flush();
+  shown_->err.flush();
+}
+
+void Conversation::show_output(LiveEvents& live, const FunctionId& function, const RequestId& request) {
+  shown_ = std::make_unique<ShownOutput>(live, clock_, function, request);
 }
 
 void Conversation::end(ExchangeEnd how) {
@@ -145,8 +160,10 @@ SteadyTime Conversation::give_up_at(SteadyTime deadline) const {
 }
 
 void Conversation::take_output() {
-  if (polled_[1].revents != 0 && !read_pipe(polled_[1].fd, result_.out)) polled_[1].fd = -1;
-  if (polled_[2].revents != 0 && !read_pipe(polled_[2].fd, result_.err)) polled_[2].fd = -1;
+  ShownLines* const out = shown_ ? &shown_->out : nullptr;
+  ShownLines* const err = shown_ ? &shown_->err : nullptr;
+  if (polled_[1].revents != 0 && !read_pipe(polled_[1].fd, result_.out, kRounds, out)) polled_[1].fd = -1;
+  if (polled_[2].revents != 0 && !read_pipe(polled_[2].fd, result_.err, kRounds, err)) polled_[2].fd = -1;
 }
 
 void Conversation::pause_if_discarding() {

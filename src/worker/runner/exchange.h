@@ -13,8 +13,10 @@
 
 #include "core/byte_budget.h"
 #include "ports/clock.h"
+#include "ports/live_events.h"
 #include "sandbox/launcher.h"
 #include "worker/runner/frame_reader.h"
+#include "worker/runner/shown_output.h"
 
 namespace infra::worker {
 
@@ -69,6 +71,10 @@ class Conversation {
   [[nodiscard]] Frame take_answer() { return reader_.take_frame(); }
   // Goes on to the end. Blocks.
   [[nodiscard]] Exchange finish(SteadyTime deadline);
+  // After it, into what it gave: what has been printed since.
+  void drain_rest(Exchange& talk);
+  // From now on what is printed is told, line by line, as it is read. Before the question is sent.
+  void show_output(LiveEvents& live, const FunctionId& function, const RequestId& request);
 
  private:
   void end(ExchangeEnd how);
@@ -94,6 +100,7 @@ class Conversation {
   SteadyTime due_;  // for the rest of a large frame
   std::array<pollfd, 4> polled_{};
   Exchange result_;
+  std::unique_ptr<ShownOutput> shown_;  // null: nobody looks on
   bool ended_ = false;
 };
 

@@ -1,6 +1,7 @@
 // Who waits for an answer awake: what it sees, and when it gives up.
 #include "worker/runner/exchange.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -11,6 +12,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <vector>
 
 #include "support/manual_clock.h"
 #include "support/real_clock.h"
@@ -58,6 +60,31 @@ class ConversationTest : public ::testing::Test {
   ByteBudget budget_{limits::kMiB};
   Asked asked_{.kind = kAnswerFrame, .budget = &budget_, .owner = "f", .cost = 2};
 };
+
+class Listener final : public LiveEvents {
+ public:
+  Listener() { want(true); }
+  void tell(LiveEvent event) override { told.push_back(std::move(event.data)); }
+  std::vector<std::string> told;
+};
+
+TEST_F(ConversationTest, WhatIsPrintedIsToldOnceAndKept) {
+  std::array<int, 2> ends{-1, -1};
+  ASSERT_EQ(::pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK), 0);
+  const sandbox::UniqueFd reader(ends[0]);
+  const sandbox::UniqueFd writer(ends[1]);
+  handles_.stdout_pipe = reader.get();
+  Listener listener;
+  Conversation conversation(handles_, clock_, asked_, "{}");
+  conversation.show_output(listener, {"f"}, {"r"});
+  ASSERT_EQ(::write(writer.get(), "a\nb", 3), 3);
+  say("\x02\0\0\0{}"sv);
+  Exchange talk = conversation.finish(steady_clock::now() + std::chrono::seconds(10));
+  EXPECT_EQ(talk.out.take(), "a\nb");
+  ASSERT_EQ(listener.told.size(), 2);
+  EXPECT_NE(listener.told[0].find(R"("text":"a")"), std::string::npos) << listener.told[0];
+  EXPECT_NE(listener.told[1].find(R"("text":"b")"), std::string::npos) << listener.told[1];
+}
 
 TEST_F(ConversationTest, AnAnswerThatIsThereIsSeen) {
   Conversation conversation(handles_, clock_, asked_, "{}");
