@@ -102,7 +102,9 @@ const std::vector<Command> kCommands = {
     {.name = "logs",
      .arguments = "NAME",
      .summary = "Show the runs of a function, the newest last.",
-     .details = "With --json a JSON array, newest first, as the API gives it; with --follow a JSON object a line.",
+     .details =
+         "With --json a JSON array, newest first, as the API gives it; with --follow a JSON object a line. Without it "
+         "--follow shows the lines that functions print, too, behind the end of the run's id.",
      .least = 1,
      .most = 1,
      .run = run_logs,

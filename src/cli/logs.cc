@@ -1,13 +1,16 @@
-// infra logs: a function's runs, those of before and, by asking again, those that come.
+// infra logs: a function's runs, those of before and those that come, of which the platform tells; of one that does not
+// they are asked for again and again.
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
 #include <deque>
+#include <limits>
 #include <set>
 #include <thread>
 
+#include "cli/event_stream.h"
 #include "cli/json_view.h"
 #include "cli/run_commands.h"
 #include "cli/session.h"
@@ -23,6 +26,7 @@ namespace {
 constexpr std::int64_t kPage = 50;
 constexpr std::int64_t kLargestPage = 1000;
 constexpr std::chrono::seconds kBetweenLooks{1};
+constexpr std::chrono::hours kLongestStream{24};
 // A row's time is its run's beginning, and it comes when that has ended.
 constexpr milliseconds kLongestRun = limits::kMaxTimeout + std::chrono::minutes{1};
 
@@ -102,31 +106,94 @@ void print_row(const Output& output, const boost::json::object& row) {
   output.print(success ? line : output.styled(line, Style::red));
 }
 
-Outcome<Exit> follow(Api& api, Query query, const Output& output) {
-  std::set<std::string> seen;
-  std::deque<std::string> in_order;  // of `seen`, so that it does not grow for ever
-  constexpr std::size_t kRemembered = 20'000;
-  bool first = true;
-  const bool from_the_start = query.since.has_value();
-  while (true) {
-    auto rows = read_rows(api, query);
+// Those that end from here on, and what they print meanwhile.
+class Following {
+ public:
+  Following(Api& rows, Query query, const Output& output)
+      : rows_(rows), query_(std::move(query)), output_(output), from_the_start_(query_.since.has_value()) {}
+
+  // Prints the rows that have come since the last time.
+  Outcome<Exit> look() {
+    auto rows = read_rows(rows_, query_);
     if (!rows) return failed(std::move(rows.error()));
     // Without --since the last few show that it works.
     constexpr std::size_t kFewRows = 10;
-    std::size_t skip = first && !from_the_start && rows->size() > kFewRows ? rows->size() - kFewRows : 0;
+    std::size_t skip = first_ && !from_the_start_ && rows->size() > kFewRows ? rows->size() - kFewRows : 0;
     for (auto row = rows->rbegin(); row != rows->rend(); ++row) {
-      if (!seen.insert(text_of(*row, "requestId")).second) continue;
-      in_order.push_back(text_of(*row, "requestId"));
+      if (!seen_.insert(text_of(*row, "requestId")).second) continue;
+      in_order_.push_back(text_of(*row, "requestId"));
       if (skip > 0) {
         --skip;
       } else {
-        print_row(output, *row);
+        print_row(output_, *row);
       }
     }
-    for (; in_order.size() > kRemembered; in_order.pop_front()) seen.erase(in_order.front());
-    first = false;
-    query.limit = kLargestPage;
-    query.since = now() - kLongestRun;
+    constexpr std::size_t kRemembered = 20'000;
+    for (; in_order_.size() > kRemembered; in_order_.pop_front()) seen_.erase(in_order_.front());
+    first_ = false;
+    query_.limit = kLargestPage;
+    query_.since = now() - kLongestRun;
+    return Exit::ok;
+  }
+
+  // Goes on as the platform tells of runs, until it no longer does. False: it never will, being of before.
+  Outcome<bool> listen(Api& events, std::string_view function) {
+    Outcome<Exit> looked = Exit::ok;
+    reader_.begin_anew();
+    net::BlockingCall call{.timeout = kLongestStream, .max_response_bytes = std::numeric_limits<std::uint64_t>::max()};
+    if (!reader_.last_id().empty()) call.headers.set("Last-Event-ID", reader_.last_id());
+    call.on_body = [&](std::string_view piece) {
+      look_again_ = false;
+      reader_.take(piece);
+      if (look_again_) looked = look();
+      return looked.has_value();
+    };
+    const auto answer =
+        events.send(std::move(call), "/events?kinds=run,log&functions=" + net::percent_encode(reference(function)));
+    if (!looked) return failed(std::move(looked.error()));
+    return !answer || answer->status != 404;
+  }
+
+ private:
+  void hear(const StreamedEvent& event) {
+    const auto data = parse_json(event.data);
+    const auto* object = data ? data->if_object() : nullptr;
+    // A row may be seen a moment after its run's end was told: beats look, too.
+    look_again_ |= event.kind == "beat" || event.kind == "gap" ||
+                   (event.kind == "run" && object != nullptr && text_of(*object, "phase") == "finished");
+    if (event.kind == "log" && object != nullptr && !output_.json() && query_.status.empty()) print_line(*object);
+  }
+
+  void print_line(const boost::json::object& line) const {
+    constexpr std::size_t kTail = 6;  // which tells runs of a moment apart
+    const std::string id = text_of(line, "requestId");
+    const std::string text =
+        fmt::format("{} | {}", id.substr(id.size() - std::min(id.size(), kTail)), text_of(line, "text"));
+    output_.print(
+        output_.styled(printable(text, false), text_of(line, "stream") == "stderr" ? Style::red : Style::dim));
+  }
+
+  Api& rows_;
+  Query query_;
+  const Output& output_;
+  const bool from_the_start_;
+  bool first_ = true;
+  std::set<std::string> seen_;
+  std::deque<std::string> in_order_;  // of `seen_`, so that it does not grow for ever
+  bool look_again_ = false;
+  EventReader reader_{[this](const StreamedEvent& event) { hear(event); }};
+};
+
+Outcome<Exit> follow(Api& rows, Api& events, const Query& query, std::string_view function, const Output& output) {
+  Following following(rows, query, output);
+  bool tells = true;
+  while (true) {
+    if (auto looked = following.look(); !looked) return looked;
+    if (tells) {
+      const auto heard = following.listen(events, function);
+      if (!heard) return failed(heard.error());
+      tells = *heard;
+    }
     std::this_thread::sleep_for(kBetweenLooks);
   }
 }
@@ -157,7 +224,11 @@ Outcome<Exit> run_logs(Session& session) {
   const Output& output = session.output;
   const std::string name = session.arguments.word(0);
   if (const auto id = session.arguments.value("--request")) return show_one(**api, name, *id, output);
-  if (session.arguments.has("--follow")) return follow(**api, *query, output);
+  if (session.arguments.has("--follow")) {
+    auto events = session.connect();  // one stream, and requests beside it
+    if (!events) return failed(std::move(events.error()));
+    return follow(**api, **events, *query, name, output);
+  }
   const auto found = read_rows(**api, *query);
   if (!found) return failed(found.error());
   if (output.json()) {
