@@ -52,6 +52,8 @@ def undocumented(method, target, answer):
     if known is None or method == "OPTIONS" or (answer.status < 400 and str(answer.status) in known["responses"]):
         return None
     where = f"{method} {_path_of(target)} answers {answer.status}"
+    if answer.status == 404 and b'"unknown_route"' in answer.body:
+        return None  # of `infra worker`, which has three of the routes; test_openapi.py knows those of a controller
     if str(answer.status) not in known["responses"]:
         return f"{where}, which src/http/openapi/ does not name: {answer!r}"
     try:

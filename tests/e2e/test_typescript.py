@@ -1,5 +1,5 @@
-"""The way to Infra from TypeScript (clients/typescript): types are made from a running program's /openapi.json, tsc checks the example by them and
-finds what is wrong with others, and the example runs."""
+"""The way to Infra from TypeScript (clients/typescript): a validator of the standard's own schema finds the document right, types are made
+from a running program's /openapi.json, tsc checks the example by them and finds what is wrong with others, and the example runs."""
 
 import base64
 import json
@@ -42,6 +42,15 @@ class TypeScript(Case):
     def node(cls, program, *arguments, **environment):
         return subprocess.run(["node", TOOLS / program, *arguments], cwd=cls.folder, capture_output=True, text=True, check=False,
                               env={**os.environ, **environment})
+
+    def test_the_document_is_openapi(self):
+        validator = "@seriousme/openapi-schema-validator/bin/validate-api-cli.js"
+        found = json.loads(self.node(validator, "openapi.json").stdout)
+        self.assertTrue(found["valid"], found)
+        broken = json.loads((self.folder / "openapi.json").read_text(encoding="utf-8"))
+        del broken["paths"]["/run"]["post"]["responses"]["200"]["description"]
+        (self.folder / "broken.json").write_text(json.dumps(broken), encoding="utf-8")
+        self.assertFalse(json.loads(self.node(validator, "broken.json").stdout)["valid"])
 
     def test_the_example_is_well_typed_and_runs(self):
         checked = self.node("typescript/bin/tsc", "--project", ".")
