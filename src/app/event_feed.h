@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <deque>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -20,8 +19,7 @@ namespace infra::app {
 struct EventFilter {
   bool runs = true;
   bool logs = true;
-  std::vector<FunctionId> functions{};               // empty: all
-  std::function<bool(const FunctionId&)> allowed{};  // what the client may hear of; empty: all. Must not block
+  std::vector<FunctionId> functions{};  // empty: all
   [[nodiscard]] bool matches(const LiveEvent& event) const;
 };
 

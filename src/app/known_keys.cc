@@ -9,21 +9,32 @@ namespace infra::app {
 
 Task<Result<std::shared_ptr<const ApiKey>>> KnownKeys::find(PresentedKey presented, bool may_ask) {
   if (store_ == nullptr || !store_->exists()) co_return nullptr;
-  auto known = recall(presented.id);
-  if (!known) {
-    if (!may_ask && !was_seen(presented.id)) co_return nullptr;
-    auto fresh = co_await reading_.run(presented.id, [this, id = presented.id] { return read(id); });
-    if (!fresh && fresh.error().code == errors::configuration_absent) co_return nullptr;
-    if (!fresh) co_return fail(fresh.error());
-    // Of a read that took so long it says nothing of now.
-    if (clock_.steady_now() - fresh->at >= kTrusted)
-      co_return fail(errors::engine_unavailable, "The key could not be looked up in time; try again in a moment.");
-    known = std::move(*fresh);
-  }
+  if (!may_ask && !recall(presented.id) && !was_seen(presented.id)) co_return nullptr;
+  const auto known = co_await look_up(presented.id);
+  if (!known && known.error().code == errors::configuration_absent) co_return nullptr;
+  if (!known) co_return fail(known.error());
   const auto& row = known->row;
   if (!row || !opens(row->key, presented.secret) || !row->key.is_valid(clock_.now())) co_return nullptr;
   note_use(*row);
   co_return std::shared_ptr<const ApiKey>(row, &row->key);
+}
+
+Task<Result<KnownKeys::Read>> KnownKeys::look_up(std::string id) {
+  if (auto known = recall(id)) co_return std::move(*known);
+  auto fresh = co_await reading_.run(id, [this, id] { return read(id); });
+  // Of a read that took so long it says nothing of now.
+  if (fresh && clock_.steady_now() - fresh->at >= kTrusted)
+    co_return fail(errors::engine_unavailable, "The key could not be looked up in time; try again in a moment.");
+  co_return fresh;
+}
+
+Task<bool> KnownKeys::still_holds(std::shared_ptr<const ApiKey> key) {
+  const auto known = co_await look_up(key->id);
+  if (!known || !known->row || !known->row->key.is_valid(clock_.now())) co_return false;
+  const ApiKey& now = known->row->key;
+  // Another secret may have come since, and the one before gone; a scope or function can't go.
+  co_return now.digest == key->digest || now.old_digest == key->digest || now.digest == key->old_digest ||
+      (!key->old_digest.empty() && now.old_digest == key->old_digest);
 }
 
 void KnownKeys::forget(const std::string& id) {

@@ -31,6 +31,10 @@ class KnownKeys {
   // was never seen here: for addresses that guess. `unavailable` if the store does not answer.
   Task<Result<std::shared_ptr<const ApiKey>>> find(PresentedKey presented, bool may_ask);
 
+  // Whether a key that was found here is still valid, with the secret that it was found with: for what goes on long
+  // after its request was let in. False if the store does not answer.
+  Task<bool> still_holds(std::shared_ptr<const ApiKey> key);
+
   // After a change of it here.
   void forget(const std::string& id);
 
@@ -44,6 +48,7 @@ class KnownKeys {
     std::optional<SteadyTime> noted{};
   };
   [[nodiscard]] std::optional<Read> recall(const std::string& id);
+  Task<Result<Read>> look_up(std::string id);
   [[nodiscard]] bool was_seen(const std::string& id);
   Task<Result<Read>> read(std::string id);
   void learn(const std::string& id, const Read& read);

@@ -19,6 +19,7 @@ namespace {
 
 constexpr std::chrono::seconds kBeat{15};
 constexpr std::chrono::seconds kBetweenLooks{5};  // at the workers
+constexpr std::chrono::seconds kBetweenKeyLooks{1};
 // Between two pieces: what comes meanwhile goes in one, however much happens.
 constexpr milliseconds kBetweenPieces{20};
 constexpr std::chrono::seconds kRetryFull{10};
@@ -103,14 +104,17 @@ class EventsHandler::Places : public std::enable_shared_from_this<Places> {
 
 class EventsHandler::Stream final : public net::StreamedBody {
  public:
+  // `holds` (empty: the master's) says whether its key is still valid.
   Stream(std::shared_ptr<void> place, std::unique_ptr<app::EventFeed::Subscription> subscription, Clock& clock,
-         Workers workers)
+         Workers workers, std::function<Task<bool>()> holds)
       : place_(std::move(place)),
         subscription_(std::move(subscription)),
         clock_(clock),
         workers_(std::move(workers)),
         next_beat_(clock.steady_now() + kBeat),
-        next_look_(workers_ ? clock.steady_now() : SteadyTime::max()) {}
+        next_look_(workers_ ? clock.steady_now() : SteadyTime::max()),
+        holds_(std::move(holds)),
+        next_key_look_(holds_ ? clock.steady_now() + kBetweenKeyLooks : SteadyTime::max()) {}
 
   Task<std::string> next() override {
     if (!begun_) {
@@ -120,6 +124,7 @@ class EventsHandler::Stream final : public net::StreamedBody {
     co_await clock_.sleep_until(last_piece_ + kBetweenPieces);
     std::string piece;
     while (!stopped_) {
+      if (clock_.steady_now() >= next_key_look_ && !co_await key_holds()) break;
       append_events(piece);
       if (clock_.steady_now() >= next_look_) co_await append_workers(piece);
       if (piece.empty() && clock_.steady_now() >= next_beat_) piece = ": beat\n\n";
@@ -128,7 +133,7 @@ class EventsHandler::Stream final : public net::StreamedBody {
         next_beat_ = last_piece_ + kBeat;
         co_return piece;
       }
-      co_await subscription_->wait_until(std::min(next_beat_, next_look_));
+      co_await subscription_->wait_until(std::min({next_beat_, next_look_, next_key_look_}));
     }
     co_return std::string();
   }
@@ -139,6 +144,11 @@ class EventsHandler::Stream final : public net::StreamedBody {
   }
 
  private:
+  Task<bool> key_holds() {
+    next_key_look_ = clock_.steady_now() + kBetweenKeyLooks;
+    return holds_();
+  }
+
   void append_events(std::string& piece) {
     const app::EventBatch batch = subscription_->take(kMaxPiece);
     if (batch.gap)
@@ -162,47 +172,63 @@ class EventsHandler::Stream final : public net::StreamedBody {
   SteadyTime last_piece_{};
   SteadyTime next_beat_;
   SteadyTime next_look_;
+  const std::function<Task<bool>()> holds_;
+  SteadyTime next_key_look_;
   std::atomic<bool> stopped_ = false;
 };
 
-EventsHandler::EventsHandler(app::EventFeed& feed, app::FunctionNames& names, Clock& clock, Workers workers,
-                             StreamLimits limits)
+EventsHandler::EventsHandler(app::EventFeed& feed, app::FunctionNames& names, app::KnownKeys& keys, Clock& clock,
+                             Workers workers, StreamLimits limits)
     : feed_(feed),
       names_(names),
+      keys_(keys),
       clock_(clock),
       workers_(std::move(workers)),
       places_(std::make_shared<Places>(limits)) {}
+
+// Those that are asked for, which must be among the key's; the key's where none is. Empty: all.
+Task<Result<std::vector<FunctionId>>> EventsHandler::read_functions(const Context& context) {
+  const FunctionList* const own = context.own_functions();
+  const auto given = net::query_value(context.request.query, "functions");
+  if (!given) co_return own == nullptr ? std::vector<FunctionId>{} : *own;
+  std::vector<FunctionId> functions;
+  for (auto& part : split(*given)) {
+    if (functions.size() > kMaxFunctions) break;
+    if (const auto name = name_referred_to(part)) {
+      const auto function = co_await names_.find(std::string(*name));
+      if (!function && own != nullptr) co_return fail(function_not_allowed());
+      if (!function) co_return fail(function.error());
+      part = function->id.value;
+    }
+    functions.push_back({std::move(part)});
+    if (!is_among(own, functions.back())) co_return fail(function_not_allowed());
+  }
+  // An empty list is a mistake, and not "all of them".
+  if (functions.empty() || functions.size() > kMaxFunctions) {
+    co_return fail(errors::invalid_functions,
+                   fmt::format("functions must have 1 to {} ids, with commas between.", kMaxFunctions));
+  }
+  co_return functions;
+}
 
 Task<Result<net::Response>> EventsHandler::listen(Context& context) {
   const net::Request& request = context.request;
   const auto kinds = read_kinds(request);
   if (!kinds) co_return fail(kinds.error());
-  app::EventFilter filter{.runs = kinds->runs, .logs = kinds->logs};
-  // An empty list is a mistake, and not "all of them".
-  if (const auto given = net::query_value(request.query, "functions")) {
-    for (auto& part : split(*given)) {
-      if (const auto name = name_referred_to(part)) {
-        const auto function = co_await names_.find(std::string(*name));
-        if (!function) co_return fail(function.error());
-        part = function->id.value;
-      }
-      filter.functions.push_back({std::move(part)});
-      if (filter.functions.size() > kMaxFunctions) break;
-    }
-    if (filter.functions.empty() || filter.functions.size() > kMaxFunctions) {
-      co_return fail(errors::invalid_functions,
-                     fmt::format("functions must have 1 to {} ids, with commas between.", kMaxFunctions));
-    }
-  }
+  auto functions = co_await read_functions(context);
+  if (!functions) co_return fail(functions.error());
+  app::EventFilter filter{.runs = kinds->runs, .logs = kinds->logs, .functions = std::move(*functions)};
   auto place = places_->take(rate_key(context.client));
   if (!place) co_return fail(place.error());
+  std::function<Task<bool>()> holds;
+  if (context.key) holds = [this, key = context.key] { return keys_.still_holds(key); };
   net::Response response;
   response.headers.add("Content-Type", "text/event-stream; charset=utf-8");
   response.headers.add("Cache-Control", "no-store");
   response.headers.add("X-Accel-Buffering", "no");  // for proxies that would keep pieces back
   response.stream = std::make_shared<Stream>(
       std::move(*place), feed_.subscribe(std::move(filter), request.headers.find("last-event-id").value_or("")), clock_,
-      kinds->workers ? workers_ : Workers{});
+      kinds->workers && context.own_functions() == nullptr ? workers_ : Workers{}, std::move(holds));
   co_return response;
 }
 

@@ -20,7 +20,9 @@ class EventsTest : public ::testing::Test {
   }
   // The stream of an answer that begins as all do.
   std::shared_ptr<net::StreamedBody> listen(const std::string& query, std::vector<net::Header> headers = {}) {
-    const Answer answer = api_.send({.target = "/events" + query, .headers = std::move(headers)});
+    return begun(api_.send({.target = "/events" + query, .headers = std::move(headers)}));
+  }
+  std::shared_ptr<net::StreamedBody> begun(const Answer& answer) {
     EXPECT_EQ(answer.status, 200) << answer.body;
     EXPECT_EQ(answer.header("Content-Type"), "text/event-stream; charset=utf-8");
     EXPECT_EQ(answer.header("Cache-Control"), "no-store");
@@ -86,6 +88,31 @@ TEST_F(EventsTest, WhoComesBackGoesOnOrLearnsOfTheGap) {
   EXPECT_THAT(next(*again), StartsWith("id: feed.0-2\n"));
   const auto stranger = listen("?kinds=run", {{"Last-Event-ID", "another.0-1"}});
   EXPECT_EQ(next(*stranger), "event: gap\ndata: {\"lost\":null}\n\n");
+}
+
+TEST_F(EventsTest, AKeyForCertainFunctionsHearsOfTheseAlone) {
+  const auto made = api_.send_json("POST", "/keys", R"({"name":"k","scopes":["read"],"functions":["g"]})");
+  const std::string key = made.text("key");
+  const auto stream = begun(api_.send({.target = "/events", .key = key}));
+  run("f");
+  run("g");
+  EXPECT_THAT(next(*stream), AllOf(HasSubstr(R"("functionId":"g")"), Not(HasSubstr(R"("functionId":"f")")),
+                                   Not(HasSubstr("event: worker"))));
+  for (const char* beyond : {"f", "g,f", "name:nobody"}) {
+    expect_error(api_.send({.target = std::string("/events?functions=") + beyond, .key = key}), 403, "key_not_allowed");
+  }
+}
+
+TEST_F(EventsTest, AStreamEndsWithItsKey) {
+  const auto made = api_.send_json("POST", "/keys", R"({"name":"k","scopes":["read"]})");
+  const auto stream = begun(api_.send({.target = "/events?kinds=run", .key = made.text("key")}));
+  api_.clock.advance(std::chrono::seconds(6));
+  run("f");
+  EXPECT_THAT(next(*stream), HasSubstr(R"("functionId":"f")")) << "it still holds";
+  ASSERT_EQ(api_.send({.method = "DELETE", .target = "/keys/" + made.text("id")}).status, 200);
+  run("g");
+  api_.clock.advance(std::chrono::seconds(5));
+  EXPECT_THAT(next(*stream), IsEmpty());
 }
 
 TEST_F(EventsTest, AStoppedStreamEnds) {

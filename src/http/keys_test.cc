@@ -309,7 +309,7 @@ TEST_F(KeyRoutes, WhereTheStoreIsAwayANamedKeyIsNeitherRightNorWrongAndTheMaster
 
 TEST_F(KeyRoutes, WithoutATableThereIsTheMasterKeyAlone) {
   TestApi api({.configuration = false});
-  for (const char* path : {"/keys", "/audit"}) expect_error(api.get(path), 501, "configuration_absent", "CONFIG_TABLE");
+  for (const char* path : {"/keys", "/audit"}) expect_error(api.get(path), 501, "configuration_absent", "infra setup");
   expect_error(api.send_json("POST", "/keys", R"({"name":"a","scopes":["read"]})"), 501, "configuration_absent");
   EXPECT_EQ(api.get("/whoami").status, 200);
   api.add_function("f");

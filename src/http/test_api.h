@@ -284,7 +284,7 @@ class TestApi {
   SystemHandler system_handler_{workers, models, clock, {}, only_worker_};
   KeysHandler keys_handler_{keys_, audit_};
   DashboardHandler dashboard_handler_{kAssets};
-  EventsHandler events_handler_{feed, names_, clock, [this] { return system_handler_.worker_rows(); }};
+  EventsHandler events_handler_{feed, names_, known_keys_, clock, [this] { return system_handler_.worker_rows(); }};
   Api api_;
 };
 

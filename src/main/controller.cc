@@ -40,7 +40,8 @@ Controller::Controller(Program& program, ControllerEngines engines)
       system_handler_(engines_.workers, models_, program.clock, engines_.refresh_workers, engines_.only_worker),
       keys_handler_(keys_, audit_),
       dashboard_handler_(web::assets()),
-      events_handler_(engines_.feed, names_, program.clock, [this] { return system_handler_.worker_rows(); }),
+      events_handler_(engines_.feed, names_, known_keys_, program.clock,
+                      [this] { return system_handler_.worker_rows(); }),
       door_(
           program, engines_.limiter, engines_.probes, [this] { return gauges(); },
           [&](http::MonitoringHandler& status) {
