@@ -19,8 +19,8 @@ class IdSource {
   [[nodiscard]] RequestId request_id() { return {make()}; }
   [[nodiscard]] FunctionId function_id() { return {make()}; }
 
-  // A span of the caller's trace; of a new one where the caller named none.
-  [[nodiscard]] TraceContext span_below(const std::optional<TraceContext>& caller) {
+  // A span of the caller's trace; of a new one, `sampled` or not, where the caller named none.
+  [[nodiscard]] TraceContext span_below(const std::optional<TraceContext>& caller, bool sampled) {
     std::array<std::byte, sizeof(SpanBytes) + sizeof(TraceBytes)> bytes{};
     random_.fill(std::span(bytes).first(caller ? sizeof(SpanBytes) : bytes.size()));
     TraceContext context;
@@ -30,7 +30,7 @@ class IdSource {
       context.flags = caller->flags;
     } else {
       std::copy_n(bytes.begin() + sizeof(SpanBytes), context.trace.size(), context.trace.begin());
-      context.flags = TraceContext::kRandom;
+      context.flags = static_cast<std::uint8_t>(TraceContext::kRandom | (sampled ? TraceContext::kSampled : 0));
     }
     // Zeros mean that there is none.
     if (context.span == SpanBytes{}) context.span.back() = std::byte{1};

@@ -173,10 +173,10 @@ Api::Api(ApiSettings settings, std::vector<Route> routes, RateLimiter& limiter, 
       metrics_(metrics),
       chain_(chain(
           {
-              trace(metrics, events, clock),          // outermost: whatever happens is logged and has an id
-              find_route(router_),                    // whether a key is needed stands in the route table
-              allow_origins(settings_.cors_origins),  // browsers send preflights without a key
-              refuse_repeated_headers(),              // before one of two keys is believed
+              trace(metrics, events, clock, settings_.spans),  // outermost: whatever happens is logged and has an id
+              find_route(router_),                             // whether a key is needed stands in the route table
+              allow_origins(settings_.cors_origins),           // browsers send preflights without a key
+              refuse_repeated_headers(),                       // before one of two keys is believed
               authenticate({.master = settings_.api_key, .named = settings_.keys, .audit = settings_.audit}, limiter,
                            clock, metrics,
                            settings_.after_wrong_key),  // before anything of the body is read
@@ -190,7 +190,10 @@ Task<net::Response> Api::handle(net::Request& request) {
   // More than one is none (W3C Trace Context, 3.3.1).
   std::optional<TraceContext> caller;
   if (request.headers.count("traceparent") == 1) caller = parse_traceparent(*request.headers.find("traceparent"));
-  Context context{.request = request, .id = ids_.request_id(), .trace = ids_.span_below(caller)};
+  Context context{.request = request,
+                  .id = ids_.request_id(),
+                  .trace = ids_.span_below(caller, settings_.spans != nullptr && settings_.spans->exported())};
+  if (caller) context.caller = caller->span;
   const int hops = settings_.trusted_proxy_hops;
   // Each proxy may add a line of its own: the last one's is the last entry of all lines together.
   context.client =

@@ -19,6 +19,7 @@
 #include "http/runs_handler.h"
 #include "http/system_handler.h"
 #include "net/http/http_types.h"
+#include "telemetry/spans.h"
 
 namespace infra::http {
 
@@ -31,6 +32,7 @@ struct ApiSettings {
   Pause after_wrong_key{};
   app::KnownKeys* keys = nullptr;  // http::Keyring's
   app::Audit* audit = nullptr;
+  Spans* spans = nullptr;  // gets a span of each request; null: nobody wants them
 };
 
 struct Handlers {

@@ -39,11 +39,29 @@ void note_failure(const Context& context, int status, EventRing& events) {
                  context.error_code, context.function, context.id);
 }
 
+// Who hears of an answered request beside the log.
+struct Told {
+  Spans* spans;
+  WallTime at;
+};
+
+Span span_of(const TraceContext& trace, const SpanBytes& caller, const Told& told, std::chrono::nanoseconds took) {
+  return {.trace = trace.trace,
+          .id = trace.span,
+          .parent = caller,
+          .name = "http",
+          .kind = Span::Kind::server,
+          .end = told.at,
+          .took = took};
+}
+
 // What is counted and logged of a request when it has been answered and its context is gone.
-std::function<void()> account(Context& context, int status, std::chrono::duration<double> took, Metrics& metrics) {
+std::function<void()> account(Context& context, int status, std::chrono::nanoseconds duration, Metrics& metrics,
+                              Told told) {
   struct Line {
     RequestId id;
-    TraceBytes trace;
+    TraceContext trace;
+    SpanBytes caller;
     std::string method, route, client, client_id, key;
     FunctionId function;
     std::string code;
@@ -51,7 +69,8 @@ std::function<void()> account(Context& context, int status, std::chrono::duratio
   };
   auto line = std::make_shared<const Line>(
       Line{.id = context.id,
-           .trace = context.trace.trace,
+           .trace = context.trace,
+           .caller = context.caller,
            .method = context.request.method.substr(0, kMaxLoggedMethod),
            .route = std::string(context.pattern),
            .client = std::move(context.client),
@@ -60,11 +79,22 @@ std::function<void()> account(Context& context, int status, std::chrono::duratio
            .function = std::move(context.function),
            .code = std::move(context.error_code),
            .known_method = is_known_method(context)});
-  return [line = std::move(line), status, took, &metrics] {
+  return [line = std::move(line), status, duration, &metrics, told] {
+    const std::chrono::duration<double> took = duration;
+    if (told.spans != nullptr && told.spans->wanted(line->trace)) {
+      Span span = span_of(line->trace, line->caller, told, duration);
+      span.failed = status >= 500;
+      span.attributes = {{"http.request.method", line->method},
+                         {"http.route", line->route},
+                         {"http.response.status_code", std::int64_t{status}},
+                         {"infra.request_id", line->id.value},
+                         {"infra.function_id", line->function.value}};
+      told.spans->add(std::move(span));
+    }
     metrics.request(line->known_method ? line->method : "other", line->route, status, took.count());
     log::write(status >= 500 ? log::Level::error : log::Level::info, "request",
                {{"requestId", line->id.value},
-                {"traceId", to_hex(line->trace)},
+                {"traceId", to_hex(line->trace.trace)},
                 {"method", line->method},
                 {"route", line->route},
                 {"status", status},
@@ -127,8 +157,8 @@ Error too_many(const RateDecision& decision, std::string_view what) {
       seconds};
 }
 
-Middleware trace(Metrics& metrics, EventRing& events, const Clock& clock) {
-  return [&metrics, &events, &clock](Context& context, const Next& next) -> Task<net::Response> {
+Middleware trace(Metrics& metrics, EventRing& events, const Clock& clock, Spans* spans) {
+  return [&metrics, &events, &clock, spans](Context& context, const Next& next) -> Task<net::Response> {
     const SteadyTime start = clock.steady_now();
     auto response = co_await guarded(context, next);
     response.headers.set("x-request-id", context.id.value);
@@ -138,7 +168,7 @@ Middleware trace(Metrics& metrics, EventRing& events, const Clock& clock) {
       response.headers.add("Server-Timing", fmt::format("total;dur={:.3f}, {}", total.count(), context.timing));
     }
     note_failure(context, response.status, events);
-    response.afterwards = account(context, response.status, end - start, metrics);
+    response.afterwards = account(context, response.status, end - start, metrics, {.spans = spans, .at = clock.now()});
     co_return response;
   };
 }

@@ -11,6 +11,7 @@
 #include "ports/rate_limiter.h"
 #include "telemetry/event_ring.h"
 #include "telemetry/metrics.h"
+#include "telemetry/spans.h"
 
 namespace infra::http {
 
@@ -21,7 +22,7 @@ using Middleware = std::function<Task<net::Response>(Context&, const Next&)>;
 // Gives the answer its x-request-id, a log line and its place in the metrics; an exception becomes a 500. A failed
 // request is an event, unless it only read, or came without the key: clients that poll, or knock, would push out all
 // others.
-[[nodiscard]] Middleware trace(Metrics& metrics, EventRing& events, const Clock& clock);
+[[nodiscard]] Middleware trace(Metrics& metrics, EventRing& events, const Clock& clock, Spans* spans);
 
 // Answers preflights and marks answers for the origins that are named ("*" for any); with none named it does nothing.
 [[nodiscard]] Middleware allow_origins(std::vector<std::string> origins);

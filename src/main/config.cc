@@ -139,7 +139,8 @@ std::string host_of(const std::string& url) {
 
 // Where this program's own engines are, functions have no business; region endpoints of AWS are public services.
 void block_own_engines(Config& config) {
-  std::vector<std::string> hosts{host_of(config.ai_node_url), host_of(config.controller_url)};
+  std::vector<std::string> hosts{host_of(config.ai_node_url), host_of(config.controller_url),
+                                 host_of(config.otlp_endpoint)};
   if (config.fleet) {
     hosts.push_back(config.fleet->redis.host);
     for (const auto* endpoint :

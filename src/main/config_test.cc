@@ -43,6 +43,7 @@ TEST(Config, ReadsEverything) {
                                    {"INFRA_EGRESS_DNS", "9.9.9.9"},
                                    {"INFRA_EGRESS_SUBNET", "100.96.0.0/16"},
                                    {"METRICS_PUBLIC", "true"},
+                                   {"OTEL_EXPORTER_OTLP_ENDPOINT", "http://otel:4318"},
                                    {"CORS_ORIGINS", "https://a.example, http://localhost:3000"},
                                    {"SHUTDOWN_TIMEOUT_SECONDS", "3"},
                                    {"INFRA_HEALTH_INTERVAL_MS", "2000"},
@@ -64,7 +65,8 @@ TEST(Config, ReadsEverything) {
   EXPECT_THAT(config->egress.block, ElementsAre(*sandbox::parse_ipv4_range("203.0.113.0/24")));
   EXPECT_THAT(config->egress.resolvers, ElementsAre(*sandbox::parse_ipv4("9.9.9.9")));
   EXPECT_EQ(config->egress.subnet, *sandbox::parse_ipv4_range("100.96.0.0/16"));
-  EXPECT_THAT(config->egress.block_hosts, ElementsAre("ai"));
+  EXPECT_THAT(config->egress.block_hosts, ElementsAre("ai", "otel"));
+  EXPECT_EQ(config->otlp_endpoint, "http://otel:4318");
   EXPECT_TRUE(config->metrics_public);
   EXPECT_THAT(config->cors_origins, ElementsAre("https://a.example", "http://localhost:3000"));
   EXPECT_EQ(config->shutdown_timeout.count(), 3);

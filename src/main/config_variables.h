@@ -55,6 +55,7 @@ struct Config {
   std::filesystem::path python_packages{};  // absolute; what all Python functions can import; empty: nothing
   sandbox::EgressOptions egress;
   bool metrics_public = false;
+  std::string otlp_endpoint;  // of a collector of spans; empty: there is none
   std::vector<std::string> cors_origins;
   std::chrono::seconds shutdown_timeout{};
   std::chrono::milliseconds health_interval{500};
@@ -177,6 +178,9 @@ inline constexpr auto kConfigVariables = std::to_array<ConfigVariable>({
     {.name = "AI_NODE_TIMEOUT",
      .fallback = "2000",
      .value = config_rows::whole(1, 60'000, [](Config& c) -> auto& { return c.ai_node_timeout; })},
+    {.name = "OTEL_EXPORTER_OTLP_ENDPOINT",
+     .value = Url{"http://127.0.0.1:4318", [](Config& c) -> auto& { return c.otlp_endpoint; }},
+     .about = "a collector that takes OTLP over HTTP: each request's spans are sent there"},
     {.name = "METRICS_PUBLIC",
      .fallback = "false",
      .value = Flag{[](Config& c) -> auto& { return c.metrics_public; }},

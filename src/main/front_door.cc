@@ -9,8 +9,8 @@ namespace {
 
 constexpr std::chrono::seconds kDescriptorsLook{1};
 
-http::ApiSettings api_settings(const Config& config, http::WrongKeyDelay& wrong_keys,
-                               const ControllerDoor& controller) {
+http::ApiSettings api_settings(Program& program, http::WrongKeyDelay& wrong_keys, const ControllerDoor& controller) {
+  const Config& config = program.config;
   return {.api_key = config.api_key,
           .metrics_public = config.metrics_public,
           .cors_origins = config.cors_origins,
@@ -18,7 +18,8 @@ http::ApiSettings api_settings(const Config& config, http::WrongKeyDelay& wrong_
           .rate = config.rate,
           .after_wrong_key = [&wrong_keys] { return wrong_keys.wait(); },
           .keys = controller.keys,
-          .audit = controller.audit};
+          .audit = controller.audit,
+          .spans = &program.spans};
 }
 
 }  // namespace
@@ -34,7 +35,7 @@ FrontDoor::FrontDoor(Program& program, RateLimiter& limiter, std::vector<HealthP
                .overload = &program.overload,
                .configuration = std::move(controller.configuration)}),
       wrong_keys_(program.clock),
-      api_(api_settings(program.config, wrong_keys_, controller), routes(status_), limiter, program.ids, program.clock,
+      api_(api_settings(program, wrong_keys_, controller), routes(status_), limiter, program.ids, program.clock,
            program.metrics, program.events) {}
 
 Task<GaugeSample> FrontDoor::gauges() {
@@ -70,6 +71,10 @@ Result<std::uint16_t> FrontDoor::open(const std::string& address) {
   if (auto listening = server_->start(); !listening) return fail(listening.error());
   program_.network.run_blocking(health_.start());
   spawn_supervised(program_.executor, program_.clock, "watching descriptors", [this] { return watch_descriptors(); });
+  if (program_.spans.exported()) {
+    spans_ = std::make_unique<SpanExport>(program_);
+    spans_->start();
+  }
   return server_->port();
 }
 
@@ -81,6 +86,7 @@ void FrontDoor::stop_accepting() {
 void FrontDoor::close() {
   health_.stop();
   if (server_) server_->close();
+  if (spans_) program_.network.run_blocking(spans_->finish());
 }
 
 }  // namespace infra

@@ -11,6 +11,7 @@
 #include "http/api.h"
 #include "http/wrong_key_delay.h"
 #include "main/program.h"
+#include "main/span_export.h"
 #include "net/http/http_server.h"
 #include "ports/rate_limiter.h"
 
@@ -54,6 +55,7 @@ class FrontDoor {
   http::WrongKeyDelay wrong_keys_;
   http::Api api_;
   std::unique_ptr<net::HttpServer> server_;
+  std::unique_ptr<SpanExport> spans_;  // null: nobody takes them
 };
 
 }  // namespace infra

@@ -14,6 +14,7 @@
 #include "telemetry/event_ring.h"
 #include "telemetry/metrics.h"
 #include "telemetry/overload.h"
+#include "telemetry/spans.h"
 
 namespace infra {
 
@@ -38,6 +39,7 @@ struct Program {
   app::IdSource ids{clock, random};
   Metrics metrics{};
   Overload overload{[this] { return clock.steady_now(); }};
+  Spans spans{!config.otlp_endpoint.empty()};
   EventRing events{random_seed(random), [this] { return clock.now(); }};
   log::Listener listener{
       [this](log::Level level, std::string_view said, log::Fields fields) { events.warned(level, said, fields); }};

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/error_codes.h"
+#include "main/run_spans.h"
 #include "telemetry/log.h"
 
 namespace infra {
@@ -34,6 +35,13 @@ void log_run(const JobResult& result) {
                     {"code", result.error_code},
                     {"durationMs", result.duration_ms},
                     {"coldStart", result.cold_start}});
+}
+
+std::function<void(const JobResult&, const Job&, const worker::RunTimes&)> tell_of_spans(Program& program) {
+  if (!program.spans.exported()) return {};
+  return [&program](const JobResult& result, const Job& job, const worker::RunTimes& times) {
+    tell_of_run(program.spans, program.ids, result, job, times);
+  };
 }
 
 }  // namespace
@@ -80,6 +88,7 @@ WorkerHost::WorkerHost(Program& program, WorkerId id, Company company, WorkerEng
                .suspects = engines.suspects,
                .quarantine = &engines.quarantine,
                .on_lost = [&metrics = program.metrics](const Job&) { metrics.count("worker_runs_lost_total"); },
+               .on_settled = tell_of_spans(program),
                .on_begun =
                    [&metrics = program.metrics](const Job&, milliseconds waited) {
                      metrics.observe("job_wait_seconds", std::chrono::duration<double>(waited).count());

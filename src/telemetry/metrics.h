@@ -67,6 +67,10 @@ class Metrics {
   void count(MetricRef<MetricKind::counter, sizeof...(Labels)> metric, const Labels&... labels) {
     add(metric.row, {std::string_view(labels)...});
   }
+  // By more than one.
+  void increase(MetricRef<MetricKind::counter, 0> metric, std::uint64_t by) {
+    add(metric.row, {}, static_cast<double>(by));
+  }
   template <typename... Labels>
   void observe(MetricRef<MetricKind::histogram, sizeof...(Labels)> metric, double value, const Labels&... labels) {
     add(metric.row, {std::string_view(labels)...}, value);

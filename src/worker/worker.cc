@@ -94,6 +94,7 @@ Worker::Worker(WorkerDeps deps, WorkerOptions options)
              .on_finished = deps_.on_finished,
              .live = deps_.live,
              .on_lost = deps_.on_lost,
+             .on_settled = deps_.on_settled,
              .on_begun = deps_.on_begun}),
       jobs_({.queue = deps_.queue,
              .gate = gate_,

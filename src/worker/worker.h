@@ -69,8 +69,9 @@ struct WorkerDeps {
   SuspectQueue* suspects = nullptr;           // of the queue; null if it has none
   Quarantine* quarantine = nullptr;           // null: there is none
   std::function<void(const Job&)> on_lost{};  // a run was stopped, because another worker has its job. The same
-  std::function<void(const Job&, milliseconds waited)> on_begun{};  // a job has its slot. The same
-  LiveEvents* live = nullptr;                 // told of what runs do meanwhile; null: nobody looks on
+  std::function<void(const JobResult&, const Job&, const RunTimes&)> on_settled{};  // beside on_finished. The same
+  std::function<void(const Job&, milliseconds waited)> on_begun{};                  // a job has its slot. The same
+  LiveEvents* live = nullptr;  // told of what runs do meanwhile; null: nobody looks on
 };
 
 struct WorkerStatus {

@@ -147,9 +147,12 @@ Task<bool> RunJob::was_settled(const Delivery& delivery) {
 }
 
 // It has its result by now, and gets no other for what breaks here.
-void RunJob::tell_of_end(const JobResult& result, const Job& job) const {
+void RunJob::tell_of_end(const JobResult& result, const Job& job, SteadyTime from) const {
   try {
     if (deps_.on_finished) deps_.on_finished(result, job);
+    if (deps_.on_settled) {
+      deps_.on_settled(result, job, {.settled = deps_.clock.now(), .settlement = deps_.clock.steady_now() - from});
+    }
   } catch (...) {
     report_task_failure("end of a job", std::current_exception(), result.request_id.value);
   }
@@ -161,12 +164,13 @@ Task<void> RunJob::settle(const Delivery& delivery, JobResult result) {
   deps_.settlement.complete(delivery.job, result);
   const auto shared = std::make_shared<const JobResult>(std::move(result));
   if (delivery.tell_from > SteadyTime{}) co_await deps_.clock.sleep_until(delivery.tell_from);
+  const SteadyTime from = deps_.clock.steady_now();
   milliseconds pause = kFirstRetry;
   for (int refusals = 0; refusals < kMaxRefusals;) {
     const auto settled =
         co_await caught("settlement", deps_.settlement.settle(delivery, shared), shared->request_id.value);
     if (settled) {
-      tell_of_end(*shared, delivery.job);
+      tell_of_end(*shared, delivery.job, from);
       co_return;
     }
     log::warn("settling failed",

@@ -12,6 +12,7 @@
 #include "worker/jobs/call_function.h"
 #include "worker/jobs/give_back.h"
 #include "worker/jobs/run_gate.h"
+#include "worker/jobs/run_times.h"
 #include "worker/tasks/task_group.h"
 
 namespace infra::worker {
@@ -33,6 +34,7 @@ class RunJob {
     std::function<void(const JobResult&, const Job&)> on_finished;  // after it is settled. May be empty
     LiveEvents* live = nullptr;                                     // null: nobody looks on
     std::function<void(const Job&)> on_lost;  // of a run that was stopped, because another worker has the job. The same
+    std::function<void(const JobResult&, const Job&, const RunTimes&)> on_settled{};  // beside on_finished. The same
     std::function<void(const Job&, milliseconds waited)> on_begun{};  // it has its slot, since its acceptance. The same
   };
 
@@ -47,7 +49,7 @@ class RunJob {
   [[nodiscard]] std::optional<JobResult> refusal_of(const Delivery& delivery) const;
   Task<bool> was_settled(const Delivery& delivery);
   Task<void> settle(const Delivery& delivery, JobResult result);
-  void tell_of_end(const JobResult& result, const Job& job) const;
+  void tell_of_end(const JobResult& result, const Job& job, SteadyTime from) const;
 
   const Deps deps_;
 };
