@@ -92,7 +92,8 @@ WorkerHost::WorkerHost(Program& program, WorkerId id, Company company, WorkerEng
                .on_begun =
                    [&metrics = program.metrics](const Job&, milliseconds waited) {
                      metrics.observe("job_wait_seconds", std::chrono::duration<double>(waited).count());
-                   }},
+                   },
+               .live = engines.live},
               worker_options(engines, company, program)),
       egress_check_(engines.launcher, program.executor),
       probe_(engines.launcher) {}
