@@ -46,8 +46,8 @@ TEST(Spans, AreOtlpInJson) {
   span.attributes = {{"infra.function_id", "f\"\xff"}, {"http.response.status_code", std::int64_t{500}}};
   Span child = make_span("settle");
   child.parent = span.id;
-  const auto text = otlp_json({span, child}, "infra", "host:1");
-  const auto& resource = boost::json::parse(text).at("resourceSpans").at(0);
+  const auto body = boost::json::parse(otlp_json({span, child}, "infra", "host:1"));
+  const auto& resource = body.at("resourceSpans").at(0);
   EXPECT_EQ(resource.at("resource").at("attributes").at(0).at("key"), "service.name");
   EXPECT_EQ(resource.at("resource").at("attributes").at(1).at("value").at("stringValue"), "host:1");
   const auto& first = resource.at("scopeSpans").at(0).at("spans").at(0);

@@ -12,7 +12,7 @@ FUNCTION_FIELDS = {"functionId", "id", "name", "description", "runtime", "memory
                    "maxConcurrency", "invocations", "avgDuration",
                    "avgHandlerDuration", "uploadedAt", "updatedAt", "s3Key"}
 LOG_FIELDS = {"id", "requestId", "timestamp", "status", "code", "duration", "handlerDurationMs", "memory", "allocatedMemoryMb", "peakMemoryBytes",
-              "cpuUsage", "coldStart", "message"}
+              "cpuUsage", "coldStart", "traceId", "message"}
 UNKNOWN = "01890000-0000-7000-8000-000000000000"
 ISO = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$"
 

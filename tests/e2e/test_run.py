@@ -14,7 +14,7 @@ from harness import UUID_V7, Case, FakeOllama, bundle, main, same_in_a_fleet, wa
 RESULT_FIELDS = {"requestId", "functionId", "workerId", "status", "exitCode", "stdout", "stderr", "result", "durationMs", "durationUs",
                  "handlerDurationMs", "peakMemoryBytes", "allocatedMemoryMb", "cpuUsage", "coldStart", "networkRx", "networkTx",
                  "diskRead", "diskWrite", "outputFiles", "llm_token_count", "optimizationTip", "recommendedMemoryMb",
-                 "estimatedSavings"}
+                 "estimatedSavings", "traceId"}
 MIB = 1024 * 1024
 LICENCE = "/usr/share/common-licenses/GPL-3"
 
