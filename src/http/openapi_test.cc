@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "core/function_settings.h"
 #include "http/openapi_document.h"
 #include "http/test_api.h"
 
@@ -63,6 +64,36 @@ TEST(OpenApi, SaysOfEachRouteWhetherItNeedsTheKeyAndCountsOnTheRate) {
     const std::string answers = boost::json::serialize(operation.at("responses"));
     EXPECT_EQ(answers.find("X-RateLimit-Limit") != std::string::npos, route.rate == Rate::limited);
   }
+}
+
+std::set<std::string> properties(const boost::json::object& found, std::string_view schema) {
+  std::set<std::string> names;
+  for (const auto& [name, about] : found.at("components").at("schemas").at(schema).at("properties").as_object())
+    names.insert(std::string(name));
+  return names;
+}
+
+// Those that are no setting stand beside them.
+TEST(OpenApi, NamesTheSettingsThatFunctionsHave) {
+  std::set<std::string> upload{"file", "deploy"};
+  std::set<std::string> change{"claim"};
+  std::set<std::string> headers;
+  for (const auto& field : setting_fields()) {
+    upload.insert(std::string(field.name));
+    if (!field.header.empty()) headers.insert(std::string(field.header));
+    if (field.fixed) continue;
+    change.insert(std::string(field.name));
+    if (!field.alias.empty()) change.insert(std::string(field.alias));
+  }
+  const auto found = document();
+  EXPECT_EQ(properties(found, "UploadForm"), upload);
+  EXPECT_EQ(properties(found, "FunctionChange"), change);
+  change.insert("file");
+  EXPECT_EQ(properties(found, "UpdateForm"), change);
+  std::set<std::string> described_headers;
+  for (const auto& parameter : found.at("paths").at("/upload").at("post").at("parameters").as_array())
+    described_headers.insert(std::string(parameter.at("name").as_string()));
+  EXPECT_EQ(described_headers, headers);
 }
 
 TEST(OpenApi, IsHadWithoutAKeyUnderBothPrefixes) {
