@@ -193,7 +193,7 @@ Task<net::Response> Api::handle(net::Request& request) {
   Context context{.request = request,
                   .id = ids_.request_id(),
                   .trace = ids_.span_below(caller, settings_.spans != nullptr && settings_.spans->exported())};
-  if (caller) context.caller = caller->span;
+  if (caller) context.parent = caller->span;
   const int hops = settings_.trusted_proxy_hops;
   // Each proxy may add a line of its own: the last one's is the last entry of all lines together.
   context.client =

@@ -27,7 +27,7 @@ struct Context {
   net::Request& request;
   RequestId id;
   TraceContext trace = {};                     // this request's own span
-  SpanBytes caller = {};                       // the span that it comes of; zeros: none
+  SpanBytes parent = {};                       // the span that it comes of; zeros: none
   const Route* route = nullptr;                // null: no such path, or not by this method
   std::string_view pattern = "unmatched";      // the route's, for logs and metrics
   std::vector<std::string_view> methods = {};  // that the path has

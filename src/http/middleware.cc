@@ -70,7 +70,7 @@ std::function<void()> account(Context& context, int status, std::chrono::nanosec
   auto line = std::make_shared<const Line>(
       Line{.id = context.id,
            .trace = context.trace,
-           .caller = context.caller,
+           .caller = context.parent,
            .method = context.request.method.substr(0, kMaxLoggedMethod),
            .route = std::string(context.pattern),
            .client = std::move(context.client),
