@@ -26,7 +26,7 @@ TEST(SqliteLogStore, TheSweepDeletesExactlyTheExpired) {
   ASSERT_TRUE(world.run(world.database->write<void>([&](sqlite::Connection& connection) {
     return connection.execute_script(
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<1200) INSERT INTO logs "
-        "SELECT 'f', 't' || i, 'r' || i, 0, 1, NULL, 128, i, NULL, NULL, NULL, '', '', NULL FROM n");
+        "SELECT 'f', 't' || i, 'r' || i, 0, 1, NULL, 128, i, NULL, NULL, NULL, '', '', NULL, NULL FROM n");
   })));
   ASSERT_TRUE(world.run(world.logs().sweep(WallTime{milliseconds{1100}})));
   const auto left = world.run(world.database->read<std::int64_t>([](sqlite::Connection& connection) {
