@@ -26,6 +26,9 @@ __all__ = [
 '''
 
 
+WIDTH = 150
+
+
 def snake(name):
     return re.sub(r"(?<=[a-z])([A-Z])", r"_\1", name).lower().replace("-", "_")
 
@@ -173,7 +176,8 @@ def method(path, verb, operation, schemas):
     quoted = re.sub(r"{(\w+)}", lambda found: "{quote(%s, safe='')}" % snake(found[1]), path)
     target = f'f"{quoted}"' if "{" in path else f'"{path}"'
     sent = f"{{{', '.join(query)}}}, {{{', '.join(headers)}}}"
-    yield f"    def {name}({signature}) -> {answer_type(operation['responses'])}:"
+    head = f"    def {name}({signature}) -> {answer_type(operation['responses'])}:"
+    yield head if len(head) <= WIDTH else head.replace(", *, ", ",\n" + " " * (len(name) + 9) + "*, ", 1)
     yield f'        """{operation["summary"]}"""'
     yield from lines
     yield f'        return self._ask("{verb.upper()}", {target}, {sent}{send})'

@@ -9,11 +9,10 @@ from urllib.parse import quote
 from .transport import InfraError, Transport, form
 
 __all__ = [
-    "Accepted", "Advice", "Applied", "Audit", "AuditEntry", "Caller", "Client", "CpuUse", "Deleted", "EngineHealth", "EnvVars", "Error",
-    "Event", "Function", "FunctionChange", "Health", "Heartbeat", "InfraError", "Invocation", "Key", "Keys", "LogLine", "LogRow",
-    "MemorySetting", "Model", "Models", "Network", "Noted", "OutputFile", "OverloadState", "Overview", "PeakMemory", "Pending", "Pools",
-    "RunErrorCode", "RunResult", "RunStatus", "Runtime", "Scope", "SystemStatus", "ToldKey", "UpdateForm", "Updated", "UploadForm",
-    "Uploaded", "WantedKey", "Worker", "Workers"
+    "Accepted", "Advice", "Applied", "Audit", "AuditEntry", "Caller", "Client", "CpuUse", "Deleted", "EngineHealth", "EnvVars", "Error", "Event",
+    "Function", "FunctionChange", "Health", "Heartbeat", "InfraError", "Invocation", "Key", "Keys", "LogLine", "LogRow", "MemorySetting", "Model",
+    "Models", "Network", "Noted", "OutputFile", "OverloadState", "Overview", "PeakMemory", "Pending", "Pools", "RunErrorCode", "RunResult",
+    "RunStatus", "Runtime", "Scope", "SystemStatus", "ToldKey", "UpdateForm", "Updated", "UploadForm", "Uploaded", "WantedKey", "Worker", "Workers"
 ]
 
 Runtime = Literal["python", "nodejs", "cpp", "go"]
@@ -25,12 +24,12 @@ Scope = Literal["invoke", "read", "deploy", "admin"]
 RunErrorCode = Literal[
     "invalid_runtime", "egress_unavailable", "bundle_too_large", "not_a_zip", "bundle_empty", "bundle_encrypted", "bundle_compression",
     "bundle_corrupt", "bundle_too_many_entries", "bundle_too_large_unpacked", "bundle_ratio", "invalid_bundle_path", "bundle_has_link",
-    "bundle_has_special_file", "bundle_duplicate_entry", "bundle_entry_missing", "bundle_entry_ambiguous", "invalid_executable",
-    "compile_error", "compiler_missing", "bundle_unreadable", "bundle_not_unpacked", "function_has_no_code", "handler_error",
-    "import_error", "handler_missing", "result_not_json", "result_too_large", "exited", "crashed", "out_of_memory", "runner_broken",
-    "timeout", "worker_lost", "sandbox_failed", "no_free_slot", "no_descriptors", "input_lost", "input_not_seen", "invalid_message",
-    "code_not_found", "code_store_unavailable", "shutting_down", "builds_busy", "disk_full", "disk_failed", "disk_error", "s3_refused",
-    "aws_throttled", "aws_unavailable", "aws_timeout", "aws_denied", "circuit_open", "no_credentials"]
+    "bundle_has_special_file", "bundle_duplicate_entry", "bundle_entry_missing", "bundle_entry_ambiguous", "invalid_executable", "compile_error",
+    "compiler_missing", "bundle_unreadable", "bundle_not_unpacked", "function_has_no_code", "handler_error", "import_error", "handler_missing",
+    "result_not_json", "result_too_large", "exited", "crashed", "out_of_memory", "runner_broken", "timeout", "worker_lost", "sandbox_failed",
+    "no_free_slot", "no_descriptors", "input_lost", "input_not_seen", "invalid_message", "code_not_found", "code_store_unavailable", "shutting_down",
+    "builds_busy", "disk_full", "disk_failed", "disk_error", "s3_refused", "aws_throttled", "aws_unavailable", "aws_timeout", "aws_denied",
+    "circuit_open", "no_credentials"]
 
 
 class Error(TypedDict):
@@ -449,7 +448,8 @@ class Client:
         """A job's result, or that it is pending; kept for an hour."""
         return self._ask("GET", f"/status/{quote(job_id, safe='')}", {}, {})
 
-    def list_logs(self, id: str, *, limit: int | None = None, start_time: str | None = None, cursor: str | None = None, trace_id: str | None = None) -> list[LogRow]:
+    def list_logs(self, id: str,
+                  *, limit: int | None = None, start_time: str | None = None, cursor: str | None = None, trace_id: str | None = None) -> list[LogRow]:
         """A function's finished runs, newest first, a page at a time."""
         return self._ask("GET", f"/functions/{quote(id, safe='')}/logs", {"limit": limit, "startTime": start_time, "cursor": cursor, "traceId": trace_id}, {})
 
