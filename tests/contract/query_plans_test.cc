@@ -60,10 +60,11 @@ class QueryPlans : public ::testing::Test {
 
   QueryPlans() {
     EXPECT_TRUE(world_.run(world_.database->write<void>([&](sqlite::Connection& connection) {
-      return connection.execute_script(
-          fmt::format("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<{0}) INSERT INTO logs "
-                      "SELECT 'f', 't' || i, 'r' || i, 0, 1, NULL, 128, {1}, NULL, NULL, NULL, '', '', NULL FROM n",
-                      kRows, std::int64_t{1} << 50));
+      return connection.execute_script(fmt::format(
+          "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<{0}) INSERT INTO logs("
+          "function_id, timestamp, request_id, status, duration_ms, memory_mb, expires_at, error_code, message) "
+          "SELECT 'f', 't' || i, 'r' || i, 0, 1, 128, {1}, '', '' FROM n",
+          kRows, std::int64_t{1} << 50));
     })));
     for (const char* id : {"f", "g"}) EXPECT_TRUE(world_.run(functions_.insert(make_function(id, world_.now()))));
     (void)Statements::all().take();
