@@ -35,10 +35,11 @@ TEST_F(DynamoDbConfigurationTest, AWriteWhoseAnswerIsLostIsNotRepeated) {
   EXPECT_TRUE(world_.run(store_.get(item_.key)).value());
 }
 
-TEST_F(DynamoDbConfigurationTest, ATableThatIsNotThereIsASettingToMend) {
+TEST_F(DynamoDbConfigurationTest, ATableThatIsNotThereIsDoneWithout) {
   DynamoDbConfigurationStore store(world_.dynamodb, "no-such-table", world_.clock);
-  EXPECT_EQ(world_.run(store.get(item_.key)).error().code, "table_missing");
-  EXPECT_EQ(world_.run(store.put_new(item_)).error().code, "table_missing");
+  EXPECT_EQ(world_.run(store.get(item_.key)).error().code, "configuration_absent");
+  EXPECT_EQ(world_.run(store.put_new(item_)).error().code, "configuration_absent");
+  EXPECT_FALSE(store.exists());
 }
 
 }  // namespace

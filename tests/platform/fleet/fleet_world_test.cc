@@ -235,12 +235,14 @@ TEST_F(FleetWorldTest, MaxConcurrencyHoldsOverAllWorkersAndControllers) {
   EXPECT_EQ(most_at_once_, 2);
 }
 
-TEST_F(FleetWorldTest, AnUpdateAtOneControllerIsSeenAtTheOtherAtOnce) {
+// It is announced, and an announcement takes a moment.
+TEST_F(FleetWorldTest, AnUpdateAtOneControllerIsSeenAtTheOtherInAMoment) {
   world_.boot_and_wait();
   world_.add_function("new", [](const FunctionCall&) { return FunctionPlan{.text = "\"new\""}; });
   const std::string id = world_.upload("echo");
   EXPECT_EQ(world_.run(world_.client(1).run(id, "1")).text("status"), "SUCCESS");
   EXPECT_EQ(world_.run(world_.client(0).update(id, {.name = "new", .code = "new"})).status, 200);
+  pass(milliseconds(10));
   EXPECT_EQ(world_.run(world_.client(1).run(id, "1")).text("result"), "new");
 }
 
