@@ -27,7 +27,7 @@ class Sources(unittest.TestCase):
         self.assertEqual(check_openapi.check(), [])
 
     def test_the_three_tables_of_routes_are_one(self):
-        row = '{"GET", "/models", key, free, bind(h.system, &S::models)},'
+        row = '{"GET", "/models", key, free, bind(h.system, &S::models), read, own},'
         self.assertIn("GET /models is described, and", self.complaints(openapi.ROUTES, row, ""))
         self.assertIn("GET /modes of", self.complaints(openapi.ROUTES, '"/models"', '"/modes"'))
         self.assertIn("GET /models is missing in", self.complaints(openapi.PAGE, "`GET /models`", "`GET`"))
