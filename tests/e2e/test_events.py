@@ -35,7 +35,7 @@ class Stream:
         event = {}
         try:
             for line in self.answer:
-                field, _, value = line.decode().rstrip("\\n").partition(": ")
+                field, _, value = line.decode().rstrip("\r\n").partition(": ")
                 if field in ("event", "data", "id"):
                     event[field] = value
                 elif not field and "event" in event:
