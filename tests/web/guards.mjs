@@ -112,11 +112,11 @@ test("a key that may read is offered nothing else; keys are for who may administ
   await signIn(page);
   await page.getByText("reader").waitFor();
   const places = page.getByRole("navigation", { name: "Main" });
-  assert.deepEqual(await places.getByRole("link").allInnerTexts(), ["Functions", "Overview", "Workers"]);
+  assert.deepEqual(await places.getByRole("link").allInnerTexts(), ["Functions", "Overview", "Workers", "API"]);
   assert.equal(await page.getByRole("link", { name: "Deploy" }).count(), 0);
   await page.getByRole("button", { name: "Sign out" }).click();
 
-  await page.route("**/whoami", (route) => route.fulfill({ json: { key: "master", name: "master", scopes: ["invoke", "read", "deploy", "admin"] } }));
+  await page.route("**/whoami", (route) => route.fulfill({ json: { key: "master", name: "master", scopes: ["admin"] } }));
   const one = { id: "k_ABCDEFGHIJKL", name: "ci", scopes: ["deploy"], functions: null, expiresAt: null, lastUsedAt: null, revoked: false, rateLimit: null,
     secrets: 2 };
   await page.route("**/keys", (route) => route.fulfill({ json: route.request().method() === "POST" ? { ...one, key: "k_ABCDEFGHIJKL.secret" }
