@@ -6,14 +6,13 @@ import json
 import re
 import sys
 
-from sources import files, read
+from sources import read
 import error_docs
 
 SOURCES = "src/http/openapi"
 ROUTES = "src/http/api.cc"
 PAGE = "docs/http-api.md"
-PARTS = ("functions", "runs", "monitoring")
-COMING = f"{SOURCES}/coming"  # of routes that the table may not have yet
+PARTS = ("functions", "runs", "monitoring", "keys")
 ROW = re.compile(r'\{"([A-Z]+)", "([^"]+)",\s*(\w+),\s*(\w+),')
 ROW_OF_PAGE = re.compile(r"^\| (`(?:GET|POST|PUT|DELETE) [^|]*) \|", re.MULTILINE)
 VERSION = re.compile(r"project\(\w+ VERSION ([\d.]+)")
@@ -27,37 +26,7 @@ IN_RESULTS = {"kFailed", "kTimedOut", "kError"}
 
 
 def source(name):
-    found = json.loads(read(f"{SOURCES}/{name}.json"))
-    for part in coming():
-        add(found, name, part)
-    return found
-
-
-def coming():
-    """Descriptions whose subject is there: each says by a text in a source file when that is."""
-    for path in files(".json", under=(COMING,)):
-        part = json.loads(read(path))
-        if all(text in read(where) for where, text in part["if"].items()):
-            yield part
-
-
-def add(found, name, part):
-    if name == "document":
-        found["tags"] += part.get("tags", [])
-        for group, codes in part.get("groups", {}).items():
-            found["errorGroups"].setdefault(group, []).extend(codes)
-    elif name == "schemas":
-        found.update(part.get("schemas", {}))
-        for schema, properties in part.get("properties", {}).items():
-            found[schema]["properties"].update(properties)
-    elif name == "parameters":
-        found.update(part.get("parameters", {}))
-    elif name == PARTS[-1]:
-        found.update(part.get("operations", {}))
-    for route, entry in found.items() if name in PARTS else ():
-        entry.setdefault("query", {}).update(part.get("query", {}).get(route, {}))
-        entry["errors"] = entry["errors"] + part.get("errors", {}).get(route, [])
-        entry["answers"].update(part.get("answers", {}).get(route, {}))
+    return json.loads(read(f"{SOURCES}/{name}.json"))
 
 
 def routes():

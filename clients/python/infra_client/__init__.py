@@ -107,6 +107,7 @@ class Applied(TypedDict):
 
 
 class Function(TypedDict):
+    envVars: NotRequired[dict[str, str | None]]  # Of a single function: its names, and with showEnv=true their values, else null.
     functionId: str
     id: str  # The same.
     name: str
@@ -123,7 +124,6 @@ class Function(TypedDict):
     updatedAt: str
     s3Key: str  # Its code's key in the store; empty if it has none.
     quarantinedUntil: NotRequired[str]  # Its runs are refused until then (function_quarantined). Of a single function alone.
-    envVars: NotRequired[dict[str, str | None]]  # Of a single function: its names, and with showEnv=true their values, else null.
 
 
 class PeakMemory(TypedDict):
@@ -176,6 +176,7 @@ class OutputFile(TypedDict):
 
 
 class RunResult(TypedDict):
+    traceId: NotRequired[str | None]  # Of the W3C trace that the run belongs to.
     requestId: str
     functionId: str
     workerId: str
@@ -202,7 +203,6 @@ class RunResult(TypedDict):
     optimizationTip: str | None
     recommendedMemoryMb: int | None
     estimatedSavings: str | None
-    traceId: NotRequired[str | None]  # Of the W3C trace that the run belongs to.
 
 
 class Accepted(TypedDict):
@@ -216,6 +216,7 @@ class Pending(TypedDict):
 
 
 class LogRow(TypedDict):
+    traceId: NotRequired[str | None]  # Of the W3C trace that the run belongs to.
     id: str
     requestId: str
     timestamp: str  # When it was accepted.
@@ -229,7 +230,6 @@ class LogRow(TypedDict):
     cpuUsage: int | None
     coldStart: bool | None
     message: str
-    traceId: NotRequired[str | None]  # Of the W3C trace that the run belongs to.
 
 
 class Event(TypedDict):
