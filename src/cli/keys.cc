@@ -65,7 +65,7 @@ Outcome<Exit> list(const Session& session, Api& api) {
 
 // A function by its id, which a key is limited to whatever its name becomes.
 Outcome<std::string> id_of(Api& api, std::string_view name_or_id) {
-  const std::string referred = reference(name_or_id);
+  std::string referred = reference(name_or_id);
   if (!referred.starts_with("name:")) return referred;
   const auto answer = api.get(function_path(name_or_id));
   if (!answer) return failed(answer.error());

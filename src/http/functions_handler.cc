@@ -138,7 +138,7 @@ Task<Result<net::Response>> FunctionsHandler::list(Context& context) {
   if (!limit) co_return fail(limit.error());
   std::string cursor = net::query_value(context.request.query, "cursor").value_or("");
   const FunctionList* const own = context.own_functions();
-  const auto page = own == nullptr ? co_await functions_.list(*limit, std::move(cursor))
+  const auto page = own == nullptr ? co_await functions_.list(*limit, cursor)
                                    : co_await own_page(functions_, *own, *limit, std::move(cursor));
   if (!page) co_return fail(page.error());
   auto response = json_response(200, json_array(page->functions, to_json));
