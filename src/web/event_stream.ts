@@ -33,6 +33,8 @@ export async function readEvents(query: string, last: string, tell: (event: Live
     if (response.status === 404 || response.status === 405 || response.status === 501) return false;
     if (!response.ok) throw errorOf(response.status, await response.text());
     const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
+    // What came between the page's first look and now nobody has told.
+    if (!last) tell({ kind: "gap", id: "", data: { lost: null } });
     for (let text = ""; ;) {
       const { value, done } = await reader.read();
       if (done) return true;
