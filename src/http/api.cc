@@ -58,7 +58,7 @@ Task<Result<net::Response>> answer_audited(app::Audit& audit, const RouteHandler
       .key = std::string(context.caller()), .action = std::string(context.route->audited), .request = context.id.value};
   if (auto begun = co_await audit.begin(entry); !begun) co_return fail(begun.error());
   auto answer = co_await handler(context);
-  entry.target = context.audit.target.empty() ? context.function.value : context.audit.target;
+  entry.target = context.audit_target();
   entry.before = std::move(context.audit.before);
   entry.after = std::move(context.audit.after);
   entry.outcome = answer ? "done" : answer.error().code;

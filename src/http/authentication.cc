@@ -81,10 +81,9 @@ std::optional<Error> lacking(const ApiKey& key, const Route& route) {
 }
 
 void audit_refusal(app::Audit& audit, const Context& context) {
-  const std::string& target = context.audit.target.empty() ? context.function.value : context.audit.target;
   audit.refused({.key = std::string(context.caller()),
                  .action = fmt::format("{} {}", context.route->method, context.pattern),
-                 .target = replace_invalid_utf8(cut_utf8(target, kMaxAuditedTarget)),
+                 .target = replace_invalid_utf8(cut_utf8(context.audit_target(), kMaxAuditedTarget)),
                  .request = context.id.value,
                  .outcome = context.error_code},
                 rate_key(context.client));

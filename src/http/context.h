@@ -45,6 +45,8 @@ struct Context {
 
   // The key's functions; null: all of them.
   [[nodiscard]] const FunctionList* own_functions() const { return key && key->functions ? &*key->functions : nullptr; }
+  // What the audit says that was changed, or was to be.
+  [[nodiscard]] const std::string& audit_target() const { return audit.target.empty() ? function.value : audit.target; }
   // "master", or the named key's id; empty before it is known.
   [[nodiscard]] std::string_view caller() const {
     if (!admitted) return {};
