@@ -128,6 +128,12 @@ Result<app::WantedKey> read_wanted(const json::object& object) {
   return wanted;
 }
 
+// For the audit's entry: the key, as it is after the change.
+void note_change(Context& context, const ApiKey& key) {
+  context.audit.target = key.id;
+  context.audit.after = key_json(key);
+}
+
 // A change's state is JSON already.
 std::string_view state_json(const std::string& state) {
   return state.empty() ? std::string_view("null") : std::string_view(state);
@@ -160,32 +166,28 @@ Task<Result<net::Response>> KeysHandler::make(Context& context) {
   if (!wanted) co_return fail(wanted.error());
   const auto made = co_await keys_.make(std::move(*wanted));
   if (!made) co_return fail(made.error());
-  context.audit.target = made->key.id;
-  context.audit.after = key_json(made->key);
+  note_change(context, made->key);
   co_return told(201, *made);
 }
 
 Task<Result<net::Response>> KeysHandler::rotate(Context& context) {
   const auto rotated = co_await keys_.rotate(context.param("id"));
   if (!rotated) co_return fail(rotated.error());
-  context.audit.target = rotated->key.id;
-  context.audit.after = key_json(rotated->key);
+  note_change(context, rotated->key);
   co_return told(200, *rotated);
 }
 
 Task<Result<net::Response>> KeysHandler::drop_old(Context& context) {
   const auto changed = co_await keys_.drop_old(context.param("id"));
   if (!changed) co_return fail(changed.error());
-  context.audit.target = changed->id;
-  context.audit.after = key_json(*changed);
+  note_change(context, *changed);
   co_return json_response(200, key_json(*changed));
 }
 
 Task<Result<net::Response>> KeysHandler::revoke(Context& context) {
   const auto revoked = co_await keys_.revoke(context.param("id"));
   if (!revoked) co_return fail(revoked.error());
-  context.audit.target = revoked->id;
-  context.audit.after = key_json(*revoked);
+  note_change(context, *revoked);
   co_return json_response(200, fmt::format(R"({{"success":true,"deletedId":{}}})", json_quote(revoked->id)));
 }
 
