@@ -1,10 +1,14 @@
 // What sandboxes have in common: the kernel, its modules, the files of /usr, the machine's memory. What one does to
 // these is not to be felt, nor seen, in another.
+#include <fcntl.h>
 #include <linux/capability.h>
+#include <sched.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+
+#include <thread>
 
 #include "sandbox/test_sandbox.h"
 
@@ -294,6 +298,34 @@ fcntl.flock(f, fcntl.LOCK_EX)
   EXPECT_EQ(run(*other, "f = os.open('/usr/bin/env', os.O_RDONLY)\nout = attempt(fcntl.flock, f, 6)"), "None");
   own->thaw();
   EXPECT_EQ(run(*own, "out = len(files)"), "8") << "its locks are nobody else's affair";
+}
+
+// The kernel lists a processor's newest first.
+TEST_F(SharedSurfaceTest, OneThatIsFrozenIsFoundBehindAllTheLocksOfOthers) {
+  auto holder = launch_with_tools('a');
+  ASSERT_TRUE(holder);
+  ASSERT_EQ(run(*holder, "f = os.open('/usr/bin/env', os.O_RDONLY)\nout = attempt(fcntl.flock, f, 6)"), "None");
+  std::vector<UniqueFd> files;
+  std::thread([&] {
+    cpu_set_t all{};
+    ASSERT_EQ(::sched_getaffinity(0, sizeof all, &all), 0);
+    for (std::size_t cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+      if (!CPU_ISSET(cpu, &all)) continue;
+      cpu_set_t one{};
+      CPU_SET(cpu, &one);
+      ASSERT_EQ(::sched_setaffinity(0, sizeof one, &one), 0);
+      for (int file = 0; file < 40; ++file) {
+        const std::string path = (folder_.path() / ("locks-" + std::to_string(files.size()))).string();
+        files.emplace_back(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+        for (int i = 500; i > 0; --i) {
+          struct flock lock{.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 2L * i, .l_len = 1, .l_pid = 0};
+          ASSERT_EQ(::fcntl(files.back().get(), F_SETLK, &lock), 0);
+        }
+      }
+    }
+  }).join();
+  holder->freeze();
+  EXPECT_TRUE(eventually([&] { return running() == 0; }));
 }
 
 // A lock is two hundred bytes that the kernel counts for nobody.

@@ -14,13 +14,12 @@
 #include <charconv>
 #include <csignal>
 #include <filesystem>
+#include <set>
 
 #include "sandbox/system/raw_fork.h"
 
 namespace infra::sandbox {
 namespace {
-
-constexpr std::size_t kMostText = 1024UL * 1024;  // of the machine's list, which functions' own locks may make long
 
 std::string_view next_word(std::string_view& text) {
   text.remove_prefix(std::min(text.find_first_not_of(" \t"), text.size()));
@@ -44,23 +43,22 @@ std::optional<dev_t> device(std::string_view text, int base) {
   return major && minor ? std::optional(makedev(*major, *minor)) : std::nullopt;
 }
 
+// One line at a time of one of the kernel's lists, which functions' own locks may make as long as they like. Until `each`
+// says that it has seen enough; whether it has.
 template <typename Each>
-void each_line(std::string_view text, const Each& each) {
-  while (!text.empty()) {
-    const auto end = std::min(text.find('\n'), text.size());
-    each(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-}
-
-std::string read_bounded(const std::string& path) {
+bool any_line_of(const std::string& path, const Each& each) {
   const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   std::string text;
   std::array<char, 16384> part{};
-  for (ssize_t got = 0;
-       file.valid() && text.size() < kMostText && (got = ::read(file.get(), part.data(), part.size())) > 0;)
+  for (ssize_t got = 0; file.valid() && (got = ::read(file.get(), part.data(), part.size())) > 0;) {
     text.append(part.data(), static_cast<std::size_t>(got));
-  return text;
+    std::size_t begin = 0;
+    for (std::size_t end = 0; (end = text.find('\n', begin)) != std::string::npos; begin = end + 1) {
+      if (each(std::string_view(text).substr(begin, end - begin))) return true;
+    }
+    text.erase(0, begin);
+  }
+  return false;
 }
 
 // Those of which each object is a file of its own: memory files, pipes, sockets.
@@ -81,24 +79,25 @@ std::set<dev_t> devices_of_lone_files() {
 // Until `each` says that it has seen enough; whether it has.
 template <typename Each>
 bool each_open_one(pid_t process, const Each& each) {
-  bool enough = false;
   std::error_code error;
   std::filesystem::directory_iterator file("/proc/" + std::to_string(process) + "/fdinfo", error);
-  for (const std::filesystem::directory_iterator end; !error && !enough && file != end; file.increment(error)) {
-    each_line(read_bounded(file->path().string()), [&](std::string_view line) {
+  for (const std::filesystem::directory_iterator end; !error && file != end; file.increment(error)) {
+    const bool enough = any_line_of(file->path().string(), [&](std::string_view line) {
       constexpr std::string_view kLock = "lock:";
-      if (enough || !line.starts_with(kLock)) return;
+      if (!line.starts_with(kLock)) return false;
       const auto lock = parse_lock(line.substr(kLock.size()));
-      enough = lock && each(*lock);
+      return lock && each(*lock);
     });
+    if (enough) return true;
   }
-  return enough;
+  return false;
 }
 
 std::vector<pid_t> processes_of(const SharedLocks::Suspect& suspect) {
   std::vector<pid_t> processes;
-  each_line(read_bounded(suspect.processes), [&](std::string_view line) {
+  any_line_of(suspect.processes, [&](std::string_view line) {
     if (const auto process = number<pid_t>(line, 10)) processes.push_back(*process);
+    return false;
   });
   return processes;
 }
@@ -117,7 +116,10 @@ bool holds_one(const SharedLocks::Suspect& suspect, const std::vector<FileLock>&
   };
   const bool some_are_nobodys = std::ranges::find(locks, -1, &FileLock::process) != locks.end();
   if (!some_are_nobodys && std::ranges::none_of(locks, is_its_own)) return false;
-  own.merge(own_devices(read_bounded("/proc/" + std::to_string(suspect.init) + "/mountinfo")));
+  any_line_of("/proc/" + std::to_string(suspect.init) + "/mountinfo", [&](std::string_view mount) {
+    if (const auto device = own_device(mount)) own.insert(*device);
+    return false;
+  });
   const auto is_shared = [&](const FileLock& lock) { return !own.contains(lock.device); };
   return std::ranges::any_of(locks, [&](const FileLock& lock) { return is_its_own(lock) && is_shared(lock); }) ||
          (some_are_nobodys &&
@@ -126,30 +128,37 @@ bool holds_one(const SharedLocks::Suspect& suspect, const std::vector<FileLock>&
 
 // In ticks since the machine's start; none of one that has ended. Its name, which may hold anything, ends with ')'.
 std::optional<std::uint64_t> begin_of(pid_t process) {
-  const std::string text = read_bounded("/proc/" + std::to_string(process) + "/stat");
-  std::string_view rest = text;
-  rest.remove_prefix(std::min(text.rfind(')') + 1, text.size()));
-  for (int field = 3; field < 22; ++field) (void)next_word(rest);
-  return number<std::uint64_t>(next_word(rest), 10);
+  std::optional<std::uint64_t> begin;
+  any_line_of("/proc/" + std::to_string(process) + "/stat", [&](std::string_view line) {
+    line.remove_prefix(std::min(line.rfind(')') + 1, line.size()));
+    for (int field = 3; field < 22; ++field) (void)next_word(line);
+    begin = number<std::uint64_t>(next_word(line), 10);
+    return false;
+  });
+  return begin;
 }
 
-// Those that may be a sandbox's: what was there before the spawner is none of its processes, nor is the program.
+// Those that may be a sandbox's: what was there before the spawner is none of its processes, nor is the program. One of
+// those that a process has on a file system stands for all: there may be more of them than of anything else.
 std::vector<FileLock> locks_of_sandboxes() {
-  std::vector<FileLock> locks;
+  std::set<FileLock> locks;
   const pid_t spawner = ::getppid();
-  std::optional<std::uint64_t> begin;
-  each_line(read_bounded("/proc/locks"), [&](std::string_view line) {
-    const auto lock = parse_lock(line);
-    if (!lock || lock->process == spawner) return;
-    if (!begin) begin = begin_of(spawner);
-    const auto other = lock->process > 0 ? begin_of(lock->process) : std::nullopt;
-    if (!other) {
-      locks.push_back({.process = -1, .device = lock->device});  // whoever took it has ended
-    } else if (!begin || *other >= *begin) {
-      locks.push_back(*lock);
-    }
+  any_line_of("/proc/locks", [&](std::string_view line) {
+    if (const auto lock = parse_lock(line); lock && lock->process != spawner) locks.insert(*lock);
+    return false;
   });
-  return locks;
+  if (locks.empty()) return {};
+  const auto begin = begin_of(spawner);
+  std::vector<FileLock> found;
+  for (const auto& lock : locks) {
+    const auto other = lock.process > 0 ? begin_of(lock.process) : std::nullopt;
+    if (!other) {
+      found.push_back({.process = -1, .device = lock.device});  // whoever took it has ended
+    } else if (!begin || *other >= *begin) {
+      found.push_back(lock);
+    }
+  }
+  return found;
 }
 
 [[noreturn]] void look_and_answer(const std::vector<SharedLocks::Suspect>& suspects, int answer) {
@@ -182,18 +191,13 @@ std::optional<FileLock> parse_lock(std::string_view line) {
 }
 
 // proc(5): "36 35 0:55 / /tmp rw,nosuid …".
-std::set<dev_t> own_devices(std::string_view mountinfo) {
+std::optional<dev_t> own_device(std::string_view mount) {
   constexpr std::array<std::string_view, 6> kOwn{"/tmp", "/dev/shm", "/output", "/workspace", "/dev", "/proc"};
-  std::set<dev_t> found;
-  each_line(mountinfo, [&](std::string_view line) {
-    (void)next_word(line);
-    (void)next_word(line);
-    const auto on = device(next_word(line), 10);
-    (void)next_word(line);
-    const bool is_own = std::ranges::find(kOwn, next_word(line)) != kOwn.end();
-    if (on && is_own) found.insert(*on);
-  });
-  return found;
+  (void)next_word(mount);
+  (void)next_word(mount);
+  const auto on = device(next_word(mount), 10);
+  (void)next_word(mount);
+  return std::ranges::find(kOwn, next_word(mount)) != kOwn.end() ? on : std::nullopt;
 }
 
 void SharedLocks::look(std::vector<Suspect>& suspects) {

@@ -5,9 +5,9 @@
 
 #include <sys/types.h>
 
+#include <compare>
 #include <cstdint>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,13 +20,13 @@ namespace infra::sandbox {
 struct FileLock {
   pid_t process = -1;  // that took it; -1 if the file itself holds it
   dev_t device = 0;    // of the file system
-  bool operator==(const FileLock&) const = default;
+  auto operator<=>(const FileLock&) const = default;
 };
 // Of a line of /proc/locks or, behind its first word, of a descriptor's fdinfo; none of one that only waits.
 [[nodiscard]] std::optional<FileLock> parse_lock(std::string_view line);
 
-// The file systems in a mountinfo that are a sandbox's own.
-[[nodiscard]] std::set<dev_t> own_devices(std::string_view mountinfo);
+// The file system that a line of a sandbox's mountinfo tells of, if it is one of the sandbox's own.
+[[nodiscard]] std::optional<dev_t> own_device(std::string_view mount);
 
 class SharedLocks {
  public:

@@ -30,6 +30,7 @@ constexpr int kIndexBits = 16;           // of a sandbox's number: which slot it
 constexpr int kRetryMs = 2;
 constexpr int kIdleMs = 5;  // launches come first: the stock is filled up when this long nothing was asked
 constexpr int kSurplusMs = 10'000;
+constexpr std::chrono::milliseconds kPutOff{1000};  // what else there is to do waits for launches no longer
 
 }  // namespace
 
@@ -84,14 +85,17 @@ bool SpawnerProcess::wait_for_events() {
   look_at_flood();
   if (polled[0].revents != 0 && !take_requests()) return false;
   if (!content_ && refill(prewarm_.short_of(counter()))) return true;
-  if (ready_count == 0 && !refill(prewarm_.lacking(counter()))) {
-    give_up_surplus();
-    egress_.follow_links();
-    const auto now = std::chrono::steady_clock::now();
-    if (locks_.pause_left(now).count() == 0) locks_.look(suspects_);
-    zygotes_.renew(now);
-  }
+  const bool idle = ready_count == 0 && !refill(prewarm_.lacking(counter()));
+  if (idle) give_up_surplus();
+  if (const auto now = std::chrono::steady_clock::now(); idle || now - kept_house_ >= kPutOff) keep_house(now);
   return true;
+}
+
+void SpawnerProcess::keep_house(SteadyTime now) {
+  kept_house_ = now;
+  egress_.follow_links();
+  if (locks_.pause_left(now).count() == 0) locks_.look(suspects_);
+  zygotes_.renew(now);
 }
 
 // There may be a thousand slots, of which few have something to say.

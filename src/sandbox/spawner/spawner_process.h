@@ -64,6 +64,8 @@ class SpawnerProcess {
     bool short_of_descriptors = false;  // and that alone is the failure
   };
   [[nodiscard]] bool wait_for_events();
+  // What no launch waits for: done when nothing else is to do, and now and then where something always is.
+  void keep_house(SteadyTime now);
   [[nodiscard]] bool take_requests();
   void take_slot_events();
   void watch(std::size_t index);
@@ -126,6 +128,7 @@ class SpawnerProcess {
   bool flood_is_looked_at_ = false;
   int awake_ = 0;  // that run and are not frozen
   Egress egress_;
+  SteadyTime kept_house_{};  // last
   std::uint64_t last_sandbox_ = 0;
   // Nothing lacked when the stock was last looked at, and no slot has changed since. There may be a thousand slots to
   // count, and most messages change none.
