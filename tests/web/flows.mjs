@@ -26,7 +26,7 @@ for (const { width, height, dark } of [{ width: 1440, height: 900, dark: false }
       await page.goto(url);
       await fits(page, "sign in");
       await signIn(page, { given: "wrong" });
-      await page.getByRole("alert").getByText("The API key is wrong").waitFor();
+      await page.getByRole("alert").getByText("The API key is wrong").first().waitFor();
       await fits(page, "a wrong key");
       await signIn(page);
       await page.getByRole("navigation", { name: "Main" }).waitFor();
@@ -65,10 +65,10 @@ for (const { width, height, dark } of [{ width: 1440, height: 900, dark: false }
       await page.getByRole("textbox", { name: "Input, JSON" }).fill("null");
       await run(page).click();
       await page.locator(".outcome .status", { hasText: "failed" }).waitFor();
-      await page.locator(".outcome").getByRole("alert").getByText("handler_error").waitFor();
+      await page.locator(".outcome").getByRole("alert").getByText("handler_error").first().waitFor();
       await page.getByRole("textbox", { name: "Input, JSON" }).fill('{"name": "later"}');
       await page.getByRole("button", { name: "Run as a job" }).click();
-      await page.getByRole("region", { name: "Result" }).getByText("later").waitFor();
+      await page.getByRole("region", { name: "Result" }).getByText("later").first().waitFor();
     });
 
     await step("logs come as runs do, are filtered, and each has an address", async () => {
@@ -76,14 +76,14 @@ for (const { width, height, dark } of [{ width: 1440, height: 900, dark: false }
       await page.locator("tbody tr").nth(2).waitFor();
       await fetch(`${url}/run`, { method: "POST", headers: { "x-api-key": key, "content-type": "application/json" },
         body: JSON.stringify({ functionId: `name:${name}`, inputData: { name: "from outside" } }) });
-      await page.getByText("line for from outside").waitFor();
+      await page.getByText("line for from outside").first().waitFor();
       await page.getByLabel("Outcome").selectOption("FAILED");
       await page.locator("tbody tr .status", { hasText: "failed" }).waitFor();
       assert.equal(await page.locator("tbody tr").count(), 1);
       assert.match(page.url(), /status=FAILED/);
       await fits(page, "logs");
       await page.locator("tbody a").click();
-      await page.getByRole("region", { name: "stderr" }).getByText("TypeError").waitFor();
+      await page.getByRole("region", { name: "stderr" }).getByText("TypeError").first().waitFor();
       await fits(page, "one run");
     });
 
@@ -93,10 +93,10 @@ for (const { width, height, dark } of [{ width: 1440, height: 900, dark: false }
       await page.getByLabel("Description").fill("Greets.");
       await page.getByLabel("Environment").fill("no variable");
       await page.getByRole("button", { name: "Save" }).click();
-      await page.getByRole("alert").getByText("is not NAME=value").waitFor();
+      await page.getByRole("alert").getByText("is not NAME=value").first().waitFor();
       await page.getByLabel("Environment").fill("MOOD=good");
       await page.getByRole("button", { name: "Save" }).click();
-      await page.getByText("Saved; it holds").waitFor();
+      await page.getByText("Saved; it holds").first().waitFor();
       await page.locator(".facts", { hasText: "256 MB" }).waitFor();
       await fits(page, "settings");
       await page.getByRole("link", { name: "Code", exact: true }).click();
@@ -106,13 +106,13 @@ for (const { width, height, dark } of [{ width: 1440, height: 900, dark: false }
       await page.getByRole("button", { name: "Replace the code" }).click();
       await page.getByRole("link", { name: "Run it" }).click();
       await run(page).click();
-      await page.getByRole("region", { name: "Result" }).getByText('"good"').waitFor();
+      await page.getByRole("region", { name: "Result" }).getByText('"good"').first().waitFor();
     });
 
     await step("it is found, and how the platform is", async () => {
       await page.getByRole("link", { name: "Functions" }).click();
       await page.getByRole("searchbox").fill("no such thing");
-      await page.getByText("Nothing matches").waitFor();
+      await page.getByText("Nothing matches").first().waitFor();
       await page.getByRole("searchbox").fill(name);
       await page.getByRole("link", { name, exact: true }).waitFor();
       await fits(page, "functions");
@@ -155,11 +155,11 @@ test("a folder becomes a ZIP in the page; what does not compile is shown as the 
     await page.getByLabel("Runtime").selectOption("go");
     await page.getByLabel("ZIP or folder").check();
     await page.locator("input[type=file][aria-label=Folder]").setInputFiles(join(folder, "greeter"));
-    await page.getByText("2 files").waitFor();
+    await page.getByText("2 files").first().waitFor();
     while ((await page.getByLabel("Runtime").inputValue()) !== "python") await page.waitForTimeout(20); // its files say so
     await page.locator("form button.primary").click();
     await run(page).click();
-    await page.getByRole("region", { name: "Result" }).getByText("long long").waitFor();
+    await page.getByRole("region", { name: "Result" }).getByText("long long").first().waitFor();
 
     await page.getByRole("navigation", { name: "Main" }).getByRole("link", { name: "Deploy" }).click();
     await page.getByLabel("Name").fill("broken");
