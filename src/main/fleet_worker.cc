@@ -65,10 +65,10 @@ FleetWorker::Parts::Parts(Program& p, const Variables& variables, sandbox::Launc
     : program(p),
       engines(program, variables, {}),
       results(*engines.redis, engines.code, program.clock, program.executor, RedisBusOptions{}),
-      queue(engines.queue, *engines.redis, id, program.clock, program.random,
-            [this](std::string receipt, milliseconds pause) {
-              return put_off(engines.queue, std::move(receipt), pause);
-            }),
+      queue(
+          engines.queue, *engines.redis, id, program.clock, program.random,
+          [this](std::string receipt, milliseconds pause) { return put_off(engines.queue, std::move(receipt), pause); },
+          &engines.quarantine),
       host(program, id, WorkerHost::Company::fleet,
            {.launcher = launcher,
             .http = *engines.http,

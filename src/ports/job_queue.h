@@ -9,6 +9,7 @@
 
 #include "core/error.h"
 #include "core/job.h"
+#include "core/limits.h"
 #include "core/task.h"
 #include "core/time.h"
 
@@ -28,6 +29,11 @@ struct Delivery {
   // Its waiter (a reference controller) may not listen before: its result is told no sooner.
   SteadyTime tell_from{};
 };
+
+// Its worker was lost each time that it was started: it is not started again, and told so.
+[[nodiscard]] inline bool is_given_up(const Delivery& delivery) {
+  return !delivery.cannot_run && delivery.receives > limits::kMaxReceives;
+}
 
 struct QueueDepth {
   std::int64_t ready = 0;      // waiting for a worker

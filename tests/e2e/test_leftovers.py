@@ -241,7 +241,7 @@ def handler(event, context):
     return os.getpid(), len(files)
 """
         holder, other, modest = (self.infra.deploy(code, timeoutMs=20000) for _ in range(3))
-        shared, own = {"path": "/usr/bin/env", "own": False}, {"path": "/tmp/lock", "own": True}
+        shared, own = {"path": "/usr/bin/yes", "own": False}, {"path": "/tmp/lock", "own": True}
         kept = self.infra.result(modest, own)["result"]
         self.assertEqual(self.infra.result(holder, shared)["status"], "SUCCESS")
         self.assertEqual(self.infra.result(other, shared)["status"], "SUCCESS")  # it waits for the other's end

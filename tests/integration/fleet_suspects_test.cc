@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "adapters/redis/leased_job_queue.h"
+#include "core/error_codes.h"
 #include "integration/leased_queue_world.h"
 #include "support/event_counter.h"
 
@@ -127,6 +128,46 @@ TEST_F(FleetSuspectsTest, BehindASuspectThatRunsForLongNobodyWaits) {
   ASSERT_TRUE(world_.run(two_.extend("a")));
   EXPECT_EQ(copies_.given_back, std::set<std::string>{"b"});
   EXPECT_EQ(two_.suspects_waiting(), 0U);
+}
+
+// Its client would wait for the end of a suspect that hangs, to hear what is certain by now.
+TEST_F(FleetSuspectsTest, OneThatIsNotToBeStartedAgainWaitsForNoSuspect) {
+  lose(one_, {"a", "b", "c"});
+  for (const char* id : {"a", "b"}) copies_.add(id, id, false);
+  EXPECT_TRUE(receive(two_).empty());
+  ASSERT_EQ(receive_suspect(two_).value().receipt, "a");
+  world_.ask({"HSET", "infra:lease:b", "starts", std::to_string(limits::kMaxReceives - 1)});
+  copies_.add("b", "b with one start left", false);
+  EXPECT_TRUE(receive(two_).empty());
+  world_.ask({"HSET", "infra:lease:b", "starts", std::to_string(limits::kMaxReceives)});
+  copies_.add("b", "b again", false);
+  const auto got = receive(two_);
+  ASSERT_EQ(got.size(), 1U);
+  EXPECT_EQ(got[0].receipt, "b again");
+  EXPECT_TRUE(is_given_up(got[0]));
+
+  copies_.add("c", "c", false);
+  copies_.waiting.back().cannot_run = Error{errors::invalid_runtime, "No worker has cobol."};
+  EXPECT_EQ(receive(two_).size(), 1U);
+}
+
+TEST_F(FleetSuspectsTest, OneOfAVersionInQuarantineWaitsForNoSuspect) {
+  struct OfOne final : Quarantine {
+    std::optional<milliseconds> remaining(const FunctionId& function, const CodeRef&) const override {
+      return function.value == "fn-1" ? std::optional(limits::kQuarantine) : std::nullopt;
+    }
+    Task<void> note_lost(const Job&) override { co_return; }
+  } quarantine;
+  lose(one_, {"a", "b"});
+  LeasedJobQueue third(copies_, world_.redis, {"w-3"}, world_.clock, random_, postpone(), &quarantine);
+  third.begin_suspects();
+  copies_.add("a", "a", false);
+  copies_.add("b", "b", false);
+  copies_.waiting.back().job.function_id = {"fn-2"};
+  const auto got = receive(third);
+  ASSERT_EQ(got.size(), 1U);
+  EXPECT_EQ(got[0].receipt, "a");
+  EXPECT_EQ(third.suspects_waiting(), 1U);
 }
 
 TEST_F(FleetSuspectsTest, AWorkerThatStopsGivesBackTheSuspectsThatWait) {

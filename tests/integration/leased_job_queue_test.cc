@@ -163,7 +163,7 @@ TEST_F(LeasedJobQueueTest, StartsAreCountedAndPuttingOffOrGivingBackIsNone) {
     EXPECT_TRUE(copies_.given_back.contains("r"));
   }
   lose(one_, {"job"});
-  for (int start = 2; start <= 4; ++start) {
+  for (int start = 2; start <= limits::kMaxReceives; ++start) {
     LeasedJobQueue worker(copies_, world_.redis, {fmt::format("w-{}", start)}, world_.clock, random_, postpone());
     worker.begin_suspects();
     for (int i = 0; i < 2; ++i) {
@@ -176,6 +176,10 @@ TEST_F(LeasedJobQueueTest, StartsAreCountedAndPuttingOffOrGivingBackIsNone) {
     }
     world_.advance(limits::kVisibility + milliseconds{1});
   }
+  copies_.add("job", "r", false);
+  const auto got = receive(two_);
+  ASSERT_EQ(got.size(), 1U);
+  EXPECT_EQ(got[0].receives, limits::kMaxReceives + 1);
 }
 
 TEST_F(LeasedJobQueueTest, ALateCopyOfAFinishedJobIsNotFresh) {

@@ -96,13 +96,14 @@ return 1
 }  // namespace
 
 LeasedJobQueue::LeasedJobQueue(JobQueue& inner, net::RedisClient& redis, WorkerId worker, Clock& clock, Random& random,
-                               Postpone postpone)
+                               Postpone postpone, const Quarantine* quarantine)
     : inner_(inner),
       redis_(redis),
       worker_(std::move(worker)),
       clock_(clock),
       random_(random),
-      postpone_(std::move(postpone)) {}
+      postpone_(std::move(postpone)),
+      quarantine_(quarantine) {}
 
 std::string LeasedJobQueue::new_holder() {
   std::array<std::byte, 8> bytes{};
@@ -129,7 +130,8 @@ Task<Result<std::vector<Delivery>>> LeasedJobQueue::receive(int max, millisecond
   std::vector<Delivery> granted;
   for (auto& delivery : *deliveries) {
     if (!co_await has_turn(delivery)) continue;
-    const Claim claim = co_await acquire(delivery, Slot::common);
+    Claim claim = co_await acquire(delivery, Slot::common);
+    if (claim == Claim::suspect && is_refused(delivery)) claim = co_await acquire(delivery, Slot::suspects);
     if (claim == Claim::granted) {
       granted.push_back(std::move(delivery));
       continue;
@@ -159,7 +161,10 @@ Task<LeasedJobQueue::Claim> LeasedJobQueue::acquire(Delivery& delivery, Slot slo
     co_return Claim::none;
   }
   const std::int64_t said = reply->elements[0].integer;
-  if (said == kStartedBefore) co_return Claim::suspect;
+  if (said == kStartedBefore) {
+    delivery.receives = static_cast<int>(reply->elements[2].integer) + 1;
+    co_return Claim::suspect;
+  }
   if (said == kTaken) {
     log::info("a job that runs elsewhere is put off", {{"requestId", delivery.job.request_id.value}});
     co_await postpone_(delivery.receipt, milliseconds{reply->elements[1].integer});
@@ -170,6 +175,13 @@ Task<LeasedJobQueue::Claim> LeasedJobQueue::acquire(Delivery& delivery, Slot slo
   const MutexLock lock(mutex_);
   leases_.insert_or_assign(delivery.receipt, std::move(lease));
   co_return Claim::granted;
+}
+
+// It takes nobody down, and who waits for its end is not to wait for a suspect's.
+bool LeasedJobQueue::is_refused(const Delivery& delivery) const {
+  const Job& job = delivery.job;
+  return delivery.cannot_run || is_given_up(delivery) ||
+         (quarantine_ != nullptr && quarantine_->remaining(job.function_id, job.code));
 }
 
 // No lease, no slot of the worker's: it waits for the suspects' slot, or is put off.

@@ -17,6 +17,7 @@
 #include "net/redis/redis_client.h"
 #include "ports/clock.h"
 #include "ports/job_queue.h"
+#include "ports/quarantine.h"
 #include "ports/random.h"
 #include "ports/suspect_queue.h"
 #include "ports/turns.h"
@@ -32,7 +33,7 @@ class LeasedJobQueue final : public JobQueue, public SuspectQueue {
   using Postpone = std::function<Task<void>(std::string receipt, milliseconds pause)>;
 
   LeasedJobQueue(JobQueue& inner, net::RedisClient& redis, WorkerId worker, Clock& clock, Random& random,
-                 Postpone postpone);
+                 Postpone postpone, const Quarantine* quarantine = nullptr);
 
   Task<Result<void>> enqueue(const Job& job) override { return inner_.enqueue(job); }
   void attach(Turns* turns) override { turns_ = turns; }
@@ -74,13 +75,14 @@ class LeasedJobQueue final : public JobQueue, public SuspectQueue {
   enum class Claim : std::uint8_t {
     granted,
     none,     // it runs elsewhere and is put off, or Redis doesn't say
-    suspect,  // its lease is free and still is: it is only for the suspects' slot
+    suspect,  // its lease is free and still is: it is only for the suspects' slot, unless it is not to be started
   };
 
   // Without Redis nothing is taken.
   Task<Result<void>> reach_redis();
   Task<bool> has_turn(const Delivery& delivery);
   Task<Claim> acquire(Delivery& delivery, Slot slot);
+  [[nodiscard]] bool is_refused(const Delivery& delivery) const;
   Task<void> line_up(Delivery delivery, SteadyTime received);
   [[nodiscard]] std::optional<WaitingSuspects::Waiting> take_suspect();
   Task<bool> keep_out_of_sight(const WaitingSuspects::Waiting& suspect);
@@ -101,6 +103,7 @@ class LeasedJobQueue final : public JobQueue, public SuspectQueue {
   Clock& clock_;
   Random& random_;
   const Postpone postpone_;
+  const Quarantine* const quarantine_;  // null: none
   std::atomic<Turns*> turns_ = nullptr;
   mutable Mutex mutex_;
   std::map<std::string, Lease> leases_ INFRA_GUARDED_BY(mutex_);  // by receipt

@@ -43,8 +43,8 @@ std::optional<dev_t> device(std::string_view text, int base) {
   return major && minor ? std::optional(makedev(*major, *minor)) : std::nullopt;
 }
 
-// One line at a time of one of the kernel's lists, which functions' own locks may make as long as they like. Until `each`
-// says that it has seen enough; whether it has.
+// One line at a time of one of the kernel's lists, which functions' own locks may make as long as they like. Until
+// `each` says that it has seen enough; whether it has.
 template <typename Each>
 bool any_line_of(const std::string& path, const Each& each) {
   const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));

@@ -26,10 +26,6 @@ std::optional<std::uint64_t> held_back(const Delivery& delivery, const JobResult
   return delivery.job.input.size() + result.out.size() + result.err.size() + result.value.size();
 }
 
-bool is_given_up(const Delivery& delivery) {
-  return !delivery.cannot_run && delivery.receives > limits::kMaxReceives;
-}
-
 // A run at the gate. It lives as long as its run.
 class AsideAtGate final : public Aside {
  public:
