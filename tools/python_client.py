@@ -1,5 +1,6 @@
 """clients/python/infra_client/__init__.py out of the OpenAPI document: `./dev docs` writes it, `./dev check openapi` holds it against it."""
 
+import keyword
 import re
 import textwrap
 
@@ -30,7 +31,8 @@ WIDTH = 150
 
 
 def snake(name):
-    return re.sub(r"(?<=[a-z])([A-Z])", r"_\1", name).lower().replace("-", "_")
+    own = re.sub(r"(?<=[a-z])([A-Z])", r"_\1", name).lower().replace("-", "_")
+    return own + "_" if keyword.iskeyword(own) else own
 
 
 def literal(values):
@@ -77,14 +79,21 @@ def comment(schema):
     return f"  # {schema['description']}" if "description" in schema else ""
 
 
+def kind_of(schema, member):
+    kind = type_of(schema["properties"][member])
+    return kind if member in schema.get("required", []) else f"NotRequired[{kind}]"
+
+
 def typed_dict(name, schema):
+    if any(map(keyword.iskeyword, schema["properties"])):  # no class can have such a member
+        members = ", ".join(f'"{member}": {kind_of(schema, member)}' for member in schema["properties"])
+        yield f'{name} = TypedDict("{name}", {{\n{filled(members)}}})'
+        return
     yield f"class {name}(TypedDict):"
     if "description" in schema:
         yield f'    """{schema["description"]}"""'
-    required = schema.get("required", [])
     for member, of_member in schema["properties"].items():
-        kind = type_of(of_member)
-        line = f"    {member}: {kind if member in required else f'NotRequired[{kind}]'}"
+        line = f"    {member}: {kind_of(schema, member)}"
         told = line + comment(of_member)
         if len(told) > WIDTH:
             told = "\n".join(f"    # {part}" for part in textwrap.wrap(of_member["description"], WIDTH - 6)) + "\n" + line
@@ -107,7 +116,7 @@ def types(schemas):
 
 def in_order(classes):
     """Each behind those that it names."""
-    names = {re.match(r"class (\w+)", text).group(1): text for text in classes}
+    names = {re.match(r"(?:class )?(\w+)", text).group(1): text for text in classes}
     done = []
 
     def put(name):

@@ -103,6 +103,9 @@ inline constexpr ErrorEntry invalid_cursor{"invalid_cursor", ErrorKind::invalid,
 inline constexpr ErrorEntry invalid_start_time{"invalid_start_time", ErrorKind::invalid, kAnswer,
                                                "startTime is no ISO 8601 time.",
                                                "Send one such as 2026-01-31T12:00:00Z."};
+inline constexpr ErrorEntry invalid_series_range{"invalid_series_range", ErrorKind::invalid, kAnswer,
+                                                 "from, to and step name no series that can be told.",
+                                                 "Ask for times within 30 days, in steps of 60 s or more."};
 inline constexpr ErrorEntry invalid_trace_id{"invalid_trace_id", ErrorKind::invalid, kAnswer,
                                              "traceId is no W3C trace id.",
                                              "Send the 32 lower-case digits that the run's result has as traceId."};

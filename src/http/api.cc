@@ -124,6 +124,7 @@ std::vector<Route> controller_routes(Handlers h, bool metrics_public) {
       {"GET", "/functions/:id/logs/:requestId/files/*name", key, free, bind(h.logs, &L::file), invoke, one},
       {"GET", "/functions/:id/advice", key, free, bind(h.advice, &A::get), read, one},
       {"PUT", "/functions/:id/advice", key, limited, bind(h.advice, &A::apply), deploy, one, "function.advice"},
+      {"GET", "/functions/:id/series", key, free, bind(h.series, &SeriesHandler::get), read, one},
       {"GET", "/", open, free, front(h.dashboard, h.status)},
       {"GET", "/assets/:name", open, free, bind(h.dashboard, &DashboardHandler::asset)},
       {"GET", "/health", health, free, bind(h.status, &P::health)},

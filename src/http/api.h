@@ -17,6 +17,7 @@
 #include "http/monitoring_handler.h"
 #include "http/route.h"
 #include "http/runs_handler.h"
+#include "http/series_handler.h"
 #include "http/system_handler.h"
 #include "net/http/http_types.h"
 #include "telemetry/spans.h"
@@ -42,6 +43,7 @@ struct Handlers {
   RunsHandler& runs;
   LogsHandler& logs;
   AdviceHandler& advice;
+  SeriesHandler& series;
   MonitoringHandler& status;
   SystemHandler& system;
   KeysHandler& keys;

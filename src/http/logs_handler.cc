@@ -16,18 +16,6 @@ namespace {
 constexpr int kStandardPage = 50;
 constexpr int kMaxPage = 1000;
 
-// A '+' that was not escaped is a space in a query: "2026-11-30T06:00:00 09:00". Some programs put one there
-// themselves: "2026-11-30 06:00:00 +0900".
-std::optional<WallTime> parse_start(std::string text) {
-  constexpr std::size_t kDateEnd = std::string_view("2026-11-30").size();
-  const auto space = text.rfind(' ');
-  if (space != std::string::npos && space > kDateEnd) {
-    const bool has_sign = text.find_first_of("+-", space) == space + 1;
-    text.replace(space, 1, has_sign ? "" : "+");
-  }
-  return parse_iso8601(text);
-}
-
 // The key has digits past the millisecond, which many readers of times refuse.
 std::string shown_timestamp(const std::string& key) {
   const auto time = parse_iso8601(key);
@@ -71,11 +59,8 @@ Task<Result<net::Response>> LogsHandler::list(Context& context) {
                  .start = {},
                  .cursor = net::query_value(context.request.query, "cursor").value_or("")};
   if (const auto start = net::query_value(context.request.query, "startTime")) {
-    query.start = parse_start(*start);
-    if (!query.start) {
-      co_return fail(errors::invalid_start_time,
-                     "startTime must be ISO 8601, such as 2026-01-31T12:00:00Z or 2026-01-31T12:00:00.123+09:00.");
-    }
+    query.start = parse_query_time(*start);
+    if (!query.start) co_return fail(errors::invalid_start_time, fmt::format("startTime must be {}.", kQueryTime));
   }
   if (auto trace = net::query_value(context.request.query, "traceId")) {
     if (!is_trace_id(*trace)) {

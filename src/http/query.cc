@@ -31,6 +31,18 @@ void link_next(net::Response& response, const Context& context, std::string_view
                                            net::percent_encode(next_cursor)));
 }
 
+// A '+' that was not escaped is a space in a query: "2026-11-30T06:00:00 09:00". Some programs put one there
+// themselves: "2026-11-30 06:00:00 +0900".
+std::optional<WallTime> parse_query_time(std::string text) {
+  constexpr std::size_t kDateEnd = std::string_view("2026-11-30").size();
+  const auto space = text.rfind(' ');
+  if (space != std::string::npos && space > kDateEnd) {
+    const bool has_sign = text.find_first_of("+-", space) == space + 1;
+    text.replace(space, 1, has_sign ? "" : "+");
+  }
+  return parse_iso8601(text);
+}
+
 Error function_not_found() {
   return {errors::function_not_found, "There is no function with this id; GET /functions lists them."};
 }

@@ -18,6 +18,8 @@
 #include "adapters/memory/memory_rate_limiter.h"
 #include "adapters/memory/memory_worker_registry.h"
 #include "app/advise_memory.h"
+#include "app/hourly_series.h"
+#include "app/read_series.h"
 #include "http/api.h"
 #include "http/test_worker.h"
 #include "ports/model_catalog.h"
@@ -187,9 +189,10 @@ class TestApi {
                              std::move(headers)));
   }
   [[nodiscard]] std::vector<Route> routes(bool metrics_public = false) {
-    return controller_routes({names_, audit_, functions_handler_, runs_handler_, logs_handler_, advice_handler_,
-                              monitoring_handler_, system_handler_, keys_handler_, dashboard_handler_, events_handler_},
-                             metrics_public);
+    return controller_routes(
+        {names_, audit_, functions_handler_, runs_handler_, logs_handler_, advice_handler_, series_handler_,
+         monitoring_handler_, system_handler_, keys_handler_, dashboard_handler_, events_handler_},
+        metrics_public);
   }
   // What never became a request.
   net::Response refuse(const Error& error) { return api_.refuse(error); }
@@ -236,6 +239,7 @@ class TestApi {
   bool draining = false;
   GaugeSample gauges{};
   app::EventFeed feed{clock, "feed"};
+  app::HourlySeries series{configuration, clock, metrics};
   std::shared_ptr<net::StreamedBody> stream;  // of the last answer, if it is one
 
  private:
@@ -268,11 +272,13 @@ class TestApi {
   app::ReadLogs read_logs_{functions, logs};
   app::ReadOutputFile read_output_file_{functions, logs, worker, code, executor_};
   app::AdviseMemory advise_{functions, logs, deploy_, clock};
+  app::ReadSeries read_series_{functions, series, clock};
   app::HealthMonitor health_;
   FunctionsHandler functions_handler_{deploy_, deploy_by_name_, functions, staging, clock, &quarantine, audit_};
   RunsHandler runs_handler_{invoke_, worker};
   LogsHandler logs_handler_{read_logs_, read_output_file_};
   AdviceHandler advice_handler_{advise_};
+  SeriesHandler series_handler_{read_series_};
   MonitoringHandler monitoring_handler_{health_,
                                         metrics,
                                         events,

@@ -32,11 +32,13 @@ Controller::Controller(Program& program, ControllerEngines engines)
       read_logs_(engines_.functions, engines_.logs),
       read_output_file_(engines_.functions, engines_.logs, engines_.results, engines_.code, program.executor),
       advise_memory_(engines_.functions, engines_.logs, deploy_, program.clock),
+      read_series_(engines_.functions, engines_.series, program.clock),
       functions_handler_(deploy_, deploy_by_name_, engines_.functions, engines_.staging, program.clock,
                          &engines_.quarantine, audit_),
       runs_handler_(invoke_, engines_.results),
       logs_handler_(read_logs_, read_output_file_),
       advice_handler_(advise_memory_),
+      series_handler_(read_series_),
       system_handler_(engines_.workers, models_, program.clock, engines_.refresh_workers, engines_.only_worker),
       keys_handler_(keys_, audit_),
       dashboard_handler_(web::assets()),
@@ -46,8 +48,8 @@ Controller::Controller(Program& program, ControllerEngines engines)
           program, engines_.limiter, engines_.probes, [this] { return gauges(); },
           [&](http::MonitoringHandler& status) {
             return http::controller_routes(
-                {names_, audit_, functions_handler_, runs_handler_, logs_handler_, advice_handler_, status,
-                 system_handler_, keys_handler_, dashboard_handler_, events_handler_},
+                {names_, audit_, functions_handler_, runs_handler_, logs_handler_, advice_handler_, series_handler_,
+                 status, system_handler_, keys_handler_, dashboard_handler_, events_handler_},
                 program.config.metrics_public);
           },
           {.configuration = [this] { return claims_.possible(); }, .keys = &known_keys_, .audit = &audit_}) {}

@@ -13,6 +13,7 @@
 #include "app/invoke_function.h"
 #include "app/keys.h"
 #include "app/read_logs.h"
+#include "app/read_series.h"
 #include "main/front_door.h"
 #include "net/http/http_client.h"
 #include "ports/staging.h"
@@ -28,6 +29,7 @@ struct ControllerEngines {
   JobQueue& queue;
   ResultBus& results;
   LogStore& logs;
+  RunSeries& series;
   const Quarantine& quarantine;
   ConfigurationStore* configuration;  // null: there is none
   Staging& staging;
@@ -74,10 +76,12 @@ class Controller {
   app::ReadLogs read_logs_;
   app::ReadOutputFile read_output_file_;
   app::AdviseMemory advise_memory_;
+  app::ReadSeries read_series_;
   http::FunctionsHandler functions_handler_;
   http::RunsHandler runs_handler_;
   http::LogsHandler logs_handler_;
   http::AdviceHandler advice_handler_;
+  http::SeriesHandler series_handler_;
   http::SystemHandler system_handler_;
   http::KeysHandler keys_handler_;
   http::DashboardHandler dashboard_handler_;

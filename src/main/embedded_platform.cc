@@ -16,6 +16,7 @@
 #include "adapters/sqlite/sqlite_quarantine.h"
 #include "adapters/sqlite/sqlite_result_bus.h"
 #include "adapters/sqlite/sqlite_run_recorder.h"
+#include "adapters/sqlite/sqlite_run_series.h"
 #include "adapters/sqlite/sqlite_settlement_store.h"
 #include "adapters/sqlite/store_quota.h"
 #include "adapters/system/file_staging.h"
@@ -75,6 +76,7 @@ struct EmbeddedPlatform::Parts {
   SqliteConfigurationStore configuration{*database};
   SqliteLogStore logs{*database};
   SqliteRunRecorder recorder{*database, functions};
+  SqliteRunSeries series{*database};
   SqliteResultBus results{*database};
   SqliteSettlementStore settlements{*database, results, recorder, *queue};
   FileStaging staging{program.folder.path() / "staging", program.executor, disk.admits(Action::stop_uploads)};
@@ -122,6 +124,7 @@ EmbeddedPlatform::Parts::Parts(Program& p, sandbox::Launcher& launcher, std::uni
                            .queue = *queue,
                            .results = results,
                            .logs = logs,
+                           .series = series,
                            .quarantine = *quarantine,
                            .configuration = &configuration,
                            .staging = staging,
@@ -170,7 +173,7 @@ Task<void> EmbeddedPlatform::Parts::sweep_on() {
     WallTime now;
     co_await program.executor.offload([&] { now = retention.look(); });
     for (const auto& swept : {co_await results.sweep(now), co_await logs.sweep(now), co_await queue->sweep(now),
-                              co_await configuration.sweep(now)}) {
+                              co_await configuration.sweep(now), co_await series.sweep(now)}) {
       if (!swept) log::warn("a sweep failed", {{"why", swept.error().message}});
     }
     co_await code.sweep(now);

@@ -1,6 +1,5 @@
 #include "main/fleet_controller.h"
 
-#include "adapters/aws/dynamodb/dynamodb_configuration_store.h"
 #include "adapters/aws/dynamodb/dynamodb_function_store.h"
 #include "adapters/redis/redis_announcements.h"
 #include "adapters/redis/redis_events.h"
@@ -41,7 +40,6 @@ struct FleetController::Parts {
   FleetEngines engines;
   RedisAnnouncements announcements{*engines.redis};
   DynamoDbFunctionStore functions;
-  DynamoDbConfigurationStore configuration;
   RedisResultBus results;
   RedisRateLimiter limiter;
   app::EventFeed feed{program.clock, program.ids.request_id().value.substr(24)};
@@ -54,7 +52,7 @@ struct FleetController::Parts {
 
   RedisProbe redis_probe;
   DynamoDbProbe functions_probe;
-  ConfigurationProbe configuration_probe{configuration};
+  ConfigurationProbe configuration_probe{engines.configuration};
   Controller controller;
 };
 
@@ -63,8 +61,6 @@ FleetController::Parts::Parts(Program& p, const Variables& variables)
       engines(program, variables, queue_options()),
       functions(engines.dynamodb, engines.fleet.functions_table, program.clock,
                 [this](FunctionId changed) { return announcements.announce(std::move(changed)); }),
-      configuration(engines.dynamodb, engines.fleet.configuration_table, program.clock,
-                    engines.fleet.configuration_table == kConfigurationTable),
       results(*engines.redis, engines.code, program.clock, program.executor, bus_options()),
       limiter(*engines.redis, program.config.rate, program.clock, program.metrics),
       subscriber(program.network.redis_subscriber(engines.fleet.redis, subscription())),
@@ -78,8 +74,9 @@ FleetController::Parts::Parts(Program& p, const Variables& variables)
                            .queue = engines.queue,
                            .results = results,
                            .logs = engines.logs,
+                           .series = engines.series,
                            .quarantine = engines.quarantine,
-                           .configuration = &configuration,
+                           .configuration = &engines.configuration,
                            .staging = staging,
                            .workers = engines.workers,
                            .feed = feed,
@@ -171,6 +168,8 @@ Result<std::uint16_t> FleetController::start(const std::string& address) {
   spawn_supervised(program.executor, program.clock, "watching listeners", [&parts] { return parts.events.watch(); });
   spawn_supervised(program.executor, program.clock, "watching workers",
                    [&parts] { return parts.engines.workers.watch(); });
+  spawn_supervised(program.executor, program.clock, "writing sums of runs",
+                   [&parts] { return parts.engines.keep_series(parts.stopping); });
   spawn_supervised(program.executor, program.clock, "watching the quarantine",
                    [&parts] { return parts.engines.quarantine.watch(); });
   return port;
@@ -181,8 +180,9 @@ void FleetController::shut_down() {
   auto& program = parts.program;
   parts.stopping = true;
   parts.controller.door().stop_accepting();
+  const SteadyTime deadline = program.clock.steady_now() + program.config.shutdown_timeout;
   program.network.run_blocking(
-      parts.controller.shut_down(program.clock.steady_now() + program.config.shutdown_timeout, {}));
+      parts.controller.shut_down(deadline, [&parts, deadline] { return parts.engines.series.write(deadline); }));
 }
 
 }  // namespace infra

@@ -40,13 +40,25 @@ FleetEngines::FleetEngines(Program& program, const Variables& variables, SqsQueu
              .reference_worker_alive = [this] { return workers.reference_worker_alive(); },
              .on_send = std::move(of_queue.on_send)}),
       logs(dynamodb, fleet.logs_table, program.clock),
-      recorder(dynamodb, {.functions = fleet.functions_table, .logs = fleet.logs_table}, program.random),
+      configuration(dynamodb, fleet.configuration_table, program.clock,
+                    fleet.configuration_table == kConfigurationTable),
+      series(configuration, program.clock, program.metrics),
+      rows(dynamodb, {.functions = fleet.functions_table, .logs = fleet.logs_table}, program.random),
       code_probe(s3, fleet.bucket),
       queue_probe(sqs, fleet.queue_url),
-      logs_probe("logs", dynamodb, fleet.logs_table, {"functionId", "timestamp"}) {}
+      logs_probe("logs", dynamodb, fleet.logs_table, {"functionId", "timestamp"}),
+      clock_(program.clock) {}
 
 void FleetEngines::start() {
   redis->start();
+}
+
+Task<void> FleetEngines::keep_series(const std::atomic<bool>& stopping) {
+  while (!stopping) {
+    co_await clock_.sleep_until(clock_.steady_now() + app::HourlySeries::kInterval);
+    if (!configuration.exists()) (void)co_await configuration.look();
+    co_await series.write(clock_.steady_now() + app::HourlySeries::kInterval);
+  }
 }
 
 }  // namespace infra

@@ -1,9 +1,11 @@
 // The engines on S3, DynamoDB, SQS and Redis, wired: what controllers and workers of a fleet have in common.
 #pragma once
 
+#include <atomic>
 #include <memory>
 
 #include "adapters/aws/aws_client.h"
+#include "adapters/aws/dynamodb/dynamodb_configuration_store.h"
 #include "adapters/aws/dynamodb/dynamodb_log_store.h"
 #include "adapters/aws/dynamodb/dynamodb_probe.h"
 #include "adapters/aws/dynamodb/dynamodb_run_recorder.h"
@@ -14,6 +16,7 @@
 #include "adapters/redis/redis_concurrency_limiter.h"
 #include "adapters/redis/redis_quarantine.h"
 #include "adapters/redis/redis_worker_registry.h"
+#include "app/hourly_series.h"
 #include "main/program.h"
 
 namespace infra {
@@ -26,6 +29,9 @@ class FleetEngines {
   FleetEngines(Program& program, const Variables& variables, SqsQueueOptions of_queue);
 
   void start();
+
+  // Writes the sums of runs once a minute until `stopping`.
+  Task<void> keep_series(const std::atomic<bool>& stopping);
 
   const FleetConfig fleet;
   std::unique_ptr<net::HttpClient> http;
@@ -41,11 +47,17 @@ class FleetEngines {
   RedisQuarantine quarantine;
   SqsJobQueue queue;
   DynamoDbLogStore logs;
-  DynamoDbRunRecorder recorder;
+  DynamoDbConfigurationStore configuration;
+  app::HourlySeries series;
+  DynamoDbRunRecorder rows;
+  app::SummedRecorder recorder{rows, series};
 
   S3Probe code_probe;
   SqsProbe queue_probe;
   DynamoDbProbe logs_probe;
+
+ private:
+  Clock& clock_;
 };
 
 }  // namespace infra

@@ -133,6 +133,7 @@ Task<void> FleetWorker::Parts::shut_down() {
   host.worker().stop_taking();
   co_await heartbeats.beat();
   co_await host.worker().drain(deadline);
+  co_await engines.series.write(deadline);
   heartbeats.stop();
   co_await door.answered(deadline);
 }
@@ -157,6 +158,8 @@ Result<std::uint16_t> FleetWorker::start(const std::string& address) {
   spawn_supervised(program.executor, program.clock, "looking at functions", [&parts] { return parts.look_again(); });
   spawn_supervised(program.executor, program.clock, "watching the disk",
                    [&parts] { return parts.disk.watch_on(parts.stopping); });
+  spawn_supervised(program.executor, program.clock, "writing sums of runs",
+                   [&parts] { return parts.engines.keep_series(parts.stopping); });
   spawn_supervised(program.executor, program.clock, "watching the quarantine",
                    [&parts] { return parts.engines.quarantine.watch(); });
   spawn_supervised(program.executor, program.clock, "watching listeners", [&parts] { return parts.events.watch(); });

@@ -13,6 +13,7 @@
 #include "adapters/sqlite/sqlite_function_store.h"
 #include "adapters/sqlite/sqlite_log_store.h"
 #include "adapters/sqlite/sqlite_result_bus.h"
+#include "adapters/sqlite/sqlite_run_series.h"
 #include "contract/embedded_world.h"
 #include "contract/sample_rows.h"
 #include "core/mutex.h"
@@ -109,6 +110,12 @@ TEST_F(QueryPlans, AScanWouldBeSeen) {
     return connection.query_integer("SELECT count(*) FROM logs WHERE message='x'");
   }));
   EXPECT_THAT(plans(), Contains(StartsWith("SCAN")));
+}
+
+TEST_F(QueryPlans, RunsOverTime) {
+  SqliteRunSeries series(*world_.database);
+  ASSERT_TRUE(world_.run(series.read({.function_id = {"f"}, .from = Minute{}, .steps = 60})));
+  expect_found_by_index("a function's series");
 }
 
 TEST_F(QueryPlans, Functions) {

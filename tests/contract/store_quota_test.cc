@@ -52,6 +52,20 @@ class StoreQuotaTest : public ::testing::Test {
   SqliteResultBus results_{*world_.database};
 };
 
+TEST_F(StoreQuotaTest, SumsForChartsGoLast) {
+  const auto minutes = [&] {
+    return world_.database->read_now<std::int64_t>(
+        [](Connection& connection) { return connection.query_integer("SELECT count(*) FROM run_minutes"); });
+  };
+  run_many("f", 20);
+  StoreQuota quota(*world_.database, kMiB);
+  ASSERT_TRUE(world_.run(quota.keep()));
+  EXPECT_FALSE(has_log("f", "f-0"));
+  EXPECT_EQ(minutes(), 1);
+  ASSERT_TRUE(world_.run(StoreQuota(*world_.database, 0).keep()));
+  EXPECT_EQ(minutes(), 0);
+}
+
 TEST_F(StoreQuotaTest, NothingGoesWithinIt) {
   run_many("f", 5);
   StoreQuota quota(*world_.database, 100 * kMiB);

@@ -24,4 +24,12 @@ T run_task(Task<T> task) {
   return std::move(value.value());
 }
 
+inline void run_task(Task<void> task) {
+  boost::asio::io_context loop;
+  std::exception_ptr thrown;
+  boost::asio::co_spawn(loop, std::move(task), [&](std::exception_ptr error) { thrown = error; });
+  loop.run();
+  if (thrown) std::rethrow_exception(thrown);
+}
+
 }  // namespace infra

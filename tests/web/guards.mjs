@@ -163,11 +163,13 @@ test("functions come a page at a time", async (t) => {
 
 test("lines as they are printed, and a function's past, where the server has them", async (t) => {
   const { page, wasQuiet } = await open(t);
-  const points = Array.from({ length: 40 }, (_, i) => ({ at: new Date(Date.now() - (40 - i) * 60_000).toISOString(), runs: i, errors: 1,
-    coldStarts: 1, durationMsSum: 5, durationMsMax: 5, p50Ms: 2, p99Ms: 9, peakMemoryBytesMax: 9e6 }));
+  const from = Math.floor(Date.now() / 60_000) * 60_000 - 60 * 60_000;
+  const time = (minute) => new Date(from + minute * 60_000).toISOString();
+  const points = Array.from({ length: 40 }, (_, i) => ({ time: time(i + 20), runs: i, errors: 1, coldStarts: 1, averageMs: 5, p50Ms: 2,
+    p99Ms: 9, maxMs: 9, peakMemoryMb: 9 }));
   await page.route("**/functions/0190", (route) => route.fulfill({ json: ROW }));
   await page.route("**/functions/0190/logs?*", (route) => route.fulfill({ json: [] }));
-  await page.route("**/functions/0190/series?*", (route) => route.fulfill({ json: { step: 60, points } }));
+  await page.route("**/functions/0190/series?*", (route) => route.fulfill({ json: { from: time(0), to: time(60), step: 60, points } }));
   await page.route("**/events?*", (route) => route.fulfill({ contentType: "text/event-stream", body: ": beat\n\nid: 1\nevent: log\n" +
     `data: ${JSON.stringify({ requestId: "r", functionId: "0190", stream: "stdout", text: `${MARKUP}\n`, at: "" })}\n\n` }));
   await signIn(page);

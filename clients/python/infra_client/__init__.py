@@ -12,7 +12,8 @@ __all__ = [
     "Accepted", "Advice", "Applied", "Audit", "AuditEntry", "Caller", "Client", "CpuUse", "Deleted", "EngineHealth", "EnvVars", "Error", "Event",
     "Function", "FunctionChange", "Health", "Heartbeat", "InfraError", "Invocation", "Key", "Keys", "LogLine", "LogRow", "MemorySetting", "Model",
     "Models", "Network", "Noted", "OutputFile", "OverloadState", "Overview", "PeakMemory", "Pending", "Pools", "RunErrorCode", "RunResult",
-    "RunStatus", "Runtime", "Scope", "SystemStatus", "ToldKey", "UpdateForm", "Updated", "UploadForm", "Uploaded", "WantedKey", "Worker", "Workers"
+    "RunStatus", "Runtime", "Scope", "Series", "SeriesPoint", "SystemStatus", "ToldKey", "UpdateForm", "Updated", "UploadForm", "Uploaded",
+    "WantedKey", "Worker", "Workers"
 ]
 
 Runtime = Literal["python", "nodejs", "cpp", "go"]
@@ -159,6 +160,22 @@ class Advice(TypedDict):
     estimatedSavings: str | None
     optimizationTip: str
     apply: MemorySetting | None  # The body for PUT /functions/:id, if there is anything to change.
+
+
+class SeriesPoint(TypedDict):
+    time: str  # Where the step begins.
+    runs: int
+    errors: int  # Of them, those without success.
+    coldStarts: int
+    averageMs: float
+    p50Ms: float  # To within 10 %.
+    p99Ms: float
+    maxMs: float
+    peakMemoryMb: int | None
+
+
+Series = TypedDict("Series", {
+    "functionId": str, "from": str, "to": str, "step": int, "points": list[SeriesPoint]})
 
 
 class Invocation(TypedDict):
@@ -438,6 +455,10 @@ class Client:
     def apply_advice(self, id: str) -> Applied:
         """Give it the memory that the advice recommends; takes no body."""
         return self._ask("PUT", f"/functions/{quote(id, safe='')}/advice", {}, {})
+
+    def get_series(self, id: str, *, from_: str | None = None, to: str | None = None, step: int | None = None) -> Series:
+        """Its runs over time, by when they were accepted, for charts."""
+        return self._ask("GET", f"/functions/{quote(id, safe='')}/series", {"from": from_, "to": to, "step": step}, {})
 
     def run_function(self, body: Invocation, *, x_async: bool | None = None, traceparent: str | None = None) -> RunResult | Accepted:
         """Run a function and wait for its result, or with x-async: true get a job to ask for."""

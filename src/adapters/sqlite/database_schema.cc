@@ -115,6 +115,13 @@ CREATE INDEX IF NOT EXISTS configuration_by_expiry ON configuration(expires_at);
 constexpr const char* kTraceId = "ALTER TABLE logs ADD COLUMN trace_id TEXT";
 constexpr const char* kHasTraceId = "SELECT count(*) FROM pragma_table_info('logs') WHERE name='trace_id'";
 
+// Sums of a function's runs by the minute, core/run_sums.h's text. It may be there, too.
+constexpr const char* kRunMinutes = R"sql(
+CREATE TABLE IF NOT EXISTS run_minutes(
+  function_id TEXT NOT NULL, minute INTEGER NOT NULL, sums TEXT NOT NULL, PRIMARY KEY(function_id, minute)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS run_minutes_by_time ON run_minutes(minute);
+)sql";
+
 struct Step {
   const char* script;
   const char* is_done = nullptr;  // a query that gives 1 then; none: the script sees to it
@@ -125,7 +132,8 @@ constexpr std::array kSteps = {Step{kFirst},
                                Step{kStrikes},
                                Step{kOutputAttempt, kHasOutputAttempt},
                                Step{kConfiguration},
-                               Step{kTraceId, kHasTraceId}};
+                               Step{kTraceId, kHasTraceId},
+                               Step{kRunMinutes}};
 
 Result<void> take_steps(sqlite::Connection& connection) {
   const auto version = connection.query_integer("PRAGMA user_version");

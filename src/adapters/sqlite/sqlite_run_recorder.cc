@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "adapters/sqlite/row_codec.h"
+#include "adapters/sqlite/sqlite_run_series.h"
 
 namespace infra {
 namespace {
@@ -49,6 +50,7 @@ Result<bool> put_run(Connection& connection, const LogRow& row) {
   auto put = insert_row(connection, row);
   if (!put || !*put) return put;
   if (auto counted = add_to_counters(connection, row); !counted) return fail(counted.error());
+  if (auto summed = add_to_series(connection, row); !summed) return fail(summed.error());
   return true;
 }
 

@@ -1,4 +1,5 @@
-// Finished runs in infra.db. Row and counters are one write, so that not even a crash leaves one without the other.
+// Finished runs in infra.db. Row, counters and the minute's sums are one write, so that not even a crash leaves one
+// without the others.
 #pragma once
 
 #include <memory>
@@ -9,7 +10,7 @@
 
 namespace infra {
 
-// Row and counters; true if the row was put. An error is to undo both.
+// Row, counters and the minute's sums; true if the row was put. An error is to undo them all.
 [[nodiscard]] Result<bool> put_run(sqlite::Connection& connection, const LogRow& row);
 
 class SqliteRunRecorder final : public RunRecorder {

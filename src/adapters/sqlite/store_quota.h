@@ -1,5 +1,5 @@
 // Keeps infra.db within its part of the disk. Log rows live for a month and results for an hour, and a run may write a
-// few MiB of both: who has written most loses its oldest rows first.
+// few MiB of both: who has written most loses its oldest rows first. When none may go, the sums for charts do.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
 // All functions: found by name, id or runtime, sorted, a thousand at a time from the server and fifty on the screen.
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useState } from "preact/hooks";
 import { ApiError, get, getPage, part } from "../api";
 import { count, ms } from "../format";
 import { Empty, Problem, Time, Waiting } from "../parts";
@@ -52,7 +52,7 @@ export function Functions() {
     }
   };
   useEffect(() => void (session.may("read") && more(FIRST)), []);
-  useEffect(() => rewrite({ search: words, sort: sort === "updatedAt" ? "" : sort, order: down ? "" : "up" }), [words, sort, down]);
+  useLayoutEffect(() => rewrite({ search: words, sort: sort === "updatedAt" ? "" : sort, order: down ? "" : "up" }), [words, sort, down]);
 
   // Of functions that are not loaded yet, one by its whole name or id.
   const open = async (event: Event) => {

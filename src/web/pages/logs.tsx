@@ -1,5 +1,5 @@
 // A function's runs, newest first, as they come; and one of them, at an address of its own.
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { get, getIfThere, getPage, part } from "../api";
 import { bytes, localTime, ms } from "../format";
 import { listen } from "../live";
@@ -31,7 +31,7 @@ export function Logs({ row }: { row: FunctionRow }) {
   const [lines, setLines] = useState<Line[]>([]);
   const [older, setOlder] = useState<LogRow[]>([]);
   const [next, setNext] = useState<string | null | undefined>(undefined);
-  useEffect(() => rewrite({ since, status: state, search: words }), [since, state, words]);
+  useLayoutEffect(() => rewrite({ since, status: state, search: words }), [since, state, words]);
 
   const path = `/functions/${part(row.functionId)}/logs?limit=100`;
   const start = () => (since ? `&startTime=${part(new Date(Date.now() - Number(since) * 60_000).toISOString())}` : "");

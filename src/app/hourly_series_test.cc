@@ -1,0 +1,141 @@
+// Sums of runs as items: several writers, lost answers, a table that is not there, and how much is kept in memory.
+#include "app/hourly_series.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "core/error_codes.h"
+#include "support/fake_configuration.h"
+#include "support/manual_clock.h"
+#include "support/metric_value.h"
+#include "support/run_task.h"
+
+namespace infra::app {
+namespace {
+
+constexpr Minute kAt{std::chrono::minutes{29'000'000}};
+
+LogRow run_of(const std::string& function, Minute at = kAt) {
+  LogRow row;
+  row.function_id = {function};
+  row.timestamp = to_iso8601(at);
+  row.status = RunStatus::success;
+  row.duration_ms = 1;
+  return row;
+}
+
+// Its writes may fail, before they are carried out or after it.
+class FailingConfiguration : public fakes::FakeConfiguration {
+ public:
+  using FakeConfiguration::FakeConfiguration;
+  bool there = true;
+  bool fails_before = false;
+  bool fails_after = false;
+  std::function<void()> before_put;  // once: another program is faster
+
+  [[nodiscard]] bool exists() const override { return there; }
+  Task<Result<void>> put_new(const ConfigurationItem& item) override {
+    if (auto first = std::exchange(before_put, {})) first();
+    if (fails_before) co_return fail(errors::engine_unavailable, "away");
+    auto put = co_await FakeConfiguration::put_new(item);
+    if (fails_after) co_return fail(errors::engine_unavailable, "away");
+    co_return put;
+  }
+};
+
+class HourlySeriesTest : public ::testing::Test {
+ protected:
+  void write(HourlySeries& series) { run_task(series.write(SteadyTime::max())); }
+  std::int64_t runs(const std::string& function = "f") {
+    const auto sums = run_task(one_.read({.function_id = {function}, .from = kAt, .steps = 1}));
+    return sums ? sums->at(0).runs : -1;
+  }
+
+  ManualClock clock_;
+  Metrics metrics_;
+  fakes::WriteBudget budget_;
+  FailingConfiguration store_{budget_};
+  HourlySeries one_{store_, clock_, metrics_};
+  HourlySeries two_{store_, clock_, metrics_};
+};
+
+TEST_F(HourlySeriesTest, WhatSeveralProgramsRanIsAddedUp) {
+  one_.note(run_of("f"));
+  two_.note(run_of("f"));
+  two_.note(run_of("f"));
+  store_.before_put = [&] { write(two_); };
+  write(one_);
+  EXPECT_EQ(runs(), 3);
+  EXPECT_EQ(store_.items.size(), 1U);
+}
+
+TEST_F(HourlySeriesTest, WhatCannotBeWrittenIsWrittenLater) {
+  one_.note(run_of("f"));
+  store_.fails_before = true;
+  write(one_);
+  EXPECT_EQ(runs(), 0);
+  one_.note(run_of("f"));
+  write(one_);
+  store_.fails_before = false;
+  write(one_);
+  EXPECT_EQ(runs(), 2);
+}
+
+TEST_F(HourlySeriesTest, WhatWasWrittenThoughTheAnswerWasLostIsNotWrittenAgain) {
+  one_.note(run_of("f"));
+  store_.fails_after = true;
+  write(one_);
+  store_.fails_after = false;
+  one_.note(run_of("f"));
+  write(one_);
+  write(one_);
+  EXPECT_EQ(runs(), 2);
+}
+
+TEST_F(HourlySeriesTest, PastTheDeadlineNothingIsBegun) {
+  one_.note(run_of("f"));
+  run_task(one_.write(clock_.steady_now()));
+  EXPECT_EQ(runs(), 0);
+  write(one_);
+  EXPECT_EQ(runs(), 1);
+}
+
+TEST_F(HourlySeriesTest, WithoutATableNothingIsKept) {
+  store_.there = false;
+  one_.note(run_of("f"));
+  store_.there = true;
+  write(one_);
+  EXPECT_EQ(runs(), 0);
+}
+
+TEST_F(HourlySeriesTest, AnItemIsKeptForThirtyDays) {
+  one_.note(run_of("f"));
+  write(one_);
+  ASSERT_EQ(store_.items.size(), 1U);
+  const auto& item = store_.items.begin()->second;
+  EXPECT_EQ(item.key.partition, "series#f");
+  EXPECT_EQ(item.key.sort, to_iso8601(kAt).substr(0, 13));
+  EXPECT_EQ(item.expires_at, std::chrono::floor<std::chrono::hours>(kAt) + std::chrono::hours{1} + kSeriesRetention);
+}
+
+TEST_F(HourlySeriesTest, WhatWaitsIsBoundedAndTheRestIsCounted) {
+  for (std::size_t i = 0; i < HourlySeries::kMaxHours; ++i) one_.note(run_of(fmt::format("f{}", i)));
+  one_.note(run_of("one more"));
+  one_.note(run_of("f0"));
+  EXPECT_EQ(testing::metric_value(metrics_, "series_runs_dropped_total"), 1);
+  write(one_);
+  EXPECT_EQ(runs("one more"), 0);
+  EXPECT_EQ(runs("f0"), 2);
+}
+
+TEST_F(HourlySeriesTest, AnItemOfOthersIsReadAsFarAsItIsUnderstood) {
+  const std::string hour = to_iso8601(kAt).substr(0, 13);
+  const auto minute = (kAt - std::chrono::floor<std::chrono::hours>(kAt)).count();
+  store_.items[{"series#f", hour}] = {
+      .key = {.partition = "series#f", .sort = hour},
+      .attributes = {{"minutes", fmt::format("x;77=1 0 0 1 1 1;{0}=2 0 0 1 1 1;{0}=?;", minute)}}};
+  EXPECT_EQ(runs(), 2);
+}
+
+}  // namespace
+}  // namespace infra::app
