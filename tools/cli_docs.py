@@ -35,6 +35,9 @@ Where it is and its key are taken from, in this order:
 3. `infra.toml` in the folder (of `deploy` and `watch`: beside the code), its `url` alone,
 4. a profile: the one that `--profile` or `INFRA_PROFILE` names, else the default.
 
+`INFRA_CA_FILE`, or a profile's `ca_file`, names the authorities (PEM) that an `https://` platform's certificate is verified against, in place
+of the system's.
+
 A profile is a file `~/.config/infra/profiles/NAME.toml` (or below `$XDG_CONFIG_HOME`), mode 600, with `url`, `key` and perhaps `ca_file`.
 `infra dev` writes the profile `local`, which is the default; `infra login URL` writes another, and makes it the default. A profile that is
 named comes before `infra.toml`. The key of a profile is sent to its own URL alone, whatever else names another: code from a stranger gets

@@ -31,7 +31,7 @@ BLOCKS = {
     (README, "fleet-variables"): lambda: variables.documented("fleet_needs", "fleet_chooses", "fleet", "worker", "elsewhere"),
 }
 # Those of the build, the tests, a function's environment and the command line are named in documents, too.
-NOT_THE_PROGRAMS = {"INFRA_COMMIT", "INFRA_HANDLER", "INFRA_PROFILE", "INFRA_URL"}
+NOT_THE_PROGRAMS = {"INFRA_CA_FILE", "INFRA_COMMIT", "INFRA_HANDLER", "INFRA_PROFILE", "INFRA_URL"}
 OURS = re.compile(r"\bINFRA_[A-Z][A-Z_]*[A-Z]\b")
 SETTING = re.compile(r"^#?(\w+)=(.*)$", re.MULTILINE)
 CREDENTIAL = re.compile(r'\(variables, "(AWS_\w+)"')

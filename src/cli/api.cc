@@ -7,6 +7,7 @@
 #include "core/error_codes.h"
 #include "core/ids.h"
 #include "core/json_value.h"
+#include "core/operator_error_codes.h"
 
 namespace infra::cli {
 namespace {
@@ -28,6 +29,16 @@ constexpr std::array kNextSteps = {
     NextStep{&errors::nothing_to_apply, "leave its memory as it is"},
     NextStep{&errors::function_quarantined, "deploy a version that does not end its worker"},
 };
+
+std::string next_step(const Error& error, const std::string& url) {
+  if (error.code == errors::http_untrusted) {
+    return fmt::format(
+        "use a host that its certificate names; an authority of your own: infra login {} --ca-file FILE, in scripts "
+        "INFRA_CA_FILE",
+        url);
+  }
+  return fmt::format("is Infra running at {}? infra dev starts one; infra login URL names another", url);
+}
 
 std::string next_step(const Answer& answer, std::string_view code, const std::string& url) {
   if (answer.status == 401) return fmt::format("infra login {}", url);
@@ -51,8 +62,7 @@ Outcome<Answer> Api::send(net::BlockingCall call, std::string_view path) {
   if (!response) {
     return failed({.exit = Exit::unreachable,
                    .message = response.error().message,
-                   .next = fmt::format("is Infra running at {}? infra dev starts one; infra login URL names another",
-                                       connection_.url)});
+                   .next = next_step(response.error(), connection_.url)});
   }
   auto json = parse_json(response->body).value_or(nullptr);
   return Answer{.status = response->status,

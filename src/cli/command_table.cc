@@ -75,18 +75,22 @@ const std::vector<Command> kCommands = {
      .summary = "Run a function and print its result.",
      .details =
          "The result goes to stdout; what the function printed, and how the run went, to stderr. DATA is JSON, @ "
-         "and a file, or - for stdin. Without --data the input is null.",
+         "and a file, or - for stdin. Without --data the input is null. --tail runs it as a job; with --json its lines "
+         "are "
+         "objects on stderr.",
      .least = 1,
      .most = 1,
      .run = run_invoke,
      .options = {{.name = "--data", .value = "DATA", .letter = "-d", .help = "The input: JSON, @FILE, or - for stdin."},
                  {.name = "--async", .help = "Do not wait for the result; print the job's id."},
                  {.name = "--wait", .help = "Wait until it has ended, however long that takes."},
+                 {.name = "--tail", .help = "The same, and show what it prints while it runs."},
                  {.name = "--model", .value = "MODEL", .help = "The AI node's model for this run."}},
      .examples = {{.line = "infra invoke hello -d '{\"name\": \"Ada\"}'", .says = "Runs it with an input."},
                   {.line = "infra invoke hello -d @hello/event.json", .says = "With the input that is in a file."},
                   {.line = "echo '{\"name\": \"Ada\"}' | infra invoke hello -d -",
                    .says = "With the input from a pipe."},
+                  {.line = "infra invoke hello --tail", .says = "Shows what it prints while it runs."},
                   {.line = "JOB=$(infra invoke hello --async)", .says = "Starts it, and keeps the job's id."}}},
     {.name = "status",
      .arguments = "JOB",

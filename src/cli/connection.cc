@@ -23,7 +23,10 @@ std::string first_of(std::initializer_list<std::string> texts) {
 }  // namespace
 
 ConnectionVariables connection_variables() {
-  return {.url = variable("INFRA_URL"), .key = variable("INFRA_API_KEY"), .profile = variable("INFRA_PROFILE")};
+  return {.url = variable("INFRA_URL"),
+          .key = variable("INFRA_API_KEY"),
+          .profile = variable("INFRA_PROFILE"),
+          .ca_file = variable("INFRA_CA_FILE")};
 }
 
 Outcome<std::string> normal_url(std::string_view url) {
@@ -63,7 +66,9 @@ Outcome<Connection> choose_connection(const Arguments& arguments, const Connecti
     profile = std::move(*known);
   }
   const bool is_profiles = profile && profile->url == *url;
-  Connection chosen{.url = *url, .key = key, .ca_file = is_profiles ? profile->ca_file : std::string()};
+  Connection chosen{.url = *url,
+                    .key = key,
+                    .ca_file = first_of({variables.ca_file, is_profiles ? profile->ca_file : std::string()})};
   if (chosen.key.empty() && is_profiles) chosen.key = profile->key;
   if (chosen.key.empty())
     return wrong_usage(fmt::format("No key is known for {}.", *url), fmt::format("infra login {}", *url));

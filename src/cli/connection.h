@@ -14,14 +14,15 @@ namespace infra::cli {
 struct Connection {
   std::string url;  // without a slash at its end
   std::string key;
-  std::string ca_file;
+  std::string ca_file;  // empty: the system's authorities
 };
 
 // The environment's part of it; empty: not set.
 struct ConnectionVariables {
-  std::string url;      // INFRA_URL
-  std::string key;      // INFRA_API_KEY
-  std::string profile;  // INFRA_PROFILE
+  std::string url{};      // INFRA_URL
+  std::string key{};      // INFRA_API_KEY
+  std::string profile{};  // INFRA_PROFILE
+  std::string ca_file{};  // INFRA_CA_FILE
 };
 [[nodiscard]] ConnectionVariables connection_variables();
 

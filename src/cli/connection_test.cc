@@ -35,8 +35,8 @@ TEST_F(Choosing, OptionsThenEnvironmentThenProjectThenProfile) {
   keep("toml", "http://toml", "t");
   EXPECT_EQ(shown(choose({})), "http://local l");
   EXPECT_EQ(shown(choose({}, {}, "http://toml/")), "http://toml t");
-  EXPECT_EQ(shown(choose({}, {.url = "http://env", .key = "e", .profile = {}}, "http://toml")), "http://env e");
-  EXPECT_EQ(shown(choose({"--url", "http://flag", "--api-key", "f"}, {.url = "http://env", .key = "e", .profile = {}})),
+  EXPECT_EQ(shown(choose({}, {.url = "http://env", .key = "e"}, "http://toml")), "http://env e");
+  EXPECT_EQ(shown(choose({"--url", "http://flag", "--api-key", "f"}, {.url = "http://env", .key = "e"})),
             "http://flag f");
   EXPECT_EQ(shown(choose({"--profile", "local"}, {}, "http://toml")), "http://local l");
 }
@@ -46,6 +46,13 @@ TEST_F(Choosing, AProfilesKeyGoesToItsUrlAlone) {
   EXPECT_EQ(shown(choose({}, {}, "http://a-strangers-host")), "No key is known for http://a-strangers-host.");
   EXPECT_EQ(shown(choose({"--profile", "local", "--url", "http://other"})), "No key is known for http://other.");
   EXPECT_EQ(shown(choose({"--url", "http://local/"})), "http://local secret");
+}
+
+TEST_F(Choosing, TheEnvironmentsAuthoritiesThenTheProfiles) {
+  ASSERT_TRUE(profiles_.write({.name = "own", .url = "https://own", .key = "k", .ca_file = "/own.pem"}));
+  EXPECT_EQ(choose({"--profile", "own"})->ca_file, "/own.pem");
+  EXPECT_EQ(choose({"--profile", "own"}, {.ca_file = "/other.pem"})->ca_file, "/other.pem");
+  EXPECT_EQ(choose({}, {.url = "https://another", .key = "k"})->ca_file, "");
 }
 
 TEST_F(Choosing, AProfileThatIsNotThereIsSaid) {

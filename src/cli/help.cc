@@ -253,6 +253,7 @@ std::string manual_page() {
       {"INFRA_URL", "The platform's address, before what infra.toml and profiles say."},
       {"INFRA_API_KEY", "Its key."},
       {"INFRA_PROFILE", "The profile to use, in place of the default."},
+      {"INFRA_CA_FILE", "Authorities in PEM that its certificate is verified against, in place of a profile's."},
       {"NO_COLOR", "If it is set to something, nothing is coloured."}};
   for (const auto& [name, meaning] : variables) text += fmt::format(".TP\n.B {}\n{}\n", name, roff(meaning));
   text += ".SH FILES\n.TP\n.I ~/.config/infra/profiles/NAME.toml\n" + roff("A platform's address and key, mode 600.") +

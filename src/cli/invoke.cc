@@ -10,6 +10,7 @@
 #include "cli/run_commands.h"
 #include "cli/run_result.h"
 #include "cli/session.h"
+#include "cli/tail.h"
 #include "core/json_text.h"
 #include "core/json_value.h"
 #include "core/limits.h"
@@ -41,6 +42,18 @@ std::string job_of(const Answer& answer) {
   return object == nullptr ? std::string() : text_of(*object, "jobId");
 }
 
+Outcome<Exit> tail(Session& session, Api& api, const net::BlockingCall& call, const std::string& name) {
+  const auto events = session.connect();  // one stream, and requests beside it
+  if (!events) return failed(events.error());
+  const auto run = run_and_tail(api, **events, session.output, name, [&]() -> Outcome<std::string> {
+    auto answer = api.succeeded(api.send(call, "/run"));
+    if (!answer) return failed(std::move(answer.error()));
+    return job_of(*answer);
+  });
+  if (!run) return failed(run.error());
+  return show_result(session.output, run->result, name, run->shown);
+}
+
 }  // namespace
 
 Outcome<Exit> run_invoke(Session& session) {
@@ -48,16 +61,19 @@ Outcome<Exit> run_invoke(Session& session) {
   const std::string name = arguments.word(0);
   auto input = read_input(arguments.value("--data"));
   if (!input) return failed(std::move(input.error()));
+  const bool async = arguments.has("--async");
+  const bool tails = arguments.has("--tail");
+  if (async && tails) return wrong_usage("--tail waits for the end of the run, and --async does not: leave one out.");
   auto api = session.connect();
   if (!api) return failed(std::move(api.error()));
 
   net::BlockingCall call{.method = "POST", .timeout = kPatience};
   call.headers.set("Content-Type", "application/json");
-  const bool async = arguments.has("--async");
-  if (async) call.headers.set("x-async", "true");
+  if (async || tails) call.headers.set("x-async", "true");
   call.body = fmt::format(R"({{"functionId":{},"inputData":{})", json_quote(reference(name)), *input);
   if (const auto model = arguments.value("--model")) call.body += fmt::format(R"(,"modelId":{})", json_quote(*model));
   call.body += "}";
+  if (tails) return tail(session, **api, call, name);
   auto answer = (*api)->send(std::move(call), "/run");
   if (!answer) return failed(std::move(answer.error()));
 

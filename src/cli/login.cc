@@ -77,7 +77,9 @@ Outcome<Exit> run_login(Session& session) {
   profile.key = arguments.value("--api-key").value_or("");
   if (profile.key.empty()) profile.key = read_key();
   if (profile.key.empty()) return wrong_usage("No key was given.");
-  Api api({.url = profile.url, .key = profile.key, .ca_file = profile.ca_file});
+  Api api({.url = profile.url,
+           .key = profile.key,
+           .ca_file = profile.ca_file.empty() ? connection_variables().ca_file : profile.ca_file});
   if (auto tried = api.get("/functions?limit=1"); !tried) {
     if (tried.error().code == errors::unauthorized)
       tried.error().next = "give the key that the platform was started with";

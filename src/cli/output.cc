@@ -118,6 +118,10 @@ void Output::note(std::string_view text) const {
   if (!json_) write(stderr, text);
 }
 
+void Output::aside(std::string_view text) const {
+  write(stderr, text);
+}
+
 void Output::table(const Rows& rows) const {
   Rows shown = rows;
   for (auto& row : shown) {

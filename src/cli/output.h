@@ -29,6 +29,7 @@ class Output {
 
   void print(std::string_view text) const;  // to stdout, with a line break at its end
   void note(std::string_view text) const;   // to stderr, with one; nothing with --json
+  void aside(std::string_view text) const;  // to stderr, with one, whatever stdout has
   // The first row is the head.
   void table(const Rows& rows) const;
   void failure(const Failure& failure) const;

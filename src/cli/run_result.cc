@@ -49,6 +49,16 @@ std::string for_terminal(std::string_view text, int descriptor) {
   return isatty(descriptor) == 1 ? printable(text) : std::string(text);
 }
 
+bool is_shown(std::string_view text, std::string_view lines) {
+  return !lines.empty() && trim(text, "\r\n") == trim(lines, "\r\n");
+}
+
+void show_beside(const Output& output, std::string_view text, std::string_view shown) {
+  if (text.empty() || is_shown(text, shown)) return;
+  if (!shown.empty()) output.note("Not all of it came as it was printed; this is the whole:");
+  output.note(for_terminal(text, STDERR_FILENO));
+}
+
 }  // namespace
 
 std::string_view printed_part(std::string_view stdout_text, std::string_view result) {
@@ -69,7 +79,8 @@ std::string_view printed_part(std::string_view stdout_text, std::string_view res
   return is_value ? before.substr(0, line) : stdout_text;
 }
 
-Outcome<Exit> show_result(const Output& output, std::string_view text, std::string_view function) {
+Outcome<Exit> show_result(const Output& output, std::string_view text, std::string_view function,
+                          const ShownLines& shown) {
   const auto members = RawObject::read(text);
   const auto value = parse_json(text);
   if (!members || !value || !value->is_object()) {
@@ -87,9 +98,10 @@ Outcome<Exit> show_result(const Output& output, std::string_view text, std::stri
     const std::string_view result = members->text("result").value_or("null");
     const bool has_result = result != "null";
     const auto beside = has_result || !success ? printed_part(printed, result) : std::string_view();
-    if (!beside.empty()) output.note(for_terminal(beside, STDERR_FILENO));
-    if (success && !errors.empty()) output.note(for_terminal(errors, STDERR_FILENO));
-    if (success) output.print(has_result || printed.empty() ? result : for_terminal(printed, STDOUT_FILENO));
+    show_beside(output, beside, shown.out);
+    if (success) show_beside(output, errors, shown.err);
+    const bool is_all = is_shown(printed, shown.out);
+    if (success) output.print(has_result || printed.empty() || is_all ? result : for_terminal(printed, STDOUT_FILENO));
     show_files(output, object, id);
     output.note(output.styled_on_stderr(summary(object, id), success ? Style::dim : Style::red));
   }

@@ -77,6 +77,9 @@ inline constexpr ErrorEntry http_invalid_request{
     "A request to another service has a line break in its method, URL or headers."};
 inline constexpr ErrorEntry http_unreachable{"http_unreachable", ErrorKind::unavailable,
                                              "Another service can't be connected to."};
+inline constexpr ErrorEntry http_untrusted{
+    "http_untrusted", ErrorKind::unavailable,
+    "Another service's certificate is of no authority that is trusted, or names another host."};
 inline constexpr ErrorEntry http_unavailable{"http_unavailable", ErrorKind::unavailable,
                                              "Another service broke off before its answer was there."};
 inline constexpr ErrorEntry http_timeout{"http_timeout", ErrorKind::timeout, "Another service did not answer in time."};

@@ -12,7 +12,7 @@ namespace infra {
 namespace {
 
 // The command line's, which is the same program (cli/connection.h).
-constexpr std::array<std::string_view, 2> kOfTheCommandLine = {"INFRA_URL", "INFRA_PROFILE"};
+constexpr std::array<std::string_view, 3> kOfTheCommandLine = {"INFRA_URL", "INFRA_PROFILE", "INFRA_CA_FILE"};
 
 // How many letters have to be put in, left out, changed or exchanged with their neighbour to make one the other.
 std::size_t distance(std::string_view one, std::string_view other) {

@@ -160,6 +160,43 @@ class Functions(CliCase):
             wait_for(lambda: any("said 2" in line for line in lines), what="the second run")
             self.assertEqual(sum("said 1" in line for line in lines), 1, lines)
 
+    def test_a_run_tells_what_it_prints_while_it_runs(self):
+        self.write("slow/main.py", "import sys, time\n\ndef handler(event, context):\n    for i in range(3):\n        print('line', i)\n"
+                   "        print('aside', i, file=sys.stderr)\n        time.sleep(event)\n    return 'done'\n")
+        self.good("deploy", "slow")
+        with self.running("invoke", "slow", "--tail", "-d", "1.5") as (process, lines):
+            wait_for(lambda: any("line 0" in line for line in lines), what="the first line")
+            self.assertIsNone(process.poll(), lines)
+            wait_for(lambda: process.poll() is not None, what="the end")
+        self.assertEqual(process.returncode, OK)
+        for words in ("line 0", "line 2", "aside 1", '"done"', "SUCCESS in"):
+            self.assertEqual(sum(words in line for line in lines), 1, lines)
+
+        said = self.good("invoke", "slow", "--tail", "-d", "0.3", "--json")
+        self.assertEqual(said.json()["result"], "done")
+        told = [json.loads(line) for line in said.err.splitlines()]
+        self.assertEqual([line["text"] for line in told if line["stream"] == "stdout"], ["line 0", "line 1", "line 2"])
+        self.assertEqual({line["requestId"] for line in told}, {said.json()["requestId"]})
+
+        self.assertEqual(self.cli("invoke", "slow", "--tail", "--async").status, 2)
+        said = self.cli("invoke", "slow", "--tail", "-d", '"x"')
+        self.assertEqual(said.status, FUNCTION_FAILED, said)
+        self.assertEqual(said.err.count("line 0"), 1, said)
+        self.assertIn("TypeError", said.err)
+        self.assertEqual(self.cli("invoke", "nobody", "--tail").status, REFUSED)
+
+    def test_a_run_is_waited_for_where_nobody_tells_of_it(self):
+        self.write("talks/main.py", "def handler(event, context):\n    print('said')\n    return 1\n")
+        self.good("deploy", "talks")
+        streams = [self.infra.connect() for _ in range(8)]
+        for stream in streams:  # an address has eight
+            stream.request("GET", "/events", headers={"x-api-key": API_KEY})
+            self.assertEqual(stream.getresponse().status, 200)
+        said = self.good("invoke", "talks", "--tail")
+        self.assertEqual((said.out, said.err.count("said")), ("1\n", 1), said)
+        for stream in streams:
+            stream.close()
+
     def running(self, *words):
         return Running(self, words)
 

@@ -7,6 +7,7 @@ import ssl
 import subprocess
 import unittest
 
+import cli_case
 from harness import API_KEY, ECHO, Infra, main, wait_for
 
 
@@ -63,6 +64,38 @@ class Tls(unittest.TestCase):
         self.assertFalse(self.lines("without TLS"))
         self.assertNotIn(API_KEY, self.infra.said())
         self.assertEqual(self.infra.stop(), 0)
+
+    def test_the_command_line_trusts_the_authority_that_it_is_given(self):
+        self.make_pair("own")
+        self.infra.start()
+        url, folder = f"https://127.0.0.1:{self.infra.port}", self.infra.folder
+
+        def cli(*words, stdin="", **env):
+            return cli_case.infra(folder, *words, stdin=stdin, env=env)
+
+        said = cli("list", INFRA_URL=url, INFRA_API_KEY=API_KEY)
+        self.assertEqual(said.status, cli_case.UNREACHABLE, said)
+        self.assertIn("not trusted", said.err)
+        self.assertIn(f"infra login {url} --ca-file FILE", said.err)
+        said = cli("login", f"https://localhost:{self.infra.port}", "--ca-file", self.cert, stdin=API_KEY)
+        self.assertEqual(said.status, cli_case.UNREACHABLE, said)
+        self.assertIn("a host that its certificate names", said.err)
+        self.assertEqual(cli("list").status, cli_case.USAGE, "nothing was kept")
+        said = cli("list", INFRA_URL=url, INFRA_API_KEY=API_KEY, INFRA_CA_FILE=self.cert)
+        self.assertEqual(said.status, cli_case.OK, said)
+        said = cli("list", INFRA_URL=url, INFRA_API_KEY=API_KEY, INFRA_CA_FILE=self.cert + ".gone")
+        self.assertEqual(said.status, cli_case.UNREACHABLE, said)
+        self.assertIn(self.cert + ".gone", said.err)
+        self.assertEqual(cli("login", url, "--ca-file", self.cert, stdin=API_KEY).status, cli_case.OK)
+        for words in (("list",), ("describe", self.deployed()), ("workers",)):
+            self.assertEqual(cli(*words).status, cli_case.OK)
+        said = cli("list", INFRA_URL=url.replace("https", "http"), INFRA_API_KEY=API_KEY)
+        self.assertEqual(said.status, cli_case.REFUSED, said)
+        self.assertIn("https://", said.err)
+
+    def deployed(self):
+        self.infra.connect = lambda timeout=60: self.connect()
+        return self.infra.deploy(ECHO)
 
     def test_a_pair_that_cant_be_used_keeps_it_from_starting(self):
         self.infra.start(wait=False)

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <boost/url/parse.hpp>
+#include <chrono>
 #include <new>
 #include <optional>
 
@@ -23,6 +24,8 @@ bool is_this_machine(const std::string& url) {
   return host == "localhost" || host == "[::1]" || host.starts_with("127.");
 }
 
+constexpr std::chrono::seconds kMeanwhile{1};
+
 // What curl's callbacks need of one call.
 struct Exchange {
   const BlockingCall& call;
@@ -31,6 +34,7 @@ struct Exchange {
   std::optional<Error> body_error{};
   std::uint64_t received = 0;
   bool too_large = false;
+  SteadyTime next_meanwhile = std::chrono::steady_clock::now() + kMeanwhile;
 
   std::size_t give(std::span<char> room) {
     auto given = call.read_body(room);
@@ -49,6 +53,15 @@ struct Exchange {
     }
   }
 
+  // curl asks as often as it likes.
+  bool go_on() {
+    const auto now = std::chrono::steady_clock::now();
+    if (now < next_meanwhile) return true;
+    const bool goes_on = call.meanwhile();
+    next_meanwhile = std::chrono::steady_clock::now() + kMeanwhile;
+    return goes_on;
+  }
+
   bool take_body(std::string_view piece) {
     received += piece.size();
     too_large = received > call.max_response_bytes;
@@ -65,9 +78,11 @@ Error error_of(CURLcode code, const Exchange& exchange, const std::string& origi
     return {errors::http_too_large, "The answer of " + origin + " is larger than " +
                                         std::to_string(exchange.call.max_response_bytes) + " bytes."};
   if (code == CURLE_OPERATION_TIMEDOUT) return {errors::http_timeout, origin + " did not answer in time."};
+  if (code == CURLE_PEER_FAILED_VERIFICATION)
+    return {errors::http_untrusted,
+            fmt::format("{} is not trusted: {}.", origin, *words != 0 ? words : curl_easy_strerror(code))};
   const bool never_sent = code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST ||
-                          code == CURLE_SSL_CONNECT_ERROR || code == CURLE_PEER_FAILED_VERIFICATION ||
-                          code == CURLE_SSL_CACERT_BADFILE;
+                          code == CURLE_SSL_CONNECT_ERROR || code == CURLE_SSL_CACERT_BADFILE;
   return {never_sent ? errors::http_unreachable : errors::http_unavailable,
           "No answer from " + origin + ": " + (*words != 0 ? words : curl_easy_strerror(code)) + "."};
 }
@@ -149,6 +164,14 @@ Result<Response> BlockingHttpClient::send(const BlockingCall& call) {
       CURLOPT_WRITEFUNCTION, +[](char* data, std::size_t size, std::size_t count, void* self) {
         return static_cast<Exchange*>(self)->take_body({data, size * count}) ? size * count : std::size_t{0};
       });
+  if (call.meanwhile) {
+    state.set(CURLOPT_NOPROGRESS, 0L);
+    state.set(CURLOPT_XFERINFODATA, &exchange);
+    state.set(
+        CURLOPT_XFERINFOFUNCTION, +[](void* self, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+          return static_cast<Exchange*>(self)->go_on() ? 0 : 1;
+        });
+  }
   const CURLcode code = curl_easy_perform(state.easy);
   if (code != CURLE_OK) return fail(error_of(code, exchange, origin_of(call.url), words.data()));
   return std::move(exchange.response);

@@ -28,6 +28,9 @@ struct BlockingCall {
   std::uint64_t max_response_bytes = 64 * 1024 * 1024;
   // If set, gets the body of a 2xx answer as it arrives, in place of Response::body; false aborts the call.
   std::function<bool(std::string_view)> on_body{};
+  // If set, is called about once a second until the answer is whole; false aborts the call. Another client may be used
+  // in it.
+  std::function<bool()> meanwhile{};
 };
 
 // One thread's. A connection is kept for the next call.
@@ -39,9 +42,9 @@ class BlockingHttpClient {
   BlockingHttpClient(const BlockingHttpClient&) = delete;
   BlockingHttpClient& operator=(const BlockingHttpClient&) = delete;
 
-  // As HttpClient::send: any status is an answer; an error is http_unreachable, http_unavailable, http_timeout,
-  // http_too_large or http_invalid_request. Follows no redirects. The environment's proxies are used, except for hosts
-  // of this machine.
+  // As HttpClient::send: any status is an answer; an error is http_unreachable, http_untrusted, http_unavailable,
+  // http_timeout, http_too_large or http_invalid_request. Follows no redirects. The environment's proxies are used,
+  // except for hosts of this machine.
   [[nodiscard]] Result<Response> send(const BlockingCall& call);
 
  private:
