@@ -5,7 +5,7 @@ import { keyTag } from "./api";
 import { readEvents, type LiveEvent } from "./event_stream";
 
 interface Want {
-  functions: string[];
+  functions: string[] | null; // null: all
   kinds: string[];
 }
 
@@ -29,19 +29,20 @@ let last = "";
 
 function together(wants: Want[]): Want {
   const all = (of: (want: Want) => string[]) => [...new Set(wants.flatMap(of))].sort();
-  return { functions: all((want) => want.functions), kinds: all((want) => want.kinds) };
+  return { functions: wants.some(({ functions }) => functions === null) ? null : all((want) => want.functions!), kinds: all((want) => want.kinds) };
 }
 
 function query(): string {
   const { functions, kinds } = together([...listeners, ...others.values()]);
-  return `functions=${functions.map(encodeURIComponent).join(",")}&kinds=${kinds.join(",")}`;
+  return `kinds=${kinds.join(",")}${functions === null ? "" : `&functions=${functions.map(encodeURIComponent).join(",")}`}`;
 }
 
 function hear(event: LiveEvent): void {
   if (event.id) last = event.id;
   for (const { functions, kinds, tell } of listeners) {
     const { functionId } = event.data;
-    if (event.kind === "gap" || (kinds.includes(event.kind) && (functionId === undefined || functions.includes(String(functionId))))) tell(event);
+    const wanted = functions === null || functionId === undefined || functions.includes(String(functionId));
+    if (event.kind === "gap" || (kinds.includes(event.kind) && wanted)) tell(event);
   }
 }
 

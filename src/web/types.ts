@@ -19,7 +19,7 @@ export interface FunctionRow {
   uploadedAt: string;
   updatedAt: string;
   quarantinedUntil?: string;
-  envVars?: Record<string, string>;
+  envVars?: Record<string, string | null>; // values: null, unless they were asked for
 }
 
 export interface OutputFile {

@@ -98,6 +98,16 @@ for (const { width, height, dark } of [{ width: 1440, height: 900, dark: false }
       await page.getByRole("button", { name: "Save" }).click();
       await page.getByText("Saved; it holds").first().waitFor();
       await page.locator(".facts", { hasText: "256 MB" }).waitFor();
+      await page.locator(".facts", { hasText: "It has MOOD" }).waitFor();
+      assert.equal(await page.getByLabel("Environment").inputValue(), "");
+      await page.getByRole("button", { name: "Show the values" }).click();
+      await page.getByText("what stands here is what it will have").first().waitFor();
+      assert.equal(await page.getByLabel("Environment").inputValue(), "MOOD=good\n");
+      await page.getByLabel("Environment").fill('MOOD=good\nLINES="a\\nb"');
+      await page.getByRole("button", { name: "Save" }).click();
+      await page.locator(".facts", { hasText: "LINES" }).waitFor();
+      await page.getByRole("button", { name: "Show the values" }).click();
+      await page.waitForFunction(() => [...document.querySelectorAll("textarea")].some(({ value }) => value.includes('LINES="a\\nb"')));
       await fits(page, "settings");
       await page.getByRole("link", { name: "Code", exact: true }).click();
       assert.match(await page.getByRole("textbox", { name: /^Code,/ }).inputValue(), /line for/);
@@ -118,6 +128,12 @@ for (const { width, height, dark } of [{ width: 1440, height: 900, dark: false }
       await fits(page, "functions");
       await page.getByRole("link", { name: "Overview" }).click();
       await page.getByText("Function Executed").first().waitFor();
+      const runs = page.locator(".figure", { hasText: "Runs" }).locator("dd");
+      const before = parseInt(await runs.innerText(), 10);
+      await fetch(`${url}/run`, { method: "POST", headers: { "x-api-key": key, "content-type": "application/json" },
+        body: JSON.stringify({ functionId: `name:${name}` }) });
+      await page.waitForFunction((least) => parseInt([...document.querySelectorAll(".figure")].find(({ innerText }) =>
+        innerText.startsWith("Runs")).querySelector("dd").innerText, 10) > least, before, { timeout: 25_000 }); // asked for by itself in 30
       await fits(page, "overview");
       await page.getByRole("link", { name: "Workers" }).click();
       await page.getByRole("region", { name: "Workers" }).waitFor();

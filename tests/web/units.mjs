@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { quantile, readMetrics, sum } from "../../src/web/metrics.ts";
+import { readEnvironment, writeEnvironment } from "../../src/web/environment.ts";
 import { crc32, zip } from "../../src/web/zip.ts";
 import { runtimeOf } from "../../src/web/templates.ts";
 import { bytes, ms, seconds } from "../../src/web/format.ts";
@@ -23,6 +24,14 @@ test("a ZIP has its files where the directory says, deflated where that is small
   assert.equal(made.getUint16(second + 10, true), 0); // stored
   assert.equal(made.getUint32(made.getUint32(second + 42, true), true), 0x04034b50);
   assert.equal(crc32(new TextEncoder().encode("123456789")), 0xcbf43926);
+});
+
+test("variables are read as they are written, whatever their values are", () => {
+  const all = { A: "", B: "x=y", LINES: "a\nb\r\n", QUOTED: '"x"', INNER: 'say "x"', SPACES: " a " };
+  assert.deepEqual(readEnvironment(writeEnvironment(all)), all);
+  assert.equal(writeEnvironment({ A: "1", LINES: "a\nb" }), 'A=1\nLINES="a\\nb"\n');
+  assert.throws(() => readEnvironment("no variable"), /is not NAME=value/);
+  assert.throws(() => readEnvironment('A="x'), /no JSON text/);
 });
 
 test("metrics are read with their labels, and quantiles as Prometheus estimates them", () => {

@@ -2,6 +2,7 @@
 import { useState } from "preact/hooks";
 import { upload } from "../api";
 import { CompilerOr } from "../compiler";
+import { readEnvironment } from "../environment";
 import { keepCode } from "../inputs";
 import { useAction } from "../load";
 import { Choice, Text } from "../parts";
@@ -10,7 +11,7 @@ import { session } from "../session";
 import { Source, type Code } from "../source";
 import { templates } from "../templates";
 import type { Runtime } from "../types";
-import { Environment, readEnvironment } from "./settings";
+import { Environment } from "./settings";
 
 const RUNTIMES = Object.entries(templates).map(([name, { title }]): [string, string] => [name, title]);
 const NAME = /^[A-Za-z0-9_-]{1,64}$/;

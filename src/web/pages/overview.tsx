@@ -1,6 +1,8 @@
 // How the platform is: its health, what runs and waits, how long runs take, what happened last.
+import { useEffect, useState } from "preact/hooks";
 import { call, getIfThere } from "../api";
 import { count, ms, seconds } from "../format";
+import { listen } from "../live";
 import { useLoad } from "../load";
 import { quantile, readMetrics, sum } from "../metrics";
 import { useNames } from "../names";
@@ -9,7 +11,9 @@ import { to } from "../route";
 import { session } from "../session";
 import type { PlatformEvent } from "../types";
 
-const REFRESH_MS = 3000;
+const POLL_MS = 3000; // where the server tells of no runs
+const REFRESH_MS = 30_000; // of what no run changes
+const BETWEEN_MS = 1000; // however many runs there are
 const SHOWN = 30; // events
 
 interface System {
@@ -51,7 +55,14 @@ function Figure({ title, value, note, bad = false }: { title: string; value: str
 }
 
 export function Overview() {
-  const { data, error } = useLoad(all, [], REFRESH_MS);
+  const [polls, setPolls] = useState(false);
+  const { data, error, reload } = useLoad(all, [], polls ? POLL_MS : REFRESH_MS);
+  useEffect(() => {
+    let timer = 0;
+    const soon = () => (timer ||= window.setTimeout(() => (timer = 0, reload()), BETWEEN_MS));
+    const end = listen({ functions: null, kinds: ["run"], absent: () => setPolls(true), tell: soon });
+    return () => (clearTimeout(timer), end());
+  }, []);
   const nameOf = useNames((data?.events ?? []).slice(0, SHOWN).flatMap(({ functionId }) => functionId ?? []));
   if (!data) return error ? <Problem error={error} /> : <Waiting />;
   const { system, state, samples, events } = data;

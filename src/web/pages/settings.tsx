@@ -1,22 +1,12 @@
 // What of a function can be changed besides its code, and its removal.
 import { useState } from "preact/hooks";
-import { part, send } from "../api";
+import { get, part, send } from "../api";
+import { readEnvironment, writeEnvironment } from "../environment";
 import { useAction } from "../load";
 import { Choice, Field, Notice, Problem, Question, Text } from "../parts";
 import { go, to } from "../route";
 import { session } from "../session";
 import type { FunctionRow } from "../types";
-
-// NAME=value lines. Null and why where one is none.
-export function readEnvironment(text: string): Record<string, string> {
-  const variables: Record<string, string> = {};
-  for (const line of text.split("\n").filter((each) => each.trim() !== "")) {
-    const at = line.indexOf("=");
-    if (at < 1) throw new Error(`"${line.trim()}" is not NAME=value.`);
-    variables[line.slice(0, at).trim()] = line.slice(at + 1);
-  }
-  return variables;
-}
 
 export function Settings({ row, changed }: { row: FunctionRow; changed: () => void }) {
   const [name, setName] = useState(row.name);
@@ -27,6 +17,7 @@ export function Settings({ row, changed }: { row: FunctionRow; changed: () => vo
   const [warm, setWarm] = useState(String(row.keepWarm));
   const [most, setMost] = useState(row.maxConcurrency ? String(row.maxConcurrency) : "");
   const [environment, setEnvironment] = useState("");
+  const [valuesShown, setValuesShown] = useState(false);
   const [saved, setSaved] = useState("");
   const [asking, setAsking] = useState(false);
   const path = `/functions/${part(row.functionId)}`;
@@ -37,11 +28,18 @@ export function Settings({ row, changed }: { row: FunctionRow; changed: () => vo
     if (name !== row.name) change["name"] = name;
     if (timeout) change["timeoutMs"] = Math.round(Number(timeout) * 1000);
     change["maxConcurrency"] = most ? Number(most) : 0;
-    if (environment.trim()) change["envVars"] = readEnvironment(environment);
+    if (environment.trim() || valuesShown) change["envVars"] = readEnvironment(environment);
     await send("PUT", path, change);
     setEnvironment("");
+    setValuesShown(false);
     setSaved("Saved; it holds for runs from now on.");
     changed();
+  });
+  const variables = Object.keys(row.envVars ?? {});
+  const show = useAction(async () => {
+    const { envVars } = await get<FunctionRow>(`${path}?showEnv=true`);
+    setEnvironment(writeEnvironment((envVars ?? {}) as Record<string, string>));
+    setValuesShown(true);
   });
   const remove = useAction(async () => {
     await send("DELETE", path);
@@ -62,7 +60,15 @@ export function Settings({ row, changed }: { row: FunctionRow; changed: () => vo
         </div>
         <Choice label="Network" value={network} onValue={setNetwork}
           options={[["none", "none"], ["egress", "egress: public addresses"]]} />
-        <Environment value={environment} onValue={setEnvironment} hint="NAME=value, one a line. These replace all that it has; empty leaves them." />
+        <Environment value={environment} onValue={setEnvironment}
+          hint={valuesShown ? "NAME=value, one a line: what stands here is what it will have."
+            : "NAME=value, one a line. These replace all that it has; empty leaves them."} />
+        {variables.length > 0 && !valuesShown && (
+          <p class="facts">It has {variables.map((each) => <b key={each} class="mono words">{each}</b>)}
+            <button type="button" disabled={show.busy} onClick={() => show.run()}>Show the values</button>
+            <small class="quiet">The audit says who looked.</small></p>
+        )}
+        <Problem error={show.error} />
         <Problem error={save.error} />
         {saved && <Notice>{saved}</Notice>}
         <button class="primary" disabled={save.busy}>{save.busy ? "Saving…" : "Save"}</button>
