@@ -8,9 +8,9 @@
 namespace infra::app {
 namespace {
 
-Task<void> forget(ConcurrencyLimiter& limiter, LimitedRun run) {
-  const auto forgotten = co_await limiter.finish(run);
-  if (!forgotten) log::warn("a run counts on until its time is over", {{"code", forgotten.error().code}});
+Task<void> withdraw(ConcurrencyLimiter& limiter, LimitedRun run) {
+  const auto withdrawn = co_await limiter.withdraw(run);
+  if (!withdrawn) log::warn("a run counts on until its time is over", {{"code", withdrawn.error().code}});
 }
 
 }  // namespace
@@ -44,7 +44,7 @@ Task<Result<SharedResult>> InvokeFunction::run(Invocation invocation) {
   if (auto admitted = co_await admit(job); !admitted) co_return fail(admitted.error());
   const LimitedRun run{.function = job.function_id, .request = job.request_id};
   auto result = co_await hand_out(std::move(job));
-  if (!result && !job_goes_on(result.error())) co_await forget(limits_.limiter, run);
+  if (!result && !job_goes_on(result.error())) co_await withdraw(limits_.limiter, run);
   co_return result;
 }
 

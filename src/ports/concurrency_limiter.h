@@ -28,6 +28,10 @@ class ConcurrencyLimiter {
   // Counts the run as outstanding. False, and not counted, if `most` others are.
   virtual Task<Result<bool>> admit(const LimitedRun& run, int most) = 0;
 
+  // Outstanding no more, because it could not be handed out. It may have been all the same, and a worker that runs it
+  // has its place.
+  virtual Task<Result<void>> withdraw(const LimitedRun& run) = 0;
+
   // Counts the run as running, for limits::kVisibility. False, and not counted, if `most` others are.
   virtual Task<Result<bool>> enter(const LimitedRun& run, int most) = 0;
 

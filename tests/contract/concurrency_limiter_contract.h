@@ -29,6 +29,7 @@ class ConcurrencyLimiterContract : public ::testing::Test {
     EXPECT_TRUE(world_.run(world_.limiter().renew({{"f"}, {request}}, running)));
   }
   void leave(const std::string& request) { EXPECT_TRUE(world_.run(world_.limiter().leave({{"f"}, {request}}))); }
+  void withdraw(const std::string& request) { EXPECT_TRUE(world_.run(world_.limiter().withdraw({{"f"}, {request}}))); }
   void finish(const std::string& request) { EXPECT_TRUE(world_.run(world_.limiter().finish({{"f"}, {request}}))); }
 
   World world_;
@@ -74,6 +75,17 @@ TYPED_TEST_P(ConcurrencyLimiterContract, RunningAndOutstandingAreCountedApart) {
   this->finish("b");
   EXPECT_TRUE(this->enter("a", 1));
   EXPECT_TRUE(this->admit("c", 2));
+}
+
+TYPED_TEST_P(ConcurrencyLimiterContract, WhoWithdrawsTakesNoPlaceFromWhoRuns) {
+  EXPECT_TRUE(this->admit("a", 1));
+  EXPECT_TRUE(this->enter("a", 1));
+  this->withdraw("a");
+  EXPECT_FALSE(this->enter("b", 1)) << "it was handed out all the same, and runs";
+  EXPECT_TRUE(this->admit("b", 1));
+  this->withdraw("nobody");
+  this->finish("a");
+  EXPECT_TRUE(this->enter("b", 1));
 }
 
 TYPED_TEST_P(ConcurrencyLimiterContract, WhatNobodyRenewsIsForgotten) {
@@ -139,7 +151,8 @@ TYPED_TEST_P(ConcurrencyLimiterContract, NeverMoreThanTheLimitAtOnce) {
 }
 
 REGISTER_TYPED_TEST_SUITE_P(ConcurrencyLimiterContract, EachFunctionHasItsOwnLimit, ARunCountsOnceHoweverOftenItAsks,
-                            RunningAndOutstandingAreCountedApart, WhatNobodyRenewsIsForgotten,
-                            WhatIsRenewedGoesOnCounting, RenewingCountsWhatWasNotCounted, NeverMoreThanTheLimitAtOnce);
+                            RunningAndOutstandingAreCountedApart, WhoWithdrawsTakesNoPlaceFromWhoRuns,
+                            WhatNobodyRenewsIsForgotten, WhatIsRenewedGoesOnCounting, RenewingCountsWhatWasNotCounted,
+                            NeverMoreThanTheLimitAtOnce);
 
 }  // namespace infra::testing

@@ -245,7 +245,7 @@ void Play::come_to_rest() {
   const WorldTime end = scheduler().now() + kQuiet;
   // What takes the program down has its starts, and is given up.
   if (scenario_.has(Fault::killer)) pass(scheduler().now() + seconds(20));
-  while (loses_in_ >= 0 || !machine().serves()) pass(scheduler().now() + milliseconds(200));
+  while (loses_in_ >= 0 || machine().stands_still() || !machine().serves()) pass(scheduler().now() + milliseconds(200));
   faults_over_ = true;
   machine().stand_still_at_disk_call(0);
   make_well(machine().disk());

@@ -175,6 +175,10 @@ class FakeLimiter : public ConcurrencyLimiter {
   Task<Result<bool>> enter(const LimitedRun&, int) override { co_return true; }
   Task<Result<void>> renew(const LimitedRun&, bool) override { co_return Result<void>{}; }
   Task<Result<void>> leave(const LimitedRun&) override { co_return Result<void>{}; }
+  Task<Result<void>> withdraw(const LimitedRun& run) override {
+    outstanding.erase(run.request.value);
+    co_return journal_.note("limiter.withdraw");
+  }
   Task<Result<void>> finish(const LimitedRun& run) override {
     outstanding.erase(run.request.value);
     co_return journal_.note("limiter.finish");

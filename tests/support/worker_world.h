@@ -238,6 +238,11 @@ class TestLimiter : public ConcurrencyLimiter {
     left += static_cast<int>(running_[run.function.value].erase(run.request.value));
     co_return Result<void>();
   }
+  Task<Result<void>> withdraw(const LimitedRun& run) override {
+    const MutexLock lock(mutex_);
+    outstanding_.erase(run.request.value);
+    co_return Result<void>();
+  }
   Task<Result<void>> finish(const LimitedRun& run) override {
     const MutexLock lock(mutex_);
     running_[run.function.value].erase(run.request.value);

@@ -27,12 +27,17 @@ Task<Result<void>> MemoryConcurrencyLimiter::renew(const LimitedRun& run, bool r
 }
 
 Task<Result<void>> MemoryConcurrencyLimiter::leave(const LimitedRun& run) {
-  forget(run, false);
+  forget(run, true, false);
+  co_return Result<void>{};
+}
+
+Task<Result<void>> MemoryConcurrencyLimiter::withdraw(const LimitedRun& run) {
+  forget(run, false, true);
   co_return Result<void>{};
 }
 
 Task<Result<void>> MemoryConcurrencyLimiter::finish(const LimitedRun& run) {
-  forget(run, true);
+  forget(run, true, true);
   co_return Result<void>{};
 }
 
@@ -66,13 +71,13 @@ void MemoryConcurrencyLimiter::list_holdings(Holdings& into) const {
   into.push_back({.what = "runs that count for their function's limit", .held = outstanding, .of_waiting = true});
 }
 
-void MemoryConcurrencyLimiter::forget(const LimitedRun& run, bool outstanding_too) {
+void MemoryConcurrencyLimiter::forget(const LimitedRun& run, bool running, bool outstanding) {
   const MutexLock lock(mutex_);
   const auto found = functions_.find(run.function);
   if (found == functions_.end()) return;
   Runs& runs = found->second;
-  runs.running.erase(run.request);
-  if (outstanding_too) runs.outstanding.erase(run.request);
+  if (running) runs.running.erase(run.request);
+  if (outstanding) runs.outstanding.erase(run.request);
   if (runs.running.empty() && runs.outstanding.empty()) functions_.erase(found);
 }
 

@@ -19,6 +19,7 @@ class MemoryConcurrencyLimiter final : public ConcurrencyLimiter {
   Task<Result<bool>> enter(const LimitedRun& run, int most) override;
   Task<Result<void>> renew(const LimitedRun& run, bool running) override;
   Task<Result<void>> leave(const LimitedRun& run) override;
+  Task<Result<void>> withdraw(const LimitedRun& run) override;
   Task<Result<void>> finish(const LimitedRun& run) override;
   void list_holdings(Holdings& into) const;  // any thread
 
@@ -31,7 +32,7 @@ class MemoryConcurrencyLimiter final : public ConcurrencyLimiter {
 
   [[nodiscard]] bool count(Ends Runs::* among, const LimitedRun& run, int most, SteadyTime::duration time)
       INFRA_REQUIRES(mutex_);
-  void forget(const LimitedRun& run, bool outstanding_too);
+  void forget(const LimitedRun& run, bool running, bool outstanding);
 
   const Clock& clock_;
   mutable Mutex mutex_;

@@ -73,6 +73,10 @@ Task<Result<void>> RedisConcurrencyLimiter::leave(const LimitedRun& run) {
   return forget(running_key(run.function), run.request);
 }
 
+Task<Result<void>> RedisConcurrencyLimiter::withdraw(const LimitedRun& run) {
+  return forget(outstanding_key(run.function), run.request);
+}
+
 Task<Result<void>> RedisConcurrencyLimiter::finish(const LimitedRun& run) {
   auto left = co_await forget(running_key(run.function), run.request);
   if (left) left = co_await forget(outstanding_key(run.function), run.request);

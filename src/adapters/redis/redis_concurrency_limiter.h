@@ -18,6 +18,7 @@ class RedisConcurrencyLimiter final : public ConcurrencyLimiter {
   Task<Result<bool>> enter(const LimitedRun& run, int most) override;
   Task<Result<void>> renew(const LimitedRun& run, bool running) override;
   Task<Result<void>> leave(const LimitedRun& run) override;
+  Task<Result<void>> withdraw(const LimitedRun& run) override;
   Task<Result<void>> finish(const LimitedRun& run) override;
 
  private:
