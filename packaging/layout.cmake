@@ -6,4 +6,5 @@ set(INFRA_INSTALL_NATIVE libexec/infra/native)
 set(INFRA_INSTALL_ZYGOTE lib/infra/libinfra_zygote.so)
 set(INFRA_INSTALL_RUNTIMES share/infra/runtimes)
 set(INFRA_INSTALL_EXAMPLES share/infra/examples)  # not in share/doc, which small images leave out
+set(INFRA_INSTALL_MONITORING share/infra)  # prometheus/ and grafana/
 set(INFRA_INSTALL_DOC share/doc/infra)

@@ -11,6 +11,7 @@ import check_compile
 import check_docs
 import check_files
 import check_includes
+import check_logs
 import check_throws
 import check_web
 from sources import ROOT
@@ -26,6 +27,7 @@ CHECKS = {
     "includes": ("rooms include only what they may", lambda jobs: check_includes.check()),
     "throws": ("what may fail has its error code, a task its owner", lambda jobs: check_throws.check()),
     "clocks": ("time, waiting, threads and randomness come through ports", lambda jobs: check_clocks.check()),
+    "logs": ("a log line about a run has its trace", lambda jobs: check_logs.check()),
     "docs": ("links, file names and tables in the docs", lambda jobs: check_docs.check()),
     "openapi": ("the description of the HTTP interface", lambda jobs: check_description()),
     "files": ("length, opening words and locks of files", lambda jobs: check_files.check_shape() + check_files.check_locks()),

@@ -134,10 +134,11 @@ void FleetController::Parts::hear(std::string_view channel, std::string payload)
 
 Task<void> FleetController::Parts::adopt(JobResult result) {
   const RequestId request = result.request_id;
+  const std::string trace = result.trace_id;
   const auto adopted = co_await adoption.adopt(std::move(result));
   if (!adopted) {
     log::warn("a reference worker's run could not be recorded",
-              {{"requestId", request.value}, {"code", adopted.error().code}});
+              {{"requestId", request.value}, {"traceId", trace}, {"code", adopted.error().code}});
   }
 }
 

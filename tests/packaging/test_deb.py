@@ -26,6 +26,7 @@ def output(*words):
 
 FOR_SHELLS = ("./usr/share/man/man1/infra.1.gz", "./usr/share/bash-completion/completions/infra",
               "./usr/share/zsh/vendor-completions/_infra", "./usr/share/fish/vendor_completions.d/infra.fish")
+FOR_MONITORING = ("./usr/share/infra/prometheus/infra.rules.yml", "./usr/share/infra/grafana/infra.json")
 
 
 class Package(unittest.TestCase):
@@ -60,7 +61,7 @@ class Package(unittest.TestCase):
         self.assertEqual({mode for words in listed if (mode := words[0]).startswith("d")}, {"drwxr-xr-x"})
         places = ("./etc/infra/", "./lib/systemd/system/infra", "./usr/bin/infra", "./usr/lib/infra/", "./usr/libexec/infra/",
                   "./usr/share/infra/", "./usr/share/doc/infra/", "./usr/share/lintian/overrides/infra", *FOR_SHELLS)
-        self.assertEqual([place for place in FOR_SHELLS if place not in files], [])
+        self.assertEqual([place for place in (*FOR_SHELLS, *FOR_MONITORING) if place not in files], [])
         self.assertEqual([name for name in files if not name.startswith(places)], [])
         self.assertEqual([name for name in files if "__pycache__" in name or name.endswith((".pyc", "CMakeLists.txt"))], [])
         self.assertEqual({name for name, mode in files.items() if "x" in mode},

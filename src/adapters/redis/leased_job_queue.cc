@@ -9,6 +9,7 @@
 #include "core/error_codes.h"
 #include "core/limits.h"
 #include "core/operator_error_codes.h"
+#include "core/trace_context.h"
 #include "telemetry/log.h"
 
 namespace infra {
@@ -166,7 +167,8 @@ Task<LeasedJobQueue::Claim> LeasedJobQueue::acquire(Delivery& delivery, Slot slo
     co_return Claim::suspect;
   }
   if (said == kTaken) {
-    log::info("a job that runs elsewhere is put off", {{"requestId", delivery.job.request_id.value}});
+    log::info("a job that runs elsewhere is put off",
+              {{"requestId", delivery.job.request_id.value}, {"traceId", trace_id_in(delivery.job.traceparent)}});
     co_await postpone_(delivery.receipt, milliseconds{reply->elements[1].integer});
     co_return Claim::none;
   }

@@ -8,6 +8,7 @@
 
 #include "core/error_codes.h"
 #include "core/text.h"
+#include "core/trace_context.h"
 #include "worker/instances/call_frame.h"
 #include "worker/instances/outcome.h"
 #include "worker/runner/exchange.h"
@@ -134,6 +135,7 @@ bool Instance::can_begin_at_once(const Job& job) const {
 void Instance::begin(CallUnderWay& call) {
   const Job& job = call.job;
   call.result.request_id = job.request_id;
+  call.result.trace_id = trace_id_in(job.traceparent);
   call.result.function_id = job.function_id;
   call.result.allocated_memory_mb = job.memory_mb;
   const InstanceState::Found found = state_.begin_call();

@@ -53,7 +53,7 @@ Task<sandbox::LeftOut> keep_file(CodeStore& code, const sandbox::OutputEntry& en
     const auto reason = reason_of(stored.error(), max_bytes);
     if (reason == sandbox::LeftOut::no_room || reason == sandbox::LeftOut::not_stored) {
       log::warn("an output file could not be stored",
-                {{"requestId", result.request_id.value}, {"code", stored.error().code}});
+                {{"requestId", result.request_id.value}, {"traceId", result.trace_id}, {"code", stored.error().code}});
     }
     co_return reason;
   }

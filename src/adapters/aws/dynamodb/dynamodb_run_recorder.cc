@@ -105,7 +105,7 @@ Task<Result<void>> DynamoDbRunRecorder::count(const LogRow& row) {
   auto error = aws::table_error(answer.error(), tables_.functions);
   if (surely_not_done(error)) co_return fail(std::move(error));
   log::warn("a run's count may be lost, because its answer was",
-            {{"requestId", row.request_id.value}, {"code", error.code}});
+            {{"requestId", row.request_id.value}, {"traceId", row.trace_id}, {"code", error.code}});
   co_return Result<void>{};
 }
 

@@ -10,6 +10,7 @@
 #include "core/error_codes.h"
 #include "core/limits.h"
 #include "core/object_keys.h"
+#include "core/trace_context.h"
 #include "telemetry/log.h"
 
 namespace infra {
@@ -194,8 +195,9 @@ Task<Result<std::optional<Error>>> SqsJobQueue::fetch_input(const Message& messa
   }
   if (input.error().kind == ErrorKind::not_found)
     co_return Error{errors::input_lost, "The job's input is no longer in the bucket."};
-  log::warn("a job's payload could not be read; the job stays in the queue",
-            {{"requestId", job.request_id.value}, {"code", input.error().code}});
+  log::warn(
+      "a job's payload could not be read; the job stays in the queue",
+      {{"requestId", job.request_id.value}, {"traceId", trace_id_in(job.traceparent)}, {"code", input.error().code}});
   if (input.error().kind == ErrorKind::unavailable)
     (void)co_await set_visibility(message.receipt, payload_pause(message.receives));
   co_return fail(input.error());
