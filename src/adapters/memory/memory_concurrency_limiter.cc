@@ -27,17 +27,21 @@ Task<Result<void>> MemoryConcurrencyLimiter::renew(const LimitedRun& run, bool r
 }
 
 Task<Result<void>> MemoryConcurrencyLimiter::leave(const LimitedRun& run) {
-  forget(run, true, false);
+  forget(run, false);
   co_return Result<void>{};
 }
 
 Task<Result<void>> MemoryConcurrencyLimiter::withdraw(const LimitedRun& run) {
-  forget(run, false, true);
+  const MutexLock lock(mutex_);
+  const auto found = functions_.find(run.function);
+  if (found == functions_.end()) co_return Result<void>{};
+  found->second.outstanding.erase(run.request);
+  if (found->second.running.empty() && found->second.outstanding.empty()) functions_.erase(found);
   co_return Result<void>{};
 }
 
 Task<Result<void>> MemoryConcurrencyLimiter::finish(const LimitedRun& run) {
-  forget(run, true, true);
+  forget(run, true);
   co_return Result<void>{};
 }
 
@@ -71,13 +75,13 @@ void MemoryConcurrencyLimiter::list_holdings(Holdings& into) const {
   into.push_back({.what = "runs that count for their function's limit", .held = outstanding, .of_waiting = true});
 }
 
-void MemoryConcurrencyLimiter::forget(const LimitedRun& run, bool running, bool outstanding) {
+void MemoryConcurrencyLimiter::forget(const LimitedRun& run, bool outstanding_too) {
   const MutexLock lock(mutex_);
   const auto found = functions_.find(run.function);
   if (found == functions_.end()) return;
   Runs& runs = found->second;
-  if (running) runs.running.erase(run.request);
-  if (outstanding) runs.outstanding.erase(run.request);
+  runs.running.erase(run.request);
+  if (outstanding_too) runs.outstanding.erase(run.request);
   if (runs.running.empty() && runs.outstanding.empty()) functions_.erase(found);
 }
 

@@ -32,7 +32,7 @@ class MemoryConcurrencyLimiter final : public ConcurrencyLimiter {
 
   [[nodiscard]] bool count(Ends Runs::* among, const LimitedRun& run, int most, SteadyTime::duration time)
       INFRA_REQUIRES(mutex_);
-  void forget(const LimitedRun& run, bool running, bool outstanding);
+  void forget(const LimitedRun& run, bool outstanding_too);
 
   const Clock& clock_;
   mutable Mutex mutex_;
