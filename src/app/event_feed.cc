@@ -41,6 +41,19 @@ void EventFeed::tell(LiveEvent event) {
   for (const auto& signal : woken) signal->notify();
 }
 
+void EventFeed::miss() {
+  std::vector<std::shared_ptr<Signal>> woken;
+  {
+    const MutexLock lock(mutex_);
+    ++epoch_;  // who comes back with an id of before learns of it, too
+    for (Subscription* subscription : subscriptions_) {
+      subscription->lost_unknown_ = subscription->has_news_ = true;
+      if (subscription->waiting_) woken.push_back(std::exchange(subscription->waiting_, {}));
+    }
+  }
+  for (const auto& signal : woken) signal->notify();
+}
+
 void EventFeed::drop_oldest() {
   const Entry& oldest = ring_.front();
   for (Subscription* subscription : subscriptions_) {

@@ -51,6 +51,9 @@ class EventFeed final : public LiveEvents {
 
   void tell(LiveEvent event) override;
 
+  // Others have told of something that did not come here.
+  void miss();
+
   // `after`: the id of the last item that the client has had; empty: it begins with what comes now. The feed must
   // outlive it.
   [[nodiscard]] std::unique_ptr<Subscription> subscribe(EventFilter filter, std::string_view after);

@@ -114,6 +114,20 @@ TEST_F(EventFeedTest, WhoComesBackTooLateIsToldOfAGap) {
   }
 }
 
+TEST_F(EventFeedTest, WhatDidNotComeHereIsAGapForAll) {
+  const auto listener = feed_.subscribe({}, "");
+  tell("f", "a");
+  const std::string last = listener->take(1000).items.at(0).id;
+  feed_.miss();
+  tell("f", "b");
+  const EventBatch batch = listener->take(1000);
+  EXPECT_TRUE(batch.gap);
+  EXPECT_FALSE(batch.lost);
+  EXPECT_THAT(texts(batch), ElementsAre("b"));
+  EXPECT_FALSE(listener->take(1000).gap);
+  EXPECT_TRUE(feed_.subscribe({}, last)->take(1000).gap);
+}
+
 TEST_F(EventFeedTest, AWaitEndsWithWhatItWaitsForOrWhenItIsWoken) {
   const auto listener = feed_.subscribe({.functions = {{"f"}}}, "");
   boost::asio::io_context loop;

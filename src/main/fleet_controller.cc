@@ -43,7 +43,7 @@ struct FleetController::Parts {
   RedisResultBus results;
   RedisRateLimiter limiter;
   app::EventFeed feed{program.clock, program.ids.request_id().value.substr(24)};
-  RedisEvents events{*engines.redis, program.clock, program.executor, &feed};
+  RedisEvents events{*engines.redis, program.clock, program.executor, program.metrics, &feed};
   app::AdoptResult adoption{engines.recorder, program.clock};
   std::unique_ptr<net::RedisSubscriber> subscriber;
   DiskWatch disk{program};
@@ -126,6 +126,7 @@ void FleetController::Parts::hear(std::string_view channel, std::string payload)
     functions.changed({std::move(payload)});
   } else if (channel == RedisEvents::kChannel) {
     if (!feed.is_wanted()) return;
+    if (payload == RedisEvents::kGap) return feed.miss();
     if (auto event = parse_message(payload)) feed.tell(std::move(*event));
   } else {
     results.hear(channel, std::move(payload));

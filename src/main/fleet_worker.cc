@@ -46,7 +46,7 @@ struct FleetWorker::Parts {
 
   FleetEngines engines;
   RedisResultBus results;
-  RedisEvents events{*engines.redis, program.clock, program.executor, nullptr};
+  RedisEvents events{*engines.redis, program.clock, program.executor, program.metrics, nullptr};
   LeasedJobQueue queue;
   app::SettleInSteps settlements{results, engines.recorder, queue};
   WorkerHost host;

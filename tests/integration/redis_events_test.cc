@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "integration/redis_world.h"
+#include "support/metric_value.h"
 
 namespace infra::testing {
 namespace {
@@ -31,9 +32,10 @@ class RedisEventsTest : public ::testing::Test {
 
   RedisWorld world_;
   Listeners here_;
-  RedisEvents controller_{world_.redis, world_.clock, world_.executor, &here_};
-  RedisEvents other_controller_{world_.redis, world_.clock, world_.executor, nullptr};
-  RedisEvents worker_{world_.redis, world_.clock, world_.executor, nullptr};
+  Metrics metrics_;
+  RedisEvents controller_{world_.redis, world_.clock, world_.executor, metrics_, &here_};
+  RedisEvents other_controller_{world_.redis, world_.clock, world_.executor, metrics_, nullptr};
+  RedisEvents worker_{world_.redis, world_.clock, world_.executor, metrics_, nullptr};
 };
 
 TEST_F(RedisEventsTest, AListenerAtOneControllerIsKnownEverywhereAndForgottenInTime) {
@@ -56,6 +58,16 @@ TEST_F(RedisEventsTest, WithoutRedisNothingIsWantedOfAWorker) {
   world_.server.kill();
   RedisWorld::eventually([&] { return !world_.redis.connected(); });
   EXPECT_FALSE(wanted(worker_));
+}
+
+TEST_F(RedisEventsTest, WhatCannotBePublishedIsCounted) {
+  const auto dropped = [&] { return metric_value(metrics_, "live_events_dropped_total"); };
+  world_.server.kill();
+  RedisWorld::eventually([&] { return !world_.redis.connected(); });
+  worker_.tell({.kind = EventKind::run, .function = {"f"}, .data = "{}"});
+  RedisWorld::eventually([&] { return dropped() == 1; });
+  worker_.tell({.kind = EventKind::log, .function = {"f"}, .data = std::string(2 * RedisEvents::kMaxBytes, 'x')});
+  EXPECT_EQ(dropped(), 2) << "it is more than may wait";
 }
 
 }  // namespace

@@ -8,7 +8,7 @@ void RedisEvents::tell(LiveEvent event) {
   std::string message = to_message(event);
   {
     const MutexLock lock(mutex_);
-    if (bytes_ + message.size() > kMaxBytes) return;
+    if (bytes_ + message.size() > kMaxBytes) return count_dropped();
     bytes_ += message.size();
     waiting_.push_back(std::move(message));
     if (std::exchange(publishing_, true)) return;
@@ -25,6 +25,7 @@ void RedisEvents::tell(LiveEvent event) {
 Task<void> RedisEvents::publish() {
   while (true) {
     std::string message;
+    bool gap = false;
     {
       const MutexLock lock(mutex_);
       if (waiting_.empty()) {
@@ -34,9 +35,23 @@ Task<void> RedisEvents::publish() {
       message = std::move(waiting_.front());
       waiting_.pop_front();
       bytes_ -= message.size();
+      gap = std::exchange(dropped_, false);
     }
-    (void)co_await redis_.command({"PUBLISH", std::string(kChannel), std::move(message)}, "");
+    const bool told = !gap || co_await publish(std::string(kGap));
+    const bool published = co_await publish(std::move(message));
+    const MutexLock lock(mutex_);
+    dropped_ |= !told;
+    if (!published) count_dropped();
   }
+}
+
+Task<bool> RedisEvents::publish(std::string message) {
+  co_return (co_await redis_.command({"PUBLISH", std::string(kChannel), std::move(message)}, "")).has_value();
+}
+
+void RedisEvents::count_dropped() {
+  dropped_ = true;
+  metrics_.count("live_events_dropped_total");
 }
 
 Task<void> RedisEvents::look() {
