@@ -12,7 +12,7 @@
 namespace infra::app {
 namespace {
 
-// The row's attributes. `sealed` is kept free, for a secret that can be read again.
+// The row's attributes.
 constexpr const char* kName = "name";
 constexpr const char* kScopes = "scopes";        // separated by spaces
 constexpr const char* kFunctions = "functions";  // the same; absent: all
@@ -23,6 +23,8 @@ constexpr const char* kLastUsedAt = "lastUsedAt";
 constexpr const char* kRevokedAt = "revokedAt";
 constexpr const char* kDigest = "secretHash";
 constexpr const char* kOldDigest = "oldSecretHash";
+constexpr const char* kSealed = "sealed";
+constexpr const char* kOldSealed = "oldSealed";
 
 std::int64_t in_ms(WallTime time) {
   return time.time_since_epoch().count();
@@ -71,6 +73,8 @@ ConfigurationItem to_item(const KeyRow& row) {
   if (key.last_used_at) attributes[kLastUsedAt] = in_ms(*key.last_used_at);
   attributes[kDigest] = key.digest;
   if (!key.old_digest.empty()) attributes[kOldDigest] = key.old_digest;
+  if (!key.sealed.empty()) attributes[kSealed] = key.sealed;
+  if (!key.old_sealed.empty()) attributes[kOldSealed] = key.old_sealed;
   std::optional<WallTime> ends;
   if (key.expires_at) {
     attributes[kValidUntil] = in_ms(*key.expires_at);
@@ -90,6 +94,8 @@ std::optional<KeyRow> to_key_row(const ConfigurationItem& item) {
   key.digest = item.text(kDigest);
   if (!is_api_key_id(key.id) || !is_sha256(key.digest)) return std::nullopt;
   key.old_digest = item.text(kOldDigest);
+  key.sealed = item.text(kSealed);
+  key.old_sealed = item.text(kOldSealed);
   key.name = item.text(kName);
   // A scope that a newer program knows allows nothing here.
   for_each_word(item.text(kScopes), [&](std::string_view name) { static_cast<void>(key.scopes.add_named(name)); });

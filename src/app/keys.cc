@@ -76,6 +76,17 @@ std::string Keys::make_secret() {
   return make_api_key_secret(bytes);
 }
 
+std::string Keys::seal(const std::string& secret, const std::string& id) {
+  if (!secrets_) return {};
+  SecretsKey::Nonce nonce{};
+  random_.fill(nonce);
+  return secrets_->seal(secret, id, nonce);
+}
+
+bool Keys::can_sign(const ApiKey& key) const {
+  return secrets_ && secrets_->open(key.sealed, key.id).has_value();
+}
+
 Task<Result<ToldKey>> Keys::make(WantedKey wanted) {
   if (store_ == nullptr) co_return fail(configuration_absent());
   const WallTime now = clock_.now();
@@ -98,6 +109,7 @@ Task<Result<ToldKey>> Keys::make(WantedKey wanted) {
     std::array<std::byte, 12> bytes{};
     random_.fill(bytes);
     row.key.id = make_api_key_id(bytes);
+    row.key.sealed = seal(secret, row.key.id);
     put = co_await store_->put_new(to_item(row));
     if (put || put.error().kind != ErrorKind::conflict) break;
   }
@@ -155,12 +167,13 @@ Task<Result<ApiKey>> Keys::change(std::string id, Change apply) {
 
 Task<Result<ToldKey>> Keys::rotate(std::string id) {
   const std::string secret = make_secret();
-  auto changed = co_await change(std::move(id), [&secret](ApiKey& key) -> Result<void> {
+  auto changed = co_await change(std::move(id), [this, &secret](ApiKey& key) -> Result<void> {
     if (!key.old_digest.empty()) {
       return fail(errors::old_secret_kept,
                   "The key has two secrets already; drop the older one first (DELETE /keys/:id/secrets/old).");
     }
     key.old_digest = std::exchange(key.digest, secret_digest(secret));
+    key.old_sealed = std::exchange(key.sealed, seal(secret, key.id));
     return {};
   });
   if (!changed) co_return fail(changed.error());
@@ -172,6 +185,7 @@ Task<Result<ApiKey>> Keys::drop_old(std::string id) {
   return change(std::move(id), [](ApiKey& key) -> Result<void> {
     if (key.old_digest.empty()) return fail(errors::old_secret_not_found, "The key has one secret only.");
     key.old_digest.clear();
+    key.old_sealed.clear();
     return {};
   });
 }

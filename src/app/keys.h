@@ -10,6 +10,7 @@
 #include "app/id_source.h"
 #include "app/key_rows.h"
 #include "app/known_keys.h"
+#include "core/secrets_key.h"
 #include "ports/clock.h"
 #include "ports/random.h"
 
@@ -32,8 +33,10 @@ struct ToldKey {
 // Any event thread. Every method fails with `not_set_up` (code configuration_absent) if there is no store.
 class Keys {
  public:
-  Keys(ConfigurationStore* store, KnownKeys& known, IdSource& ids, Random& random, const Clock& clock)
-      : store_(store), known_(known), ids_(ids), random_(random), clock_(clock) {}
+  // `secrets`: what secrets are sealed by; none: they are stored as digests alone.
+  Keys(ConfigurationStore* store, KnownKeys& known, IdSource& ids, Random& random, const Clock& clock,
+       std::optional<SecretsKey> secrets = std::nullopt)
+      : store_(store), known_(known), ids_(ids), random_(random), clock_(clock), secrets_(std::move(secrets)) {}
 
   // `invalid` (code invalid_key) names the field; `conflict` (code too_many_keys).
   Task<Result<ToldKey>> make(WantedKey wanted);
@@ -49,17 +52,22 @@ class Keys {
   Task<Result<ApiKey>> drop_old(std::string id);
   Task<Result<ApiKey>> revoke(std::string id);
 
+  // Whether requests can be signed with it: its newest secret can be read again here.
+  [[nodiscard]] bool can_sign(const ApiKey& key) const;
+
  private:
   using Change = std::function<Result<void>(ApiKey&)>;
   Task<Result<std::optional<KeyRow>>> read(std::string id);
   Task<Result<ApiKey>> change(std::string id, Change apply);
   [[nodiscard]] std::string make_secret();
+  [[nodiscard]] std::string seal(const std::string& secret, const std::string& id);  // empty without a SecretsKey
 
   ConfigurationStore* const store_;
   KnownKeys& known_;
   IdSource& ids_;
   Random& random_;
   const Clock& clock_;
+  const std::optional<SecretsKey> secrets_;
 };
 
 }  // namespace infra::app

@@ -61,6 +61,24 @@ TEST_F(KeysTest, TheSecretIsToldOnceAndNeverStored) {
   EXPECT_EQ(at(known_, other), "none");
 }
 
+TEST_F(KeysTest, WhereThereIsASecretsKeyTheSecretIsSealedForItsKey) {
+  const auto secrets = SecretsKey::parse("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=");
+  Keys sealing(&store_, known_, ids_, random_, clock_, secrets);
+  const auto told = run_task(sealing.make({.name = "signs", .scopes = Scopes(Scope::invoke)})).value();
+  const auto second = run_task(sealing.rotate(told.key.id)).value();
+  const ApiKey key = run_task(sealing.find(told.key.id)).value();
+  EXPECT_EQ(secrets->open(key.old_sealed, key.id), parse_api_key(told.text)->secret);
+  EXPECT_EQ(secrets->open(key.sealed, key.id), parse_api_key(second.text)->secret);
+  EXPECT_TRUE(sealing.can_sign(key));
+  EXPECT_FALSE(keys_.can_sign(key)) << "there is no key to open it with";
+  EXPECT_TRUE(run_task(sealing.drop_old(key.id))->old_sealed.empty());
+
+  const ApiKey plain = made().key;
+  EXPECT_FALSE(sealing.can_sign(plain)) << "it was made without";
+  ASSERT_TRUE(run_task(sealing.rotate(plain.id)));
+  EXPECT_TRUE(sealing.can_sign(run_task(sealing.find(plain.id)).value()));
+}
+
 TEST_F(KeysTest, ARowKeepsAllOfAKey) {
   ApiKey key{.id = "k_aaaaaaaaaaaa", .name = "a key", .scopes = Scopes(Scope::deploy)};
   key.functions = FunctionList{{"a"}, {"b"}};
@@ -71,6 +89,8 @@ TEST_F(KeysTest, ARowKeepsAllOfAKey) {
   key.revoked_at = WallTime{milliseconds{4}};
   key.digest = secret_digest("x");
   key.old_digest = secret_digest("y");
+  key.sealed = "1.a";
+  key.old_sealed = "1.b";
   const auto read = to_key_row(to_item({.key = key, .mark = "m"}));
   ASSERT_TRUE(read);
   EXPECT_EQ(read->mark, "m");
@@ -85,6 +105,8 @@ TEST_F(KeysTest, ARowKeepsAllOfAKey) {
   EXPECT_EQ(read->key.revoked_at, key.revoked_at);
   EXPECT_EQ(read->key.digest, key.digest);
   EXPECT_EQ(read->key.old_digest, key.old_digest);
+  EXPECT_EQ(read->key.sealed, key.sealed);
+  EXPECT_EQ(read->key.old_sealed, key.old_sealed);
 }
 
 TEST_F(KeysTest, WhatCanBeNoKeyNamesItsField) {

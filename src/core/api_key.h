@@ -1,5 +1,5 @@
-// Keys beside the master key: what they are called, what they allow, and how their secret is made and known again. Only
-// its digest is ever stored.
+// Keys beside the master key: what they are called, what they allow, and how their secret is made and known again: by
+// its digest. Where there is a SecretsKey the secret is stored as well, sealed, for those who sign requests with it.
 #pragma once
 
 #include <array>
@@ -63,6 +63,8 @@ struct ApiKey {
   std::optional<WallTime> revoked_at{};
   std::string digest{};      // of its secret, as secret_digest() has it
   std::string old_digest{};  // of the one before, while that is valid too; empty: there is none
+  std::string sealed{};      // the secret, by SecretsKey for the id; empty: there was no such key when it was made
+  std::string old_sealed{};  // the same of the one before
 
   [[nodiscard]] bool is_valid(WallTime now) const { return !revoked_at && (!expires_at || now < *expires_at); }
 };

@@ -19,6 +19,9 @@ inline constexpr ErrorEntry already_running{
 inline constexpr ErrorEntry api_key_unwritable{
     "api_key_unwritable", ErrorKind::unavailable,
     "The key that `infra dev` made can't be written: give the data folder's owner the right to."};
+inline constexpr ErrorEntry secrets_key_unusable{
+    "secrets_key_unusable", ErrorKind::unavailable,
+    "The data folder's secrets-key can't be read or made: give the folder's owner the right to, or restore the file."};
 inline constexpr ErrorEntry runtimes_missing{
     "runtimes_missing", ErrorKind::not_found,
     "The runtimes folder is not beside the program: keep it where it was built or installed."};

@@ -42,22 +42,22 @@ std::string functions_json(const FunctionList* functions) {
 }
 
 // Without the closing brace.
-std::string open_json(const ApiKey& key) {
+std::string open_json(const app::Keys& keys, const ApiKey& key) {
   return fmt::format(
       R"({{"id":{},"name":{},"scopes":{},"functions":{},"rateLimit":{},"expiresAt":{},"createdAt":{},"lastUsedAt":{},)"
-      R"("revoked":{},"secrets":{})",
+      R"("revoked":{},"secrets":{},"signs":{})",
       json_quote(key.id), text_json(key.name), scopes_json(key.scopes),
       functions_json(key.functions ? &*key.functions : nullptr),
       key.rate_limit ? std::to_string(*key.rate_limit) : "null", time_json(key.expires_at), time_json(key.created_at),
-      time_json(key.last_used_at), key.revoked_at.has_value(), key.old_digest.empty() ? 1 : 2);
+      time_json(key.last_used_at), key.revoked_at.has_value(), key.old_digest.empty() ? 1 : 2, keys.can_sign(key));
 }
 
-std::string key_json(const ApiKey& key) {
-  return open_json(key) + "}";
+std::string key_json(const app::Keys& keys, const ApiKey& key) {
+  return open_json(keys, key) + "}";
 }
 
-net::Response told(int status, const app::ToldKey& key) {
-  return json_response(status, open_json(key.key) + fmt::format(R"(,"key":{}}})", json_quote(key.text)));
+net::Response told(const app::Keys& keys, int status, const app::ToldKey& key) {
+  return json_response(status, open_json(keys, key.key) + fmt::format(R"(,"key":{}}})", json_quote(key.text)));
 }
 
 std::unexpected<Error> invalid(std::string_view sentence) {
@@ -129,9 +129,9 @@ Result<app::WantedKey> read_wanted(const json::object& object) {
 }
 
 // For the audit's entry: the key, as it is after the change.
-void note_change(Context& context, const ApiKey& key) {
+void note_change(Context& context, const app::Keys& keys, const ApiKey& key) {
   context.audit.target = key.id;
-  context.audit.after = key_json(key);
+  context.audit.after = key_json(keys, key);
 }
 
 // A change's state is JSON already.
@@ -152,7 +152,9 @@ std::string entry_json(const app::AuditEntry& entry) {
 Task<Result<net::Response>> KeysHandler::list(Context&) {
   const auto keys = co_await keys_.list();
   if (!keys) co_return fail(keys.error());
-  co_return json_response(200, fmt::format(R"({{"keys":{}}})", json_array(*keys, key_json)));
+  co_return json_response(
+      200,
+      fmt::format(R"({{"keys":{}}})", json_array(*keys, [this](const ApiKey& key) { return key_json(keys_, key); })));
 }
 
 Task<Result<net::Response>> KeysHandler::make(Context& context) {
@@ -166,28 +168,28 @@ Task<Result<net::Response>> KeysHandler::make(Context& context) {
   if (!wanted) co_return fail(wanted.error());
   const auto made = co_await keys_.make(std::move(*wanted));
   if (!made) co_return fail(made.error());
-  note_change(context, made->key);
-  co_return told(201, *made);
+  note_change(context, keys_, made->key);
+  co_return told(keys_, 201, *made);
 }
 
 Task<Result<net::Response>> KeysHandler::rotate(Context& context) {
   const auto rotated = co_await keys_.rotate(context.param("id"));
   if (!rotated) co_return fail(rotated.error());
-  note_change(context, rotated->key);
-  co_return told(200, *rotated);
+  note_change(context, keys_, rotated->key);
+  co_return told(keys_, 200, *rotated);
 }
 
 Task<Result<net::Response>> KeysHandler::drop_old(Context& context) {
   const auto changed = co_await keys_.drop_old(context.param("id"));
   if (!changed) co_return fail(changed.error());
-  note_change(context, *changed);
-  co_return json_response(200, key_json(*changed));
+  note_change(context, keys_, *changed);
+  co_return json_response(200, key_json(keys_, *changed));
 }
 
 Task<Result<net::Response>> KeysHandler::revoke(Context& context) {
   const auto revoked = co_await keys_.revoke(context.param("id"));
   if (!revoked) co_return fail(revoked.error());
-  note_change(context, *revoked);
+  note_change(context, keys_, *revoked);
   co_return json_response(200, fmt::format(R"({{"success":true,"deletedId":{}}})", json_quote(revoked->id)));
 }
 

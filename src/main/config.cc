@@ -11,6 +11,7 @@
 #include <iterator>
 #include <optional>
 
+#include "core/secrets_key.h"
 #include "core/text.h"
 
 namespace infra {
@@ -188,6 +189,12 @@ Complaint take_sandbox(Config& config, const std::string& value) {
   config.isolate = false;
   if (value == "none") return std::nullopt;
   return fmt::format("must be \"none\" or not be set, not \"{}\"", value);
+}
+
+Complaint take_secrets_key(Config& config, const std::string& value) {
+  if (!SecretsKey::parse(value)) return "must be 32 bytes in base64, as `openssl rand -base64 32` prints them";
+  config.secrets_key = value;
+  return std::nullopt;
 }
 
 Complaint take_egress_subnet(Config& config, const std::string& value) {

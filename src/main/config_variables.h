@@ -43,6 +43,7 @@ struct FleetConfig {
 struct Config {
   std::uint16_t port = 0;
   std::string api_key;
+  std::string secrets_key;                // SecretsKey's text; empty: there is none
   std::filesystem::path tls_cert_file{};  // both, or neither
   std::filesystem::path tls_key_file{};
   RatePolicy rate;
@@ -134,6 +135,7 @@ Complaint add_to(std::vector<Item>& items, Result<Item> item) {
   return std::nullopt;
 }
 
+[[nodiscard]] Complaint take_secrets_key(Config& config, const std::string& value);
 [[nodiscard]] Complaint take_sandbox(Config& config, const std::string& value);
 [[nodiscard]] Complaint take_egress_subnet(Config& config, const std::string& value);
 [[nodiscard]] Complaint add_origin(Config& config, std::string_view origin);
@@ -146,6 +148,11 @@ inline constexpr auto kConfigVariables = std::to_array<ConfigVariable>({
      .unset = "needed (`infra dev` makes one)",
      .value = Text{[](Config& c) -> auto& { return c.api_key; }},
      .about = "the secret that clients send as `x-api-key`"},
+    {.name = "INFRA_SECRETS_KEY",
+     .unset = "one machine: made, and kept in the data folder",
+     .value = Parsed{config_rows::take_secrets_key},
+     .about = "32 bytes in base64 (`openssl rand -base64 32`), the same for all controllers, by which [keys' "
+              "secrets](docs/keys.md#signed-requests) are sealed"},
     {.name = "PORT",
      .fallback = "8080",
      .worker_fallback = "8001",

@@ -29,9 +29,9 @@ constexpr int kFolder = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
 constexpr mode_t kOthersWrite = S_IWGRP | S_IWOTH;
 
 // What Infra makes in its data folder, on one machine and in a fleet. SQLite's files begin with the database's name.
-constexpr auto kOwnNames =
-    std::to_array<std::string_view>({"lock", "api-key", "versions", "code", "objects", "tmp", "staging", "bundles",
-                                     "instances", "trash", "retention-clock"});
+constexpr auto kOwnNames = std::to_array<std::string_view>(
+    {"lock", "api-key", "api-key.part", "secrets-key", "secrets-key.part", "versions", "code", "objects", "tmp",
+     "staging", "bundles", "instances", "trash", "retention-clock"});
 constexpr std::string_view kDatabase = "infra.db";
 
 bool is_own(std::string_view name) {

@@ -21,12 +21,12 @@
 #include "main/banner.h"
 #include "main/confinement.h"
 #include "main/data_folders.h"
-#include "main/dev_key.h"
 #include "main/dev_profile.h"
 #include "main/embedded_platform.h"
 #include "main/fleet_controller.h"
 #include "main/fleet_worker.h"
 #include "main/install_paths.h"
+#include "main/kept_keys.h"
 #include "main/secret_files.h"
 #include "main/service_manager.h"
 #include "main/start_warnings.h"
@@ -313,6 +313,12 @@ int run_server(Command command, const ServerOptions& options) {
     auto key = dev_key(data, random);
     if (!key) return give_up(key.error());
     config->api_key = *key;
+  }
+  if (!config->fleet && config->secrets_key.empty()) {
+    SystemRandom random;
+    auto key = kept_secrets_key(data, random);
+    if (!key) return give_up(key.error());
+    config->secrets_key = *key;
   }
   std::unique_ptr<sandbox::Launcher> launcher;
   aws::OpenFile open_secret = aws::open_plainly;

@@ -1,9 +1,10 @@
 """Named keys: made, used within what they may, refused beyond it, rotated and revoked, and what the audit says of it."""
 
 import http.client
+import os
 import time
 
-from harness import ECHO, PATIENCE, Case, main, wait_for
+from harness import ECHO, FLEET, PATIENCE, Case, main, wait_for
 
 REVOKED_WITHIN = 5  # seconds, at every controller
 
@@ -60,6 +61,21 @@ class Keys(Case):
         self.assertEqual(self.infra.request("DELETE", f"/keys/{made['id']}/secrets/old").status, 200)
         wait_for(lambda: self.infra.get("/functions", key=made["key"]).status == 401, REVOKED_WITHIN, "the older to be refused")
         self.assertEqual(self.infra.get("/functions", key=second).status, 200)
+
+    def test_its_secret_is_sealed_where_there_is_a_key_for_that(self):
+        made = self.make("read")
+        row = next(row for row in self.infra.get("/keys").json()["keys"] if row["id"] == made["id"])
+        self.assertEqual((row["signs"], made["signs"]), (not FLEET,) * 2)
+        if FLEET:  # which has none unless it is given one
+            return
+        path = os.path.join(self.infra.data, "secrets-key")
+        self.assertEqual(os.stat(path).st_mode & 0o777, 0o600)
+        with open(path, encoding="ascii") as file:
+            kept = file.read()
+        self.assertRegex(kept, r"^[A-Za-z0-9+/]{43}=\n$")
+        self.assertNotIn(kept.strip(), self.infra.said())
+        with open(os.path.join(self.infra.data, "infra.db"), "rb") as file:
+            self.assertNotIn(made["key"].split(".")[1].encode(), file.read())
 
     def test_changes_are_audited_without_secrets(self):
         key = self.make("deploy", "read")

@@ -377,6 +377,7 @@ class Key(TypedDict):
     lastUsedAt: str | None
     revoked: bool
     secrets: NotRequired[int]
+    signs: NotRequired[bool]  # Whether requests can be signed with its newest secret.
 
 
 class ToldKey(TypedDict):
@@ -390,6 +391,7 @@ class ToldKey(TypedDict):
     lastUsedAt: str | None
     revoked: bool
     secrets: NotRequired[int]
+    signs: NotRequired[bool]  # Whether requests can be signed with its newest secret.
     key: str  # The whole key, id.secret: what goes into x-api-key.
 
 
