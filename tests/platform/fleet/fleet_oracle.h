@@ -37,6 +37,8 @@ class FleetOracle : public Oracle {
   void check_engines();
 
  private:
+  [[nodiscard]] bool only_redis_had_it(const KnownJob& job) const;
+
   struct Running {
     int job = 0;
     int worker = 0;
