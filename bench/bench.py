@@ -6,12 +6,13 @@ import sys
 from pathlib import Path
 
 import fairness
+import first_paint
 import pages
 from generator import load, raw_request, run_request
 
 ROOT = Path(__file__).resolve().parent.parent
 
-ALONE = ("memory", "fairness", "pages")  # cases that are asked for by name
+ALONE = ("memory", "fairness", "pages", "paint")  # cases that are asked for by name
 ECHO_PYTHON = "def handler(event, context):\n    return event\n"
 ECHO_NODE = "exports.handler = (event) => event;\n"
 
@@ -84,6 +85,8 @@ def main():
                 beside.close()
         if "pages" in wanted:
             pages.compare(harness)
+        if "paint" in wanted:
+            first_paint.compare(harness, ROOT)
         infra.stop()
     finally:
         infra.close()

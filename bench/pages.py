@@ -11,6 +11,7 @@ import time
 FUNCTIONS = 100_000
 ROWS = 1_000_000
 BUSY = 500  # functions that share the rows
+CHARTED = 5  # of them, which ran in each minute of the last 30 days
 ROUNDS = 300
 BAR = 20.0  # times the read by key
 
@@ -26,17 +27,30 @@ INSERT INTO logs(function_id, timestamp, request_id, status, duration_ms, handle
 SELECT printf('%08x-0000-7000-8000-000000000000', i % {busy}), strftime('%Y-%m-%dT%H:%M:%f', 1700000000 + i, 'unixepoch') || '000Z',
        printf('r%08d', i), 0, 1.5, 1.0, 128, {never}, '', 'what it printed' FROM n"""
 
+SUM_ROWS = NUMBERS + """
+INSERT INTO run_sums(function_id, span, begin, sums)
+SELECT printf('%08x-0000-7000-8000-000000000000', f.i), {span}, ({now} / {span} - n.i) * {span} * 60000,
+       '60 1 2 180.000 12.500 31457280 4:20 5:20 6:15 9:4 15:1'
+FROM n, (SELECT 0 AS i UNION SELECT 1 UNION SELECT 2 UNION SELECT 3 UNION SELECT 4) AS f"""
+
 
 def fill(file):
     with sqlite3.connect(file) as database:
         database.execute(FUNCTION_ROWS.format(last=FUNCTIONS - 1))
         database.execute(COUNTER_ROWS)
         database.execute(LOG_ROWS.format(last=ROWS - 1, busy=BUSY, never=4_000_000_000_000))
+        for span in (1, 60):
+            database.execute(SUM_ROWS.format(last=30 * 1440 // span - 1, span=span, now=int(time.time() // 60)))
     database.close()
 
 
 def function(number):
     return f"{number:08x}-0000-7000-8000-000000000000"
+
+
+def chart(number, seconds, step):
+    begin = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - seconds))
+    return f"/functions/{function(number % CHARTED)}/series?from={begin}&step={step}"
 
 
 def cursor_at(infra, path, pages):
@@ -72,6 +86,9 @@ def measure(infra):
         "a log, the newest 50": lambda i: f"/functions/{function(i % BUSY)}/logs?limit=50",
         "a log, 50 rows 1,500 on": lambda i: deep_log,
         "a log since a time": lambda i: f"/functions/{function(i % BUSY)}/logs?limit=50&startTime=2023-11-20T00:00:00Z",
+        "a chart of an hour": lambda i: chart(i, 3600, 60),
+        "a chart of a day": lambda i: chart(i, 86_400, 900),
+        "a chart of 30 days": lambda i: chart(i, 30 * 86_400, 21_600),
         "one run": lambda i: f"/functions/{function(i * 31 % ROWS % BUSY)}/logs/r{i * 31 % ROWS:08d}",
     }
     took = {name: [] for name in pages}

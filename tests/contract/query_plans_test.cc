@@ -115,7 +115,10 @@ TEST_F(QueryPlans, AScanWouldBeSeen) {
 TEST_F(QueryPlans, RunsOverTime) {
   SqliteRunSeries series(*world_.database);
   ASSERT_TRUE(world_.run(series.read({.function_id = {"f"}, .from = Minute{}, .steps = 60})));
-  expect_found_by_index("a function's series");
+  expect_found_by_index("a function's last hour");
+  ASSERT_TRUE(world_.run(
+      series.read({.function_id = {"f"}, .from = Minute{}, .step = std::chrono::minutes{360}, .steps = 120})));
+  expect_found_by_index("a function's last month");
 }
 
 TEST_F(QueryPlans, Functions) {

@@ -53,17 +53,17 @@ class StoreQuotaTest : public ::testing::Test {
 };
 
 TEST_F(StoreQuotaTest, SumsForChartsGoLast) {
-  const auto minutes = [&] {
+  const auto sums = [&] {
     return world_.database->read_now<std::int64_t>(
-        [](Connection& connection) { return connection.query_integer("SELECT count(*) FROM run_minutes"); });
+        [](Connection& connection) { return connection.query_integer("SELECT count(*) FROM run_sums"); });
   };
   run_many("f", 20);
   StoreQuota quota(*world_.database, kMiB);
   ASSERT_TRUE(world_.run(quota.keep()));
   EXPECT_FALSE(has_log("f", "f-0"));
-  EXPECT_EQ(minutes(), 1);
+  EXPECT_EQ(sums(), 2);
   ASSERT_TRUE(world_.run(StoreQuota(*world_.database, 0).keep()));
-  EXPECT_EQ(minutes(), 0);
+  EXPECT_EQ(sums(), 0);
 }
 
 TEST_F(StoreQuotaTest, NothingGoesWithinIt) {

@@ -115,11 +115,13 @@ CREATE INDEX IF NOT EXISTS configuration_by_expiry ON configuration(expires_at);
 constexpr const char* kTraceId = "ALTER TABLE logs ADD COLUMN trace_id TEXT";
 constexpr const char* kHasTraceId = "SELECT count(*) FROM pragma_table_info('logs') WHERE name='trace_id'";
 
-// Sums of a function's runs by the minute, core/run_sums.h's text. It may be there, too.
-constexpr const char* kRunMinutes = R"sql(
-CREATE TABLE IF NOT EXISTS run_minutes(
-  function_id TEXT NOT NULL, minute INTEGER NOT NULL, sums TEXT NOT NULL, PRIMARY KEY(function_id, minute)) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS run_minutes_by_time ON run_minutes(minute);
+// Sums of a function's runs (core/run_sums.h's text) by spans of so many minutes: 1, and 60 for what is told of weeks.
+// It may be there, too.
+constexpr const char* kRunSums = R"sql(
+CREATE TABLE IF NOT EXISTS run_sums(
+  function_id TEXT NOT NULL, span INTEGER NOT NULL, begin INTEGER NOT NULL, sums TEXT NOT NULL,
+  PRIMARY KEY(function_id, span, begin)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS run_sums_by_time ON run_sums(begin);
 )sql";
 
 struct Step {
@@ -133,7 +135,7 @@ constexpr std::array kSteps = {Step{kFirst},
                                Step{kOutputAttempt, kHasOutputAttempt},
                                Step{kConfiguration},
                                Step{kTraceId, kHasTraceId},
-                               Step{kRunMinutes}};
+                               Step{kRunSums}};
 
 Result<void> take_steps(sqlite::Connection& connection) {
   const auto version = connection.query_integer("PRAGMA user_version");

@@ -1,4 +1,4 @@
-// Sums of runs by minute in infra.db, a row each, added to in the transaction of the run's log row.
+// Sums of runs by minute and by hour in infra.db, a row each, added to in the transaction of the run's log row.
 #pragma once
 
 #include "adapters/sqlite/database.h"

@@ -29,9 +29,9 @@ Result<void> make_list(Connection& connection) {
   return connection.execute("DELETE FROM leaving");
 }
 
-constexpr std::string_view kDeleteMinutes =
-    "DELETE FROM run_minutes WHERE (function_id, minute) IN "
-    "(SELECT function_id, minute FROM run_minutes ORDER BY minute LIMIT ?)";
+constexpr std::string_view kDeleteSums =
+    "DELETE FROM run_sums WHERE (function_id, span, begin) IN "
+    "(SELECT function_id, span, begin FROM run_sums ORDER BY begin LIMIT ?)";
 
 struct Left {
   std::int64_t rows = 0;
@@ -58,7 +58,7 @@ Result<Left> delete_rows(Connection& connection, const std::string& function) {
   }
   if (*rows > 0 || !function.empty()) return Left{.rows = *rows, .bytes = *logs + *results};
   // Charts' past is small, and goes last.
-  if (auto deleted = connection.prepare(kDeleteMinutes).bind(kBatch).run(); !deleted) return fail(deleted.error());
+  if (auto deleted = connection.prepare(kDeleteSums).bind(kBatch).run(); !deleted) return fail(deleted.error());
   return Left{.rows = connection.changes()};
 }
 

@@ -37,7 +37,7 @@ function stepsOf(series: Series): Step[] {
 
 const RANGES: [string, string][] = [["3600", "the last hour"], ["21600", "six hours"], ["86400", "a day"], ["604800", "a week"],
   ["2592000", "30 days"]];
-const MOST_POINTS = 180;
+const STEPS = [60, 300, 900, 3600, 21_600]; // of 180 points at most; the server has sums of whole hours
 const REFRESH_MS = 15_000;
 
 /** Nothing ran: a count is 0 then, and a duration is none. */
@@ -51,7 +51,7 @@ const CHARTS: [string, Line[]][] = [
 
 export function Charts({ functionId }: { functionId: string }) {
   const [range, setRange] = useState("3600");
-  const step = Math.max(60, Math.ceil(Number(range) / MOST_POINTS / 60) * 60);
+  const step = STEPS.find((each) => Number(range) / each <= 180)!;
   const series = useLoad((signal) => {
     const now = Date.now();
     const from = new Date(now - Number(range) * 1000).toISOString();

@@ -1,5 +1,5 @@
 // All functions: found by name, id or runtime, sorted, a thousand at a time from the server and fifty on the screen.
-import { useEffect, useLayoutEffect, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useMemo, useState } from "preact/hooks";
 import { ApiError, get, getPage, part } from "../api";
 import { count, ms } from "../format";
 import { Empty, Problem, Time, Waiting } from "../parts";
@@ -9,18 +9,25 @@ import type { FunctionRow } from "../types";
 
 const SHOWN = 50;
 const FIRST = "/functions?limit=1000";
+const PAGES_A_LOOK = 10; // that come before they are sorted in
 
 type Column = "name" | "runtime" | "memoryMb" | "invocations" | "avgDuration" | "updatedAt";
 const COLUMNS: [Column, string, boolean][] = [["name", "Name", false], ["runtime", "Runtime", false], ["memoryMb", "Memory", true],
   ["invocations", "Runs", true], ["avgDuration", "Average", true], ["updatedAt", "Changed", true]];
 
+// There may be 100,000, and each letter that is typed looks through all of them.
+const texts = new WeakMap<FunctionRow, string>();
+
+function textOf(row: FunctionRow): string {
+  let text = texts.get(row);
+  if (text === undefined) texts.set(row, text = `${row.name} ${row.functionId} ${row.runtime} ${row.description}`.toLowerCase());
+  return text;
+}
+
 function found(rows: FunctionRow[], words: string): FunctionRow[] {
   const wanted = words.toLowerCase().split(/\s+/).filter(Boolean);
   if (wanted.length === 0) return rows;
-  return rows.filter((row) => {
-    const text = `${row.name} ${row.functionId} ${row.runtime} ${row.description}`.toLowerCase();
-    return wanted.every((word) => text.includes(word));
-  });
+  return rows.filter((row) => wanted.every((word) => textOf(row).includes(word)));
 }
 
 export function Functions() {
@@ -38,13 +45,19 @@ export function Functions() {
     setBusy(true);
     try {
       let path = from;
-      do {
+      let come: FunctionRow[] = [];
+      for (let pages = 1; ; ++pages) {
         const { items, next: behind } = await getPage<FunctionRow>(path);
-        const isFirst = path === FIRST;
-        setRows((before) => (isFirst ? items : [...before, ...items]));
-        setNext(behind);
-        path = behind ?? "";
-      } while (all && path !== "");
+        come = come.concat(items);
+        if (!all || behind === null || pages % PAGES_A_LOOK === 0) {
+          const added = come;
+          setRows((before) => (from === FIRST ? added : before.concat(added)));
+          setNext(behind);
+          come = [];
+        }
+        if (!all || behind === null) break;
+        path = behind;
+      }
     } catch (failure) {
       setError(failure as Error);
     } finally {
@@ -57,7 +70,7 @@ export function Functions() {
   // Of functions that are not loaded yet, one by its whole name or id.
   const open = async (event: Event) => {
     event.preventDefault();
-    const only = found(rows, words);
+    const only = shown;
     if (only.length === 1) return go(to("functions", only[0]!.functionId));
     if (words.trim() === "" || (next === null && only.length > 0)) return;
     const id = /^[0-9a-f-]{36}$/.test(words.trim()) ? words.trim() : `name:${words.trim()}`;
@@ -67,6 +80,12 @@ export function Functions() {
       if (!(failure instanceof ApiError) || failure.status === 0) setError(failure as Error);
     }
   };
+
+  const sorted = useMemo(() => rows.toSorted((a, b) => {
+    const order = a[sort] < b[sort] ? -1 : a[sort] > b[sort] ? 1 : 0;
+    return down ? -order : order;
+  }), [rows, sort, down]);
+  const shown = useMemo(() => found(sorted, words), [sorted, words]);
 
   if (!session.may("read")) {
     return <Empty title="This key may not see functions"><p>It may run them: <code>infra invoke NAME</code></p></Empty>;
@@ -83,11 +102,7 @@ export function Functions() {
     );
   }
 
-  const sorted = found(rows, words).toSorted((a, b) => {
-    const order = a[sort] < b[sort] ? -1 : a[sort] > b[sort] ? 1 : 0;
-    return down ? -order : order;
-  });
-  const pages = Math.max(1, Math.ceil(sorted.length / SHOWN));
+  const pages = Math.max(1, Math.ceil(shown.length / SHOWN));
   const current = Math.min(page, pages - 1);
   const choose = (column: Column) => {
     setDown(column === sort ? !down : column !== "name" && column !== "runtime");
@@ -119,7 +134,7 @@ export function Functions() {
             </tr>
           </thead>
           <tbody>
-            {sorted.slice(current * SHOWN, (current + 1) * SHOWN).map((row) => (
+            {shown.slice(current * SHOWN, (current + 1) * SHOWN).map((row) => (
               <tr key={row.functionId}>
                 <td><a href={to("functions", row.functionId)}>{row.name || row.functionId}</a>
                   {row.quarantinedUntil && <span class="status bad">refused</span>}
@@ -134,9 +149,9 @@ export function Functions() {
           </tbody>
         </table>
       </div>
-      {sorted.length === 0 && <p class="quiet">Nothing matches. {next !== null && "Enter opens one by its whole name or id."}</p>}
+      {shown.length === 0 && <p class="quiet">Nothing matches. {next !== null && "Enter opens one by its whole name or id."}</p>}
       <div class="row foot">
-        <span class="quiet" role="status">{count(sorted.length)} of {count(rows.length)}{next !== null && " loaded"}</span>
+        <span class="quiet" role="status">{count(shown.length)} of {count(rows.length)}{next !== null && " loaded"}</span>
         {next !== null && <button type="button" disabled={busy} onClick={() => more(next)}>{busy ? "Loading…" : "Load more"}</button>}
         {next !== null && <button type="button" disabled={busy} onClick={() => more(next, true)}>Load all</button>}
         {pages > 1 && (
