@@ -16,6 +16,7 @@ using std::chrono::hours;
 
 constexpr const char* kRevision = "revision";
 constexpr const char* kMinutes = "minutes";
+constexpr milliseconds kBetweenTries{250};
 constexpr int kPage = 100;    // items of some KiB
 constexpr int kMaxTries = 8;  // against others who write the same item
 
@@ -93,6 +94,20 @@ Task<void> HourlySeries::write(SteadyTime deadline) {
               {{"functionId", item.function.value}, {"code", written.error().code}});
     put_back(item, std::move(unwritten));
   }
+}
+
+Task<void> HourlySeries::finish(SteadyTime deadline) {
+  while (true) {
+    co_await write(deadline);
+    const SteadyTime again = clock_.steady_now() + kBetweenTries;
+    if (!has_unwritten() || again >= deadline) co_return;
+    co_await clock_.sleep_until(again);
+  }
+}
+
+bool HourlySeries::has_unwritten() {
+  const MutexLock lock(mutex_);
+  return !unwritten_.empty();
 }
 
 // A write whose answer is lost is not repeated before the item was seen.

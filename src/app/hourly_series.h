@@ -33,6 +33,9 @@ class HourlySeries final : public RunSeries {
   // next time; what a fleet without the table has no place for is dropped.
   Task<void> write(SteadyTime deadline);
 
+  // The last of a program: again and again until nothing is left, or `deadline`.
+  Task<void> finish(SteadyTime deadline);
+
   Task<Result<std::vector<RunSums>>> read(const SeriesQuery& query) override;
 
  private:
@@ -54,6 +57,7 @@ class HourlySeries final : public RunSeries {
   static ConfigurationKey key_of(const Item& item);
   Task<Result<void>> add(const Item& item, Unwritten& unwritten);
   void put_back(const Item& item, Unwritten unwritten);
+  [[nodiscard]] bool has_unwritten();
 
   ConfigurationStore& store_;
   Clock& clock_;

@@ -43,6 +43,27 @@ class FailingConfiguration : public fakes::FakeConfiguration {
   }
 };
 
+// Whoever sleeps has slept.
+class Passing final : public Clock {
+ public:
+  int sleeps = 0;
+  std::function<void()> after_three;
+
+  [[nodiscard]] WallTime now() const override { return time_.now(); }
+  [[nodiscard]] SteadyTime steady_now() const override { return time_.steady_now(); }
+  Task<void> sleep_until(SteadyTime deadline) override {
+    time_.advance(std::chrono::duration_cast<milliseconds>(deadline - time_.steady_now()));
+    if (++sleeps == 3 && after_three) after_three();
+    co_return;
+  }
+  [[nodiscard]] std::shared_ptr<Signal> make_signal() override { return time_.make_signal(); }
+  int poll(std::span<pollfd> descriptors, SteadyTime deadline) override { return time_.poll(descriptors, deadline); }
+  void pause_until(SteadyTime deadline) override { time_.pause_until(deadline); }
+
+ private:
+  ManualClock time_;
+};
+
 class HourlySeriesTest : public ::testing::Test {
  protected:
   void write(HourlySeries& series) { run_task(series.write(SteadyTime::max())); }
@@ -97,6 +118,21 @@ TEST_F(HourlySeriesTest, PastTheDeadlineNothingIsBegun) {
   run_task(one_.write(clock_.steady_now()));
   EXPECT_EQ(runs(), 0);
   write(one_);
+  EXPECT_EQ(runs(), 1);
+}
+
+TEST_F(HourlySeriesTest, TheLastIsTriedUntilItIsWrittenOrTheTimeIsOver) {
+  Passing passing;
+  HourlySeries last(store_, passing, metrics_);
+  last.note(run_of("f"));
+  store_.fails_before = true;
+  run_task(last.finish(passing.steady_now() + std::chrono::seconds{5}));
+  EXPECT_GT(passing.sleeps, 10);
+  EXPECT_EQ(runs(), 0);
+  passing.sleeps = 0;
+  passing.after_three = [&] { store_.fails_before = false; };
+  run_task(last.finish(passing.steady_now() + std::chrono::seconds{5}));
+  EXPECT_EQ(passing.sleeps, 3);
   EXPECT_EQ(runs(), 1);
 }
 

@@ -184,7 +184,7 @@ void FleetController::shut_down() {
   parts.controller.door().stop_accepting();
   const SteadyTime deadline = program.clock.steady_now() + program.config.shutdown_timeout;
   program.network.run_blocking(
-      parts.controller.shut_down(deadline, [&parts, deadline] { return parts.engines.series.write(deadline); }));
+      parts.controller.shut_down(deadline, [&parts, deadline] { return parts.engines.finish_series(deadline); }));
 }
 
 }  // namespace infra

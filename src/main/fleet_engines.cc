@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <stdexcept>
 #include <utility>
 
@@ -51,6 +52,12 @@ FleetEngines::FleetEngines(Program& program, const Variables& variables, SqsQueu
 
 void FleetEngines::start() {
   redis->start();
+}
+
+// A stop does not wait long for charts.
+Task<void> FleetEngines::finish_series(SteadyTime deadline) {
+  constexpr std::chrono::seconds kPatience{5};
+  return series.finish(std::min(deadline, clock_.steady_now() + kPatience));
 }
 
 Task<void> FleetEngines::keep_series(const std::atomic<bool>& stopping) {

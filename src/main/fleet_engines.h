@@ -32,6 +32,7 @@ class FleetEngines {
 
   // Writes the sums of runs once a minute until `stopping`.
   Task<void> keep_series(const std::atomic<bool>& stopping);
+  Task<void> finish_series(SteadyTime deadline);
 
   const FleetConfig fleet;
   std::unique_ptr<net::HttpClient> http;

@@ -133,7 +133,7 @@ Task<void> FleetWorker::Parts::shut_down() {
   host.worker().stop_taking();
   co_await heartbeats.beat();
   co_await host.worker().drain(deadline);
-  co_await engines.series.write(deadline);
+  co_await engines.finish_series(deadline);
   heartbeats.stop();
   co_await door.answered(deadline);
 }
