@@ -88,11 +88,17 @@ Task<void> HourlySeries::write(SteadyTime deadline) {
     }
     const auto written = co_await add(item, unwritten);
     if (written) continue;
-    if (written.error().code == errors::configuration_absent.code) co_return;
-    failed = true;
-    log::warn("sums of runs are not written yet",
-              {{"functionId", item.function.value}, {"code", written.error().code}});
-    put_back(item, std::move(unwritten));
+    const Error& error = written.error();
+    if (error.code == errors::configuration_absent.code) co_return;
+    failed = error.kind == ErrorKind::unavailable;  // the others' writes would be no better off
+    const bool later = failed || error.kind == ErrorKind::conflict;
+    log::warn(later ? "sums of runs are not written yet" : "sums of runs can't be written, and are dropped",
+              {{"functionId", item.function.value}, {"code", error.code}});
+    if (later) {
+      put_back(item, std::move(unwritten));
+    } else {
+      metrics_.count("series_runs_dropped_total");
+    }
   }
 }
 

@@ -31,11 +31,13 @@ class FailingConfiguration : public fakes::FakeConfiguration {
   bool there = true;
   bool fails_before = false;
   bool fails_after = false;
+  std::string refused;               // a partition
   std::function<void()> before_put;  // once: another program is faster
 
   [[nodiscard]] bool exists() const override { return there; }
   Task<Result<void>> put_new(const ConfigurationItem& item) override {
     if (auto first = std::exchange(before_put, {})) first();
+    if (item.key.partition == refused) co_return fail(errors::internal, "refused");
     if (fails_before) co_return fail(errors::engine_unavailable, "away");
     auto put = co_await FakeConfiguration::put_new(item);
     if (fails_after) co_return fail(errors::engine_unavailable, "away");
@@ -111,6 +113,18 @@ TEST_F(HourlySeriesTest, WhatWasWrittenThoughTheAnswerWasLostIsNotWrittenAgain) 
   write(one_);
   write(one_);
   EXPECT_EQ(runs(), 2);
+}
+
+TEST_F(HourlySeriesTest, OneThatIsRefusedKeepsNoOtherFromBeingWritten) {
+  for (const char* function : {"a", "f", "z"}) one_.note(run_of(function));
+  store_.refused = "series#a";
+  write(one_);
+  EXPECT_EQ(runs("f"), 1);
+  EXPECT_EQ(runs("z"), 1);
+  EXPECT_EQ(testing::metric_value(metrics_, "series_runs_dropped_total"), 1);
+  store_.refused.clear();
+  write(one_);
+  EXPECT_EQ(runs("a"), 0);
 }
 
 TEST_F(HourlySeriesTest, PastTheDeadlineNothingIsBegun) {

@@ -85,7 +85,8 @@ inline constexpr auto kMetrics = std::to_array<MetricRow>({
      .about = "a fleet"},
     {.name = "series_runs_dropped_total",
      .kind = MetricKind::counter,
-     .help = "Runs that no chart has, because the sums of too many functions were waiting to be written.",
+     .help = "Runs, or sums of runs, that no chart has: too many functions' waited to be written, or the table refused "
+             "them.",
      .about = "a fleet; their log rows and counters are written"},
     {.name = "function_quarantined_refusals_total",
      .kind = MetricKind::counter,
