@@ -47,6 +47,25 @@ Result<void> create_private(const std::filesystem::path& file) {
   return {};
 }
 
+// Changes a row, whatever it held.
+Result<void> write_anything(sqlite::Connection& connection) {
+  return connection.execute("INSERT INTO write_check VALUES(1, 1) ON CONFLICT DO UPDATE SET writes = writes + 1");
+}
+
+// What an earlier program wrote into the log, and could not sync, the system may show us and never write: a log that
+// goes on behind it would end there for the next one, who then finds old pages in front of it. So it is copied into the
+// file, and begun anew, on the disk, before anything is confirmed.
+Result<void> begin_log_anew(sqlite::Connection& connection) {
+  if (auto copied = connection.restart_log(); !copied) return copied;
+  if (auto begun = connection.execute("BEGIN IMMEDIATE"); !begun) return begun;
+  auto done = write_anything(connection);
+  if (done) done = connection.execute("COMMIT");
+  if (!done && connection.in_transaction()) {
+    if (auto undone = connection.execute("ROLLBACK"); !undone) return undone;
+  }
+  return done;
+}
+
 Result<std::unique_ptr<sqlite::Connection>> open_writer(const std::filesystem::path& file) {
   if (auto created = create_private(file); !created) return fail(created.error());
   auto connection = sqlite::Connection::open(file, sqlite::Connection::Mode::create);
@@ -56,6 +75,7 @@ Result<std::unique_ptr<sqlite::Connection>> open_writer(const std::filesystem::p
     if (auto set = (*connection)->execute(setting); !set) return fail(set.error());
   }
   if (auto migrated = migrate(**connection); !migrated) return fail(migrated.error());
+  if (auto begun = begin_log_anew(**connection); !begun) return fail(begun.error());
   return connection;
 }
 
@@ -79,11 +99,6 @@ Result<void> apply_one(sqlite::Connection& connection, const Database::Write& wr
   }
   if (auto released = connection.execute("RELEASE one"); !released) return released;
   return outcome;
-}
-
-// Changes a row, whatever it held.
-Result<void> write_anything(sqlite::Connection& connection) {
-  return connection.execute("INSERT INTO write_check VALUES(1, 1) ON CONFLICT DO UPDATE SET writes = writes + 1");
 }
 
 // A full disk may already stop a single write of a group, before the commit.
