@@ -40,7 +40,8 @@ std::map<int, RunSums> parse(std::string_view text) {
     const auto equals = entry.find('=');
     if (equals == std::string_view::npos) continue;
     int minute = -1;
-    std::from_chars(entry.data(), entry.data() + equals, minute);
+    const std::string_view number = entry.substr(0, equals);
+    std::from_chars(number.data(), number.data() + number.size(), minute);
     if (auto sums = parse_run_sums(entry.substr(equals + 1)); sums && minute >= 0 && minute < 60)
       minutes[minute].add(*sums);
   }
