@@ -2,11 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <utility>
 
 #include "core/error_codes.h"
 #include "core/operator_error_codes.h"
+#include "core/text.h"
 #include "telemetry/log.h"
 
 namespace infra::app {
@@ -39,11 +39,9 @@ std::map<int, RunSums> parse(std::string_view text) {
     text.remove_prefix(std::min(end + 1, text.size()));
     const auto equals = entry.find('=');
     if (equals == std::string_view::npos) continue;
-    int minute = -1;
-    const std::string_view number = entry.substr(0, equals);
-    std::from_chars(number.data(), number.data() + number.size(), minute);
+    const auto minute = parse_whole(entry.substr(0, equals)).value_or(-1);
     if (auto sums = parse_run_sums(entry.substr(equals + 1)); sums && minute >= 0 && minute < 60)
-      minutes[minute].add(*sums);
+      minutes[static_cast<int>(minute)].add(*sums);
   }
   return minutes;
 }

@@ -2,7 +2,6 @@
 // program of a fleet that records runs gathers them in memory, and adds them to the items once a minute.
 #pragma once
 
-#include <atomic>
 #include <compare>
 #include <cstddef>
 #include <map>

@@ -24,24 +24,19 @@ LogRow run_of(const std::string& function, Minute at = kAt) {
   return row;
 }
 
-// Its writes may fail, before they are carried out or after it.
+// Of which writes alone may fail, or those of one partition.
 class FailingConfiguration : public fakes::FakeConfiguration {
  public:
   using FakeConfiguration::FakeConfiguration;
   bool there = true;
-  bool fails_before = false;
-  bool fails_after = false;
-  std::string refused;               // a partition
-  std::function<void()> before_put;  // once: another program is faster
+  bool refuses_writes = false;
+  std::string refused;  // a partition
 
   [[nodiscard]] bool exists() const override { return there; }
   Task<Result<void>> put_new(const ConfigurationItem& item) override {
-    if (auto first = std::exchange(before_put, {})) first();
     if (item.key.partition == refused) co_return fail(errors::internal, "refused");
-    if (fails_before) co_return fail(errors::engine_unavailable, "away");
-    auto put = co_await FakeConfiguration::put_new(item);
-    if (fails_after) co_return fail(errors::engine_unavailable, "away");
-    co_return put;
+    if (refuses_writes) co_return fail(errors::engine_unavailable, "away");
+    co_return co_await FakeConfiguration::put_new(item);
   }
 };
 
@@ -86,7 +81,8 @@ TEST_F(HourlySeriesTest, WhatSeveralProgramsRanIsAddedUp) {
   one_.note(run_of("f"));
   two_.note(run_of("f"));
   two_.note(run_of("f"));
-  store_.before_put = [&] { write(two_); };
+  budget_.another = [&] { write(two_); };
+  budget_.calls_before_another = 1;  // it has read, and is about to put
   write(one_);
   EXPECT_EQ(runs(), 3);
   EXPECT_EQ(store_.items.size(), 1U);
@@ -94,21 +90,21 @@ TEST_F(HourlySeriesTest, WhatSeveralProgramsRanIsAddedUp) {
 
 TEST_F(HourlySeriesTest, WhatCannotBeWrittenIsWrittenLater) {
   one_.note(run_of("f"));
-  store_.fails_before = true;
+  store_.refuses_writes = true;
   write(one_);
   EXPECT_EQ(runs(), 0);
   one_.note(run_of("f"));
   write(one_);
-  store_.fails_before = false;
+  store_.refuses_writes = false;
   write(one_);
   EXPECT_EQ(runs(), 2);
 }
 
 TEST_F(HourlySeriesTest, WhatWasWrittenThoughTheAnswerWasLostIsNotWrittenAgain) {
   one_.note(run_of("f"));
-  store_.fails_after = true;
+  budget_ = {.left = 1, .answer_lost = true};
   write(one_);
-  store_.fails_after = false;
+  budget_ = {};
   one_.note(run_of("f"));
   write(one_);
   write(one_);
@@ -139,12 +135,12 @@ TEST_F(HourlySeriesTest, TheLastIsTriedUntilItIsWrittenOrTheTimeIsOver) {
   Passing passing;
   HourlySeries last(store_, passing, metrics_);
   last.note(run_of("f"));
-  store_.fails_before = true;
+  store_.refuses_writes = true;
   run_task(last.finish(passing.steady_now() + std::chrono::seconds{5}));
   EXPECT_GT(passing.sleeps, 10);
   EXPECT_EQ(runs(), 0);
   passing.sleeps = 0;
-  passing.after_three = [&] { store_.fails_before = false; };
+  passing.after_three = [&] { store_.refuses_writes = false; };
   run_task(last.finish(passing.steady_now() + std::chrono::seconds{5}));
   EXPECT_EQ(passing.sleeps, 3);
   EXPECT_EQ(runs(), 1);

@@ -75,9 +75,8 @@ const std::vector<Command> kCommands = {
      .summary = "Run a function and print its result.",
      .details =
          "The result goes to stdout; what the function printed, and how the run went, to stderr. DATA is JSON, @ "
-         "and a file, or - for stdin. Without --data the input is null. --tail runs it as a job; with --json its lines "
-         "are "
-         "objects on stderr.",
+         "and a file, or - for stdin. Without --data the input is null. --tail runs it as a job; with --json "
+         "its lines are objects on stderr.",
      .least = 1,
      .most = 1,
      .run = run_invoke,

@@ -1,14 +1,24 @@
 #include "cli/event_stream.h"
 
 #include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <limits>
 #include <utility>
 
 namespace infra::cli {
 namespace {
 
+constexpr std::chrono::hours kLongestStream{24};
 constexpr std::size_t kMaxLine = 1024 * 1024;  // a server of ours sends no longer ones
 
 }  // namespace
+
+Outcome<Answer> listen_to(Api& events, std::string_view function, net::BlockingCall call) {
+  call.timeout = kLongestStream;
+  call.max_response_bytes = std::numeric_limits<std::uint64_t>::max();
+  return events.send(std::move(call), "/events?kinds=run,log&functions=" + net::percent_encode(reference(function)));
+}
 
 void EventReader::take(std::string_view piece) {
   while (!piece.empty()) {

@@ -5,12 +5,17 @@
 #include <string>
 #include <string_view>
 
+#include "cli/api.h"
+
 namespace infra::cli {
 
 struct StreamedEvent {
   std::string kind;  // of a heartbeat, which is a comment: "beat"
   std::string data;
 };
+
+// Asks for a function's runs and what they print, for as long as that goes on; `call` has what becomes of the pieces.
+[[nodiscard]] Outcome<Answer> listen_to(Api& events, std::string_view function, net::BlockingCall call);
 
 class EventReader {
  public:

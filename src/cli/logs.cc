@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <chrono>
 #include <deque>
-#include <limits>
 #include <set>
 #include <thread>
 
@@ -26,7 +25,6 @@ namespace {
 constexpr std::int64_t kPage = 50;
 constexpr std::int64_t kLargestPage = 1000;
 constexpr std::chrono::seconds kBetweenLooks{1};
-constexpr std::chrono::hours kLongestStream{24};
 // A row's time is its run's beginning, and it comes when that has ended.
 constexpr milliseconds kLongestRun = limits::kMaxTimeout + std::chrono::minutes{1};
 
@@ -140,7 +138,7 @@ class Following {
   Outcome<bool> listen(Api& events, std::string_view function) {
     Outcome<Exit> looked = Exit::ok;
     reader_.begin_anew();
-    net::BlockingCall call{.timeout = kLongestStream, .max_response_bytes = std::numeric_limits<std::uint64_t>::max()};
+    net::BlockingCall call;
     if (!reader_.last_id().empty()) call.headers.set("Last-Event-ID", reader_.last_id());
     call.on_body = [&](std::string_view piece) {
       look_again_ = false;
@@ -148,8 +146,7 @@ class Following {
       if (look_again_) looked = look();
       return looked.has_value();
     };
-    const auto answer =
-        events.send(std::move(call), "/events?kinds=run,log&functions=" + net::percent_encode(reference(function)));
+    const auto answer = listen_to(events, function, std::move(call));
     if (!looked) return failed(std::move(looked.error()));
     return !answer || answer->status != 404;
   }

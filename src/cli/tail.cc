@@ -3,8 +3,6 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <chrono>
-#include <limits>
 #include <optional>
 
 #include "cli/event_stream.h"
@@ -14,8 +12,6 @@
 
 namespace infra::cli {
 namespace {
-
-constexpr std::chrono::hours kLongestStream{24};
 
 class Tail {
  public:
@@ -92,10 +88,10 @@ class Tail {
 Outcome<TailedRun> run_and_tail(Api& runs, Api& events, const Output& output, std::string_view function,
                                 const std::function<Outcome<std::string>()>& start) {
   Tail tail(runs, output, start);
-  net::BlockingCall call{.timeout = kLongestStream, .max_response_bytes = std::numeric_limits<std::uint64_t>::max()};
+  net::BlockingCall call;
   call.on_body = [&](std::string_view piece) { return tail.take(piece); };  // the first one says that it is heard
   call.meanwhile = [&] { return tail.look(); };
-  (void)events.send(std::move(call), "/events?kinds=run,log&functions=" + net::percent_encode(reference(function)));
+  (void)listen_to(events, function, std::move(call));
   return tail.finish();
 }
 

@@ -2,21 +2,18 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
-
 #include "core/error_codes.h"
+#include "core/text.h"
 
 namespace infra::http {
 
 Result<int> read_limit(const net::Request& request, int standard, int most) {
   const auto text = net::query_value(request.query, "limit");
   if (!text) return standard;
-  int limit = 0;
-  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), limit);
-  if (error != std::errc{} || end != text->data() + text->size() || limit < 1 || limit > most) {
+  const auto limit = parse_whole(*text);
+  if (!limit || *limit < 1 || *limit > most)
     return fail(errors::invalid_limit, fmt::format("limit must be a whole number from 1 to {}.", most));
-  }
-  return limit;
+  return static_cast<int>(*limit);
 }
 
 void link_next(net::Response& response, const Context& context, std::string_view next_cursor) {

@@ -2,10 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
-
 #include "core/error_codes.h"
 #include "core/json_text.h"
+#include "core/text.h"
 #include "http/error_response.h"
 #include "http/query.h"
 
@@ -22,14 +21,10 @@ Result<std::optional<WallTime>> read_time(const net::Request& request, std::stri
   return time;
 }
 
-Result<std::optional<seconds>> read_step(const net::Request& request) {
+// What is no number is 0, which no step can be.
+std::optional<seconds> read_step(const net::Request& request) {
   const auto text = net::query_value(request.query, "step");
-  if (!text) return std::nullopt;
-  int step = 0;
-  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), step);
-  if (error != std::errc{} || end != text->data() + text->size())
-    return fail(errors::invalid_series_range, "step must be whole minutes in seconds, from 60 to 86400.");
-  return seconds{step};
+  return text ? std::optional(seconds{parse_whole(*text).value_or(0)}) : std::nullopt;
 }
 
 std::string to_json(const app::SeriesPoint& point) {
@@ -50,9 +45,8 @@ Task<Result<net::Response>> SeriesHandler::get(Context& context) {
   if (!id) co_return fail(id.error());
   const auto from = read_time(context.request, "from");
   const auto to = read_time(context.request, "to");
-  const auto step = read_step(context.request);
-  if (!from || !to || !step) co_return fail(!from ? from.error() : !to ? to.error() : step.error());
-  const auto series = co_await series_.read(*id, {.from = *from, .to = *to, .step = *step});
+  if (!from || !to) co_return fail(!from ? from.error() : to.error());
+  const auto series = co_await series_.read(*id, {.from = *from, .to = *to, .step = read_step(context.request)});
   if (!series) co_return fail(series.error());
   co_return json_response(
       200, fmt::format(R"({{"functionId":{},"from":"{}","to":"{}","step":{},"points":{}}})", json_quote(id->value),

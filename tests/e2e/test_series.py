@@ -6,7 +6,7 @@ import urllib.parse
 from fleet_harness import FleetClients
 from harness import Case, Infra, main
 
-CODE = "def handler(event, context):\n  if event: raise ValueError(event)\n  return 'done'"
+CODE = "held = b'x' * (8 << 20)\ndef handler(event, context):\n  if event: raise ValueError(event)\n  return 'done'"
 
 
 class Series:

@@ -57,13 +57,7 @@ Result<void> write_anything(sqlite::Connection& connection) {
 // file, and begun anew, on the disk, before anything is confirmed.
 Result<void> begin_log_anew(sqlite::Connection& connection) {
   if (auto copied = connection.restart_log(); !copied) return copied;
-  if (auto begun = connection.execute("BEGIN IMMEDIATE"); !begun) return begun;
-  auto done = write_anything(connection);
-  if (done) done = connection.execute("COMMIT");
-  if (!done && connection.in_transaction()) {
-    if (auto undone = connection.execute("ROLLBACK"); !undone) return undone;
-  }
-  return done;
+  return write_anything(connection);
 }
 
 Result<std::unique_ptr<sqlite::Connection>> open_writer(const std::filesystem::path& file) {

@@ -156,7 +156,6 @@ void RunJob::tell_of_end(const JobResult& result, const Job& job, SteadyTime fro
 
 Task<void> RunJob::settle(const Delivery& delivery, JobResult result) {
   result.worker_id = deps_.id;
-  result.trace_id = trace_id_in(delivery.job.traceparent);
   deps_.settlement.complete(delivery.job, result);
   const auto shared = std::make_shared<const JobResult>(std::move(result));
   if (delivery.tell_from > SteadyTime{}) co_await deps_.clock.sleep_until(delivery.tell_from);
