@@ -1,6 +1,7 @@
 // The dashboard's parts that need no page: what is made of metrics, streams and bundles.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { lookThrough, wordsOf } from "../../src/web/search.ts";
 import { quantile, readMetrics, sum } from "../../src/web/metrics.ts";
 import { readEnvironment, writeEnvironment } from "../../src/web/environment.ts";
 import { crc32, zip } from "../../src/web/zip.ts";
@@ -24,6 +25,20 @@ test("a ZIP has its files where the directory says, deflated where that is small
   assert.equal(made.getUint16(second + 10, true), 0); // stored
   assert.equal(made.getUint32(made.getUint32(second + 42, true), true), 0x04034b50);
   assert.equal(crc32(new TextEncoder().encode("123456789")), 0xcbf43926);
+});
+
+test("many rows are looked through in slices, all of them, and no more once that is over", async () => {
+  const rows = Array.from({ length: 20_000 }, (_, i) => ({ text: `function-${i} python`.repeat(20) }));
+  const told = [];
+  await lookThrough(rows, wordsOf(" Function-7 PYTHON"), (looked) => told.push(looked), new AbortController().signal);
+  assert.equal(told.at(-1).looked, rows.length);
+  assert.equal(told.filter(({ done }) => done).length, 1);
+  assert.deepEqual(told.at(-1).found, rows.filter(({ text }) => text.includes("function-7")));
+  const over = new AbortController();
+  told.length = 0;
+  await lookThrough(Array.from({ length: 2_000_000 }, () => rows[0]), ["nothing"], (looked) => (told.push(looked), over.abort()), over.signal);
+  assert.equal(told.length, 1);
+  assert.ok(!told[0].done);
 });
 
 test("variables are read as they are written, whatever their values are", () => {

@@ -4,6 +4,7 @@ import { ApiError, get, getPage, part } from "../api";
 import { count, ms } from "../format";
 import { Empty, Problem, Time, Waiting } from "../parts";
 import { go, rewrite, to, useRoute } from "../route";
+import { lookThrough, matches, wordsOf, type Looked } from "../search";
 import { session } from "../session";
 import type { FunctionRow } from "../types";
 
@@ -15,24 +16,32 @@ type Column = "name" | "runtime" | "memoryMb" | "invocations" | "avgDuration" | 
 const COLUMNS: [Column, string, boolean][] = [["name", "Name", false], ["runtime", "Runtime", false], ["memoryMb", "Memory", true],
   ["invocations", "Runs", true], ["avgDuration", "Average", true], ["updatedAt", "Changed", true]];
 
-// There may be 100,000, and each letter that is typed looks through all of them.
-const texts = new WeakMap<FunctionRow, string>();
-
-function textOf(row: FunctionRow): string {
-  let text = texts.get(row);
-  if (text === undefined) texts.set(row, text = `${row.name} ${row.functionId} ${row.runtime} ${row.description}`.toLowerCase());
-  return text;
+interface Row extends FunctionRow {
+  text: string; // what is looked through
 }
 
-function found(rows: FunctionRow[], words: string): FunctionRow[] {
-  const wanted = words.toLowerCase().split(/\s+/).filter(Boolean);
-  if (wanted.length === 0) return rows;
-  return rows.filter((row) => wanted.every((word) => textOf(row).includes(word)));
+function withText(row: FunctionRow): Row {
+  return { ...row, text: `${row.name} ${row.functionId} ${row.runtime} ${row.description}`.toLowerCase() };
+}
+
+// There may be 100,000: they are looked through beside what is typed.
+function useFound(rows: Row[], words: string): Looked<Row> {
+  const wanted = wordsOf(words);
+  const [state, setState] = useState<{ rows: Row[]; wanted: string; looked: Looked<Row> }>();
+  useEffect(() => {
+    if (wanted.length === 0) return;
+    const abort = new AbortController();
+    void lookThrough(rows, wanted, (looked) => setState({ rows, wanted: wanted.join(" "), looked }), abort.signal);
+    return () => abort.abort();
+  }, [rows, wanted.join(" ")]);
+  if (wanted.length === 0) return { found: rows, looked: rows.length, done: true };
+  if (state?.rows === rows && state.wanted === wanted.join(" ")) return state.looked;
+  return { found: state?.looked.found ?? [], looked: 0, done: false }; // what the letters before found, for a moment
 }
 
 export function Functions() {
   const { query } = useRoute();
-  const [rows, setRows] = useState<FunctionRow[]>([]);
+  const [rows, setRows] = useState<Row[]>([]);
   const [next, setNext] = useState<string | null>(FIRST);
   const [error, setError] = useState<Error | undefined>();
   const [busy, setBusy] = useState(false);
@@ -45,10 +54,10 @@ export function Functions() {
     setBusy(true);
     try {
       let path = from;
-      let come: FunctionRow[] = [];
+      let come: Row[] = [];
       for (let pages = 1; ; ++pages) {
         const { items, next: behind } = await getPage<FunctionRow>(path);
-        come = come.concat(items);
+        come = come.concat(items.map(withText));
         if (!all || behind === null || pages % PAGES_A_LOOK === 0) {
           const added = come;
           setRows((before) => (from === FIRST ? added : before.concat(added)));
@@ -70,9 +79,10 @@ export function Functions() {
   // Of functions that are not loaded yet, one by its whole name or id.
   const open = async (event: Event) => {
     event.preventDefault();
-    const only = shown;
-    if (only.length === 1) return go(to("functions", only[0]!.functionId));
-    if (words.trim() === "" || (next === null && only.length > 0)) return;
+    if (words.trim() === "") return;
+    const matching = sorted.filter(({ text }) => matches(text, wordsOf(words)));
+    if (matching.length === 1) return go(to("functions", matching[0]!.functionId));
+    if (next === null && matching.length > 0) return;
     const id = /^[0-9a-f-]{36}$/.test(words.trim()) ? words.trim() : `name:${words.trim()}`;
     try {
       go(to("functions", (await get<FunctionRow>(`/functions/${part(id)}`)).functionId));
@@ -85,7 +95,7 @@ export function Functions() {
     const order = a[sort] < b[sort] ? -1 : a[sort] > b[sort] ? 1 : 0;
     return down ? -order : order;
   }), [rows, sort, down]);
-  const shown = useMemo(() => found(sorted, words), [sorted, words]);
+  const { found: shown, looked, done } = useFound(sorted, words);
 
   if (!session.may("read")) {
     return <Empty title="This key may not see functions"><p>It may run them: <code>infra invoke NAME</code></p></Empty>;
@@ -149,9 +159,12 @@ export function Functions() {
           </tbody>
         </table>
       </div>
-      {shown.length === 0 && <p class="quiet">Nothing matches. {next !== null && "Enter opens one by its whole name or id."}</p>}
+      {shown.length === 0 && done && <p class="quiet">Nothing matches. {next !== null && "Enter opens one by its whole name or id."}</p>}
       <div class="row foot">
-        <span class="quiet" role="status">{count(shown.length)} of {count(rows.length)}{next !== null && " loaded"}</span>
+        <span class="quiet" role="status">
+          {done ? <>{count(shown.length)} of {count(rows.length)}{next !== null && " loaded"}</>
+            : <>{count(shown.length)} found, {count(looked)} of {count(rows.length)} looked at</>}
+        </span>
         {next !== null && <button type="button" disabled={busy} onClick={() => more(next)}>{busy ? "Loading…" : "Load more"}</button>}
         {next !== null && <button type="button" disabled={busy} onClick={() => more(next, true)}>Load all</button>}
         {pages > 1 && (
