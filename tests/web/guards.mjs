@@ -179,6 +179,10 @@ test("lines as they are printed, and a function's past, where the server has the
   await page.getByRole("link", { name: "Charts" }).click();
   await page.getByRole("img", { name: "780 runs, 40 of them errors" }).waitFor();
   assert.equal(await page.locator("canvas").count(), 4);
+  await page.getByLabel("Range").selectOption("86400");
+  await page.getByText("Runs each 15 minutes").waitFor();
+  await page.setViewportSize({ width: 700, height: 900 });
+  await page.waitForFunction(() => [...document.querySelectorAll("canvas")].every((each) => each.clientWidth <= 668));
   assert.deepEqual(await seriousFlaws(page), []);
   wasQuiet();
 });

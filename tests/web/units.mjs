@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { lookThrough, wordsOf } from "../../src/web/search.ts";
+import { alone, stepsOf } from "../../src/web/series.ts";
 import { quantile, readMetrics, sum } from "../../src/web/metrics.ts";
 import { readEnvironment, writeEnvironment } from "../../src/web/environment.ts";
 import { crc32, zip } from "../../src/web/zip.ts";
@@ -25,6 +26,15 @@ test("a ZIP has its files where the directory says, deflated where that is small
   assert.equal(made.getUint16(second + 10, true), 0); // stored
   assert.equal(made.getUint32(made.getUint32(second + 42, true), true), 0x04034b50);
   assert.equal(crc32(new TextEncoder().encode("123456789")), 0xcbf43926);
+});
+
+test("a series has each of its steps, and what stands alone is known", () => {
+  const point = (time) => ({ time, runs: 1, errors: 0, coldStarts: 0, p50Ms: 1, p99Ms: 1, peakMemoryMb: 1 });
+  const steps = stepsOf({ from: "2026-12-01T00:00:00Z", to: "2026-12-01T00:05:00Z", step: 60,
+    points: [point("2026-12-01T00:01:00.000Z"), point("2026-12-01T00:04:00.000Z")] });
+  assert.deepEqual(steps.map(({ point: there }) => there?.runs ?? null), [null, 1, null, null, 1]);
+  assert.equal(steps[4].at - steps[0].at, 240);
+  assert.deepEqual(alone([1, null, 2, undefined, 3, 4, null, 0]), [0, 2, 7]);
 });
 
 test("many rows are looked through in slices, all of them, and no more once that is over", async () => {
