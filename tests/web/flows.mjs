@@ -98,14 +98,21 @@ for (const { width, height, dark } of [{ width: 1440, height: 900, dark: false }
       await page.getByRole("button", { name: "Save" }).click();
       await page.getByText("Saved; it holds").first().waitFor();
       await page.locator(".facts", { hasText: "256 MB" }).waitFor();
-      await page.locator(".facts", { hasText: "It has MOOD" }).waitFor();
-      assert.equal(await page.getByLabel("Environment").inputValue(), "");
+      const environment = page.getByRole("group", { name: "Environment" });
+      await environment.getByText("MOOD", { exact: true }).waitFor();
+      assert.equal(await page.locator("main textarea").count(), 0);
+      await page.getByLabel("Description").fill("Greets people.");
+      await page.getByRole("button", { name: "Save" }).click(); // which leaves what was not shown as it is
+      await page.getByText("Greets people.", { exact: true }).waitFor();
       await page.getByRole("button", { name: "Show the values" }).click();
-      await page.getByText("what stands here is what it will have").first().waitFor();
+      await page.getByText("what stands here is all that it will have").first().waitFor();
       assert.equal(await page.getByLabel("Environment").inputValue(), "MOOD=good\n");
       await page.getByLabel("Environment").fill('MOOD=good\nLINES="a\\nb"');
       await page.getByRole("button", { name: "Save" }).click();
-      await page.locator(".facts", { hasText: "LINES" }).waitFor();
+      await environment.getByText("LINES", { exact: true }).waitFor();
+      await page.getByRole("button", { name: "Replace them all" }).click();
+      assert.equal(await page.getByLabel("Environment").inputValue(), "");
+      await page.getByRole("button", { name: "Leave them as they are" }).click();
       await page.getByRole("button", { name: "Show the values" }).click();
       await page.waitForFunction(() => [...document.querySelectorAll("textarea")].some(({ value }) => value.includes('LINES="a\\nb"')));
       await fits(page, "settings");
@@ -172,7 +179,7 @@ test("a folder becomes a ZIP in the page; what does not compile is shown as the 
     await page.getByLabel("ZIP or folder").check();
     await page.locator("input[type=file][aria-label=Folder]").setInputFiles(join(folder, "greeter"));
     await page.getByText("2 files").first().waitFor();
-    while ((await page.getByLabel("Runtime").inputValue()) !== "python") await page.waitForTimeout(20); // its files say so
+    await page.getByLabel("Runtime").locator("option:checked", { hasText: "Python" }).waitFor({ state: "attached" }); // its files say so
     await page.locator("form button.primary").click();
     await run(page).click();
     await page.getByRole("region", { name: "Result" }).getByText("long long").first().waitFor();

@@ -1,4 +1,5 @@
 // What of a function can be changed besides its code, and its removal.
+import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import { get, part, send } from "../api";
 import { readEnvironment, writeEnvironment } from "../environment";
@@ -16,8 +17,7 @@ export function Settings({ row, changed }: { row: FunctionRow; changed: () => vo
   const [network, setNetwork] = useState<string>(row.network);
   const [warm, setWarm] = useState(String(row.keepWarm));
   const [most, setMost] = useState(row.maxConcurrency ? String(row.maxConcurrency) : "");
-  const [environment, setEnvironment] = useState("");
-  const [valuesShown, setValuesShown] = useState(false);
+  const [environment, setEnvironment] = useState<string | null>(null); // null: stays as it is, unseen
   const [saved, setSaved] = useState("");
   const [asking, setAsking] = useState(false);
   const path = `/functions/${part(row.functionId)}`;
@@ -28,10 +28,9 @@ export function Settings({ row, changed }: { row: FunctionRow; changed: () => vo
     if (name !== row.name) change["name"] = name;
     if (timeout) change["timeoutMs"] = Math.round(Number(timeout) * 1000);
     change["maxConcurrency"] = most ? Number(most) : 0;
-    if (environment.trim() || valuesShown) change["envVars"] = readEnvironment(environment);
+    if (environment !== null) change["envVars"] = readEnvironment(environment);
     await send("PUT", path, change);
-    setEnvironment("");
-    setValuesShown(false);
+    setEnvironment(null);
     setSaved("Saved; it holds for runs from now on.");
     changed();
   });
@@ -39,7 +38,6 @@ export function Settings({ row, changed }: { row: FunctionRow; changed: () => vo
   const show = useAction(async () => {
     const { envVars } = await get<FunctionRow>(`${path}?showEnv=true`);
     setEnvironment(writeEnvironment((envVars ?? {}) as Record<string, string>));
-    setValuesShown(true);
   });
   const remove = useAction(async () => {
     await send("DELETE", path);
@@ -60,13 +58,21 @@ export function Settings({ row, changed }: { row: FunctionRow; changed: () => vo
         </div>
         <Choice label="Network" value={network} onValue={setNetwork}
           options={[["none", "none"], ["egress", "egress: public addresses"]]} />
-        <Environment value={environment} onValue={setEnvironment}
-          hint={valuesShown ? "NAME=value, one a line: what stands here is what it will have."
-            : "NAME=value, one a line. These replace all that it has; empty leaves them."} />
-        {variables.length > 0 && !valuesShown && (
-          <p class="facts">It has {variables.map((each) => <b key={each} class="mono words">{each}</b>)}
-            <button type="button" disabled={show.busy} onClick={() => show.run()}>Show the values</button>
-            <small class="quiet">The audit says who looked.</small></p>
+        {environment === null && variables.length > 0 ? (
+          <fieldset>
+            <legend>Environment</legend>
+            <p class="facts">{variables.map((each) => <b key={each} class="mono words">{each}</b>)}</p>
+            <div class="row">
+              <button type="button" disabled={show.busy} onClick={() => show.run()}>Show the values</button>
+              <button type="button" onClick={() => setEnvironment("")}>Replace them all</button>
+            </div>
+            <small class="quiet">Values stay as they are, unseen. The audit says who had them shown.</small>
+          </fieldset>
+        ) : (
+          <Environment value={environment ?? ""} onValue={setEnvironment}
+            hint={variables.length > 0 ? <>NAME=value, one a line: what stands here is all that it will have.{" "}
+              <button type="button" class="plain link" onClick={() => setEnvironment(null)}>Leave them as they are</button></>
+              : "NAME=value, one a line."} />
         )}
         <Problem error={show.error} />
         <Problem error={save.error} />
@@ -87,7 +93,7 @@ export function Settings({ row, changed }: { row: FunctionRow; changed: () => vo
   );
 }
 
-export function Environment({ value, onValue, hint }: { value: string; onValue: (text: string) => void; hint: string }) {
+export function Environment({ value, onValue, hint }: { value: string; onValue: (text: string) => void; hint: ComponentChildren }) {
   return (
     <Field label="Environment" hint={hint}>
       {(id, hintId) => (
