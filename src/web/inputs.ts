@@ -1,8 +1,9 @@
-// What each function was last tried with, and the code that was typed for it, as long as the page is open: both may be secret, so they
-// are stored nowhere.
+// What each function was last tried with, the code that was typed for it and the names of files that its runs left, as long as the page
+// is open: they may be secret, so they are stored nowhere.
 
 const inputs = new Map<string, string>();
 const codes = new Map<string, string>();
+const fileNames = new Map<string, Set<string>>();
 
 export function inputOf(functionId: string): string {
   return inputs.get(functionId) ?? '{\n  "name": "Ada"\n}';
@@ -19,4 +20,12 @@ export function codeOf(functionId: string): string | undefined {
 export function keepCode(functionId: string, text: string | undefined): void {
   if (text === undefined) codes.delete(functionId);
   else codes.set(functionId, text);
+}
+
+export function fileNamesOf(functionId: string): string[] {
+  return [...(fileNames.get(functionId) ?? [])].sort();
+}
+
+export function keepFileNames(functionId: string, names: string[]): void {
+  fileNames.set(functionId, new Set([...(fileNames.get(functionId) ?? []), ...names].slice(-100)));
 }

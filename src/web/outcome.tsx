@@ -1,8 +1,10 @@
 // What came of a run: its value, what it printed, where its time went, what it used. All of it is text, never markup.
+import { useState } from "preact/hooks";
 import { download, part } from "./api";
 import { bytes, json, ms } from "./format";
-import { Meter, Problem, Status } from "./parts";
+import { fileNamesOf, keepFileNames } from "./inputs";
 import { useAction } from "./load";
+import { Meter, Problem, Status, Text } from "./parts";
 import { to } from "./route";
 import type { RunResult } from "./types";
 
@@ -61,12 +63,15 @@ function Waterfall({ timing, tripMs }: { timing: Timing; tripMs: number | null }
   );
 }
 
-export function Files({ functionId, result }: { functionId: string; result: RunResult }) {
-  const get = useAction(async (name: string) => {
-    const path = name.split("/").map(part).join("/");
-    await download(`/functions/${part(functionId)}/logs/${part(result.requestId)}/files/${path}`, name);
-  });
+async function fetchFile(functionId: string, requestId: string, name: string): Promise<void> {
+  const path = name.split("/").map(part).join("/");
+  await download(`/functions/${part(functionId)}/logs/${part(requestId)}/files/${path}`, name);
+}
+
+function Files({ functionId, result }: { functionId: string; result: RunResult }) {
+  const get = useAction((name: string) => fetchFile(functionId, result.requestId, name));
   if (!result.outputFiles?.length) return null;
+  keepFileNames(functionId, result.outputFiles.map(({ name }) => name));
   return (
     <section>
       <h3>Output files</h3>
@@ -83,6 +88,24 @@ export function Files({ functionId, result }: { functionId: string; result: RunR
   );
 }
 
+// Of a run whose result has gone, and with it the list: the server knows the files by their names alone.
+export function FileByName({ functionId, requestId }: { functionId: string; requestId: string }) {
+  const [name, setName] = useState("");
+  const get = useAction(() => fetchFile(functionId, requestId, name));
+  return (
+    <details>
+      <summary>Output files</summary>
+      <form class="narrow" onSubmit={(event) => (event.preventDefault(), void get.run())}>
+        <Text label="Name of the file" value={name} onValue={setName} more={{ required: true, list: "file-names" }}
+          hint="As the function named it in /output. The list is kept for an hour, the files for 30 days." />
+        <datalist id="file-names">{fileNamesOf(functionId).map((each) => <option key={each} value={each} />)}</datalist>
+        <Problem error={get.error} />
+        <button disabled={get.busy || name === ""}>{get.busy ? "Fetching…" : "Download"}</button>
+      </form>
+    </details>
+  );
+}
+
 export function Printed({ title, text }: { title: string; text: string }) {
   if (text === "") return null;
   return (
@@ -90,6 +113,24 @@ export function Printed({ title, text }: { title: string; text: string }) {
       <h3>{title}</h3>
       <pre class="output" tabIndex={0} role="region" aria-label={title}>{text}</pre>
     </section>
+  );
+}
+
+// What a run said and left behind.
+export function Said({ functionId, result }: { functionId: string; result: RunResult }) {
+  return (
+    <>
+      {result.error && <div class="notice bad" role="alert"><span class="words">{result.error}</span> {result.code && <code>{result.code}</code>}</div>}
+      {result.status === "SUCCESS" && (
+        <section>
+          <h3>Result</h3>
+          <pre class="output" tabIndex={0} role="region" aria-label="Result">{json(result.result)}</pre>
+        </section>
+      )}
+      <Printed title="stdout" text={result.stdout} />
+      <Printed title="stderr" text={result.stderr} />
+      <Files functionId={functionId} result={result} />
+    </>
   );
 }
 
@@ -105,16 +146,7 @@ export function Outcome({ functionId, result, timing = {}, tripMs = null }:
         <span>{result.coldStart ? "cold start" : "warm"}</span>
         <a href={to("functions", functionId, "logs", result.requestId)}><code>{result.requestId}</code></a>
       </p>
-      {result.error && <div class="notice bad" role="alert"><span class="words">{result.error}</span> {result.code && <code>{result.code}</code>}</div>}
-      {result.status === "SUCCESS" && (
-        <section>
-          <h3>Result</h3>
-          <pre class="output" tabIndex={0} role="region" aria-label="Result">{json(result.result)}</pre>
-        </section>
-      )}
-      <Printed title="stdout" text={result.stdout} />
-      <Printed title="stderr" text={result.stderr} />
-      <Files functionId={functionId} result={result} />
+      <Said functionId={functionId} result={result} />
       <Waterfall timing={timing} tripMs={tripMs} />
       {limit !== null && used !== null && limit > 0 && (
         <Meter label="Memory" part={used / (limit * 1048576)} note={`${bytes(used)} of ${limit} MiB`} />

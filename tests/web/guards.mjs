@@ -1,5 +1,7 @@
 // What strangers put into the page stays text; a key that is refused signs out; what a server has not is not shown, and what it has is.
 import assert from "node:assert/strict";
+import { EventEmitter, once } from "node:events";
+import { readFileSync } from "node:fs";
 import { createServer, request } from "node:http";
 import { test } from "node:test";
 import { key, open, seriousFlaws, signIn, url } from "./browser.mjs";
@@ -183,6 +185,27 @@ test("lines as they are printed, and a function's past, where the server has the
   await page.getByText("Runs each 15 minutes").waitFor();
   await page.setViewportSize({ width: 700, height: 900 });
   await page.waitForFunction(() => [...document.querySelectorAll("canvas")].every((each) => each.clientWidth <= 668));
+  assert.deepEqual(await seriousFlaws(page), []);
+  wasQuiet();
+});
+
+test("an old run's output file comes by its name", async (t) => {
+  const { page, wasQuiet } = await open(t);
+  const id = await upload("def handler():\n    open('/output/a report.txt', 'w').write('of then')\n", "leaves");
+  const ran = await fetch(`${url}/run`, { method: "POST", headers: { "x-api-key": key, "content-type": "application/json" },
+    body: JSON.stringify({ functionId: id }) });
+  const { requestId } = await ran.json();
+  await page.route("**/status/*", (route) => route.fulfill({ status: 404, json: { error: "No such job.", code: "job_not_found" } }));
+  await signIn(page);
+  await page.getByRole("button", { name: "Sign out" }).waitFor();
+  await page.goto(`${url}/#/functions/${id}/logs/${requestId}`);
+  await page.getByText("Output files").click();
+  await page.getByLabel("Name of the file").fill("other.txt");
+  await page.getByRole("button", { name: "Download" }).click();
+  await page.getByRole("alert").getByText("no output file of that name").waitFor();
+  await page.getByLabel("Name of the file").fill("a report.txt");
+  const [file] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "Download" }).click()]);
+  assert.equal(readFileSync(await file.path(), "utf8"), "of then");
   assert.deepEqual(await seriousFlaws(page), []);
   wasQuiet();
 });

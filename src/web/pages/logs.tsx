@@ -4,9 +4,10 @@ import { get, getIfThere, getPage, part } from "../api";
 import { bytes, localTime, ms } from "../format";
 import { listen } from "../live";
 import { useAction, useLoad } from "../load";
-import { Files, Printed } from "../outcome";
+import { FileByName, Printed, Said } from "../outcome";
 import { Choice, Empty, Meter, Problem, Status, Waiting } from "../parts";
 import { rewrite, to, useRoute } from "../route";
+import { session } from "../session";
 import type { FunctionRow, LogRow, RunResult } from "../types";
 
 const POLL_MS = 2000;
@@ -114,10 +115,10 @@ export function Logs({ row }: { row: FunctionRow }) {
   );
 }
 
-// One run. What it printed is whole as long as its result is kept; then the log row has it.
+// One run. All of it as long as its result is kept, an hour; then what the log row has.
 export function OneRun({ row, requestId }: { row: FunctionRow; requestId: string }) {
   const log = useLoad((signal) => get<LogRow>(`/functions/${part(row.functionId)}/logs/${part(requestId)}`, signal), [requestId]);
-  const kept = useLoad((signal) => getIfThere<RunResult>(`/status/${part(requestId)}`, signal), [requestId]);
+  const kept = useLoad(async (signal) => (session.may("invoke") ? getIfThere<RunResult>(`/status/${part(requestId)}`, signal) : null), [requestId]);
   const item = log.data;
   const result = kept.data && kept.data.status !== "pending" ? kept.data : null;
   if (!item) return log.error ? <Problem error={log.error} /> : <Waiting />;
@@ -125,17 +126,20 @@ export function OneRun({ row, requestId }: { row: FunctionRow; requestId: string
   return (
     <div class="outcome">
       <p><a href={to("functions", row.functionId, "logs")}>All runs</a></p>
+      <h2>Run of {localTime(item.timestamp)}</h2>
       <p class="facts">
         <Status value={item.status} />
-        <span>{localTime(item.timestamp)}</span>
         <span>{ms(item.duration)}{item.handlerDurationMs !== null && `, of which the handler ${ms(item.handlerDurationMs)}`}</span>
         {item.coldStart !== null && <span>{item.coldStart ? "cold start" : "warm"}</span>}
       </p>
-      <p class="facts">Request <code>{item.requestId}</code>{item.traceId && <>, trace <code>{item.traceId}</code></>}</p>
-      {item.code && <div class="notice bad"><code>{item.code}</code></div>}
-      {result ? <><Printed title="stdout" text={result.stdout} /><Printed title="stderr" text={result.stderr} /></>
-        : <Printed title="Message" text={item.message} />}
-      {result && <Files functionId={row.functionId} result={result} />}
+      <p class="facts"><span>Request <code>{item.requestId}</code></span>{item.traceId && <span>Trace <code>{item.traceId}</code></span>}</p>
+      {result ? <Said functionId={row.functionId} result={result} /> : (
+        <>
+          {item.code && <div class="notice bad"><code>{item.code}</code></div>}
+          <Printed title="Message" text={item.message} />
+          {kept.data === null && session.may("invoke") && <FileByName functionId={row.functionId} requestId={requestId} />}
+        </>
+      )}
       {limit !== null && item.peakMemoryBytes !== null && (
         <Meter label="Memory" part={item.peakMemoryBytes / (limit * 1048576)} note={`${bytes(item.peakMemoryBytes)} of ${limit} MiB`} />
       )}
