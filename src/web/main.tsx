@@ -23,8 +23,8 @@ const always = () => true;
 const places: Place[] = [
   { name: "functions", title: "Functions", page: Functions, shown: always },
   { name: "deploy", title: "Deploy", page: Deploy, shown: () => session.may("deploy") },
-  { name: "overview", title: "Overview", page: Overview, shown: () => session.may("read") },
-  { name: "workers", title: "Workers", page: Workers, shown: () => session.may("read") },
+  { name: "overview", title: "Overview", page: Overview, shown: () => session.maySeeAll },
+  { name: "workers", title: "Workers", page: Workers, shown: () => session.maySeeAll },
   { name: "keys", title: "Keys", page: Keys, shown: () => session.who?.scopes?.includes("admin") ?? false },
   { name: "api", title: "API", page: ApiPage, shown: () => session.who?.describesItself ?? false },
 ];

@@ -4,6 +4,7 @@ import { ApiError, call, get, getIfThere, holdKey, onRefusedKey } from "./api";
 export interface Who {
   name: string;
   scopes: string[] | null; // null: the server has no named keys, and its one key may all
+  ofSome: boolean; // it is for some functions alone, and is told nothing of the whole platform
   describesItself: boolean; // it has /openapi.json
 }
 
@@ -23,6 +24,10 @@ export const session = {
   },
   may(scope: "invoke" | "read" | "deploy" | "admin"): boolean {
     return who !== null && (who.scopes === null || who.scopes.includes(scope) || who.scopes.includes("admin"));
+  },
+  // What tells of the whole platform.
+  get maySeeAll(): boolean {
+    return this.may("read") && !who?.ofSome;
   },
   subscribe(listener: () => void): () => void {
     listeners.add(listener);
@@ -46,10 +51,10 @@ export function signOut(why = ""): void {
 export async function signIn(key: string, keep: boolean): Promise<void> {
   holdKey(key);
   try {
-    const named = await getIfThere<{ key: string; name: string; scopes: string[] }>("/whoami");
+    const named = await getIfThere<{ key: string; name: string; scopes: string[]; functions?: string[] | null }>("/whoami");
     if (named === null) await get("/system/status"); // an older server: does the key open a door?
     const describesItself = await call("/openapi.json", { method: "HEAD" }).then(() => true, () => false);
-    who = { name: named ? named.name || named.key : "", scopes: named ? named.scopes : null, describesItself };
+    who = { name: named ? named.name || named.key : "", scopes: named ? named.scopes : null, ofSome: !!named?.functions, describesItself };
   } catch (error) {
     holdKey(null);
     throw error;

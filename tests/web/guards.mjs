@@ -116,6 +116,21 @@ test("a key that may read is offered nothing else; keys are for who may administ
   const places = page.getByRole("navigation", { name: "Main" });
   assert.deepEqual(await places.getByRole("link").allInnerTexts(), ["Functions", "Overview", "Workers", "API"]);
   assert.equal(await page.getByRole("link", { name: "Deploy" }).count(), 0);
+  await page.route("**/functions/0190", (route) => route.fulfill({ json: { ...ROW, envVars: { TOKEN: null } } }));
+  await page.goto(`${url}/#/functions/0190`);
+  const parts = page.getByRole("navigation", { name: "Of this function" });
+  await parts.getByRole("link", { name: "Memory" }).waitFor();
+  for (const refused of ["Run", "Code", "Settings"]) assert.equal(await parts.getByRole("link", { name: refused }).count(), 0, refused);
+  assert.equal(await page.getByRole("button", { name: /^Run/ }).count(), 0);
+  await page.goto(`${url}/#/functions/0190/settings`);
+  await page.getByText("This key may not change functions").waitFor();
+  assert.equal(await page.getByRole("button", { name: "Show the values" }).count(), 0);
+  await page.getByRole("button", { name: "Sign out" }).click();
+
+  await page.route("**/whoami", (route) => route.fulfill({ json: { key: "k_one", name: "one", scopes: ["read"], functions: ["0190"] } }));
+  await signIn(page);
+  await page.getByText("one", { exact: true }).waitFor();
+  assert.deepEqual(await places.getByRole("link").allInnerTexts(), ["Functions", "API"]);
   await page.getByRole("button", { name: "Sign out" }).click();
 
   await page.route("**/whoami", (route) => route.fulfill({ json: { key: "master", name: "master", scopes: ["admin"] } }));

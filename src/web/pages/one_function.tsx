@@ -5,6 +5,7 @@ import { count, ms } from "../format";
 import { useLoad } from "../load";
 import { Notice, Parts, Problem, Time, Waiting } from "../parts";
 import { to, useRoute } from "../route";
+import { session } from "../session";
 import type { FunctionRow } from "../types";
 import { NewCode } from "./code";
 import { Logs, OneRun } from "./logs";
@@ -14,13 +15,16 @@ import { Settings } from "./settings";
 export function OneFunction() {
   const { path } = useRoute();
   const id = path[1]!;
-  const tab = path[2] ?? "run";
+  const tab = path[2] ?? "run"; // of a key that may not run it: what its runs say of its memory
   const { data: row, error, reload } = useLoad((signal) => get<FunctionRow>(`/functions/${part(id)}`, signal), [id]);
   const [seriesThere, Charts] = lazyCharts(id);
-  if (!row) return error ? <><p><a href={to("functions")}>All functions</a></p><Problem error={error} /></> : <Waiting />;
-  const parts: [string, string, string][] = [["run", "Run", to("functions", id)], ["logs", "Logs", to("functions", id, "logs")],
-    ["code", "Code", to("functions", id, "code")], ["settings", "Settings", to("functions", id, "settings")]];
-  if (seriesThere) parts.splice(2, 0, ["charts", "Charts", to("functions", id, "charts")]);
+  if (!row) {
+    return error ? <><h1 class="words">{id}</h1><Problem error={error} /><p><a href={to("functions")}>All functions</a></p></> : <Waiting />;
+  }
+  const parts: [string, string, string][] = [["run", session.may("invoke") ? "Run" : "Memory", to("functions", id)],
+    ["logs", "Logs", to("functions", id, "logs")]];
+  if (seriesThere) parts.push(["charts", "Charts", to("functions", id, "charts")]);
+  if (session.may("deploy")) parts.push(["code", "Code", to("functions", id, "code")], ["settings", "Settings", to("functions", id, "settings")]);
   return (
     <>
       <div class="row title">

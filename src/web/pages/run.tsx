@@ -63,27 +63,28 @@ export function Run({ row, changed }: { row: FunctionRow; changed: () => void })
     keepInput(row.functionId, text);
     setInput(text);
   };
+  if (!session.may("invoke")) return <Memory row={row} runs={runs} changed={changed} />;
   return (
-    <div class="split">
+    <div class="split run">
       <section>
         <h2>Input</h2>
         <Editor label="Input, JSON" value={input} onValue={keep} rows={9} onSubmit={() => void now.run()} />
         {wrong && <p class="wrong" role="status">This is no JSON yet: {wrong}</p>}
         <div class="row">
-          <button type="button" class="primary" disabled={busy || wrong !== "" || !session.may("invoke")} onClick={() => now.run()}>
+          <button type="button" class="primary" disabled={busy || wrong !== ""} onClick={() => now.run()}>
             {now.busy ? "Running…" : "Run"}
           </button>
-          <button type="button" disabled={busy || wrong !== "" || !session.may("invoke")} onClick={() => later.run()}>Run as a job</button>
+          <button type="button" disabled={busy || wrong !== ""} onClick={() => later.run()}>Run as a job</button>
           <small class="quiet">Ctrl + Enter runs</small>
         </div>
-        <Memory row={row} runs={runs} changed={changed} />
       </section>
-      <section aria-label="Outcome">
+      <section class="beside" aria-label="Outcome">
         <h2>Outcome</h2>
         <Problem error={now.error ?? later.error} />
         {job && <p role="status">Job <code>{job}</code> is accepted; its result comes here.</p>}
         {shown ? <Outcome functionId={row.functionId} {...shown} /> : !job && <p class="quiet">Nothing has been run from here yet.</p>}
       </section>
+      <Memory row={row} runs={runs} changed={changed} />
     </div>
   );
 }
@@ -101,7 +102,7 @@ function Memory({ row, runs, changed }: { row: FunctionRow; runs: number; change
   const { apply: change, optimizationTip, runs: measured, confidence } = advice.data;
   return (
     <section class="advice">
-      <h3>Memory advice</h3>
+      <h2>Memory advice</h2>
       <p>{optimizationTip}</p>
       {change && <p class="quiet">From {measured} runs, confidence {confidence}.</p>}
       {change && session.may("deploy") && (
