@@ -97,10 +97,12 @@ export interface Page<T> {
   next: string | null; // a path
 }
 
-export async function getPage<T>(path: string, signal?: AbortSignal): Promise<Page<T>> {
+// `within`: the field that holds the items, where the answer is not they themselves.
+export async function getPage<T>(path: string, signal?: AbortSignal, within?: string): Promise<Page<T>> {
   const response = await call(path, signal ? { signal } : {});
   const next = /<([^>]+)>;\s*rel="next"/.exec(response.headers.get("link") ?? "")?.[1];
-  return { items: (await response.json()) as T[], next: next ? next.replace(/^.*?(?=\/functions)/, "") : null };
+  const body = (await response.json()) as T[] | Record<string, T[]>;
+  return { items: Array.isArray(body) ? body : body[within!]!, next: next ? next.replace(/^.*?(?=\/(functions|audit))/, "") : null };
 }
 
 export function part(text: string): string {

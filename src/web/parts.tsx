@@ -32,7 +32,7 @@ export function Waiting() {
   return <p class="waiting" role="status">Loading…</p>;
 }
 
-const MARKS: Record<string, string> = { SUCCESS: "good", healthy: "good", OK: "good", FAILED: "bad", ERROR: "bad", TIMEOUT: "warn" };
+const MARKS: Record<string, string> = { SUCCESS: "good", done: "good", healthy: "good", OK: "good", FAILED: "bad", ERROR: "bad", TIMEOUT: "warn" };
 
 export function Status({ value }: { value: string }) {
   return <span class={`status ${MARKS[value] ?? ""}`}>{value.toLowerCase()}</span>;

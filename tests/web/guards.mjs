@@ -139,10 +139,18 @@ test("a key that may read is offered nothing else; keys are for who may administ
   await page.route("**/keys", (route) => route.fulfill({ json: route.request().method() === "POST" ? { ...one, key: "k_ABCDEFGHIJKL.secret" }
     : { keys: [one] } }));
   await page.route("**/audit?*", (route) => route.fulfill({ json: { entries: [{ at: "2026-01-01T00:00:00Z", key: "master", action: "key.made",
-    target: one.id, before: null, after: { name: MARKUP }, requestId: "r", outcome: "done" }] } }));
+    target: one.id, before: null, after: { name: MARKUP }, requestId: "r", outcome: "done" }] },
+  headers: { link: '</audit?limit=100&cursor=x>; rel="next"' } }));
+  await page.route("**/audit?limit=100&cursor=x", (route) => route.fulfill({ json: { entries: [{ at: "2026-01-01T00:00:00Z", key: one.id,
+    action: "function.update", target: "0190", before: { memoryMb: 128, keepWarm: 0, name: "a", description: "" },
+    after: { memoryMb: 256, keepWarm: 1, name: "b", description: "" }, requestId: "q", outcome: "done" }] } }));
   await signIn(page);
   await page.getByRole("link", { name: "Keys" }).click();
   await page.getByText("key.made").first().waitFor();
+  await page.getByRole("region", { name: "Audit" }).getByText(MARKUP).waitFor();
+  await page.getByRole("button", { name: "Load older" }).click();
+  await page.getByText("and 1 more").click();
+  await page.getByText("128 → 256").waitFor();
   await page.getByRole("button", { name: "End the old secret" }).waitFor();
   await page.getByLabel("Name").fill("ci");
   await page.getByRole("button", { name: "Make it" }).click();

@@ -1,9 +1,10 @@
-// Named keys, and who changed what. Shown where the server has keys, to those who may administer.
+// Named keys. Shown where the server has keys, to those who may administer.
 import { useState } from "preact/hooks";
 import { getIfThere, part, send } from "../api";
 import { localTime } from "../format";
 import { useAction, useLoad } from "../load";
 import { Empty, Notice, Problem, Question, Text, Time, Waiting } from "../parts";
+import { Audit, newestEntries } from "./audit";
 
 interface Key {
   id: string;
@@ -17,23 +18,12 @@ interface Key {
   secrets?: number; // two while a new one has not taken the old one's place
 }
 
-interface Entry {
-  at: string;
-  key: string;
-  action: string;
-  target: string;
-  outcome: string;
-  requestId: string;
-  before: unknown;
-  after: unknown;
-}
-
 const SCOPES: [string, string][] = [["invoke", "run functions"], ["read", "see functions, logs, workers"],
   ["deploy", "deploy, change, delete"], ["admin", "keys and the rest"]];
 
 export function Keys() {
   const keys = useLoad((signal) => getIfThere<{ keys: Key[] }>("/keys", signal), []);
-  const audit = useLoad((signal) => getIfThere<{ entries: Entry[] }>("/audit?limit=100", signal), []);
+  const audit = useLoad(newestEntries, []);
   const [secret, setSecret] = useState("");
   const [revoking, setRevoking] = useState<Key | null>(null);
   const refresh = () => (keys.reload(), audit.reload());
@@ -52,6 +42,7 @@ export function Keys() {
   });
   if (keys.data === undefined) return keys.error ? <Problem error={keys.error} /> : <Waiting />;
   if (keys.data === null) return <Empty title="This server has no named keys"><p>Its one key may all.</p></Empty>;
+  const known = keys.data.keys;
   return (
     <>
       <h1>Keys</h1>
@@ -61,13 +52,13 @@ export function Keys() {
           <button type="button" onClick={() => setSecret("")}>Done</button></Notice>
       )}
       <Problem error={rotate.error ?? drop.error ?? keys.error} />
-      {keys.data.keys.length === 0 ? <Empty title="No named keys yet"><p>Make one for each program and person below.</p></Empty> : (
+      {known.length === 0 ? <Empty title="No named keys yet"><p>Make one for each program and person below.</p></Empty> : (
         <div class="scroll" tabIndex={0} role="region" aria-label="Keys">
           <table class="cards">
             <thead><tr><th scope="col">Name</th><th scope="col">May</th><th scope="col">Functions</th><th scope="col">Last used</th>
               <th scope="col">Ends</th><th scope="col"><span class="hidden">Actions</span></th></tr></thead>
             <tbody>
-              {keys.data.keys.map((key) => (
+              {known.map((key) => (
                 <tr key={key.id}>
                   <td>{key.name} {key.revoked && <span class="status bad">revoked</span>}<small class="line"><code>{key.id}</code></small></td>
                   <td data-title="May">{key.scopes.join(", ")}</td>
@@ -86,7 +77,7 @@ export function Keys() {
         </div>
       )}
       <Make made={(key) => (setSecret(key), refresh())} />
-      {audit.data && <Audit entries={audit.data.entries} />}
+      <Audit newest={audit} nameOf={(id) => known.find((key) => key.id === id)?.name ?? id} />
       <Question title={`Revoke ${revoking?.name}?`} yes="Revoke" open={revoking !== null} busy={revoke.busy} onYes={() => revoke.run()}
         onNo={() => setRevoking(null)}>
         <p>Whoever uses it is refused within seconds.</p>
@@ -112,7 +103,7 @@ function Make({ made }: { made: (key: string) => void }) {
     setName("");
   });
   return (
-    <form class="narrow left" onSubmit={(event) => (event.preventDefault(), void make.run())}>
+    <form class="narrow apart" onSubmit={(event) => (event.preventDefault(), void make.run())}>
       <h2>New key</h2>
       <Text label="Name" value={name} onValue={setName} more={{ required: true, placeholder: "ci" }} />
       <fieldset>
@@ -133,33 +124,5 @@ function Make({ made }: { made: (key: string) => void }) {
       <Problem error={make.error} />
       <button class="primary" disabled={make.busy || scopes.length === 0}>Make it</button>
     </form>
-  );
-}
-
-function Change({ entry: { before, after } }: { entry: Entry }) {
-  const shown = [before, after].map((value) => (value === null || value === undefined || value === "" ? "" : JSON.stringify(value)));
-  return shown.some(Boolean) ? <code>{shown[0] || "nothing"} → {shown[1] || "nothing"}</code> : null;
-}
-
-function Audit({ entries }: { entries: Entry[] }) {
-  return (
-    <section>
-      <h2>Audit</h2>
-      {entries.length === 0 ? <p class="quiet">Nothing was changed yet.</p> : (
-        <div class="scroll" tabIndex={0} role="region" aria-label="Audit">
-          <table>
-            <thead><tr><th scope="col">Time</th><th scope="col">Key</th><th scope="col">What</th><th scope="col">Of</th><th scope="col">Outcome</th><th scope="col">Change</th></tr></thead>
-            <tbody>
-              {entries.map((entry) => (
-                <tr key={`${entry.requestId}${entry.at}${entry.action}`}>
-                  <td class="nowrap">{localTime(entry.at)}</td><td>{entry.key}</td><td>{entry.action}</td><td><code>{entry.target}</code></td>
-                  <td>{entry.outcome}</td><td><Change entry={entry} /></td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
-      )}
-    </section>
   );
 }
