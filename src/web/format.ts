@@ -2,8 +2,8 @@
 
 export function ms(value: number | null | undefined): string {
   if (value === null || value === undefined) return "–";
-  if (value < 1) return `${value.toFixed(2)} ms`;
-  if (value < 1000) return `${value < 10 ? value.toFixed(1) : Math.round(value)} ms`;
+  if (value > 0 && value < 1) return `${value.toFixed(2)} ms`;
+  if (value < 1000) return `${value < 10 && !Number.isInteger(value) ? value.toFixed(1) : Math.round(value)} ms`;
   return value < 60_000 ? `${(value / 1000).toFixed(value < 10_000 ? 2 : 1)} s` : `${Math.round(value / 60_000)} min`;
 }
 

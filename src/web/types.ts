@@ -89,4 +89,5 @@ export interface PlatformEvent {
   functionId: string | null;
   requestId: string | null;
   duration: number | null;
+  status?: RunStatus | null; // of a run that has finished
 }

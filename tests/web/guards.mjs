@@ -253,12 +253,14 @@ test("the interface as the server describes it, where it does", async (t) => {
 async function withEvents(t) {
   const streams = new Set();
   const queries = [];
+  const changes = new EventEmitter();
   const server = createServer((asked, answer) => {
     if (asked.url.startsWith("/events")) {
       queries.push(asked.url);
       answer.writeHead(200, { "content-type": "text/event-stream" }).write(": beat\n\n");
       streams.add(answer);
-      answer.on("close", () => streams.delete(answer));
+      changes.emit("change");
+      answer.on("close", () => (streams.delete(answer), changes.emit("change")));
       return;
     }
     const own = request(url + asked.url, { method: asked.method, headers: asked.headers }, (got) => {
@@ -270,7 +272,10 @@ async function withEvents(t) {
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
   t.after(() => server.closeAllConnections());
   t.after(() => server.close());
-  return { url: `http://127.0.0.1:${server.address().port}`, streams, queries };
+  const until = async (holds) => {
+    while (!holds()) await once(changes, "change");
+  };
+  return { url: `http://127.0.0.1:${server.address().port}`, streams, queries, until };
 }
 
 test("tabs of one key share a stream, and another goes on when its reader is closed", async (t) => {
@@ -288,7 +293,7 @@ test("tabs of one key share a stream, and another goes on when its reader is clo
     for (const stream of live.streams) stream.write(`id: ${id}\nevent: log\ndata: ${JSON.stringify({ functionId, stream: "stdout", text })}\n\n`);
   };
   const both = (asked) => functions.every((id) => asked.includes(id));
-  while (live.streams.size !== 1 || !both(live.queries.at(-1))) await page.waitForTimeout(20);
+  await live.until(() => live.streams.size === 1 && both(live.queries.at(-1)));
   tell("7", functions[0], "for the first");
   tell("8", functions[1], "for the second");
   await tabs[0].getByRole("log").getByText("for the first").first().waitFor();
@@ -296,8 +301,26 @@ test("tabs of one key share a stream, and another goes on when its reader is clo
   assert.equal(await tabs[0].getByText("for the second").count(), 0);
   const before = live.queries.length;
   await tabs[0].close();
-  while (live.queries.length === before || live.streams.size !== 1) await tabs[1].waitForTimeout(20);
+  await live.until(() => live.queries.length > before && live.streams.size === 1);
   tell("9", functions[1], "still heard");
   await tabs[1].getByText("still heard").first().waitFor();
+  wasQuiet();
+});
+
+test("the stream ends while the page is hidden, and begins anew when it is seen", async (t) => {
+  const live = await withEvents(t);
+  const { page, wasQuiet } = await open(t, { at: live.url });
+  await signIn(page, { at: live.url });
+  await page.getByRole("link", { name: "Overview" }).click();
+  const show = (hidden) => page.evaluate((now) => {
+    Object.defineProperty(document, "hidden", { value: now, configurable: true });
+    document.dispatchEvent(new Event("visibilitychange"));
+  }, hidden);
+  await live.until(() => live.streams.size === 1);
+  assert.doesNotMatch(live.queries.at(-1), /functions=/); // of all
+  await show(true);
+  await live.until(() => live.streams.size === 0);
+  await show(false);
+  await live.until(() => live.streams.size === 1);
   wasQuiet();
 });

@@ -60,7 +60,7 @@ function Body({ document, content }: { document: Description; content: Record<st
     <>
       {Object.entries(content).map(([type, { schema, example }]) => (
         <div key={type}>
-          <h3>Body: {type}{schema?.$ref && `, ${typeOf(schema)}`}</h3>
+          <h2>Body: {type}{schema?.$ref && `, ${typeOf(schema)}`}</h2>
           {resolved(document, schema)?.properties && (
             <table>
               <tbody>

@@ -102,7 +102,7 @@ export function Overview() {
             ))}
           </ul>
           {state?.overload && Object.entries(state.overload.pressure).map(([name, value]) => (
-            <Meter key={name} label={name} part={value} note={`${Math.round(value * 100)} %`} />
+            <Meter key={name} label={name.replaceAll("_", " ")} part={value} note={`${Math.round(value * 100)} %`} />
           ))}
           {state?.overload?.actions.map((name) => <p key={name} class="wrong">{name.replaceAll("_", " ")}</p>)}
           <h2>Warm instances</h2>
@@ -119,7 +119,8 @@ export function Overview() {
               {events.slice(0, SHOWN).map((event) => (
                 <li key={event.id} class={event.level.toLowerCase()}>
                   <Time at={event.timestamp} /> <What event={event} nameOf={nameOf} />
-                  {event.duration !== null && <span class="quiet"> {ms(event.duration)}</span>}
+                  {event.status && event.status !== "SUCCESS" && <> <Status value={event.status} /></>}
+                  {event.duration !== null && <span class="quiet nowrap"> {ms(event.duration)}</span>}
                 </li>
               ))}
             </ul>
